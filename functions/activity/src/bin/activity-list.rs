@@ -1,0 +1,5 @@
+//! Lambda entry point of `activity-list`.
+
+fn main() -> Result<(), lambda::Error> {
+    lambda::serve::<activity::list::List>()
+}

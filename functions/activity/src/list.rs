@@ -1,0 +1,293 @@
+//! `GET /api/activity`: a workspace's history, newest first: inbox or archive, searched, between two dates, in pages.
+//!
+//! A request looks at 1,000 events at the most, however long the history; `nextCursor` says where to go on. The two
+//! counts stop at 100 for the same reason: a first page costs the same in a long history as in a short one.
+
+use std::{collections::HashMap, sync::Arc};
+
+use domain::{
+    Timestamp,
+    activity::{Action, Event, Inbox, Mark, ResourceType, Standing},
+    id::{EventId, UserId, WorkspaceId},
+    policy::Member,
+    ports::{Accounts, Failure, History},
+    role::Role,
+    user::User,
+    workspace::Workspace,
+};
+use jiff::SignedDuration;
+use kit::{
+    Access, Call, Endpoint, Grant, Output, Params, Ports, Problem, Spec,
+    cursor::{Cursor, Cursors},
+    input::{PageNumber, PageSize},
+    spec,
+    spec::Method::Get,
+};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+/// Lists a history.
+pub struct List;
+
+/// The most events that one request looks at,
+const LOOKED_AT: usize = 1_000;
+/// so many at a time (as many as a batch of marks can have).
+const CHUNK: usize = 100;
+/// Where counts stop.
+const COUNTED: usize = 100;
+/// How far back it goes unless told otherwise.
+const DEFAULT_DAYS: i64 = 30;
+
+/// What it works with.
+pub struct Deps {
+    history: Arc<dyn History>,
+    accounts: Arc<dyn Accounts>,
+}
+
+/// Which events.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Wanted {
+    /// `true`: the archive; else the inbox.
+    #[serde(default)]
+    archived: Option<YesNo>,
+    /// Part of a resource's name or type; upper and lower case are the same.
+    #[serde(default)]
+    #[schemars(length(max = 100))]
+    search: Option<String>,
+    /// Not before this time. Default: 30 days ago.
+    #[serde(default, alias = "start")]
+    #[schemars(schema_with = "kit::input::date_time")]
+    from: Option<Timestamp>,
+    /// Not after this time. Default: now.
+    #[serde(default, alias = "end")]
+    #[schemars(schema_with = "kit::input::date_time")]
+    to: Option<Timestamp>,
+    /// Where the page before ended.
+    #[serde(default)]
+    cursor: Option<Cursor>,
+    /// Instead of a cursor: which page, from 1.
+    #[serde(default)]
+    page: Option<PageNumber<10>>,
+    /// How many at most: 1 to 100.
+    #[serde(default)]
+    limit: PageSize<100>,
+}
+
+/// `true` or `false`.
+#[derive(Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[schemars(inline)]
+#[expect(missing_docs, reason = "the names say it")]
+pub enum YesNo {
+    True,
+    False,
+}
+
+/// A page of a history.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Page {
+    events: Vec<Row>,
+    /// How many there are; stops counting at 100, or at this page's end if that is later.
+    total: usize,
+    /// How many in the inbox were not seen; stops counting at 100.
+    unseen_count: usize,
+    /// Where the next page begins, if there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_cursor: Option<Cursor>,
+}
+impl Output for Page {}
+
+/// An event.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Row {
+    #[serde(rename = "_id")]
+    id: EventId,
+    user_id: UserId,
+    /// Absent if the user is gone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    user_email: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    user_name: Option<String>,
+    action: Action,
+    resource_type: ResourceType,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    resource_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    resource_name: Option<String>,
+    #[serde(skip_serializing_if = "Map::is_empty")]
+    metadata: Map<String, Value>,
+    #[schemars(schema_with = "kit::input::date_time")]
+    timestamp: Timestamp,
+    seen: bool,
+    archived: bool,
+}
+
+/// What can go wrong.
+#[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "each names its cause")]
+pub enum Error {
+    #[error("not a cursor of this list")]
+    Cursor(Problem),
+    #[error(transparent)]
+    Failed(#[from] Failure),
+}
+
+impl Endpoint for List {
+    const SPEC: Spec = spec("activity-list", Get, "/api/activity")
+        .summary("Read a workspace's history")
+        .access(Access::Member(Role::Viewer))
+        .grants(&[
+            Grant::table("Query", "activity"),
+            Grant::table("GetItem", "activity"),
+            Grant::table("BatchGetItem", "activity"),
+        ]);
+    type Caller = Member;
+    type Deps = Deps;
+    type Input = Params<Wanted>;
+    type Output = Page;
+    type Error = Error;
+
+    fn deps(ports: &impl Ports) -> Deps {
+        Deps { history: ports.history(), accounts: ports.accounts() }
+    }
+
+    async fn handle(deps: &Deps, call: &Call<Member>, Params(wanted): Self::Input) -> Result<Page, Error> {
+        let workspace = &call.caller.workspace;
+        let cursors = Cursors::new(workspace, "activity");
+        let mut range = range(&wanted, call.now);
+        let skip = match &wanted.cursor {
+            Some(cursor) => {
+                let last: EventId = cursors.position(cursor).map_err(Error::Cursor)?;
+                range.newest = range.newest.min(last.before());
+                0
+            }
+            None => wanted.page.map_or(0, |page| page.skips(wanted.limit.get())),
+        };
+        let inbox = deps.history.inbox(workspace.id).await?;
+        let limit = wanted.limit.get();
+        let needed = COUNTED.max(skip + limit + 1);
+        let archived = wanted.archived == Some(YesNo::True);
+        let needle = wanted.search.as_deref().unwrap_or_default().trim().to_lowercase();
+        let wanted = |event: &Event, standing: Standing| standing.archived == archived && event.is_found_by(&needle);
+        let found = find(deps, workspace.id, range, inbox, needed, wanted);
+        let (found, unseen) = futures::try_join!(found, count_unseen(deps, workspace.id, inbox, call.now))?;
+        let total = found.matching.len();
+        let more = total > skip + limit || found.stopped_at.is_some();
+        let rows: Vec<(Event, Standing)> = found.matching.into_iter().skip(skip).take(limit).collect();
+        let last = if total > skip + limit { rows.last().map(|(event, _)| event.id) } else { found.stopped_at };
+        Ok(Page {
+            total,
+            unseen_count: unseen,
+            next_cursor: last.filter(|_| more).map(|last| cursors.at(&last.to_string())),
+            events: describe(deps, &call.caller, rows).await?,
+        })
+    }
+}
+
+/// Between which events, both included.
+#[derive(Clone, Copy)]
+struct Range {
+    newest: EventId,
+    oldest: EventId,
+}
+
+fn range(wanted: &Wanted, now: Timestamp) -> Range {
+    let month = SignedDuration::from_hours(DEFAULT_DAYS * 24);
+    let to = wanted.to.unwrap_or(now).min(now);
+    let from = wanted.from.unwrap_or_else(|| now.saturating_sub(month).unwrap_or(Timestamp::MIN));
+    Range { newest: EventId::ceiling(to), oldest: EventId::floor(from.max(Timestamp::UNIX_EPOCH)) }
+}
+
+/// What a search found.
+struct Found {
+    matching: Vec<(Event, Standing)>,
+    /// The last event that was looked at, if the range goes on after it.
+    stopped_at: Option<EventId>,
+}
+
+/// Looks at events from the newest back until there are `needed` that match or 1,000 were looked at.
+async fn find(
+    deps: &Deps,
+    workspace: WorkspaceId,
+    mut range: Range,
+    inbox: Inbox,
+    needed: usize,
+    wanted: impl Fn(&Event, Standing) -> bool,
+) -> Result<Found, Error> {
+    let mut found = Found { matching: Vec::new(), stopped_at: None };
+    for _ in 0..LOOKED_AT / CHUNK {
+        let page = deps.history.page(workspace, range.newest, range.oldest, CHUNK).await?;
+        let ids: Vec<EventId> = page.items.iter().map(|event| event.id).collect();
+        let marks: Vec<Mark> = deps.history.marks(workspace, &ids).await?;
+        for (event, mark) in page.items.into_iter().zip(marks) {
+            let standing = inbox.standing(event.id, mark);
+            found.stopped_at = Some(event.id);
+            if wanted(&event, standing) {
+                found.matching.push((event, standing));
+            }
+        }
+        found.stopped_at = found.stopped_at.filter(|_| page.more);
+        match found.stopped_at {
+            Some(last) if found.matching.len() < needed => range.newest = last.before(),
+            _ => break,
+        }
+    }
+    Ok(found)
+}
+
+/// How many of the newest events are in the inbox and were not seen.
+async fn count_unseen(deps: &Deps, workspace: WorkspaceId, inbox: Inbox, now: Timestamp) -> Result<usize, Error> {
+    let oldest = inbox.seen.map_or(EventId::floor(Timestamp::UNIX_EPOCH), |seen| seen.up_to);
+    let page = deps.history.page(workspace, EventId::ceiling(now), oldest, COUNTED).await?;
+    let ids: Vec<EventId> = page.items.iter().map(|event| event.id).collect();
+    let marks = deps.history.marks(workspace, &ids).await?;
+    let standings = ids.into_iter().zip(marks).map(|(id, mark)| inbox.standing(id, mark));
+    Ok(standings.filter(|standing| !standing.seen && !standing.archived).count())
+}
+
+/// Adds who did it, as they are called today.
+async fn describe(deps: &Deps, member: &Member, rows: Vec<(Event, Standing)>) -> Result<Vec<Row>, Error> {
+    let mut users: Vec<UserId> = rows.iter().map(|(event, _)| event.actor.user).collect();
+    users.sort();
+    users.dedup();
+    let mut people: HashMap<UserId, (User, Option<Workspace>)> = HashMap::new();
+    for chunk in users.chunks(CHUNK / 2) {
+        let found = deps.accounts.people(chunk).await?;
+        people.extend(found.into_iter().map(|person| (person.0.id, person)));
+    }
+    // Members see each other's names; an address is for the owner and for oneself.
+    let sees_address = |user: UserId| member.role == Role::Owner || user == member.user;
+    let row = |(event, standing): (Event, Standing)| {
+        let person = people.get(&event.actor.user);
+        let name = person.and_then(|(_, workspace)| Some(workspace.as_ref()?.profile.display_name.to_string()));
+        let email = person.filter(|(user, _)| sees_address(user.id)).map(|(user, _)| user.primary_email.to_string());
+        Row {
+            timestamp: event.at(),
+            id: event.id,
+            user_id: event.actor.user,
+            user_email: email,
+            user_name: name,
+            action: event.action,
+            resource_type: event.resource_type,
+            resource_id: event.resource_id,
+            resource_name: event.resource_name,
+            metadata: event.metadata,
+            seen: standing.seen,
+            archived: standing.archived,
+        }
+    };
+    Ok(rows.into_iter().map(row).collect())
+}
+
+impl From<Error> for Problem {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::Cursor(problem) => problem,
+            Error::Failed(failure) => failure.into(),
+        }
+    }
+}

@@ -1,0 +1,96 @@
+//! `authorizer`: tells API Gateway who calls another service of the platform: an API key or a session in, an identity out
+//! ([payload format 2.0, simple response]). A key costs one read and no KMS call.
+//!
+//! [payload format 2.0, simple response]: https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-lambda-authorizer.html
+
+use std::collections::HashMap;
+
+use domain::{ports::Failure, user::personal_workspace};
+use kit::{
+    Grant, Job, Kit, Ports, Problem, Trigger, Worker, WorkerSpec,
+    caller::{verify_key, verify_token},
+    worker,
+};
+use serde::{Deserialize, Serialize};
+
+/// Identifies callers for other services.
+pub struct Authorizer;
+
+/// What API Gateway asks.
+#[derive(Deserialize)]
+pub struct Question {
+    #[serde(default)]
+    headers: HashMap<String, String>,
+}
+
+/// What it is told.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Answer {
+    is_authorized: bool,
+    context: HashMap<&'static str, String>,
+}
+
+impl Worker for Authorizer {
+    const SPEC: WorkerSpec = worker(
+        "authorizer",
+        Trigger::Authorizer,
+        "Tells API Gateway who calls another service",
+        &[
+            Grant::table("GetItem", "workspaces"),
+            Grant::table("BatchGetItem", "workspaces"),
+            Grant::table("BatchGetItem", "identity"),
+            Grant::table("Query", "directory"),
+        ],
+    );
+    type Deps = Kit;
+    type Event = Question;
+    type Result = Answer;
+    type Error = Failure;
+
+    fn deps(ports: &impl Ports) -> Kit {
+        ports.kit()
+    }
+
+    async fn handle(kit: &Kit, job: &Job, question: Question) -> Result<Answer, Failure> {
+        let header = question.headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("authorization"));
+        let token = header.and_then(|(_, value)| value.split_once(' ')).filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
+        let Some((_, token)) = token else { return Ok(refused()) };
+        let identity = if token.starts_with("ul_") { key(kit, token).await } else { session(kit, job, token).await };
+        match identity {
+            Ok(context) => Ok(Answer { is_authorized: true, context }),
+            Err(problem) if problem.code == kit::Code::Unauthorized => Ok(refused()),
+            // Neither yes nor no: API Gateway answers 500 and the caller tries again.
+            Err(problem) => Err(Failure::Unavailable { service: "authorizer", detail: problem.code.as_str().to_owned() }),
+        }
+    }
+}
+
+fn refused() -> Answer {
+    Answer { is_authorized: false, context: HashMap::new() }
+}
+
+async fn key(kit: &Kit, token: &str) -> Result<HashMap<&'static str, String>, Problem> {
+    let holder = verify_key(kit, token).await?;
+    Ok(HashMap::from([
+        ("userId", holder.owner.to_string()),
+        ("workspaceId", holder.workspace.to_string()),
+        ("username", holder.handle.to_string()),
+        ("region", holder.region.to_string()),
+        ("keyId", holder.key.to_string()),
+    ]))
+}
+
+async fn session(kit: &Kit, job: &Job, token: &str) -> Result<HashMap<&'static str, String>, Problem> {
+    let claims = verify_token(kit, token, job.now).await?;
+    let over = || Problem::unauthorized("This session has ended.");
+    let standing = kit.sessions.standing(claims.sub, claims.sid, personal_workspace(claims.sub)).await?;
+    let standing = standing.filter(|standing| standing.session.is_live(job.now)).ok_or_else(over)?;
+    let workspace = standing.workspace.ok_or_else(over)?;
+    Ok(HashMap::from([
+        ("userId", claims.sub.to_string()),
+        ("workspaceId", workspace.id.to_string()),
+        ("username", workspace.handle.to_string()),
+        ("region", workspace.region.to_string()),
+    ]))
+}

@@ -1,0 +1,5 @@
+//! Lambda entry point of `authorizer`.
+
+fn main() -> Result<(), lambda::Error> {
+    lambda::work::<auth::authorizer::Authorizer>()
+}

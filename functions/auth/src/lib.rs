@@ -1,0 +1,13 @@
+//! Signing up, signing in, sessions, and the authorizer that other services ask.
+
+mod tokens;
+
+kit::functions! {
+    endpoint sign_up::SignUp;
+    endpoint verify::Verify;
+    endpoint sign_in::SignIn;
+    endpoint refresh::Refresh;
+    endpoint sign_out::SignOut;
+    endpoint jwks::Jwks;
+    worker authorizer::Authorizer;
+}

@@ -1,0 +1,171 @@
+//! `POST /api/auth/sign-in`: address and password for a session. An unknown address and a wrong password take the same
+//! work and give the same answer; an attempt is counted before it is judged.
+
+use std::sync::Arc;
+
+use domain::{
+    credential::{CannotHash, PasswordHash, Verdict},
+    email::EmailAddress,
+    id::{OfSession, OfUser, SessionId},
+    password::Password,
+    ports::{Accounts, AddressHashes, Credentials, Failure, Saved, Sessions, Throttles, TokenKeys},
+    session::{RefreshToken, Session},
+    throttle::{self, Failures, Policy, Wait},
+    user::EmailHash,
+};
+use kit::{Anyone, Body, Call, Endpoint, Grant, Params, Ports, Problem, Spec, spec, spec::Method::Post};
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use crate::tokens::{Delivery, Tokens, hand_out};
+
+/// Begins a session.
+pub struct SignIn;
+
+/// What it works with.
+pub struct Deps {
+    addresses: Arc<dyn AddressHashes>,
+    accounts: Arc<dyn Accounts>,
+    sessions: Arc<dyn Sessions>,
+    throttles: Arc<dyn Throttles>,
+    tokens: Arc<dyn TokenKeys>,
+}
+
+/// Who signs in.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Form {
+    /// An address of the account.
+    email: EmailAddress,
+    /// The password.
+    password: Password,
+}
+
+/// What can go wrong.
+#[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "each names its cause")]
+pub enum Error {
+    #[error("wrong address or password")]
+    Wrong,
+    #[error("too many attempts")]
+    TooMany(Wait),
+    #[error(transparent)]
+    Failed(#[from] Failure),
+    #[error(transparent)]
+    Hash(#[from] CannotHash),
+    #[error("interrupted")]
+    Interrupted(Problem),
+}
+
+impl Endpoint for SignIn {
+    const SPEC: Spec = spec("auth-sign-in", Post, "/api/auth/sign-in")
+        .summary("Sign in with an address and its password")
+        .once()
+        .full_cpu()
+        .problems(&[kit::Code::InvalidCredentials, kit::Code::RateLimited])
+        .grants(&[
+            Grant::secret("addresses"),
+            Grant::secret("tokens"),
+            Grant::table("GetItem", "identity"),
+            Grant::table("PutItem", "identity"),
+            Grant::table("BatchGetItem", "identity"),
+            Grant::table("BatchGetItem", "workspaces"),
+            Grant::table("BatchGetItem", "operations"),
+            Grant::table("PutItem", "operations"),
+            Grant::table("DeleteItem", "operations"),
+        ]);
+    type Caller = Anyone;
+    type Deps = Deps;
+    type Input = (Params<Delivery>, Body<Form>);
+    type Output = Tokens;
+    type Error = Error;
+
+    fn deps(ports: &impl Ports) -> Deps {
+        Deps {
+            addresses: ports.address_hashes(),
+            accounts: ports.accounts(),
+            sessions: ports.sessions(),
+            throttles: ports.throttles(),
+            tokens: ports.token_keys(),
+        }
+    }
+
+    async fn handle(
+        deps: &Deps,
+        call: &Call<Anyone>,
+        (Params(delivery), Body(form)): Self::Input,
+    ) -> Result<Tokens, Error> {
+        let address = deps.addresses.hash(&form.email).await?;
+        count(deps, call, address).await?;
+        let (found, outdated) = check(deps, call, address, form.password).await?;
+        let key = deps.tokens.derivation_key().await?;
+        let user = found.user.id;
+        let id = call.made_before::<SessionId>();
+        let first = RefreshToken::first(call.region, user, id.unwrap_or_else(|| call.id::<OfSession>()), &key);
+        let session = Session::begin(first.session, user, &first, call.now);
+        if id.is_none() {
+            deps.sessions.begin(&session, outdated, call.alongside(None, None, session.id)).await?;
+        }
+        deps.throttles.clear(&of_account(address)).await?;
+        Ok(hand_out(&*deps.tokens, &session, &first, found.onboarded, delivery.session, call.now).await?)
+    }
+}
+
+/// Counts the attempt on its account and on its network address, or says how long to wait.
+async fn count(deps: &Deps, call: &Call<Anyone>, address: EmailHash) -> Result<(), Error> {
+    let network = call.network.map(|network| format!("network/{network}"));
+    let names: Vec<String> = std::iter::once(of_account(address)).chain(network).collect();
+    let policies = [throttle::PER_ACCOUNT, throttle::PER_ADDRESS];
+    'again: loop {
+        let seen = deps.throttles.load(&names).await?;
+        let counted: Vec<(&String, Failures, Failures, Policy)> = (names.iter().zip(seen).zip(policies))
+            .map(|((name, seen), policy)| Ok((name, seen, seen.attempt(policy, call.now)?, policy)))
+            .collect::<Result<_, Wait>>()
+            .map_err(Error::TooMany)?;
+        for (name, seen, counted, policy) in counted {
+            if deps.throttles.save(name, seen, counted, policy.forgets_at(call.now)).await? == Saved::Stale {
+                continue 'again;
+            }
+        }
+        return Ok(());
+    }
+}
+
+/// Compares the password; for an unknown address with nobody's, after as many reads.
+async fn check(
+    deps: &Deps,
+    call: &Call<Anyone>,
+    address: EmailHash,
+    password: Password,
+) -> Result<(Credentials, Option<PasswordHash>), Error> {
+    let user = deps.accounts.by_address(address).await?;
+    let found = deps.accounts.credentials(user.unwrap_or_else(|| call.id::<OfUser>())).await?;
+    let hash = found.as_ref().map_or_else(PasswordHash::nobody, |found| found.password.clone());
+    let entropy = call.shared_entropy();
+    let work = move || -> Result<_, CannotHash> {
+        let verdict = hash.verify(&password)?;
+        let outdated = verdict == Verdict::RightButOutdated;
+        Ok((verdict, outdated.then(|| PasswordHash::make(&password, &*entropy)).transpose()?))
+    };
+    let (verdict, rehashed) = call.heavy(work).await.map_err(Error::Interrupted)??;
+    match (found, verdict) {
+        (Some(found), Verdict::Right | Verdict::RightButOutdated) => Ok((found, rehashed)),
+        _ => Err(Error::Wrong),
+    }
+}
+
+fn of_account(address: EmailHash) -> String {
+    format!("sign-in/{address}")
+}
+
+impl From<Error> for Problem {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::Wrong => Self::new(kit::Code::InvalidCredentials, "The email address or the password is wrong."),
+            Error::TooMany(wait) => wait.into(),
+            Error::Failed(failure) => failure.into(),
+            Error::Hash(error) => error.into(),
+            Error::Interrupted(problem) => problem,
+        }
+    }
+}

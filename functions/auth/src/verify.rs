@@ -1,0 +1,183 @@
+//! `POST /api/auth/verify`: enter the mailed code; the account exists from then on, and its first session begins.
+
+use std::sync::Arc;
+
+use domain::{
+    credential::{CannotHash, Verdict},
+    email::EmailAddress,
+    id::{OfUser, UserId},
+    outbox::Notice,
+    password::Password,
+    ports::{AddressHashes, Codes, Failure, NewAccount, Opened, Saved, Sessions, SignUps, TokenKeys},
+    session::{RefreshToken, Session},
+    sign_up::{Attempt, Code, Refused, SignUp},
+    user::{EmailHash, User, personal_workspace},
+};
+use kit::{Anyone, Body, Call, Endpoint, Grant, Params, Ports, Problem, Spec, spec, spec::Method::Post};
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use crate::tokens::{Delivery, Tokens, hand_out};
+
+/// Opens the account that a code confirms.
+pub struct Verify;
+
+/// What it works with.
+pub struct Deps {
+    addresses: Arc<dyn AddressHashes>,
+    codes: Arc<dyn Codes>,
+    sign_ups: Arc<dyn SignUps>,
+    sessions: Arc<dyn Sessions>,
+    tokens: Arc<dyn TokenKeys>,
+}
+
+/// The code and what it is for.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Form {
+    /// The address that it was mailed to.
+    email: EmailAddress,
+    /// The code.
+    code: Code,
+    /// The password that was chosen. Needed only when sign-ups with different passwords wait for the same address.
+    #[serde(default)]
+    password: Option<Password>,
+}
+
+/// What can go wrong.
+#[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "each names its cause")]
+pub enum Error {
+    #[error("refused")]
+    Refused(Refused),
+    #[error(transparent)]
+    Failed(#[from] Failure),
+    #[error(transparent)]
+    Hash(#[from] CannotHash),
+    #[error("interrupted")]
+    Interrupted(Problem),
+}
+
+impl Endpoint for Verify {
+    const SPEC: Spec = spec("auth-verify", Post, "/api/auth/verify")
+        .summary("Enter the mailed code: opens the account and signs in")
+        .once()
+        .full_cpu()
+        .problems(&[kit::Code::CodeInvalid, kit::Code::PasswordRequired])
+        .grants(&[
+            Grant::secret("addresses"),
+            Grant::secret("codes"),
+            Grant::secret("tokens"),
+            Grant::table("GetItem", "identity"),
+            Grant::table("PutItem", "identity"),
+            Grant::table("DeleteItem", "identity"),
+            Grant::table("BatchGetItem", "identity"),
+            Grant::table("BatchGetItem", "workspaces"),
+            Grant::table("PutItem", "operations"),
+        ]);
+    type Caller = Anyone;
+    type Deps = Deps;
+    type Input = (Params<Delivery>, Body<Form>);
+    type Output = Tokens;
+    type Error = Error;
+
+    fn deps(ports: &impl Ports) -> Deps {
+        Deps {
+            addresses: ports.address_hashes(),
+            codes: ports.codes(),
+            sign_ups: ports.sign_ups(),
+            sessions: ports.sessions(),
+            tokens: ports.token_keys(),
+        }
+    }
+
+    async fn handle(
+        deps: &Deps,
+        call: &Call<Anyone>,
+        (Params(delivery), Body(form)): Self::Input,
+    ) -> Result<Tokens, Error> {
+        let key = deps.tokens.derivation_key().await?;
+        let user = call.made_before::<UserId>();
+        let id = user.unwrap_or_else(|| call.id::<OfUser>());
+        // The first session has the user's id under its own prefix, so that a repeated request finds it again.
+        let first = RefreshToken::first(call.region, id, id.cast(), &key);
+        let (session, onboarded) = match user {
+            Some(user) => {
+                let standing = deps.sessions.standing(user, user.cast(), personal_workspace(user)).await?;
+                let standing = standing.ok_or(Error::Refused(Refused::WrongCode))?;
+                (standing.session, standing.workspace.is_some())
+            }
+            None => (open(deps, call, form, id, &first).await?, false),
+        };
+        Ok(hand_out(&*deps.tokens, &session, &first, onboarded, delivery.session, call.now).await?)
+    }
+}
+
+/// Makes an account of the sign-up that the code confirms.
+async fn open(
+    deps: &Deps,
+    call: &Call<Anyone>,
+    form: Form,
+    id: UserId,
+    first: &RefreshToken,
+) -> Result<Session, Error> {
+    let address = deps.addresses.hash(&form.email).await?;
+    let (before, counted) = count_try(deps, call, address).await?;
+    let ids: Vec<_> = before.attempts.iter().map(|attempt| attempt.id).collect();
+    let codes = deps.codes.sign_up_codes(&ids).await?;
+    let code_of = |wanted| {
+        let found = ids.iter().zip(&codes).find(|(id, _)| **id == wanted).map(|(_, code)| code.clone());
+        found.unwrap_or_else(|| Code::from_bytes(&[0; 32]))
+    };
+    let attempt = SignUp::confirm(&before, &form.code, code_of, form.password.is_some(), call.now)
+        .map_err(Error::Refused)?;
+    check_password(call, &attempt, form.password).await?;
+    let session = Session::begin(first.session, id, first, call.now);
+    let account = NewAccount {
+        user: User { id, region: attempt.region, primary_email: before.email.clone(), created_at: call.now },
+        password: attempt.password,
+        session: session.clone(),
+        sign_up: counted,
+    };
+    let alongside = call.alongside(None, Some(Notice::AccountOpened { user: id }), id);
+    match deps.sign_ups.open_account(&account, alongside).await? {
+        Opened::Yes => Ok(session),
+        Opened::AddressTaken | Opened::Stale => Err(Error::Refused(Refused::WrongCode)),
+    }
+}
+
+/// Counts the try before the code is looked at; the record before and after.
+async fn count_try(deps: &Deps, call: &Call<Anyone>, address: EmailHash) -> Result<(SignUp, SignUp), Error> {
+    loop {
+        let before = deps.sign_ups.find(address).await?.ok_or(Error::Refused(Refused::WrongCode))?;
+        let counted = before.clone().count_try(call.now).map_err(Error::Refused)?;
+        if deps.sign_ups.save(&counted, Default::default()).await? == Saved::Yes {
+            return Ok((before, counted));
+        }
+    }
+}
+
+async fn check_password(call: &Call<Anyone>, attempt: &Attempt, given: Option<Password>) -> Result<(), Error> {
+    let Some(password) = given else { return Ok(()) };
+    let hash = attempt.password.clone();
+    let verdict = call.heavy(move || hash.verify(&password)).await.map_err(Error::Interrupted)??;
+    if verdict == Verdict::Wrong { Err(Error::Refused(Refused::WrongCode)) } else { Ok(()) }
+}
+
+impl From<Error> for Problem {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::Refused(Refused::WrongCode) => Self::new(
+                kit::Code::CodeInvalid,
+                "This code is wrong or has expired. Check it, or sign up again for a new one.",
+            ),
+            Error::Refused(Refused::PasswordNeeded) => Self::new(
+                kit::Code::PasswordRequired,
+                "More than one sign-up waits for this address. Send the password that you chose with the code.",
+            ),
+            Error::Failed(failure) => failure.into(),
+            Error::Hash(error) => error.into(),
+            Error::Interrupted(problem) => problem,
+        }
+    }
+}

@@ -1,0 +1,5 @@
+//! Lambda entry point of `onboarding`.
+
+fn main() -> Result<(), lambda::Error> {
+    lambda::serve::<settings::onboarding::Onboard>()
+}

@@ -1,0 +1,5 @@
+//! Lambda entry point of `settings-read`.
+
+fn main() -> Result<(), lambda::Error> {
+    lambda::serve::<settings::settings_read::ReadSettings>()
+}

@@ -1,0 +1,114 @@
+//! `send-mail`: writes the mail that a message calls for, and sends it once.
+//!
+//! A message comes at least once. The worker takes it with a lease before it sends and notes it afterwards, so a second
+//! mail is possible only if the worker dies between the two.
+
+use std::sync::Arc;
+
+use domain::{
+    email::EmailAddress,
+    id::{AttemptId, UserId},
+    outbox::{Message, Notice},
+    ports::{Accounts, Codes, Consumed, Failure, Mail, Mailer, SignUps},
+    user::EmailHash,
+};
+use jiff::{SignedDuration, Timestamp};
+use kit::{Grant, Job, Ports, Trigger, Worker, WorkerSpec, worker};
+use serde::{Deserialize, Serialize};
+
+use crate::letters;
+
+/// Sends mail.
+pub struct SendMail;
+
+const LEASE: SignedDuration = SignedDuration::from_secs(60);
+const REMEMBERED: SignedDuration = SignedDuration::from_hours(8 * 24);
+const NAME: &str = "send-mail";
+
+/// What it works with.
+pub struct Deps {
+    accounts: Arc<dyn Accounts>,
+    sign_ups: Arc<dyn SignUps>,
+    codes: Arc<dyn Codes>,
+    mailer: Arc<dyn Mailer>,
+    consumed: Arc<dyn Consumed>,
+}
+
+/// An event of the bus.
+#[derive(Deserialize)]
+pub struct Envelope {
+    detail: Message,
+}
+
+/// What came of it.
+#[derive(Serialize)]
+pub struct Report {
+    sent: bool,
+}
+
+impl Worker for SendMail {
+    const SPEC: WorkerSpec = worker(
+        "send-mail",
+        Trigger::Bus(&Notice::MAILED),
+        "Writes and sends the mail that a message calls for",
+        &[
+            Grant::secret("codes"),
+            Grant::table("GetItem", "identity"),
+            Grant::table("PutItem", "operations"),
+            Grant::table("UpdateItem", "operations"),
+            Grant { service: "ses", action: "SendEmail", on: "mail" },
+        ],
+    );
+    type Deps = Deps;
+    type Event = Envelope;
+    type Result = Report;
+    type Error = Failure;
+
+    fn deps(ports: &impl Ports) -> Deps {
+        Deps {
+            accounts: ports.accounts(),
+            sign_ups: ports.sign_ups(),
+            codes: ports.codes(),
+            mailer: ports.mailer(),
+            consumed: ports.consumed(),
+        }
+    }
+
+    async fn handle(deps: &Deps, job: &Job, event: Envelope) -> Result<Report, Failure> {
+        let message = event.detail;
+        let until = |duration| job.now.saturating_add(duration).unwrap_or(Timestamp::MAX);
+        if !deps.consumed.claim(NAME, message.id, job.now, until(LEASE)).await? {
+            return Ok(Report { sent: false });
+        }
+        let mail = match message.notice {
+            Notice::SignUpStarted { address, attempt } => sign_up(deps, address, attempt).await?,
+            Notice::ApiKeyCreated { user, name, .. } => {
+                to_user(deps, user, |to| letters::api_key_created(to, name.as_str())).await?
+            }
+            Notice::RefreshTokenReused { user, .. } => to_user(deps, user, letters::session_ended).await?,
+            Notice::AccountOpened { .. }
+            | Notice::WorkspaceOpened { .. }
+            | Notice::SettingsChanged { .. }
+            | Notice::ApiKeyRevoked { .. } => None,
+        };
+        if let Some(mail) = &mail {
+            deps.mailer.send(mail).await?;
+        }
+        deps.consumed.done(NAME, message.id, until(REMEMBERED)).await?;
+        Ok(Report { sent: mail.is_some() })
+    }
+}
+
+/// The code, or, if the address has an account, word of that: only whoever reads the address's mail learns which.
+async fn sign_up(deps: &Deps, address: EmailHash, attempt: AttemptId) -> Result<Option<Mail>, Failure> {
+    let Some(waiting) = deps.sign_ups.find(address).await? else { return Ok(None) };
+    if deps.accounts.by_address(address).await?.is_some() {
+        return Ok(Some(letters::account_exists(waiting.email)));
+    }
+    let code = deps.codes.sign_up_codes(&[attempt]).await?.pop();
+    Ok(code.map(|code| letters::sign_up_code(waiting.email, &code)))
+}
+
+async fn to_user(deps: &Deps, user: UserId, write: impl FnOnce(EmailAddress) -> Mail) -> Result<Option<Mail>, Failure> {
+    Ok(deps.accounts.user(user).await?.map(|user| write(user.primary_email)))
+}

@@ -1,0 +1,31 @@
+//! The rules of the account area: what may be said, what may be done, and what follows from it.
+//!
+//! Everything here is a plain value or a pure decision. Time and randomness are arguments; storage, encryption,
+//! mail and money are [`ports`] that adapters implement.
+
+pub mod activity;
+pub mod api_key;
+pub mod credential;
+pub mod email;
+pub mod entropy;
+pub mod handle;
+pub mod id;
+pub mod outbox;
+pub mod password;
+pub mod plan;
+pub mod policy;
+pub mod ports;
+pub mod profile;
+pub mod region;
+pub mod role;
+pub mod secret;
+pub mod session;
+pub mod settings;
+pub mod sign_up;
+pub mod social;
+pub mod text;
+pub mod throttle;
+pub mod user;
+pub mod workspace;
+
+pub use jiff::Timestamp;

@@ -1,0 +1,105 @@
+//! Messages about changes, written in the change's own transaction and published from the table's stream.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    id::{AttemptId, KeyId, MessageId, SessionId, UserId, WorkspaceId},
+    profile::KeyName,
+    user::EmailHash,
+};
+
+/// What happened, for whoever acts on it. Carries ids; consumers read what they need, so nothing personal or secret
+/// travels on the bus.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "kebab-case", rename_all_fields = "camelCase")]
+pub enum Notice {
+    /// Somebody signs up: the address gets a code, or word that it has an account.
+    SignUpStarted {
+        /// Which sign-up record.
+        address: EmailHash,
+        /// Which attempt of it.
+        attempt: AttemptId,
+    },
+    /// An address was verified and an account came to be.
+    AccountOpened {
+        /// The new user.
+        user: UserId,
+    },
+    /// A user has a workspace now.
+    WorkspaceOpened {
+        /// The new workspace.
+        workspace: WorkspaceId,
+    },
+    /// Settings changed.
+    SettingsChanged {
+        /// Whose.
+        workspace: WorkspaceId,
+    },
+    /// A key was made.
+    ApiKeyCreated {
+        /// Whose.
+        workspace: WorkspaceId,
+        /// Who made it, and is told.
+        user: UserId,
+        /// Which.
+        key: KeyId,
+        /// What it is called.
+        name: KeyName,
+    },
+    /// A key was revoked.
+    ApiKeyRevoked {
+        /// Whose.
+        workspace: WorkspaceId,
+        /// Which.
+        key: KeyId,
+    },
+    /// A rotated refresh token was used again, and its session was ended.
+    RefreshTokenReused {
+        /// Whose session, and who is told.
+        user: UserId,
+        /// Which.
+        session: SessionId,
+    },
+}
+
+impl Notice {
+    /// The name that consumers subscribe to (the `detail-type` on the bus).
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::SignUpStarted { .. } => "sign-up-started",
+            Self::AccountOpened { .. } => "account-opened",
+            Self::WorkspaceOpened { .. } => "workspace-opened",
+            Self::SettingsChanged { .. } => "settings-changed",
+            Self::ApiKeyCreated { .. } => "api-key-created",
+            Self::ApiKeyRevoked { .. } => "api-key-revoked",
+            Self::RefreshTokenReused { .. } => "refresh-token-reused",
+        }
+    }
+
+    /// The names of those that somebody gets a mail about.
+    pub const MAILED: [&'static str; 3] = ["sign-up-started", "api-key-created", "refresh-token-reused"];
+
+    /// What the message is about: messages about one subject are published in order.
+    pub fn subject(&self) -> String {
+        match self {
+            Self::SignUpStarted { address, .. } => format!("sign-up/{address}"),
+            Self::AccountOpened { user } | Self::RefreshTokenReused { user, .. } => user.to_string(),
+            Self::WorkspaceOpened { workspace }
+            | Self::SettingsChanged { workspace }
+            | Self::ApiKeyCreated { workspace, .. }
+            | Self::ApiKeyRevoked { workspace, .. } => workspace.to_string(),
+        }
+    }
+}
+
+/// A notice on its way.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Message {
+    /// Consumers act once per id.
+    pub id: MessageId,
+    /// When it was written.
+    pub at: Timestamp,
+    /// What happened.
+    pub notice: Notice,
+}

@@ -1,0 +1,59 @@
+//! Data regions: where a workspace's data lives, chosen once.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// A data region.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[schemars(inline)]
+pub enum Region {
+    /// Americas.
+    Us,
+    /// Europe, Middle East & Africa.
+    Eu,
+    /// Asia Pacific.
+    Ap,
+}
+
+impl Region {
+    /// Every region.
+    pub const ALL: [Self; 3] = [Self::Us, Self::Eu, Self::Ap];
+
+    /// The short name: `us`, `eu` or `ap`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Us => "us",
+            Self::Eu => "eu",
+            Self::Ap => "ap",
+        }
+    }
+
+    /// The AWS region that a deployment of this data region runs in.
+    pub fn aws(self) -> &'static str {
+        match self {
+            Self::Us => "us-east-1",
+            Self::Eu => "eu-central-1",
+            Self::Ap => "ap-southeast-1",
+        }
+    }
+}
+
+impl std::fmt::Display for Region {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl std::str::FromStr for Region {
+    type Err = UnknownRegion;
+
+    fn from_str(text: &str) -> Result<Self, UnknownRegion> {
+        Self::ALL.into_iter().find(|region| region.as_str() == text).ok_or(UnknownRegion)
+    }
+}
+
+/// The text names no data region.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a data region is one of us, eu, ap")]
+pub struct UnknownRegion;

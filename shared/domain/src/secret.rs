@@ -1,0 +1,129 @@
+//! Secrets have types: no `Debug`, no `Serialize`, zeroed when dropped, shown only by [`Secret::expose`].
+
+use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq;
+use zeroize::{Zeroize, ZeroizeOnDrop};
+
+/// A text that must never reach a log, an error or a table.
+#[derive(Clone, Zeroize, ZeroizeOnDrop)]
+pub struct Secret(String);
+
+impl Secret {
+    /// Takes a text into custody.
+    pub fn new(text: String) -> Self {
+        Self(text)
+    }
+
+    /// The text itself, for the answer or the mail that is meant to carry it.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+/// A 256-bit key for deriving and authenticating ([RFC 2104]).
+///
+/// [RFC 2104]: https://www.rfc-editor.org/rfc/rfc2104
+#[derive(Clone, Zeroize, ZeroizeOnDrop)]
+pub struct MacKey([u8; 32]);
+
+impl MacKey {
+    /// A key of these bytes.
+    pub fn new(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
+    /// A key made of a text with at least 128 bits of entropy.
+    pub fn of(text: &str) -> Self {
+        Self(Sha256::digest(text).into())
+    }
+
+    /// HMAC-SHA-256 over `purpose` and `parts`, each preceded by its length so that no two lists of parts collide.
+    pub fn derive(&self, purpose: &str, parts: &[&[u8]]) -> [u8; 32] {
+        // A key shorter than the hash's block of 64 bytes is padded with zeros (RFC 2104, section 2).
+        let mut block = [0; 64];
+        block.iter_mut().zip(self.0).for_each(|(to, from)| *to = from);
+        let mut mac = <Hmac<Sha256> as KeyInit>::new(&block.into());
+        for part in std::iter::once(&purpose.as_bytes()).chain(parts) {
+            mac.update(&(part.len() as u64).to_be_bytes());
+            mac.update(part);
+        }
+        mac.finalize().into_bytes().into()
+    }
+}
+
+/// SHA-256 of a secret: what is stored instead of it. Safe only for secrets of 128 bits and more.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Digest256([u8; 32]);
+
+impl Digest256 {
+    /// Hashes `bytes`.
+    pub fn of(bytes: impl AsRef<[u8]>) -> Self {
+        Self(Sha256::digest(bytes.as_ref()).into())
+    }
+
+    /// Wraps an already computed hash.
+    pub fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
+    /// Lower-case hexadecimal, 64 characters.
+    pub fn to_hex(self) -> String {
+        self.0.iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    /// URL-safe base64 without padding, 43 characters.
+    pub fn to_base64(self) -> String {
+        BASE64_URL_SAFE_NO_PAD.encode(self.0)
+    }
+
+    /// Reads what [`Digest256::to_base64`] wrote.
+    pub fn from_base64(text: &str) -> Option<Self> {
+        Some(Self(BASE64_URL_SAFE_NO_PAD.decode(text).ok()?.try_into().ok()?))
+    }
+
+    /// Compares without telling by time where the difference is.
+    pub fn matches(self, other: Self) -> bool {
+        self.0.ct_eq(&other.0).into()
+    }
+}
+
+impl std::fmt::Debug for Digest256 {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Digest256(***)")
+    }
+}
+
+impl serde::Serialize for Digest256 {
+    fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(&self.to_base64())
+    }
+}
+
+impl<'de> serde::Deserialize<'de> for Digest256 {
+    fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(from)?;
+        Self::from_base64(&text).ok_or_else(|| serde::de::Error::custom("not a SHA-256 in base64"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn moving_a_boundary_between_parts_changes_the_derived_bytes() {
+        let key = MacKey::new([7; 32]);
+        assert_ne!(key.derive("p", &[b"ab", b"c"]), key.derive("p", &[b"a", b"bc"]));
+        assert_ne!(key.derive("p", &[b"a"]), key.derive("pa", &[]));
+    }
+
+    #[test]
+    fn a_digest_reads_back_and_never_prints() {
+        let digest = Digest256::of("secret");
+        assert_eq!(Digest256::from_base64(&digest.to_base64()), Some(digest));
+        assert_eq!(format!("{digest:?}"), "Digest256(***)");
+        assert!(digest.to_hex().starts_with("2bb80d53"));
+    }
+}

@@ -1,0 +1,288 @@
+//! Who calls: reads the credentials, proves them, and finds the workspace that the call is about.
+
+use cookie::Cookie;
+use domain::{
+    Timestamp,
+    api_key::{KeyHolder, KeySecret},
+    handle::Handle,
+    id::WorkspaceId,
+    policy::{self, Member},
+    ports::{Standing, Workspaces},
+    role::Role,
+    secret::Digest256,
+    session::{Claims, Session},
+    user::personal_workspace,
+};
+use http::{HeaderMap, header};
+
+use crate::{
+    dispatch::Kit,
+    problem::{Code, Problem},
+    spec::{Access, Method, Spec},
+};
+
+/// The cookie that holds the access token.
+pub const SESSION_COOKIE: &str = "__Host-session";
+/// The cookie that holds the refresh token.
+pub const REFRESH_COOKIE: &str = "__Host-refresh";
+/// The header that repeats the CSRF token.
+pub const CSRF_HEADER: &str = "x-csrf-token";
+
+/// Nobody in particular.
+pub struct Anyone;
+
+/// A signed-in person, perhaps before onboarding.
+pub struct Person {
+    /// The session.
+    pub session: Session,
+    /// Whether the person has a workspace yet.
+    pub onboarded: bool,
+}
+
+/// A person in a workspace, or an API key.
+pub enum KeyOrMember {
+    /// A person.
+    Member(Box<Member>),
+    /// A key, acting as its workspace's owner.
+    Key(Box<KeyHolder>),
+}
+
+impl KeyOrMember {
+    /// The workspace that the call is about.
+    pub fn workspace(&self) -> WorkspaceId {
+        match self {
+            Self::Member(member) => member.workspace.id,
+            Self::Key(holder) => holder.workspace,
+        }
+    }
+}
+
+/// What was found out about the caller.
+pub enum Identified {
+    /// Nothing was asked.
+    Nobody,
+    /// A person whose workspace does not matter.
+    Person(Person),
+    /// A person in a workspace.
+    Member(Box<Member>),
+    /// An API key.
+    Key(Box<KeyHolder>),
+}
+
+impl Identified {
+    /// A name for the caller that no other caller has.
+    pub(crate) fn scope(&self) -> String {
+        match self {
+            Self::Nobody => "anyone".to_owned(),
+            Self::Person(person) => person.session.user.to_string(),
+            Self::Member(member) => format!("{}/{}", member.user, member.workspace.id),
+            Self::Key(holder) => holder.key.to_string(),
+        }
+    }
+
+    /// The workspace, for the log.
+    pub(crate) fn workspace(&self) -> Option<WorkspaceId> {
+        match self {
+            Self::Nobody | Self::Person(_) => None,
+            Self::Member(member) => Some(member.workspace.id),
+            Self::Key(holder) => Some(holder.workspace),
+        }
+    }
+}
+
+/// The form in which a handler wants its caller. Which one fits an endpoint's access, the types can't say; a test over
+/// all endpoints does.
+pub trait Caller: Sized + Send + Sync + 'static {
+    /// The caller in this form.
+    fn from_identified(who: Identified) -> Option<Self>;
+    /// Whether every caller with this access has this form.
+    fn fits(access: Access) -> bool;
+}
+
+impl Caller for Anyone {
+    fn from_identified(_: Identified) -> Option<Self> {
+        Some(Self)
+    }
+
+    fn fits(access: Access) -> bool {
+        access == Access::Anyone
+    }
+}
+
+impl Caller for Person {
+    fn from_identified(who: Identified) -> Option<Self> {
+        match who {
+            Identified::Person(person) => Some(person),
+            _ => None,
+        }
+    }
+
+    fn fits(access: Access) -> bool {
+        access == Access::Person
+    }
+}
+
+impl Caller for Member {
+    fn from_identified(who: Identified) -> Option<Self> {
+        match who {
+            Identified::Member(member) => Some(*member),
+            _ => None,
+        }
+    }
+
+    fn fits(access: Access) -> bool {
+        matches!(access, Access::User | Access::Member(_))
+    }
+}
+
+impl Caller for KeyOrMember {
+    fn from_identified(who: Identified) -> Option<Self> {
+        match who {
+            Identified::Member(member) => Some(Self::Member(member)),
+            Identified::Key(holder) => Some(Self::Key(holder)),
+            Identified::Nobody | Identified::Person(_) => None,
+        }
+    }
+
+    fn fits(access: Access) -> bool {
+        matches!(access, Access::KeyOr(_))
+    }
+}
+
+/// The one credential that a request may carry.
+#[derive(Debug, PartialEq, Eq)]
+enum Credential {
+    Bearer(String),
+    Cookie(String),
+}
+
+/// The value of a cookie.
+pub(crate) fn cookie(headers: &HeaderMap, name: &str) -> Option<String> {
+    let lines = headers.get_all(header::COOKIE).iter().filter_map(|line| line.to_str().ok());
+    lines
+        .flat_map(|line| Cookie::split_parse(line.to_owned()))
+        .flatten()
+        .find(|cookie| cookie.name() == name)
+        .map(|cookie| cookie.value().to_owned())
+}
+
+fn credential(headers: &HeaderMap) -> Result<Option<Credential>, Problem> {
+    let mut authorizations = headers.get_all(header::AUTHORIZATION).iter();
+    let first = authorizations.next();
+    let session = cookie(headers, SESSION_COOKIE);
+    if authorizations.next().is_some() || (first.is_some() && session.is_some()) {
+        return Err(Problem::new(Code::BadRequest, "Send one credential, not two."));
+    }
+    let Some(value) = first else { return Ok(session.map(Credential::Cookie)) };
+    let (scheme, token) = value
+        .to_str()
+        .ok()
+        .and_then(|value| value.split_once(' '))
+        .ok_or_else(|| Problem::unauthorized("The Authorization header must be: Bearer, a space, and the token."))?;
+    if scheme.eq_ignore_ascii_case("bearer") {
+        Ok(Some(Credential::Bearer(token.trim().to_owned())))
+    } else {
+        Err(Problem::unauthorized("The Authorization header must be: Bearer, a space, and the token."))
+    }
+}
+
+/// Finds out who calls and whether they may, as far as `spec` can say it.
+pub(crate) async fn identify(
+    kit: &Kit,
+    spec: &Spec,
+    method: Method,
+    headers: &HeaderMap,
+    owner: Option<&str>,
+    now: Timestamp,
+) -> Result<Identified, Problem> {
+    if !spec.is_private() {
+        return Ok(Identified::Nobody);
+    }
+    match credential(headers)? {
+        None => Err(Problem::unauthorized("Sign in, or send an API key, to continue.")),
+        Some(Credential::Bearer(key)) if key.starts_with("ul_") => {
+            let holder = verify_key(kit, &key).await?;
+            if !spec.takes_key() {
+                return Err(Problem::unauthorized("API keys can't be used here. Sign in instead."));
+            }
+            let elsewhere = owner.is_some_and(|owner| owner != holder.handle.as_str());
+            if elsewhere { Err(Problem::not_found()) } else { Ok(Identified::Key(Box::new(holder))) }
+        }
+        Some(Credential::Bearer(token)) => person(kit, spec, verify_token(kit, &token, now).await?, owner, now).await,
+        Some(Credential::Cookie(token)) => {
+            let claims = verify_token(kit, &token, now).await?;
+            if method != Method::Get {
+                check_csrf(&claims, headers)?;
+            }
+            person(kit, spec, claims, owner, now).await
+        }
+    }
+}
+
+/// Who holds a presented API key: form and checksum first, then one read. No KMS call.
+pub async fn verify_key(kit: &Kit, key: &str) -> Result<KeyHolder, Problem> {
+    let invalid = || Problem::unauthorized("This API key is not valid.");
+    let key = KeySecret::parse(key).ok_or_else(invalid)?;
+    kit.keys.holder(key.hash()).await?.ok_or_else(invalid)
+}
+
+/// What a presented access token says.
+pub async fn verify_token(kit: &Kit, token: &str, now: Timestamp) -> Result<Claims, Problem> {
+    let claims = kit.tokens.verify(token, now).await?;
+    claims.ok_or_else(|| Problem::unauthorized("This session is not valid or has expired. Sign in again."))
+}
+
+fn check_csrf(claims: &Claims, headers: &HeaderMap) -> Result<(), Problem> {
+    let given = headers.get(CSRF_HEADER).map(|token| Digest256::of(token.as_bytes()));
+    match (claims.csrf, given) {
+        (Some(wanted), Some(given)) if wanted.matches(given) => Ok(()),
+        _ => Err(Problem::new(Code::CsrfTokenRequired, "Send the session's CSRF token in the X-CSRF-Token header.")),
+    }
+}
+
+async fn person(
+    kit: &Kit,
+    spec: &Spec,
+    claims: Claims,
+    owner: Option<&str>,
+    now: Timestamp,
+) -> Result<Identified, Problem> {
+    let own = personal_workspace(claims.sub);
+    let asked = match owner {
+        Some(handle) => workspace_of(&*kit.workspaces, handle).await?,
+        None => Some(own),
+    };
+    let standing = kit.sessions.standing(claims.sub, claims.sid, asked.unwrap_or(own)).await?;
+    let over = || Problem::unauthorized("This session has ended. Sign in again.");
+    let Standing { session, workspace, role } =
+        standing.filter(|standing| standing.session.is_live(now)).ok_or_else(over)?;
+    if spec.access == Access::Person {
+        return Ok(Identified::Person(Person { session, onboarded: workspace.is_some() }));
+    }
+    let (Some(workspace), Some(role)) = (workspace.filter(|_| asked.is_some()), role) else {
+        let at_home = owner.is_none();
+        let first = Problem::new(Code::OnboardingRequired, "Finish setting up your account first.");
+        return Err(if at_home { first } else { Problem::not_found() });
+    };
+    if let Access::Member(needed) | Access::KeyOr(needed) = spec.access {
+        policy::at_least(role, needed)?;
+    }
+    let stepped_up = session.is_stepped_up(now);
+    Ok(Identified::Member(Box::new(Member { workspace, role, user: claims.sub, stepped_up })))
+}
+
+/// The workspace that a handle names. A name that can't be a handle names none: the answer is the same.
+async fn workspace_of(workspaces: &dyn Workspaces, handle: &str) -> Result<Option<WorkspaceId>, Problem> {
+    match Handle::parse_existing(handle) {
+        Ok(handle) => Ok(workspaces.by_handle(&handle).await?),
+        Err(_) => Ok(None),
+    }
+}
+
+/// The lowest role that a session needs here.
+pub fn needed_role(access: Access) -> Option<Role> {
+    match access {
+        Access::Member(role) | Access::KeyOr(role) => Some(role),
+        Access::Anyone | Access::Person | Access::User => None,
+    }
+}

@@ -1,0 +1,157 @@
+//! What an endpoint is.
+
+use std::sync::Arc;
+
+use domain::{
+    Timestamp,
+    entropy::Entropy,
+    ports::{
+        Accounts, AddressHashes, ApiKeys, Bus, Codes, Consumed, Directory, History, Mailer, RateWindows, Receipts,
+        Sessions, SignUps, Throttles, TokenKeys, Vault, Workspaces,
+    },
+    region::Region,
+};
+use http::{HeaderName, HeaderValue};
+use schemars::JsonSchema;
+use serde::{Serialize, de::DeserializeOwned};
+
+use crate::{
+    call::Call,
+    caller::Caller,
+    dispatch::Kit,
+    input::Input,
+    problem::Problem,
+    spec::{Spec, WorkerSpec},
+};
+
+/// One endpoint, one function.
+pub trait Endpoint: Sized + Send + Sync + 'static {
+    /// What it is.
+    const SPEC: Spec;
+    /// The form in which it wants its caller.
+    type Caller: Caller;
+    /// What it works with.
+    type Deps: Send + Sync + 'static;
+    /// What it takes.
+    type Input: Input;
+    /// What it answers.
+    type Output: Output;
+    /// What can go wrong.
+    type Error: Into<Problem> + Send;
+
+    /// Picks what it works with; only what is picked here is linked into its function.
+    fn deps(ports: &impl Ports) -> Self::Deps;
+
+    /// Does it.
+    fn handle(
+        deps: &Self::Deps,
+        call: &Call<Self::Caller>,
+        input: Self::Input,
+    ) -> impl Future<Output = Result<Self::Output, Self::Error>> + Send;
+}
+
+/// A successful answer: a JSON body, and perhaps headers.
+pub trait Output: Serialize + JsonSchema + Send {
+    /// Headers beside the usual ones.
+    fn headers(&self) -> Vec<(HeaderName, HeaderValue)> {
+        Vec::new()
+    }
+}
+
+/// A function without a route: a consumer of events, a scheduled job, an authorizer.
+pub trait Worker: Sized + Send + Sync + 'static {
+    /// What it is.
+    const SPEC: WorkerSpec;
+    /// What it works with.
+    type Deps: Send + Sync + 'static;
+    /// What sets it off.
+    type Event: DeserializeOwned + Send;
+    /// What it answers.
+    type Result: Serialize + Send;
+    /// What can go wrong; the event then comes again.
+    type Error: std::fmt::Display + Send;
+
+    /// Picks what it works with.
+    fn deps(ports: &impl Ports) -> Self::Deps;
+
+    /// Does it.
+    fn handle(
+        deps: &Self::Deps,
+        job: &Job,
+        event: Self::Event,
+    ) -> impl Future<Output = Result<Self::Result, Self::Error>> + Send;
+}
+
+/// One run of a worker.
+pub struct Job {
+    /// When it began.
+    pub now: Timestamp,
+    /// The region it runs in.
+    pub region: Region,
+    /// Randomness.
+    pub entropy: Arc<dyn Entropy>,
+}
+
+/// What functions are built from: one method a port. Lambda's boot implements it over the SDK clients.
+pub trait Ports {
+    /// What dispatch itself works with.
+    fn kit(&self) -> Kit;
+    /// Sign-ups that wait for a code.
+    fn sign_ups(&self) -> Arc<dyn SignUps>;
+    /// Users and credentials.
+    fn accounts(&self) -> Arc<dyn Accounts>;
+    /// Sessions.
+    fn sessions(&self) -> Arc<dyn Sessions>;
+    /// Counters of failed attempts.
+    fn throttles(&self) -> Arc<dyn Throttles>;
+    /// Workspaces and handles.
+    fn workspaces(&self) -> Arc<dyn Workspaces>;
+    /// API keys.
+    fn api_keys(&self) -> Arc<dyn ApiKeys>;
+    /// Histories and inboxes.
+    fn history(&self) -> Arc<dyn History>;
+    /// Receipts.
+    fn receipts(&self) -> Arc<dyn Receipts>;
+    /// Rate windows.
+    fn rate_windows(&self) -> Arc<dyn RateWindows>;
+    /// The directory.
+    fn directory(&self) -> Arc<dyn Directory>;
+    /// Envelope encryption.
+    fn vault(&self) -> Arc<dyn Vault>;
+    /// Token signing.
+    fn token_keys(&self) -> Arc<dyn TokenKeys>;
+    /// Hashes of addresses.
+    fn address_hashes(&self) -> Arc<dyn AddressHashes>;
+    /// Mailed codes.
+    fn codes(&self) -> Arc<dyn Codes>;
+    /// Mail.
+    fn mailer(&self) -> Arc<dyn Mailer>;
+    /// The event bus.
+    fn bus(&self) -> Arc<dyn Bus>;
+    /// Who acted on which message.
+    fn consumed(&self) -> Arc<dyn Consumed>;
+}
+
+/// Walks the functions of an area. The local platform, the OpenAPI writer, the template writer and the access sweep are
+/// visitors.
+pub trait Visitor {
+    /// Meets an endpoint.
+    fn endpoint<E: Endpoint>(&mut self);
+    /// Meets a worker.
+    fn worker<W: Worker>(&mut self);
+}
+
+/// The one list of an area's functions: declares their modules and makes `register`, which shows them to a visitor.
+#[macro_export]
+macro_rules! functions {
+    ($(endpoint $module:ident::$endpoint:ident;)* $(worker $worker_module:ident::$worker:ident;)*) => {
+        $(pub mod $module;)*
+        $(pub mod $worker_module;)*
+
+        /// Shows every function of this area to `visitor`.
+        pub fn register(visitor: &mut impl $crate::Visitor) {
+            $(visitor.endpoint::<$module::$endpoint>();)*
+            $(visitor.worker::<$worker_module::$worker>();)*
+        }
+    };
+}

@@ -1,0 +1,43 @@
+//! Counts a request's AWS calls. The SDK clients' interceptor counts; dispatch reads.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicU32, Ordering},
+};
+
+tokio::task_local! {
+    static CURRENT: Arc<Meter>;
+}
+
+/// One request's counter.
+pub struct Meter {
+    request: String,
+    calls: AtomicU32,
+}
+
+impl Meter {
+    /// A counter at zero for the request with this id.
+    pub fn new(request: String) -> Arc<Self> {
+        Arc::new(Self { request, calls: AtomicU32::new(0) })
+    }
+
+    /// How many AWS calls were made.
+    pub fn calls(&self) -> u32 {
+        self.calls.load(Ordering::Relaxed)
+    }
+
+    /// Runs `work` with this counter as the current one.
+    pub async fn measure<T>(self: &Arc<Self>, work: impl Future<Output = T>) -> T {
+        CURRENT.scope(Arc::clone(self), work).await
+    }
+}
+
+/// Counts one AWS call of the current request; its id, to send along.
+pub fn count_call() -> Option<String> {
+    CURRENT
+        .try_with(|meter| {
+            meter.calls.fetch_add(1, Ordering::Relaxed);
+            meter.request.clone()
+        })
+        .ok()
+}

@@ -1,0 +1,246 @@
+//! What goes wrong, as an [RFC 9457] problem document. The code is the stable part; the sentence is for people; nothing of
+//! the inside is ever in it.
+//!
+//! [RFC 9457]: https://www.rfc-editor.org/rfc/rfc9457
+
+use std::borrow::Cow;
+
+use bytes::Bytes;
+use domain::{
+    credential::CannotHash, policy::Denied, ports::Failure, text::Invalid, throttle::Wait,
+};
+use http::{HeaderValue, Response, StatusCode, header};
+use schemars::JsonSchema;
+use serde::Serialize;
+
+macro_rules! codes {
+    ($($(#[$doc:meta])* $code:ident $name:literal $status:literal;)*) => {
+        /// A problem's stable name.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
+        #[schemars(inline)]
+        pub enum Code {$(
+            $(#[$doc])*
+            #[serde(rename = $name)]
+            $code,
+        )*}
+
+        impl Code {
+            /// The name as it stands in the document.
+            pub fn as_str(self) -> &'static str {
+                match self { $(Self::$code => $name,)* }
+            }
+
+            /// The HTTP status that goes with it.
+            pub fn status(self) -> u16 {
+                match self { $(Self::$code => $status,)* }
+            }
+        }
+    };
+}
+
+codes! {
+    /// The request can't be read.
+    BadRequest "BAD_REQUEST" 400;
+    /// The request can be read, but some of its fields are missing, unknown or not what they should be.
+    ValidationError "VALIDATION_ERROR" 400;
+    /// No credentials, or none that are good here.
+    Unauthorized "UNAUTHORIZED" 401;
+    /// The address or the password is wrong.
+    InvalidCredentials "INVALID_CREDENTIALS" 401;
+    /// The caller is known and may not do this.
+    Forbidden "FORBIDDEN" 403;
+    /// The sign-in is too old for this.
+    StepUpRequired "STEP_UP_REQUIRED" 403;
+    /// Onboarding comes first.
+    OnboardingRequired "ONBOARDING_REQUIRED" 403;
+    /// A browser's session needs the CSRF token in a header.
+    CsrfTokenRequired "CSRF_TOKEN_REQUIRED" 403;
+    /// There is no such thing, or the caller may not know of it.
+    NotFound "NOT_FOUND" 404;
+    /// The path answers to other methods.
+    MethodNotAllowed "METHOD_NOT_ALLOWED" 405;
+    /// It clashes with how things stand.
+    Conflict "CONFLICT" 409;
+    /// The handle belongs to another.
+    UsernameTaken "USERNAME_TAKEN" 409;
+    /// The body is too large.
+    PayloadTooLarge "PAYLOAD_TOO_LARGE" 413;
+    /// The body is no JSON.
+    UnsupportedMediaType "UNSUPPORTED_MEDIA_TYPE" 415;
+    /// The code is wrong, expired, or was tried too often.
+    CodeInvalid "CODE_INVALID" 422;
+    /// The code alone is not enough; the password must come with it.
+    PasswordRequired "PASSWORD_REQUIRED" 422;
+    /// The promo or referral code is unknown.
+    PromoInvalid "PROMO_INVALID" 422;
+    /// The `Idempotency-Key` was used for another request.
+    IdempotencyKeyReused "IDEMPOTENCY_KEY_REUSED" 422;
+    /// Too many requests.
+    RateLimited "RATE_LIMITED" 429;
+    /// A defect of ours.
+    InternalError "INTERNAL_ERROR" 500;
+    /// Something that this needs does not answer; nothing is known to have changed.
+    Unavailable "UNAVAILABLE" 503;
+}
+
+impl Code {
+    /// The problem's short title.
+    pub fn title(self) -> &'static str {
+        StatusCode::from_u16(self.status()).ok().and_then(|status| status.canonical_reason()).unwrap_or("Error")
+    }
+}
+
+/// What is wrong with one field.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct FieldError {
+    /// Which field.
+    pub field: String,
+    /// `REQUIRED`, `UNKNOWN` or `INVALID`.
+    pub code: &'static str,
+    /// What to do about it, in a sentence.
+    pub message: String,
+}
+
+/// A problem document (`application/problem+json`).
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(rename = "Problem")]
+#[expect(missing_docs, reason = "RFC 9457 names them")]
+pub struct Document<'a> {
+    pub r#type: Cow<'a, str>,
+    pub title: &'a str,
+    pub status: u16,
+    pub detail: &'a str,
+    pub code: Code,
+    /// The same sentence as `detail`, where the reference's clients look for it.
+    pub error: &'a str,
+    pub request_id: &'a str,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    pub errors: &'a [FieldError],
+}
+
+/// A refusal on its way to the client.
+#[derive(Debug)]
+pub struct Problem {
+    /// The stable name.
+    pub code: Code,
+    /// A sentence that a person can act on.
+    pub sentence: Cow<'static, str>,
+    /// By field.
+    pub errors: Vec<FieldError>,
+    /// When to try again, in seconds.
+    pub retry_after: Option<u64>,
+    /// For the log only.
+    pub inside: Option<String>,
+    /// The change was made by an earlier request with the same `Idempotency-Key`: dispatch answers again instead.
+    pub(crate) already_done: bool,
+}
+
+impl Problem {
+    /// A problem with a sentence.
+    pub fn new(code: Code, sentence: impl Into<Cow<'static, str>>) -> Self {
+        Self {
+            code,
+            sentence: sentence.into(),
+            errors: Vec::new(),
+            retry_after: None,
+            inside: None,
+            already_done: false,
+        }
+    }
+
+    /// There is no such thing, or the caller may not know of it: the same bytes for both.
+    pub fn not_found() -> Self {
+        Self::new(Code::NotFound, "There is nothing here that you can see.")
+    }
+
+    /// Nobody is signed in here.
+    pub fn unauthorized(sentence: &'static str) -> Self {
+        Self::new(Code::Unauthorized, sentence)
+    }
+
+    /// One field is wrong.
+    pub fn field(field: &str, invalid: &Invalid) -> Self {
+        Self::fields(vec![FieldError { field: field.into(), code: "INVALID", message: invalid.to_string() }])
+    }
+
+    /// Fields are wrong; the sentence is that of the first.
+    pub fn fields(errors: Vec<FieldError>) -> Self {
+        let sentence = errors.first().map(|error| format!("{}: {}", error.field, error.message));
+        Self { errors, ..Self::new(Code::ValidationError, sentence.unwrap_or_default()) }
+    }
+
+    /// A defect of ours; `inside` goes to the log.
+    pub fn internal(inside: impl Into<String>) -> Self {
+        Self {
+            inside: Some(inside.into()),
+            ..Self::new(Code::InternalError, "Something went wrong on our side. Please tell us the request id.")
+        }
+    }
+
+    /// The document as a response.
+    pub fn response(&self, request_id: &str) -> Response<Bytes> {
+        let document = Document {
+            r#type: "about:blank".into(),
+            title: self.code.title(),
+            status: self.code.status(),
+            detail: &self.sentence,
+            code: self.code,
+            error: &self.sentence,
+            request_id,
+            errors: &self.errors,
+        };
+        let body = serde_json::to_vec(&document).unwrap_or_default();
+        let mut response = Response::new(Bytes::from(body));
+        *response.status_mut() = StatusCode::from_u16(self.code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        if let Some(seconds) = self.retry_after {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        if self.code == Code::Unauthorized {
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        response
+    }
+}
+
+impl From<Failure> for Problem {
+    fn from(failure: Failure) -> Self {
+        let inside = Some(failure.to_string());
+        match failure {
+            Failure::Unavailable { .. } | Failure::Raced => Self {
+                retry_after: Some(1),
+                inside,
+                ..Self::new(Code::Unavailable, "This is not available right now. Please try again in a moment.")
+            },
+            Failure::AlreadyDone => Self { already_done: true, ..Self::internal("an unanswered receipt") },
+            Failure::Broken(_) => Self { inside, ..Self::internal("") },
+        }
+    }
+}
+
+impl From<Denied> for Problem {
+    fn from(denied: Denied) -> Self {
+        let code = match denied {
+            Denied::OwnerOnly | Denied::RoleTooLow(_) => Code::Forbidden,
+            Denied::StepUpNeeded => Code::StepUpRequired,
+        };
+        Self::new(code, denied.to_string())
+    }
+}
+
+impl From<Wait> for Problem {
+    fn from(wait: Wait) -> Self {
+        Self {
+            retry_after: Some(wait.seconds),
+            ..Self::new(Code::RateLimited, format!("Too many attempts. Try again in {} seconds.", wait.seconds))
+        }
+    }
+}
+
+impl From<CannotHash> for Problem {
+    fn from(error: CannotHash) -> Self {
+        Self::internal(error.to_string())
+    }
+}

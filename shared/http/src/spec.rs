@@ -1,0 +1,297 @@
+//! The one description of an endpoint. Routes, the OpenAPI document, the template's functions, their IAM statements and
+//! the access matrix all derive from it.
+
+use domain::role::Role;
+
+use crate::problem::Code;
+
+/// A request's method.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[expect(missing_docs, reason = "RFC 9110 names them")]
+pub enum Method {
+    Get,
+    Post,
+    Patch,
+    Delete,
+}
+
+impl Method {
+    /// The method as it stands in a request.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Get => "GET",
+            Self::Post => "POST",
+            Self::Patch => "PATCH",
+            Self::Delete => "DELETE",
+        }
+    }
+}
+
+/// Who may call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// Anybody; credentials are not looked at.
+    Anyone,
+    /// A session, even before onboarding.
+    Person,
+    /// A session of a user with a personal workspace, in which the call acts.
+    User,
+    /// A session whose user has at least this role in the workspace that `owner=` names (absent: the personal one).
+    Member(Role),
+    /// The same, or an API key, which acts in its own workspace.
+    KeyOr(Role),
+}
+
+/// What a function may do with AWS: one IAM statement.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Grant {
+    /// The service's prefix in IAM actions.
+    pub service: &'static str,
+    /// The action without that prefix.
+    pub action: &'static str,
+    /// What it is granted on: a table, `key`, `bus`, `mail`, or a secret's name.
+    pub on: &'static str,
+}
+
+impl Grant {
+    /// A DynamoDB action on a table.
+    pub const fn table(action: &'static str, on: &'static str) -> Self {
+        Self { service: "dynamodb", action, on }
+    }
+
+    /// A KMS action on the region's key.
+    pub const fn kms(action: &'static str) -> Self {
+        Self { service: "kms", action, on: "key" }
+    }
+
+    /// Reading a secret.
+    pub const fn secret(on: &'static str) -> Self {
+        Self { service: "secretsmanager", action: "GetSecretValue", on }
+    }
+}
+
+/// Which of a key's counters a request counts towards.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum RateClass {
+    /// Everything without a counter of its own.
+    Default,
+}
+
+impl RateClass {
+    /// Requests a minute.
+    pub fn per_minute(self) -> u32 {
+        match self {
+            Self::Default => 100,
+        }
+    }
+
+    /// The counter's name.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Default => "default",
+        }
+    }
+}
+
+/// How much memory, and with it processor, a function gets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Memory {
+    /// 256 MB.
+    Small,
+    /// 1,769 MB: [one full vCPU](https://docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html), for password
+    /// hashing.
+    FullCpu,
+}
+
+impl Memory {
+    /// Megabytes, as the template says it.
+    pub fn megabytes(self) -> u32 {
+        match self {
+            Self::Small => 256,
+            Self::FullCpu => 1_769,
+        }
+    }
+}
+
+/// An endpoint's description.
+#[derive(Debug, Clone, Copy)]
+pub struct Spec {
+    /// The function's name and the operation's id.
+    pub id: &'static str,
+    /// The method it answers to.
+    pub method: Method,
+    /// A second one that means the same.
+    pub also: Option<Method>,
+    /// The path, with `{name}` for its parameters.
+    pub path: &'static str,
+    /// One sentence on what it does.
+    pub summary: &'static str,
+    /// Who may call.
+    pub access: Access,
+    /// What it may do with AWS, beyond what its access needs.
+    pub grants: &'static [Grant],
+    /// Which counter of a key it counts towards.
+    pub class: RateClass,
+    /// How much memory it gets.
+    pub memory: Memory,
+    /// The status of a successful answer.
+    pub success: u16,
+    /// Whether an `Idempotency-Key` is honoured.
+    pub once: bool,
+    /// The most bytes that a body may have.
+    pub body_limit: usize,
+    /// Problems of its own, beyond those that its access, input and dispatch bring.
+    pub problems: &'static [Code],
+}
+
+/// Starts a description: answers 200, anybody may call, bodies up to 64 KiB.
+pub const fn spec(id: &'static str, method: Method, path: &'static str) -> Spec {
+    Spec {
+        id,
+        method,
+        also: None,
+        path,
+        summary: "",
+        access: Access::Anyone,
+        grants: &[],
+        class: RateClass::Default,
+        memory: Memory::Small,
+        success: 200,
+        once: false,
+        body_limit: 64 * 1024,
+        problems: &[],
+    }
+}
+
+impl Spec {
+    /// Says in one sentence what it does.
+    pub const fn summary(mut self, summary: &'static str) -> Self {
+        self.summary = summary;
+        self
+    }
+
+    /// Answers to a second method in the same way.
+    pub const fn also(mut self, method: Method) -> Self {
+        self.also = Some(method);
+        self
+    }
+
+    /// Says who may call.
+    pub const fn access(mut self, access: Access) -> Self {
+        self.access = access;
+        self
+    }
+
+    /// Says what it may do with AWS.
+    pub const fn grants(mut self, grants: &'static [Grant]) -> Self {
+        self.grants = grants;
+        self
+    }
+
+    /// Gives it a full processor.
+    pub const fn full_cpu(mut self) -> Self {
+        self.memory = Memory::FullCpu;
+        self
+    }
+
+    /// Says the status of success.
+    pub const fn answers(mut self, status: u16) -> Self {
+        self.success = status;
+        self
+    }
+
+    /// Honours an `Idempotency-Key`.
+    pub const fn once(mut self) -> Self {
+        self.once = true;
+        self
+    }
+
+    /// Names problems of its own.
+    pub const fn problems(mut self, problems: &'static [Code]) -> Self {
+        self.problems = problems;
+        self
+    }
+
+    /// The methods it answers to.
+    pub fn methods(&self) -> impl Iterator<Item = Method> + use<> {
+        std::iter::once(self.method).chain(self.also)
+    }
+
+    /// Whether it looks at credentials.
+    pub fn is_private(&self) -> bool {
+        self.access != Access::Anyone
+    }
+
+    /// Whether `owner=` says in which workspace it acts.
+    pub fn takes_owner(&self) -> bool {
+        matches!(self.access, Access::Member(_) | Access::KeyOr(_))
+    }
+
+    /// Whether an API key may call it.
+    pub fn takes_key(&self) -> bool {
+        matches!(self.access, Access::KeyOr(_))
+    }
+
+    /// Whether it changes something.
+    pub fn changes(&self) -> bool {
+        self.method != Method::Get
+    }
+
+    /// What it may do with AWS in all: what its access, its limits and its receipts need, and its own grants.
+    pub fn all_grants(&self) -> Vec<Grant> {
+        let mut grants = Vec::from(self.grants);
+        if self.is_private() {
+            grants.extend([
+                Grant::table("GetItem", "directory"),
+                Grant::table("BatchGetItem", "identity"),
+                Grant::table("BatchGetItem", "workspaces"),
+            ]);
+        }
+        if self.takes_owner() {
+            grants.push(Grant::table("GetItem", "workspaces"));
+        }
+        if self.takes_key() {
+            grants.push(Grant::table("UpdateItem", "operations"));
+        }
+        if self.once {
+            grants.push(Grant::table("GetItem", "operations"));
+        }
+        grants.sort();
+        grants.dedup();
+        grants
+    }
+}
+
+/// What sets a function off that has no route.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Trigger {
+    /// New records in the outbox, from the stream of its table.
+    OutboxStream,
+    /// Events on the bus with one of these types.
+    Bus(&'static [&'static str]),
+    /// API Gateway asks it who calls another service.
+    Authorizer,
+}
+
+/// The description of a function without a route.
+#[derive(Debug, Clone, Copy)]
+pub struct WorkerSpec {
+    /// The function's name.
+    pub id: &'static str,
+    /// One sentence on what it does.
+    pub summary: &'static str,
+    /// What sets it off.
+    pub trigger: Trigger,
+    /// What it may do with AWS.
+    pub grants: &'static [Grant],
+}
+
+/// Describes a function without a route.
+pub const fn worker(
+    id: &'static str,
+    trigger: Trigger,
+    summary: &'static str,
+    grants: &'static [Grant],
+) -> WorkerSpec {
+    WorkerSpec { id, summary, trigger, grants }
+}

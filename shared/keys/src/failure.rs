@@ -1,0 +1,14 @@
+//! What the services' errors mean to a port.
+
+use aws_sdk_kms::error::{ProvideErrorMetadata, SdkError};
+use domain::ports::Failure;
+
+/// Every refusal: tried often enough by the client, so now it is the caller's to retry.
+pub fn unavailable<E: ProvideErrorMetadata, R>(service: &'static str, error: &SdkError<E, R>) -> Failure {
+    let detail = match error {
+        SdkError::ServiceError(context) => context.err().code().unwrap_or("unknown").to_owned(),
+        SdkError::TimeoutError(_) => "timeout".to_owned(),
+        _ => "no answer".to_owned(),
+    };
+    Failure::Unavailable { service, detail }
+}

@@ -1,0 +1,155 @@
+//! Envelope encryption: each workspace's values are AES-256-GCM under a data key of its own, which KMS wraps under the
+//! region's key ([AWS: envelope encryption](https://docs.aws.amazon.com/kms/latest/developerguide/kms-cryptography.html)).
+//!
+//! The encryption context binds a data key to its workspace and region, the additional data binds a value to its record
+//! and field; moved anywhere else, neither opens.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use aes_gcm::{
+    Aes256Gcm, KeyInit,
+    aead::{Aead, Payload},
+};
+use async_trait::async_trait;
+use aws_sdk_kms::{Client, primitives::Blob, types::DataKeySpec};
+use base64::{Engine, prelude::BASE64_STANDARD};
+use domain::{
+    api_key::Sealed,
+    entropy::{self, Entropy},
+    id::WorkspaceId,
+    ports::{Failure, Outcome, Place, Vault},
+    region::Region,
+    secret::Secret,
+    workspace::WrappedKey,
+};
+use tokio::time::Instant;
+use zeroize::Zeroizing;
+
+use crate::failure::unavailable;
+
+/// A plaintext data key is kept this long at the most,
+const KEPT: Duration = Duration::from_secs(300);
+/// for so many values,
+const USES: u32 = 1_000;
+/// and so many of them at a time.
+const KEYS: usize = 256;
+
+const FORMAT: u8 = 1;
+const NONCE_LENGTH: usize = 12;
+
+/// The vault of one region.
+pub struct KmsVault {
+    client: Client,
+    key: String,
+    region: Region,
+    entropy: Arc<dyn Entropy>,
+    cache: Mutex<HashMap<WorkspaceId, Cached>>,
+}
+
+struct Cached {
+    key: Zeroizing<Vec<u8>>,
+    since: Instant,
+    uses: u32,
+}
+
+impl KmsVault {
+    /// A vault whose data keys `key` (an id, ARN or alias) wraps.
+    pub fn new(client: Client, key: String, region: Region, entropy: Arc<dyn Entropy>) -> Self {
+        Self { client, key, region, entropy, cache: Mutex::default() }
+    }
+
+    fn context(&self, workspace: WorkspaceId) -> HashMap<String, String> {
+        HashMap::from([
+            ("workspace".to_owned(), workspace.to_string()),
+            ("region".to_owned(), self.region.to_string()),
+            ("purpose".to_owned(), "workspace-data-key".to_owned()),
+        ])
+    }
+
+    async fn cipher(&self, place: Place<'_>) -> Outcome<Aes256Gcm> {
+        let workspace = place.workspace.id;
+        if let Some(cipher) = self.from_cache(workspace) {
+            return cipher;
+        }
+        let wrapped = BASE64_STANDARD
+            .decode(&place.workspace.data_key.0)
+            .map_err(|_| Failure::Broken("a wrapped data key is not base64".to_owned()))?;
+        let request = self.client.decrypt().key_id(&self.key).ciphertext_blob(Blob::new(wrapped));
+        let answer = request
+            .set_encryption_context(Some(self.context(workspace)))
+            .send()
+            .await
+            .map_err(|error| unavailable("kms", &error))?;
+        let key = Zeroizing::new(answer.plaintext.map(Blob::into_inner).unwrap_or_default());
+        let cipher = cipher_of(&key);
+        let mut cache = self.cache.lock().unwrap_or_else(PoisonError::into_inner);
+        if cache.len() >= KEYS {
+            cache.clear();
+        }
+        cache.insert(workspace, Cached { key, since: Instant::now(), uses: 1 });
+        cipher
+    }
+
+    fn from_cache(&self, workspace: WorkspaceId) -> Option<Outcome<Aes256Gcm>> {
+        let mut cache = self.cache.lock().unwrap_or_else(PoisonError::into_inner);
+        cache.retain(|_, cached| cached.since.elapsed() < KEPT && cached.uses < USES);
+        let cached = cache.get_mut(&workspace)?;
+        cached.uses += 1;
+        Some(cipher_of(&cached.key))
+    }
+}
+
+fn cipher_of(key: &[u8]) -> Outcome<Aes256Gcm> {
+    Aes256Gcm::new_from_slice(key).map_err(|_| Failure::Broken("a data key has the wrong length".to_owned()))
+}
+
+/// What a value is bound to: its record and field, each preceded by its length.
+fn additional_data(place: Place<'_>) -> Vec<u8> {
+    let parts = [place.record.as_bytes(), place.field.as_bytes()];
+    parts.iter().flat_map(|part| (part.len() as u64).to_be_bytes().into_iter().chain(part.iter().copied())).collect()
+}
+
+#[async_trait]
+impl Vault for KmsVault {
+    async fn new_data_key(&self, workspace: WorkspaceId) -> Outcome<WrappedKey> {
+        let request = self.client.generate_data_key_without_plaintext().key_id(&self.key);
+        let answer = request
+            .key_spec(DataKeySpec::Aes256)
+            .set_encryption_context(Some(self.context(workspace)))
+            .send()
+            .await
+            .map_err(|error| unavailable("kms", &error))?;
+        let wrapped = answer.ciphertext_blob.map(Blob::into_inner).unwrap_or_default();
+        Ok(WrappedKey(BASE64_STANDARD.encode(wrapped)))
+    }
+
+    async fn seal(&self, place: Place<'_>, value: &Secret) -> Outcome<Sealed> {
+        let cipher = self.cipher(place).await?;
+        let nonce: [u8; NONCE_LENGTH] = entropy::bytes(&*self.entropy);
+        let payload = Payload { msg: value.expose().as_bytes(), aad: &additional_data(place) };
+        let ciphertext = cipher
+            .encrypt(&nonce.into(), payload)
+            .map_err(|_| Failure::Broken("a value can't be encrypted".to_owned()))?;
+        let sealed: Vec<u8> = std::iter::once(FORMAT).chain(nonce).chain(ciphertext).collect();
+        Ok(Sealed(BASE64_STANDARD.encode(sealed)))
+    }
+
+    async fn open(&self, place: Place<'_>, sealed: &Sealed) -> Outcome<Secret> {
+        let broken = || Failure::Broken("a sealed value does not open in its place".to_owned());
+        let bytes = BASE64_STANDARD.decode(&sealed.0).map_err(|_| broken())?;
+        let (format, rest) = bytes.split_first().ok_or_else(broken)?;
+        let (nonce, ciphertext) = rest.split_at_checked(NONCE_LENGTH).ok_or_else(broken)?;
+        let nonce: [u8; NONCE_LENGTH] = nonce.try_into().map_err(|_| broken())?;
+        if *format != FORMAT {
+            return Err(broken());
+        }
+        let cipher = self.cipher(place).await?;
+        let payload = Payload { msg: ciphertext, aad: &additional_data(place) };
+        let value = cipher.decrypt(&nonce.into(), payload).map_err(|_| broken())?;
+        String::from_utf8(value).map(Secret::new).map_err(|_| broken())
+    }
+}

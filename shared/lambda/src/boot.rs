@@ -1,0 +1,163 @@
+//! What a function is built from: each port over its SDK client. Only the ports that a function asks for are linked.
+
+use std::sync::Arc;
+
+use aws_smithy_runtime_api::client::http::SharedHttpClient;
+use aws_types::SdkConfig;
+use domain::{
+    entropy::Entropy,
+    ports::{
+        Accounts, AddressHashes, ApiKeys, Bus, Codes, Consumed, Directory, History, Mailer, RateWindows, Receipts,
+        Sessions, SignUps, Throttles, TokenKeys, Vault, Workspaces,
+    },
+};
+use kit::{Clock, Kit, Ports, limits::Leases, token::Verifier};
+use store::Store;
+
+use crate::{
+    client::{Count, Endpoint, http_client, sdk_config},
+    config::{Config, ConfigError},
+    system::{OsEntropy, SystemClock},
+};
+
+/// A function's beginning.
+pub struct Boot {
+    config: Config,
+    sdk: SdkConfig,
+    clock: Arc<dyn Clock>,
+    entropy: Arc<dyn Entropy>,
+}
+
+impl Boot {
+    /// As Lambda starts it: everything from the environment.
+    pub fn from_env() -> Result<Self, ConfigError> {
+        let (config, endpoint) = (Config::from_env()?, Endpoint::from_env()?);
+        Ok(Self::new(config, &endpoint, http_client(), Arc::new(SystemClock), Arc::new(OsEntropy)))
+    }
+
+    /// With everything given.
+    pub fn new(
+        config: Config,
+        endpoint: &Endpoint,
+        http: SharedHttpClient,
+        clock: Arc<dyn Clock>,
+        entropy: Arc<dyn Entropy>,
+    ) -> Self {
+        let sdk = sdk_config(config.region.aws(), endpoint, http);
+        Self { config, sdk, clock, entropy }
+    }
+
+    /// The time.
+    pub fn clock(&self) -> Arc<dyn Clock> {
+        Arc::clone(&self.clock)
+    }
+
+    /// A worker's run, beginning now.
+    pub fn job(&self) -> kit::Job {
+        kit::Job { now: self.clock.now(), region: self.config.region, entropy: Arc::clone(&self.entropy) }
+    }
+
+    fn store(&self) -> Arc<Store> {
+        let config = aws_sdk_dynamodb::config::Builder::from(&self.sdk).interceptor(Count).build();
+        let client = aws_sdk_dynamodb::Client::from_conf(config);
+        Arc::new(Store::new(client, self.config.table_prefix.clone()))
+    }
+
+    fn secrets(&self) -> Arc<keys::Secrets> {
+        let config = aws_sdk_secretsmanager::config::Builder::from(&self.sdk).interceptor(Count).build();
+        let client = aws_sdk_secretsmanager::Client::from_conf(config);
+        Arc::new(keys::Secrets::new(client, self.config.secret_prefix.clone()))
+    }
+}
+
+impl Ports for Boot {
+    fn kit(&self) -> Kit {
+        let store = self.store();
+        Kit {
+            region: self.config.region,
+            clock: Arc::clone(&self.clock),
+            entropy: Arc::clone(&self.entropy),
+            tokens: Verifier::new(store.clone()),
+            sessions: store.clone(),
+            workspaces: store.clone(),
+            keys: store.clone(),
+            windows: store.clone(),
+            leases: Leases::default(),
+            receipts: store,
+        }
+    }
+
+    fn sign_ups(&self) -> Arc<dyn SignUps> {
+        self.store()
+    }
+
+    fn accounts(&self) -> Arc<dyn Accounts> {
+        self.store()
+    }
+
+    fn sessions(&self) -> Arc<dyn Sessions> {
+        self.store()
+    }
+
+    fn throttles(&self) -> Arc<dyn Throttles> {
+        self.store()
+    }
+
+    fn workspaces(&self) -> Arc<dyn Workspaces> {
+        self.store()
+    }
+
+    fn api_keys(&self) -> Arc<dyn ApiKeys> {
+        self.store()
+    }
+
+    fn history(&self) -> Arc<dyn History> {
+        self.store()
+    }
+
+    fn receipts(&self) -> Arc<dyn Receipts> {
+        self.store()
+    }
+
+    fn rate_windows(&self) -> Arc<dyn RateWindows> {
+        self.store()
+    }
+
+    fn directory(&self) -> Arc<dyn Directory> {
+        self.store()
+    }
+
+    fn vault(&self) -> Arc<dyn Vault> {
+        let config = aws_sdk_kms::config::Builder::from(&self.sdk).interceptor(Count).build();
+        let client = aws_sdk_kms::Client::from_conf(config);
+        let (key, entropy) = (self.config.kms_key.clone(), Arc::clone(&self.entropy));
+        Arc::new(keys::KmsVault::new(client, key, self.config.region, entropy))
+    }
+
+    fn token_keys(&self) -> Arc<dyn TokenKeys> {
+        self.secrets()
+    }
+
+    fn address_hashes(&self) -> Arc<dyn AddressHashes> {
+        self.secrets()
+    }
+
+    fn codes(&self) -> Arc<dyn Codes> {
+        self.secrets()
+    }
+
+    fn mailer(&self) -> Arc<dyn Mailer> {
+        let config = aws_sdk_sesv2::config::Builder::from(&self.sdk).interceptor(Count).build();
+        Arc::new(mail::SesMailer::new(aws_sdk_sesv2::Client::from_conf(config), self.config.mail_from.clone()))
+    }
+
+    fn bus(&self) -> Arc<dyn Bus> {
+        let config = aws_sdk_eventbridge::config::Builder::from(&self.sdk).interceptor(Count).build();
+        let client = aws_sdk_eventbridge::Client::from_conf(config);
+        Arc::new(events::EventBridge::new(client, self.config.event_bus.clone()))
+    }
+
+    fn consumed(&self) -> Arc<dyn Consumed> {
+        self.store()
+    }
+}

@@ -1,0 +1,94 @@
+//! SDK clients: one HTTP client for all of them, tight time limits, and a count of every call.
+
+use std::time::Duration;
+
+use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
+use aws_smithy_async::rt::sleep::{SharedAsyncSleep, TokioSleep};
+use aws_smithy_http_client::{Builder, tls};
+use aws_smithy_runtime_api::{
+    box_error::BoxError,
+    client::{
+        http::SharedHttpClient,
+        interceptors::{Intercept, context::BeforeTransmitInterceptorContextMut, dyn_dispatch_hint},
+        runtime_components::RuntimeComponents,
+    },
+};
+use aws_smithy_types::{config_bag::ConfigBag, retry::RetryConfig, timeout::TimeoutConfig};
+use aws_types::{SdkConfig, region::Region, sdk_config::Builder as SdkConfigBuilder};
+
+use crate::config::ConfigError;
+
+/// One attempt of an AWS call gets this long: a slow answer is cheaper to ask for again than to wait for.
+const ATTEMPT: Duration = Duration::from_millis(700);
+/// All attempts of a call together get this long, well inside a request's three seconds.
+const CALL: Duration = Duration::from_millis(2_400);
+const ATTEMPTS: u32 = 3;
+
+/// Where AWS is and who calls it.
+#[derive(Clone)]
+pub struct Endpoint {
+    /// A stand-in's address; absent, AWS itself.
+    pub url: Option<String>,
+    /// The caller.
+    pub credentials: Credentials,
+}
+
+impl Endpoint {
+    /// AWS, as the function's role.
+    pub fn from_env() -> Result<Self, ConfigError> {
+        let var = |name| std::env::var(name).map_err(|_| ConfigError::Missing(name));
+        let token = std::env::var("AWS_SESSION_TOKEN").ok();
+        let (id, secret) = (var("AWS_ACCESS_KEY_ID")?, var("AWS_SECRET_ACCESS_KEY")?);
+        let credentials = Credentials::new(id, secret, token, None, "environment");
+        Ok(Self { url: std::env::var("AWS_ENDPOINT_URL").ok(), credentials })
+    }
+}
+
+/// The HTTP client that all SDK clients of a process share.
+pub fn http_client() -> SharedHttpClient {
+    Builder::new().tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring)).build_https()
+}
+
+/// What every SDK client is made with.
+pub fn sdk_config(region: &'static str, endpoint: &Endpoint, http: SharedHttpClient) -> SdkConfig {
+    let timeouts = TimeoutConfig::builder()
+        .connect_timeout(Duration::from_millis(500))
+        .operation_attempt_timeout(ATTEMPT)
+        .operation_timeout(CALL);
+    let retries = RetryConfig::standard().with_max_attempts(ATTEMPTS).with_initial_backoff(Duration::from_millis(40));
+    let mut config = SdkConfigBuilder::default()
+        .behavior_version(aws_sdk_dynamodb::config::BehaviorVersion::latest())
+        .region(Region::new(region))
+        .credentials_provider(SharedCredentialsProvider::new(endpoint.credentials.clone()))
+        .http_client(http)
+        .sleep_impl(SharedAsyncSleep::new(TokioSleep::new()))
+        .timeout_config(timeouts.build())
+        .retry_config(retries);
+    config.set_endpoint_url(endpoint.url.clone());
+    config.build()
+}
+
+/// Counts each attempt that goes out, and names the request that it is for ([tracing header]).
+///
+/// [tracing header]: https://docs.aws.amazon.com/xray/latest/devguide/xray-concepts.html#xray-concepts-tracingheader
+#[derive(Debug)]
+pub struct Count;
+
+#[dyn_dispatch_hint]
+impl Intercept for Count {
+    fn name(&self) -> &'static str {
+        "Count"
+    }
+
+    fn modify_before_signing(
+        &self,
+        context: &mut BeforeTransmitInterceptorContextMut<'_>,
+        _: &RuntimeComponents,
+        _: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        if let Some(request) = kit::meter::count_call() {
+            context.request_mut().headers_mut().insert("x-amzn-trace-id", format!("Root={request}"));
+        }
+        Ok(())
+    }
+}

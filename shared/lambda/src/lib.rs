@@ -1,0 +1,13 @@
+//! The runtime glue: configuration from the environment, the SDK clients, and serving one function.
+
+mod boot;
+mod client;
+mod config;
+mod serve;
+mod system;
+
+pub use boot::Boot;
+pub use client::{Endpoint, http_client};
+pub use config::{Config, ConfigError};
+pub use serve::{Error, serve, work};
+pub use system::{OsEntropy, SystemClock};

@@ -1,0 +1,100 @@
+//! User, password and address.  Table `identity`: PK `USER#<user>`  SK `USER` and `PASSWORD`; PK `EMAIL#<address hash>`
+//! SK `EMAIL` (uniqueness).
+//! Reads: whose address it is (get), what a sign-in compares with (batch get of user, password and workspace), people of
+//! a list (batch get), all strongly consistent.
+
+use async_trait::async_trait;
+use domain::{
+    credential::PasswordHash,
+    id::UserId,
+    ports::{Accounts, Credentials, Outcome},
+    user::{EmailHash, User, personal_workspace},
+    workspace::Workspace,
+};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    Store,
+    item::{Item, Key, from_item, to_item},
+    table::Table,
+    workspaces,
+};
+
+#[derive(Serialize, Deserialize)]
+struct AddressOf {
+    user: UserId,
+}
+
+#[derive(Serialize, Deserialize)]
+struct PasswordOf {
+    password: PasswordHash,
+}
+
+pub fn partition(user: UserId) -> String {
+    format!("USER#{user}")
+}
+
+fn user_key(user: UserId) -> Key {
+    Key::new(Table::Identity, partition(user), "USER")
+}
+
+fn password_key(user: UserId) -> Key {
+    Key::new(Table::Identity, partition(user), "PASSWORD")
+}
+
+fn address_key(address: EmailHash) -> Key {
+    Key::new(Table::Identity, format!("EMAIL#{address}"), "EMAIL")
+}
+
+pub fn user_item(user: &User) -> Outcome<(Key, Item)> {
+    let key = user_key(user.id);
+    Ok((key.clone(), to_item(&key, user)?))
+}
+
+pub fn password_item(user: UserId, password: &PasswordHash) -> Outcome<(Key, Item)> {
+    let key = password_key(user);
+    Ok((key.clone(), to_item(&key, &PasswordOf { password: password.clone() })?))
+}
+
+pub fn address_item(address: EmailHash, user: UserId) -> Outcome<(Key, Item)> {
+    let key = address_key(address);
+    Ok((key.clone(), to_item(&key, &AddressOf { user })?))
+}
+
+#[async_trait]
+impl Accounts for Store {
+    async fn by_address(&self, address: EmailHash) -> Outcome<Option<UserId>> {
+        let found: Option<AddressOf> = self.get(&address_key(address)).await?.map(from_item).transpose()?;
+        Ok(found.map(|address| address.user))
+    }
+
+    async fn credentials(&self, user: UserId) -> Outcome<Option<Credentials>> {
+        let keys = [user_key(user), password_key(user), workspaces::key_of(personal_workspace(user))];
+        let mut items = self.get_all(&keys).await?.into_iter();
+        let mut next = || items.next().flatten();
+        let (user, password, workspace) = (next(), next(), next());
+        let (Some(user), Some(password)) = (user, password) else { return Ok(None) };
+        let password: PasswordOf = from_item(password)?;
+        Ok(Some(Credentials { user: from_item(user)?, password: password.password, onboarded: workspace.is_some() }))
+    }
+
+    async fn user(&self, user: UserId) -> Outcome<Option<User>> {
+        self.get(&user_key(user)).await?.map(from_item).transpose()
+    }
+
+    async fn people(&self, users: &[UserId]) -> Outcome<Vec<(User, Option<Workspace>)>> {
+        if users.is_empty() {
+            return Ok(Vec::new());
+        }
+        let pair = |user: &UserId| [user_key(*user), workspaces::key_of(personal_workspace(*user))];
+        let keys: Vec<Key> = users.iter().flat_map(pair).collect();
+        let mut items = self.get_all(&keys).await?.into_iter();
+        let mut people = Vec::new();
+        while let (Some(user), Some(workspace)) = (items.next(), items.next()) {
+            if let Some(user) = user {
+                people.push((from_item(user)?, workspace.map(from_item).transpose()?));
+            }
+        }
+        Ok(people)
+    }
+}

@@ -1,0 +1,81 @@
+//! ApiKey.  Table `workspaces`: PK `WS#<workspace>`  SK `KEY#<key>`; PK `KEYHASH#<sha256>`  SK `KEYHASH` (lookup).
+//! Reads: list a workspace's keys (query, newest first), one key (get), who holds a key (get by its hash, strongly
+//! consistent: one unit, no KMS call).
+
+use async_trait::async_trait;
+use domain::{
+    api_key::{ApiKey, KeyHolder},
+    id::{KeyId, WorkspaceId},
+    policy::ManagesKeys,
+    ports::{Alongside, ApiKeys, Failure, Outcome, Page},
+    secret::Digest256,
+};
+
+use crate::{
+    Store,
+    item::{Key, from_item, to_item},
+    table::Table,
+    transaction::Condition,
+    workspaces,
+};
+
+/// Where a key's record is.
+pub(crate) fn key_of(workspace: WorkspaceId, key: KeyId) -> Key {
+    Key::new(Table::Workspaces, workspaces::partition(workspace), format!("KEY#{key}"))
+}
+
+fn hash_key(hash: Digest256) -> Key {
+    Key::new(Table::Workspaces, format!("KEYHASH#{}", hash.to_hex()), "KEYHASH")
+}
+
+#[async_trait]
+impl ApiKeys for Store {
+    async fn holder(&self, hash: Digest256) -> Outcome<Option<KeyHolder>> {
+        self.get(&hash_key(hash)).await?.map(from_item).transpose()
+    }
+
+    async fn list(&self, workspace: WorkspaceId, after: Option<KeyId>, limit: usize) -> Outcome<Page<ApiKey>> {
+        // `KEY$` sorts right after every `KEY#…`.
+        let newest = after.map_or("KEY$".to_owned(), |key| format!("KEY#{key}"));
+        let range = ("KEY#".to_owned(), newest.clone());
+        let page = self.range(Table::Workspaces, workspaces::partition(workspace), range, limit + 1).await?;
+        let fresh = page.items.into_iter().filter(|item| item.get("sk") != Some(&crate::item::text(&newest)));
+        let mut items = fresh.map(from_item).collect::<Outcome<Vec<ApiKey>>>()?;
+        let more = page.more || items.len() > limit;
+        items.truncate(limit);
+        Ok(Page { items, more })
+    }
+
+    async fn find(&self, workspace: WorkspaceId, key: KeyId) -> Outcome<Option<ApiKey>> {
+        self.get(&key_of(workspace, key)).await?.map(from_item).transpose()
+    }
+
+    async fn create(
+        &self,
+        proof: &ManagesKeys,
+        key: &ApiKey,
+        holder: &KeyHolder,
+        alongside: Alongside,
+    ) -> Outcome<()> {
+        let (record, lookup) = (key_of(proof.workspace(), key.id), hash_key(key.hash));
+        let refused = self
+            .transaction()
+            .put("key", &record, to_item(&record, key)?, Condition::absent())
+            .put("hash", &lookup, to_item(&lookup, holder)?, Condition::absent())
+            .alongside(alongside)?
+            .commit()
+            .await?;
+        match refused {
+            None => Ok(()),
+            Some(label) => Err(Failure::Broken(format!("a random {label} exists already"))),
+        }
+    }
+
+    async fn revoke(&self, proof: &ManagesKeys, key: &ApiKey, alongside: Alongside) -> Outcome<bool> {
+        let transaction = self
+            .transaction()
+            .delete("key", &key_of(proof.workspace(), key.id), Condition::present())
+            .delete("hash", &hash_key(key.hash), Condition::present());
+        Ok(transaction.alongside(alongside)?.commit().await?.is_none())
+    }
+}

@@ -1,0 +1,81 @@
+//! Reading: one item, or several in one round trip.
+
+use std::{collections::HashMap, time::Duration};
+
+use aws_sdk_dynamodb::types::KeysAndAttributes;
+use domain::ports::{Failure, Outcome, Page};
+
+use crate::{
+    Store,
+    failure::unavailable,
+    item::{Item, Key, text},
+    table::Table,
+    transaction::pause,
+};
+
+/// How often keys that DynamoDB left unprocessed are asked for again.
+const ATTEMPTS: u32 = 4;
+
+impl Store {
+    /// The item at a key, strongly consistent.
+    pub async fn get(&self, key: &Key) -> Outcome<Option<Item>> {
+        let request = self.client.get_item().table_name(self.name(key.table)).set_key(Some(key.attributes()));
+        Ok(request.consistent_read(true).send().await.map_err(unavailable)?.item)
+    }
+
+    /// The items at these keys, in their order, strongly consistent, in one `BatchGetItem`. At most 100.
+    pub async fn get_all(&self, keys: &[Key]) -> Outcome<Vec<Option<Item>>> {
+        let mut wanted: HashMap<String, KeysAndAttributes> = HashMap::new();
+        for key in keys {
+            let table = self.name(key.table);
+            let mut builder = KeysAndAttributes::builder().consistent_read(true);
+            if let Some(earlier) = wanted.remove(&table) {
+                builder = builder.set_keys(Some(earlier.keys));
+            }
+            let request = builder.keys(key.attributes()).build();
+            wanted.insert(table, request.map_err(|error| Failure::Broken(error.to_string()))?);
+        }
+        let mut found: Vec<(String, Item)> = Vec::new();
+        for attempt in 0..ATTEMPTS {
+            let answer =
+                self.client.batch_get_item().set_request_items(Some(wanted)).send().await.map_err(unavailable)?;
+            let responses = answer.responses.unwrap_or_default().into_iter();
+            found.extend(responses.flat_map(|(table, items)| items.into_iter().map(move |item| (table.clone(), item))));
+            wanted = answer.unprocessed_keys.unwrap_or_default();
+            if wanted.is_empty() {
+                return Ok(keys.iter().map(|key| self.pick(key, &found)).collect());
+            }
+            tokio::time::sleep(Duration::from_millis(10) + pause(attempt)).await;
+        }
+        Err(Failure::Unavailable { service: "dynamodb", detail: "unprocessed keys".to_owned() })
+    }
+
+    /// Items of one partition whose sort keys are in `range` (both ends included), the last first.
+    pub async fn range(
+        &self,
+        table: Table,
+        partition: String,
+        range: (String, String),
+        limit: usize,
+    ) -> Outcome<Page<Item>> {
+        let answer = self
+            .client
+            .query()
+            .table_name(self.name(table))
+            .key_condition_expression("pk = :pk AND sk BETWEEN :from AND :to")
+            .expression_attribute_values(":pk", text(partition))
+            .expression_attribute_values(":from", text(range.0))
+            .expression_attribute_values(":to", text(range.1))
+            .scan_index_forward(false)
+            .limit(i32::try_from(limit).unwrap_or(i32::MAX))
+            .send()
+            .await
+            .map_err(unavailable)?;
+        Ok(Page { items: answer.items.unwrap_or_default(), more: answer.last_evaluated_key.is_some() })
+    }
+
+    fn pick(&self, key: &Key, found: &[(String, Item)]) -> Option<Item> {
+        let table = self.name(key.table);
+        found.iter().find(|(name, item)| *name == table && key.is_of(item)).map(|(_, item)| item.clone())
+    }
+}

@@ -1,0 +1,71 @@
+//! Items and their keys.
+
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use domain::{
+    Timestamp,
+    ports::{Failure, Outcome},
+};
+use serde::{Serialize, de::DeserializeOwned};
+
+use crate::table::{PARTITION_KEY, SORT_KEY, TTL, Table};
+
+/// An item as DynamoDB holds it.
+pub type Item = HashMap<String, AttributeValue>;
+
+/// Where an item is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Key {
+    pub table: Table,
+    pub pk: String,
+    pub sk: String,
+}
+
+impl Key {
+    pub fn new(table: Table, pk: String, sk: impl Into<String>) -> Self {
+        Self { table, pk, sk: sk.into() }
+    }
+
+    pub fn attributes(&self) -> Item {
+        HashMap::from([(PARTITION_KEY.to_owned(), text(&self.pk)), (SORT_KEY.to_owned(), text(&self.sk))])
+    }
+
+    /// Whether `item` is the one at this key.
+    pub fn is_of(&self, item: &Item) -> bool {
+        item.get(PARTITION_KEY) == Some(&text(&self.pk)) && item.get(SORT_KEY) == Some(&text(&self.sk))
+    }
+}
+
+pub fn text(value: impl ToString) -> AttributeValue {
+    AttributeValue::S(value.to_string())
+}
+
+pub fn number(value: impl ToString) -> AttributeValue {
+    AttributeValue::N(value.to_string())
+}
+
+/// `record` as the item at `key`.
+pub fn to_item(key: &Key, record: &impl Serialize) -> Outcome<Item> {
+    let mut item: Item = serde_dynamo::to_item(record).map_err(broken)?;
+    // An absent value is an absent attribute, as conditions expect.
+    item.retain(|_, value| !matches!(value, AttributeValue::Null(_)));
+    item.extend(key.attributes());
+    Ok(item)
+}
+
+/// The same, gone some time after `at`.
+pub fn to_expiring_item(key: &Key, record: &impl Serialize, at: Timestamp) -> Outcome<Item> {
+    let mut item = to_item(key, record)?;
+    item.insert(TTL.to_owned(), number(at.as_second()));
+    Ok(item)
+}
+
+/// The record that an item holds.
+pub fn from_item<T: DeserializeOwned>(item: Item) -> Outcome<T> {
+    serde_dynamo::from_item(item).map_err(broken)
+}
+
+fn broken(error: serde_dynamo::Error) -> Failure {
+    Failure::Broken(format!("an item does not fit its record: {error}"))
+}

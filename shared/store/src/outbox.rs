@@ -1,0 +1,18 @@
+//! Message in the outbox.  Table `operations`: PK `OUT#<subject>`  SK `<message>`; gone a week later.
+//! Reads: none; the table's stream carries new messages to `publish-events`, in order per subject.
+
+use domain::{Timestamp, outbox::Message, ports::Outcome};
+use jiff::SignedDuration;
+
+use crate::{
+    item::{Item, Key, to_expiring_item},
+    table::Table,
+};
+
+const KEPT: SignedDuration = SignedDuration::from_hours(7 * 24);
+
+pub fn message_item(message: &Message) -> Outcome<(Key, Item)> {
+    let key = Key::new(Table::Operations, format!("OUT#{}", message.notice.subject()), message.id.to_string());
+    let gone_at = message.at.saturating_add(KEPT).unwrap_or(Timestamp::MAX);
+    Ok((key.clone(), to_expiring_item(&key, message, gone_at)?))
+}

@@ -1,0 +1,100 @@
+//! Session.  Table `identity`: PK `USER#<user>`  SK `SESSION#<session>`; gone when it expires.
+//! Reads: a session with a workspace and the membership in it (one batch get, strongly consistent).
+
+use async_trait::async_trait;
+use domain::{
+    credential::PasswordHash,
+    id::{SessionId, UserId, WorkspaceId},
+    ports::{Alongside, Outcome, Saved, Sessions, Standing},
+    role::Role,
+    session::Session,
+    user::personal_workspace,
+    workspace::Workspace,
+};
+
+use crate::{
+    Store, accounts,
+    failure::unavailable,
+    item::{Item, Key, from_item, text, to_expiring_item},
+    table::Table,
+    transaction::Condition,
+    workspaces,
+};
+
+fn key_of(user: UserId, session: SessionId) -> Key {
+    Key::new(Table::Identity, accounts::partition(user), format!("SESSION#{session}"))
+}
+
+pub fn session_item(session: &Session) -> Outcome<(Key, Item)> {
+    let key = key_of(session.user, session.id);
+    Ok((key.clone(), to_expiring_item(&key, session, session.expires_at())?))
+}
+
+#[async_trait]
+impl Sessions for Store {
+    async fn standing(
+        &self,
+        user: UserId,
+        session: SessionId,
+        workspace: WorkspaceId,
+    ) -> Outcome<Option<Standing>> {
+        let mut keys = vec![key_of(user, session), workspaces::key_of(workspace)];
+        if workspace != personal_workspace(user) {
+            keys.push(workspaces::member_key(workspace, user));
+        }
+        let mut items = self.get_all(&keys).await?.into_iter();
+        let mut next = || items.next().flatten();
+        let (session, workspace, member) = (next(), next(), next());
+        let Some(session) = session else { return Ok(None) };
+        let workspace: Option<Workspace> = workspace.map(from_item).transpose()?;
+        let owns = workspace.as_ref().is_some_and(|workspace| workspace.owner == user);
+        let role = match member {
+            _ if owns => Some(Role::Owner),
+            Some(member) => Some(workspaces::role_of(member)?),
+            None => None,
+        };
+        Ok(Some(Standing { session: from_item(session)?, workspace, role }))
+    }
+
+    async fn begin(
+        &self,
+        session: &Session,
+        rehashed: Option<PasswordHash>,
+        alongside: Alongside,
+    ) -> Outcome<()> {
+        let (key, item) = session_item(session)?;
+        let mut transaction = self.transaction().put("session", &key, item, Condition::absent());
+        if let Some(password) = rehashed {
+            let (key, item) = accounts::password_item(session.user, &password)?;
+            transaction = transaction.put("password", &key, item, Condition::present());
+        }
+        match transaction.alongside(alongside)?.commit().await? {
+            None => Ok(()),
+            Some(_) => Err(domain::ports::Failure::Raced),
+        }
+    }
+
+    async fn replace(&self, before: &Session, after: &Session) -> Outcome<Saved> {
+        let (key, item) = session_item(after)?;
+        let request = self.client.put_item().table_name(self.name(key.table)).set_item(Some(item));
+        let answer = request
+            .condition_expression("#current = :seen")
+            .expression_attribute_names("#current", "current")
+            .expression_attribute_values(":seen", text(before.current.to_base64()))
+            .send()
+            .await;
+        match answer {
+            Ok(_) => Ok(Saved::Yes),
+            Err(error) if error.as_service_error().is_some_and(|error| error.is_conditional_check_failed_exception()) => {
+                Ok(Saved::Stale)
+            }
+            Err(error) => Err(unavailable(error)),
+        }
+    }
+
+    async fn end(&self, user: UserId, session: SessionId, alongside: Alongside) -> Outcome<bool> {
+        let key = key_of(user, session);
+        let transaction = self.transaction().delete("session", &key, Condition::present());
+        Ok(transaction.alongside(alongside)?.commit().await?.is_none())
+    }
+}

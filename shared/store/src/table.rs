@@ -1,0 +1,55 @@
+//! The tables of a region: what the local platform and the template create.
+
+/// A table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Table {
+    /// Users, addresses, credentials, sessions, pending sign-ups.
+    Identity,
+    /// Workspaces, handles, members, API keys.
+    Workspaces,
+    /// Events, marks and inboxes.
+    Activity,
+    /// Receipts, throttles, rate windows, outbox.
+    Operations,
+    /// What every region may know: public signing keys.
+    Directory,
+}
+
+impl Table {
+    /// Every table.
+    pub const ALL: [Self; 5] =
+        [Self::Identity, Self::Workspaces, Self::Activity, Self::Operations, Self::Directory];
+
+    /// The short name, as grants say it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Identity => "identity",
+            Self::Workspaces => "workspaces",
+            Self::Activity => "activity",
+            Self::Operations => "operations",
+            Self::Directory => "directory",
+        }
+    }
+
+    /// The full name in a deployment.
+    pub fn name(self, prefix: &str) -> String {
+        format!("{prefix}{}", self.as_str())
+    }
+
+    /// Whether its items have a time to live (attribute [`TTL`]).
+    pub fn expires(self) -> bool {
+        matches!(self, Self::Identity | Self::Operations)
+    }
+
+    /// Whether its changes are streamed (new images).
+    pub fn is_streamed(self) -> bool {
+        self == Self::Operations
+    }
+}
+
+/// The partition key's attribute, a string, in every table.
+pub const PARTITION_KEY: &str = "pk";
+/// The sort key's attribute, a string, in every table.
+pub const SORT_KEY: &str = "sk";
+/// The attribute that DynamoDB deletes by, in seconds since 1970. Housekeeping only: readers compare times themselves.
+pub const TTL: &str = "ttl";
