@@ -53,6 +53,11 @@ impl MacKey {
     }
 }
 
+/// Reads URL-safe base64 without padding, as tokens are written in.
+pub fn decode_base64(text: &str) -> Option<Vec<u8>> {
+    BASE64_URL_SAFE_NO_PAD.decode(text).ok()
+}
+
 /// SHA-256 of a secret: what is stored instead of it. Safe only for secrets of 128 bits and more.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Digest256([u8; 32]);

@@ -20,6 +20,6 @@ pub use caller::{Anyone, KeyOrMember, Person};
 pub use clock::Clock;
 pub use dispatch::{Kit, dispatch};
 pub use endpoint::{Endpoint, Job, Output, Ports, Visitor, Worker};
-pub use input::{Body, Params};
+pub use input::{Body, Input, Params};
 pub use problem::{Code, FieldError, Problem};
 pub use spec::{Access, Grant, Memory, RateClass, Spec, Trigger, WorkerSpec, spec, worker};

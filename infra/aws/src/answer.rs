@@ -1,0 +1,143 @@
+//! What goes back over the wire, in each service's own format.
+
+use bytes::Bytes;
+use http::header::{CONTENT_TYPE, HeaderName, HeaderValue};
+use http::{Response, StatusCode};
+use http_body_util::combinators::UnsyncBoxBody;
+use http_body_util::{BodyExt, Full};
+use serde_json::{Map, Value, json};
+
+use crate::request::Service;
+
+/// Why a body broke off.
+pub(crate) type BoxError = Box<dyn std::error::Error + Send + Sync>;
+/// A body of either direction.
+pub(crate) type Body = UnsyncBoxBody<Bytes, BoxError>;
+/// A whole HTTP answer.
+pub(crate) type Answer = Response<Body>;
+
+/// The errors that every JSON service of AWS shares, which DynamoDB names in a space of their own.
+const SHARED: [&str; 7] = [
+    "AccessDeniedException",
+    "InvalidSignatureException",
+    "MissingAuthenticationTokenException",
+    "SerializationException",
+    "ThrottlingException",
+    "UnknownOperationException",
+    "UnrecognizedClientException",
+];
+
+/// A service's error: its code, and a message unless the service gives none.
+#[derive(Debug)]
+pub(crate) struct Refusal {
+    status: u16,
+    code: &'static str,
+    message: Option<String>,
+    extra: Map<String, Value>,
+}
+
+impl Refusal {
+    /// An error of the caller's making in a JSON service.
+    pub(crate) fn new(code: &'static str, message: impl Into<String>) -> Self {
+        Self { status: 400, code, message: Some(message.into()), extra: Map::new() }
+    }
+
+    /// An error that the service names without a word more.
+    pub(crate) fn bare(code: &'static str) -> Self {
+        Self { status: 400, code, message: None, extra: Map::new() }
+    }
+
+    /// What the service could not do for a reason of its own.
+    pub(crate) fn internal(service: Service, error: &dyn std::fmt::Display) -> Self {
+        tracing::error!(service = service.name(), %error, "a stand-in failed");
+        let code = match service {
+            Service::DynamoDb => "InternalServerError",
+            Service::Kms => "KMSInternalException",
+            Service::SecretsManager => "InternalServiceError",
+            Service::Ses => "InternalServiceErrorException",
+            Service::Events => "InternalException",
+            Service::S3 => "InternalError",
+        };
+        Self::new(code, "We encountered an internal error. Please try again.").with_status(500)
+    }
+
+    pub(crate) fn with_status(mut self, status: u16) -> Self {
+        self.status = status;
+        self
+    }
+
+    /// A member of the error besides its message.
+    pub(crate) fn with(mut self, name: &str, value: Value) -> Self {
+        self.extra.insert(name.to_owned(), value);
+        self
+    }
+
+    /// This error as the service puts it.
+    pub(crate) fn answer(self, service: Service) -> Answer {
+        match service {
+            Service::S3 => self.xml(),
+            Service::Ses => self.rest_json(),
+            Service::DynamoDb => self.json("application/x-amz-json-1.0", true),
+            _ => self.json("application/x-amz-json-1.1", false),
+        }
+    }
+
+    fn json(self, content_type: &'static str, spaced: bool) -> Answer {
+        let space = match (spaced, SHARED.contains(&self.code)) {
+            (false, _) => "",
+            (true, true) => "com.amazon.coral.service#",
+            (true, false) => "com.amazonaws.dynamodb.v20120810#",
+        };
+        let mut body = self.extra;
+        body.insert("__type".to_owned(), json!(format!("{space}{}", self.code)));
+        if let Some(message) = self.message {
+            body.insert("message".to_owned(), json!(message));
+        }
+        answer(self.status, content_type, Value::Object(body).to_string())
+    }
+
+    fn rest_json(self) -> Answer {
+        let mut body = self.extra;
+        body.insert("message".to_owned(), json!(self.message));
+        let mut answer = answer(self.status, "application/json", Value::Object(body).to_string());
+        let name = HeaderName::from_static("x-amzn-errortype");
+        answer.headers_mut().insert(name, HeaderValue::from_static(self.code));
+        answer
+    }
+
+    fn xml(self) -> Answer {
+        let message = self.message.unwrap_or_default().replace('&', "&amp;").replace('<', "&lt;");
+        let body = format!(
+            "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error><Code>{}</Code><Message>{message}</Message></Error>",
+            self.code
+        );
+        answer(self.status, "application/xml", body)
+    }
+}
+
+/// What a JSON service of ours says when all went well.
+pub(crate) fn success(service: Service, body: &Value) -> Answer {
+    let content_type = match service {
+        Service::Ses => "application/json",
+        Service::DynamoDb => "application/x-amz-json-1.0",
+        _ => "application/x-amz-json-1.1",
+    };
+    answer(200, content_type, body.to_string())
+}
+
+/// An answer with a request id, as every AWS answer has.
+pub(crate) fn answer(status: u16, content_type: &'static str, body: String) -> Answer {
+    let mut answer = Response::new(whole(body.into()));
+    *answer.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let headers = answer.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    if let Ok(id) = HeaderValue::from_str(&crate::durable::uuid()) {
+        headers.insert(HeaderName::from_static("x-amzn-requestid"), id);
+    }
+    answer
+}
+
+/// A body that is all there.
+pub(crate) fn whole(bytes: Bytes) -> Body {
+    Full::new(bytes).map_err(|never| match never {}).boxed_unsync()
+}

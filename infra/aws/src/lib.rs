@@ -1,0 +1,150 @@
+//! Local stand-ins for the AWS services this project uses: DynamoDB and its streams, KMS, Secrets Manager,
+//! SES, EventBridge and S3. The functions reach them through the real SDK clients, over HTTP on 127.0.0.1.
+//!
+//! One [`start`] is one region: one address for all services, told apart by the scope of the request's
+//! signature (<https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html>).
+//! The access key id names the function that calls; the secret is [`SECRET_ACCESS_KEY`] for all of them.
+//! Every call is recorded in the [`Journal`] and passes its fault plan.
+
+mod answer;
+mod durable;
+mod dynamo;
+mod events;
+mod fault;
+mod gateway;
+mod index;
+mod journal;
+mod kms;
+mod request;
+mod s3;
+mod secrets;
+mod server;
+mod ses;
+mod signature;
+mod upstream;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use serde_json::Value;
+use tokio::sync::watch;
+use url::Url;
+
+use crate::dynamo::Dynamo;
+pub use crate::fault::{Fault, FaultKind};
+use crate::gateway::Gateway;
+pub use crate::journal::{Call, Capacity, Journal};
+use crate::server::Server;
+pub use crate::ses::Mail;
+
+/// The secret access key of every function. The access key id is the function's name.
+pub const SECRET_ACCESS_KEY: &str = "local-secret";
+
+/// The account that every ARN names.
+pub const ACCOUNT: &str = "000000000000";
+
+/// Where the stand-ins read the time.
+pub type Now = Arc<dyn Fn() -> jiff::Timestamp + Send + Sync>;
+
+/// What one region's stand-ins need.
+pub struct Config {
+    /// The only region whose signatures are taken.
+    pub region: String,
+    /// Everything durable lives here; made if missing.
+    pub folder: PathBuf,
+    /// The local clock.
+    pub now: Now,
+    /// An external emulator for DynamoDB, its streams and S3, instead of the embedded ones.
+    pub external: Option<Url>,
+    /// Where calls are recorded and faults planned; one for all regions.
+    pub journal: Arc<Journal>,
+    /// Receives what `PutEvents` accepted.
+    pub bus: Arc<dyn Bus>,
+}
+
+/// Receives what `PutEvents` accepted; whoever implements it delivers to the consumers.
+pub trait Bus: Send + Sync {
+    /// Takes one event as a consumer sees it: the whole envelope, from `version` to `detail`.
+    fn put(&self, region: &str, event: Value);
+}
+
+/// Why a region's stand-ins did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The folder or a file in it can't be used.
+    #[error("{path}: {source}")]
+    File {
+        /// What was touched.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// A file holds something that this version did not write.
+    #[error("{path} was not written by this version: {reason}")]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// No port on 127.0.0.1 could be had, or no thread.
+    #[error("can't serve on 127.0.0.1: {0}")]
+    Listen(#[source] std::io::Error),
+}
+
+/// One region's running stand-ins. Dropping it stops them too, without waiting.
+pub struct Aws {
+    endpoint: String,
+    gateway: Arc<Gateway>,
+    server: Server,
+    dynamo: Option<Dynamo>,
+}
+
+/// Starts one region on a free port of 127.0.0.1; it is ready when this returns.
+pub async fn start(config: Config) -> Result<Aws, StartError> {
+    durable::make_folder(&config.folder)?;
+    let dynamo = match config.external {
+        Some(_) => None,
+        None => Some(Dynamo::start(&config.folder, &config.now).await?),
+    };
+    let gateway = Arc::new(Gateway::open(config, dynamo.as_ref())?);
+    let server = Server::start(Arc::clone(&gateway)).await.map_err(StartError::Listen)?;
+    Ok(Aws { endpoint: format!("http://{}", server.address()), gateway, server, dynamo })
+}
+
+impl Aws {
+    /// The address of every service, as in `http://127.0.0.1:40123`.
+    pub fn endpoint(&self) -> &str {
+        &self.endpoint
+    }
+
+    /// Changes after every DynamoDB write that succeeded, so that who reads streams need not poll.
+    pub fn writes(&self) -> watch::Receiver<u64> {
+        self.gateway.writes.subscribe()
+    }
+
+    /// The mail sent from this region, newest first, one entry a recipient; only that address's if one is
+    /// given.
+    pub fn mail(&self, to: Option<&str>) -> Vec<Mail> {
+        self.gateway.ses.sent(to)
+    }
+
+    /// Deletes the items whose time to live has passed, as DynamoDB does some time after.
+    pub async fn sweep_ttl(&self) {
+        let Some(dynamo) = &self.dynamo else { return };
+        match dynamo.sweep_ttl().await {
+            Ok(0) => {}
+            Ok(_) => self.gateway.writes.send_modify(|n| *n += 1),
+            Err(error) => tracing::warn!(%error, "expired items were not swept"),
+        }
+    }
+
+    /// Stops and returns once the files are closed.
+    pub async fn stop(self) {
+        self.server.stop().await;
+        self.gateway.rest().await;
+        if let Some(dynamo) = self.dynamo {
+            dynamo.stop().await;
+        }
+    }
+}

@@ -1,0 +1,204 @@
+//! Who calls what: read from the request's signature, target and path.
+
+use http::request::Parts;
+
+use crate::answer::Refusal;
+use crate::signature::Signature;
+
+/// The services there are stand-ins for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Service {
+    /// DynamoDB and DynamoDB Streams: both sign as `dynamodb`.
+    DynamoDb,
+    Kms,
+    SecretsManager,
+    Ses,
+    Events,
+    S3,
+}
+
+impl Service {
+    const ALL: [Self; 6] =
+        [Self::DynamoDb, Self::Kms, Self::SecretsManager, Self::Ses, Self::Events, Self::S3];
+
+    /// The name in a signature's scope, which is also the prefix of its IAM actions.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::DynamoDb => "dynamodb",
+            Self::Kms => "kms",
+            Self::SecretsManager => "secretsmanager",
+            Self::Ses => "ses",
+            Self::Events => "events",
+            Self::S3 => "s3",
+        }
+    }
+
+    pub(crate) fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|service| service.name() == name)
+    }
+
+    /// What an unsigned request is meant for, as far as it can be told: its refusal has that service's
+    /// format.
+    fn guess(parts: &Parts) -> Self {
+        let target = header(parts, "x-amz-target").unwrap_or("");
+        let prefixes = [
+            ("DynamoDB", Self::DynamoDb),
+            ("TrentService.", Self::Kms),
+            ("secretsmanager.", Self::SecretsManager),
+            ("AWSEvents.", Self::Events),
+        ];
+        let by_target = prefixes.into_iter().find(|(prefix, _)| target.starts_with(prefix));
+        match by_target {
+            Some((_, service)) => service,
+            None if parts.uri.path().starts_with("/v2/email/") => Self::Ses,
+            None => Self::S3,
+        }
+    }
+}
+
+/// One call, before its content is looked at.
+#[derive(Debug, Clone)]
+pub(crate) struct Caller {
+    pub(crate) service: Service,
+    pub(crate) operation: String,
+    pub(crate) function: String,
+    pub(crate) region: String,
+    pub(crate) request: Option<String>,
+}
+
+/// A request read so far that it can be served.
+pub(crate) struct Request {
+    pub(crate) caller: Caller,
+    pub(crate) signature: Signature,
+    pub(crate) parts: Parts,
+}
+
+/// A refusal, and the service whose format it takes.
+pub(crate) type Refused = (Service, Refusal);
+
+/// Reads the signature's scope and the operation. The signature itself is checked once the body is there.
+pub(crate) fn classify(parts: Parts, region: &str) -> Result<Request, Refused> {
+    let guess = Service::guess(&parts);
+    let signature = Signature::read(&parts, guess)?;
+    let Some(service) = Service::named(&signature.service) else {
+        let message = format!("Credential should be scoped to correct service, not '{}'.", signature.service);
+        return Err((guess, Refusal::new("InvalidSignatureException", message)));
+    };
+    if signature.region != region {
+        return Err((service, wrong_region(service, &signature.region, region)));
+    }
+    let operation = match service {
+        Service::S3 => s3_operation(&parts).to_owned(),
+        Service::Ses => ses_operation(&parts).to_owned(),
+        _ => target(&parts).ok_or((service, Refusal::bare("UnknownOperationException")))?,
+    };
+    let caller = Caller {
+        service,
+        operation,
+        function: signature.function.clone(),
+        region: signature.region.clone(),
+        request: trace(&parts),
+    };
+    Ok(Request { caller, signature, parts })
+}
+
+fn wrong_region(service: Service, given: &str, expected: &str) -> Refusal {
+    match service {
+        Service::S3 => Refusal::new(
+            "AuthorizationHeaderMalformed",
+            format!(
+                "The authorization header is malformed; the region '{given}' is wrong; expecting '{expected}'"
+            ),
+        ),
+        Service::Ses => {
+            Refusal::new("InvalidSignatureException", "Credential should be scoped to a valid region.")
+                .with_status(403)
+        }
+        _ => Refusal::new(
+            "InvalidSignatureException",
+            format!("Credential should be scoped to a valid region, not '{given}'."),
+        ),
+    }
+}
+
+/// A header as text.
+pub(crate) fn header<'a>(parts: &'a Parts, name: &str) -> Option<&'a str> {
+    parts.headers.get(name).and_then(|value| value.to_str().ok())
+}
+
+fn target(parts: &Parts) -> Option<String> {
+    let (_, operation) = header(parts, "x-amz-target")?.rsplit_once('.')?;
+    (!operation.is_empty()).then(|| operation.to_owned())
+}
+
+/// `Root=1-…;Parent=…;Sampled=0` names the request.
+fn trace(parts: &Parts) -> Option<String> {
+    let mut fields = header(parts, "x-amzn-trace-id")?.split(';');
+    fields.find_map(|field| field.trim().strip_prefix("Root=")).map(str::to_owned)
+}
+
+fn ses_operation(parts: &Parts) -> &'static str {
+    match (parts.method.as_str(), parts.uri.path()) {
+        ("POST", "/v2/email/outbound-emails") => "SendEmail",
+        _ => "UnknownOperation",
+    }
+}
+
+fn s3_operation(parts: &Parts) -> &'static str {
+    let query: Vec<&str> = parts
+        .uri
+        .query()
+        .unwrap_or("")
+        .split('&')
+        .map(|pair| pair.split_once('=').map_or(pair, |(name, _)| name))
+        .collect();
+    let has = |name: &str| query.contains(&name);
+    let path = parts.uri.path().trim_start_matches('/');
+    let key = path.split_once('/').map_or("", |(_, key)| key);
+    match (path.is_empty(), key.is_empty()) {
+        (true, _) => "ListBuckets",
+        (false, true) => bucket_operation(parts.method.as_str(), has),
+        (false, false) => {
+            object_operation(parts.method.as_str(), has, parts.headers.contains_key("x-amz-copy-source"))
+        }
+    }
+}
+
+fn bucket_operation(method: &str, has: impl Fn(&str) -> bool) -> &'static str {
+    match method {
+        "GET" if has("uploads") => "ListMultipartUploads",
+        "GET" if has("location") => "GetBucketLocation",
+        "GET" if has("lifecycle") => "GetBucketLifecycleConfiguration",
+        "GET" if has("versions") => "ListObjectVersions",
+        "GET" if has("list-type") => "ListObjectsV2",
+        "GET" => "ListObjects",
+        "PUT" if has("lifecycle") => "PutBucketLifecycleConfiguration",
+        "PUT" => "CreateBucket",
+        "DELETE" if has("lifecycle") => "DeleteBucketLifecycle",
+        "DELETE" => "DeleteBucket",
+        "HEAD" => "HeadBucket",
+        "POST" if has("delete") => "DeleteObjects",
+        _ => "UnknownOperation",
+    }
+}
+
+fn object_operation(method: &str, has: impl Fn(&str) -> bool, copies: bool) -> &'static str {
+    match method {
+        "GET" if has("uploadId") => "ListParts",
+        "GET" if has("tagging") => "GetObjectTagging",
+        "GET" if has("attributes") => "GetObjectAttributes",
+        "GET" => "GetObject",
+        "HEAD" => "HeadObject",
+        "PUT" if has("partNumber") && copies => "UploadPartCopy",
+        "PUT" if has("partNumber") => "UploadPart",
+        "PUT" if has("tagging") => "PutObjectTagging",
+        "PUT" if copies => "CopyObject",
+        "PUT" => "PutObject",
+        "POST" if has("uploads") => "CreateMultipartUpload",
+        "POST" if has("uploadId") => "CompleteMultipartUpload",
+        "DELETE" if has("uploadId") => "AbortMultipartUpload",
+        "DELETE" if has("tagging") => "DeleteObjectTagging",
+        "DELETE" => "DeleteObject",
+        _ => "UnknownOperation",
+    }
+}

@@ -1,0 +1,353 @@
+//! Secrets Manager (<https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_Operations.html>):
+//! secrets, their versions and the stages `AWSCURRENT` and `AWSPREVIOUS`, in `secrets.json`, every value
+//! encrypted under a key of the KMS stand-in, as AWS does.
+//!
+//! Ours, and not `rustack-secretsmanager-core`: that one keeps nothing, so all that is here would still be
+//! needed around it to save and restore its versions.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use bytes::Bytes;
+use jiff::Timestamp;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+
+use crate::answer::Refusal;
+use crate::journal::lock;
+use crate::kms::{Context, Kms};
+use crate::request::Service;
+use crate::{ACCOUNT, Config, Now, StartError, durable};
+
+const CURRENT: &str = "AWSCURRENT";
+const PREVIOUS: &str = "AWSPREVIOUS";
+const LARGEST: usize = 65_536;
+/// The key that secrets are encrypted under unless they name one.
+const KEY: &str = "alias/aws/secretsmanager";
+
+/// The stand-in.
+pub(crate) struct Secrets {
+    region: String,
+    now: Now,
+    file: PathBuf,
+    kms: Arc<Kms>,
+    by_name: Mutex<ByName>,
+}
+
+type ByName = BTreeMap<String, Secret>;
+
+#[derive(Clone, Serialize, Deserialize)]
+struct Secret {
+    arn: String,
+    description: Option<String>,
+    kms_key: Option<String>,
+    created: Timestamp,
+    changed: Timestamp,
+    versions: BTreeMap<String, Version>,
+}
+
+#[derive(Clone, Serialize, Deserialize)]
+struct Version {
+    created: Timestamp,
+    stages: Vec<String>,
+    kind: Kind,
+    /// The ciphertext.
+    sealed: String,
+}
+
+/// How the value was given, and is given back.
+#[derive(Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Kind {
+    String,
+    Binary,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct CreateSecret {
+    name: String,
+    description: Option<String>,
+    kms_key_id: Option<String>,
+    client_request_token: Option<String>,
+    secret_string: Option<String>,
+    secret_binary: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct PutSecretValue {
+    secret_id: String,
+    client_request_token: Option<String>,
+    secret_string: Option<String>,
+    secret_binary: Option<String>,
+    version_stages: Option<Vec<String>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct GetSecretValue {
+    secret_id: String,
+    version_id: Option<String>,
+    version_stage: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct DescribeSecret {
+    secret_id: String,
+}
+
+impl Secrets {
+    pub(crate) fn open(config: &Config, kms: Arc<Kms>) -> Result<Self, StartError> {
+        let file = config.folder.join("secrets.json");
+        let by_name = Mutex::new(durable::read(&file)?);
+        Ok(Self { region: config.region.clone(), now: Arc::clone(&config.now), file, kms, by_name })
+    }
+
+    pub(crate) fn apply(&self, operation: &str, body: &Bytes) -> Result<Value, Refusal> {
+        let secrets = &mut *lock(&self.by_name);
+        match operation {
+            "CreateSecret" => self.create(secrets, read(body)?),
+            "PutSecretValue" => self.put(secrets, read(body)?),
+            "GetSecretValue" => self.get(secrets, read(body)?),
+            "DescribeSecret" => describe(secrets, read(body)?),
+            _ => Err(Refusal::bare("UnknownOperationException")),
+        }
+    }
+
+    fn create(&self, secrets: &mut ByName, input: CreateSecret) -> Result<Value, Refusal> {
+        let plain = |c: char| c.is_ascii_alphanumeric() || "/_+=.@-".contains(c);
+        if input.name.is_empty() || input.name.len() > 512 || !input.name.chars().all(plain) {
+            let message = "Invalid name. Must be a valid name containing alphanumeric characters, or any of the \
+                           following: -/_+=.@!";
+            return Err(Refusal::new("ValidationException", message));
+        }
+        let value = value(input.secret_string, input.secret_binary)?;
+        let token = input.client_request_token.unwrap_or_else(durable::uuid);
+        check_token(&token)?;
+        if let Some(there) = secrets.get(&input.name) {
+            // The same call again, as a retry is, made what it asks for.
+            return match (there.versions.get(&token), value) {
+                (Some(version), Some(value)) if self.is_same(there, version, &value)? => {
+                    Ok(named(&input.name, there, &token))
+                }
+                _ => {
+                    let message =
+                        format!("The operation failed because the secret {} already exists.", input.name);
+                    Err(Refusal::new("ResourceExistsException", message))
+                }
+            };
+        }
+        let now = (self.now)();
+        let mark: String = durable::uuid().chars().take(6).collect();
+        let mut secret = Secret {
+            arn: format!("arn:aws:secretsmanager:{}:{ACCOUNT}:secret:{}-{mark}", self.region, input.name),
+            description: input.description,
+            kms_key: input.kms_key_id,
+            created: now,
+            changed: now,
+            versions: BTreeMap::new(),
+        };
+        if let Some(value) = value {
+            let version = self.seal(&secret, value, vec![CURRENT.to_owned()])?;
+            secret.versions.insert(token.clone(), version);
+        }
+        let answer = named(&input.name, &secret, &token);
+        self.save(secrets, input.name, secret)?;
+        Ok(answer)
+    }
+
+    fn put(&self, secrets: &mut ByName, input: PutSecretValue) -> Result<Value, Refusal> {
+        let name = find(secrets, &input.secret_id)?;
+        let mut secret = secrets.get(&name).cloned().ok_or_else(missing)?;
+        let Some(value) = value(input.secret_string, input.secret_binary)? else {
+            return Err(Refusal::new(
+                "InvalidRequestException",
+                "You must provide either SecretString or SecretBinary.",
+            ));
+        };
+        let token = input.client_request_token.unwrap_or_else(durable::uuid);
+        check_token(&token)?;
+        if let Some(version) = secret.versions.get(&token) {
+            if !self.is_same(&secret, version, &value)? {
+                let message =
+                    "You can't use ClientRequestToken for a version that already exists with other content.";
+                return Err(Refusal::new("ResourceExistsException", message));
+            }
+            return Ok(put_answer(&name, &secret, &token));
+        }
+        let stages = input.version_stages.unwrap_or_else(|| vec![CURRENT.to_owned()]);
+        move_stages(&mut secret, &stages);
+        let version = self.seal(&secret, value, stages)?;
+        secret.versions.insert(token.clone(), version);
+        // AWS forgets versions without a stage too, in its own time.
+        secret.versions.retain(|_, version| !version.stages.is_empty());
+        secret.changed = (self.now)();
+        let answer = put_answer(&name, &secret, &token);
+        self.save(secrets, name, secret)?;
+        Ok(answer)
+    }
+
+    fn get(&self, secrets: &ByName, input: GetSecretValue) -> Result<Value, Refusal> {
+        let name = find(secrets, &input.secret_id)?;
+        let secret = secrets.get(&name).ok_or_else(missing)?;
+        let stage = input.version_stage.as_deref().or(input.version_id.is_none().then_some(CURRENT));
+        let wanted = |(id, version): &(&String, &Version)| {
+            input.version_id.as_ref().is_none_or(|wanted| wanted == *id)
+                && stage.is_none_or(|stage| version.stages.iter().any(|s| s == stage))
+        };
+        let (id, version) = secret.versions.iter().find(wanted).ok_or_else(|| {
+            let label = stage.or(input.version_id.as_deref()).unwrap_or(CURRENT);
+            let message =
+                format!("Secrets Manager can't find the specified secret value for staging label: {label}");
+            Refusal::new("ResourceNotFoundException", message)
+        })?;
+        let plain = self.kms.open_for(&context(&secret.arn), &version.sealed).map_err(undecipherable)?;
+        let mut answer = match named(&name, secret, id) {
+            Value::Object(answer) => answer,
+            _ => Map::new(),
+        };
+        match version.kind {
+            Kind::String => answer.insert("SecretString".to_owned(), json!(String::from_utf8_lossy(&plain))),
+            Kind::Binary => answer.insert("SecretBinary".to_owned(), json!(BASE64_STANDARD.encode(plain))),
+        };
+        answer.insert("VersionStages".to_owned(), json!(version.stages));
+        answer.insert("CreatedDate".to_owned(), json!(seconds(version.created)));
+        Ok(Value::Object(answer))
+    }
+
+    fn is_same(&self, secret: &Secret, version: &Version, value: &(Kind, Vec<u8>)) -> Result<bool, Refusal> {
+        let plain = self.kms.open_for(&context(&secret.arn), &version.sealed).map_err(undecipherable)?;
+        Ok(version.kind == value.0 && plain == value.1)
+    }
+
+    fn seal(
+        &self,
+        secret: &Secret,
+        (kind, plain): (Kind, Vec<u8>),
+        stages: Vec<String>,
+    ) -> Result<Version, Refusal> {
+        let sealed = self.kms.seal_for(KEY, secret.kms_key.as_deref(), &context(&secret.arn), &plain);
+        let refused = |_| {
+            let message =
+                "Secrets Manager can't encrypt the protected secret text using the provided KMS key.";
+            Refusal::new("EncryptionFailure", message)
+        };
+        Ok(Version { created: (self.now)(), stages, kind, sealed: sealed.map_err(refused)? })
+    }
+
+    fn save(&self, secrets: &mut ByName, name: String, secret: Secret) -> Result<(), Refusal> {
+        let mut next = secrets.clone();
+        next.insert(name, secret);
+        durable::write(&self.file, &next)
+            .map_err(|error| Refusal::internal(Service::SecretsManager, &error))?;
+        *secrets = next;
+        Ok(())
+    }
+}
+
+fn describe(secrets: &ByName, input: DescribeSecret) -> Result<Value, Refusal> {
+    let name = find(secrets, &input.secret_id)?;
+    let secret = secrets.get(&name).ok_or_else(missing)?;
+    let stages: BTreeMap<&String, &Vec<String>> =
+        secret.versions.iter().map(|(id, version)| (id, &version.stages)).collect();
+    Ok(json!({
+        "ARN": secret.arn,
+        "Name": name,
+        "Description": secret.description,
+        "KmsKeyId": secret.kms_key,
+        "CreatedDate": seconds(secret.created),
+        "LastChangedDate": seconds(secret.changed),
+        "VersionIdsToStages": stages,
+    }))
+}
+
+/// A stage is at one version at a time; what was current becomes previous.
+fn move_stages(secret: &mut Secret, stages: &[String]) {
+    let takes_current = stages.iter().any(|stage| stage == CURRENT);
+    for version in secret.versions.values_mut() {
+        let was_current = version.stages.iter().any(|stage| stage == CURRENT);
+        let moves = |stage: &String| stages.contains(stage) || (takes_current && stage == PREVIOUS);
+        version.stages.retain(|stage| !moves(stage));
+        if takes_current && was_current {
+            version.stages.push(PREVIOUS.to_owned());
+        }
+    }
+}
+
+/// By name, by ARN, or by ARN without its random end.
+fn find(secrets: &ByName, id: &str) -> Result<String, Refusal> {
+    let by_arn = |secret: &Secret| {
+        secret.arn == id || secret.arn.rsplit_once('-').is_some_and(|(whole, _)| whole == id)
+    };
+    let found = secrets.iter().find(|(name, secret)| name.as_str() == id || by_arn(secret));
+    found.map(|(name, _)| name.clone()).ok_or_else(missing)
+}
+
+fn value(string: Option<String>, binary: Option<String>) -> Result<Option<(Kind, Vec<u8>)>, Refusal> {
+    let value = match (string, binary) {
+        (Some(_), Some(_)) => {
+            let message =
+                "You can't specify both a binary secret value and a string secret value in the same secret.";
+            return Err(Refusal::new("InvalidParameterException", message));
+        }
+        (Some(text), None) => (Kind::String, text.into_bytes()),
+        (None, Some(blob)) => {
+            let bytes = BASE64_STANDARD.decode(blob).map_err(|_| Refusal::bare("SerializationException"))?;
+            (Kind::Binary, bytes)
+        }
+        (None, None) => return Ok(None),
+    };
+    match value.1.len() {
+        1..=LARGEST => Ok(Some(value)),
+        _ => Err(Refusal::new("ValidationException", "A secret value has 1 to 65536 bytes")),
+    }
+}
+
+fn check_token(token: &str) -> Result<(), Refusal> {
+    match token.len() {
+        32..=64 => Ok(()),
+        _ => Err(Refusal::new(
+            "InvalidParameterException",
+            "ClientRequestToken must be 32-64 characters long.",
+        )),
+    }
+}
+
+fn named(name: &str, secret: &Secret, version: &str) -> Value {
+    match secret.versions.contains_key(version) {
+        true => json!({ "ARN": secret.arn, "Name": name, "VersionId": version }),
+        false => json!({ "ARN": secret.arn, "Name": name }),
+    }
+}
+
+fn put_answer(name: &str, secret: &Secret, version: &str) -> Value {
+    let stages = secret.versions.get(version).map(|version| &version.stages);
+    json!({ "ARN": secret.arn, "Name": name, "VersionId": version, "VersionStages": stages })
+}
+
+fn context(arn: &str) -> Context {
+    Context::from([("SecretARN".to_owned(), arn.to_owned())])
+}
+
+fn missing() -> Refusal {
+    Refusal::new("ResourceNotFoundException", "Secrets Manager can't find the specified secret.")
+}
+
+fn undecipherable(_: Refusal) -> Refusal {
+    let message = "Secrets Manager can't decrypt the protected secret text using the provided KMS key.";
+    Refusal::new("DecryptionFailure", message)
+}
+
+fn read<T: DeserializeOwned>(body: &Bytes) -> Result<T, Refusal> {
+    serde_json::from_slice(body).map_err(|error| Refusal::new("SerializationException", error.to_string()))
+}
+
+fn seconds(at: Timestamp) -> f64 {
+    at.as_duration().as_secs_f64()
+}

@@ -1,0 +1,138 @@
+//! `/_local/`: what a laptop and the tests need and a deployment does not have.
+
+use std::sync::Arc;
+
+use axum::{
+    Json, Router,
+    extract::{Path, Query, State},
+    http::StatusCode,
+    response::{Html, IntoResponse, Response},
+    routing::{get, post},
+};
+use domain::Timestamp;
+use kit::Clock;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::{clock::LocalClock, pages, region::RunningRegion};
+
+/// What the controls control.
+pub struct Controls {
+    /// The clock.
+    pub clock: Arc<LocalClock>,
+    /// Calls and faults.
+    pub journal: Arc<aws::Journal>,
+    /// The regions.
+    pub regions: Vec<Arc<RunningRegion>>,
+}
+
+type Here = State<Arc<Controls>>;
+
+/// The controls' routes.
+pub fn router(controls: Arc<Controls>) -> Router {
+    Router::new()
+        .route("/_local/", get(|| async { Html(pages::INDEX) }))
+        .route("/_local/health", get(health))
+        .route("/_local/mail", get(mail))
+        .route("/_local/mailbox", get(mailbox))
+        .route("/_local/clock", get(read_clock).post(move_clock))
+        .route("/_local/run/{function}", post(run))
+        .route("/_local/calls", get(calls))
+        .route("/_local/faults", post(set_faults).delete(clear_faults))
+        .route("/_local/openapi.json", get(|| async { Json(infra::openapi::document(&infra::Functions::all())) }))
+        .route("/_local/reference", get(|| async { Html(pages::reference()) }))
+        .with_state(controls)
+}
+
+async fn health(State(here): Here) -> Json<Value> {
+    let regions: Vec<&str> = here.regions.iter().map(|region| region.region.as_str()).collect();
+    Json(json!({ "status": "ready", "regions": regions }))
+}
+
+#[derive(Deserialize)]
+struct To {
+    to: Option<String>,
+}
+
+async fn mail(State(here): Here, Query(query): Query<To>) -> Response {
+    Json(all_mail(&here, query.to.as_deref())).into_response()
+}
+
+async fn mailbox(State(here): Here, Query(query): Query<To>) -> Html<String> {
+    Html(pages::mailbox(&all_mail(&here, query.to.as_deref())))
+}
+
+fn all_mail(here: &Controls, to: Option<&str>) -> Vec<aws::Mail> {
+    here.regions.iter().flat_map(|region| region.aws.mail(to)).collect()
+}
+
+async fn read_clock(State(here): Here) -> Json<Value> {
+    Json(json!({ "now": here.clock.now() }))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+struct Move {
+    now: Option<Timestamp>,
+    advance_seconds: Option<i64>,
+}
+
+async fn move_clock(State(here): Here, Json(wanted): Json<Move>) -> Response {
+    let moved = match (wanted.now, wanted.advance_seconds) {
+        (Some(now), None) => here.clock.set_to(now),
+        (None, Some(seconds)) => here.clock.advance(seconds),
+        _ => return (StatusCode::BAD_REQUEST, "send either now or advanceSeconds").into_response(),
+    };
+    if let Err(error) = moved {
+        return (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response();
+    }
+    for region in &here.regions {
+        region.aws.sweep_ttl().await;
+    }
+    read_clock(State(here)).await.into_response()
+}
+
+#[derive(Deserialize)]
+struct Where {
+    region: Option<String>,
+}
+
+async fn run(
+    State(here): Here,
+    Path(function): Path<String>,
+    Query(place): Query<Where>,
+    event: Option<Json<Value>>,
+) -> Response {
+    let wanted = place.region.as_deref().unwrap_or("us");
+    let Some(region) = here.regions.iter().find(|region| region.region.as_str() == wanted) else {
+        return (StatusCode::NOT_FOUND, "there is no such region").into_response();
+    };
+    let Some(worker) = region.functions.worker(&function) else {
+        let known = region.functions.worker_ids().join(", ");
+        return (StatusCode::NOT_FOUND, format!("there is no such function; there are {known}")).into_response();
+    };
+    match worker.run(event.map_or(Value::Null, |Json(event)| event)).await {
+        Ok(result) => Json(result).into_response(),
+        Err(error) => (StatusCode::BAD_GATEWAY, Json(json!({ "errorMessage": error }))).into_response(),
+    }
+}
+
+#[derive(Deserialize)]
+struct Since {
+    #[serde(default)]
+    since: u64,
+}
+
+async fn calls(State(here): Here, Query(query): Query<Since>) -> Response {
+    Json(here.journal.calls_since(query.since)).into_response()
+}
+
+async fn set_faults(State(here): Here, Json(faults): Json<Vec<aws::Fault>>) -> StatusCode {
+    here.journal.set_faults(faults);
+    StatusCode::NO_CONTENT
+}
+
+async fn clear_faults(State(here): Here) -> StatusCode {
+    here.journal.clear_faults();
+    StatusCode::NO_CONTENT
+}

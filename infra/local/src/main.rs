@@ -1,0 +1,64 @@
+//! `cargo local`: starts the platform on this machine.
+
+use std::{io::Write, path::PathBuf, process::ExitCode};
+
+use clap::Parser;
+use local::{Options, Platform};
+
+/// The whole platform in one process, on embedded stand-ins for AWS.
+#[derive(Parser)]
+#[command(name = "cargo local")]
+struct Arguments {
+    /// The entry point's port; the regions listen on the ports after it.
+    #[arg(long, default_value_t = 9000)]
+    port: u16,
+    /// The folder that everything is kept in.
+    #[arg(long, default_value = ".local")]
+    data: PathBuf,
+    /// Keep nothing: use a new temporary folder and remove it at the end.
+    #[arg(long, conflicts_with = "data")]
+    ephemeral: bool,
+    /// The address of an external emulator for DynamoDB and S3, instead of the embedded ones.
+    #[arg(long)]
+    aws: Option<url::Url>,
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let filter = tracing_subscriber::EnvFilter::try_from_default_env()
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info,s3s=warn,dynoxide=warn"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    match run(Arguments::parse()).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            let _ = writeln!(std::io::stderr(), "error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(arguments: Arguments) -> Result<(), Box<dyn std::error::Error>> {
+    let temporary = arguments.ephemeral.then(tempfile::tempdir).transpose()?;
+    let data = temporary.as_ref().map_or(arguments.data, |folder| folder.path().to_owned());
+    let platform = Platform::start(Options { port: arguments.port, data: data.clone(), aws: arguments.aws }).await?;
+    let url = platform.url();
+    let mut out = std::io::stdout();
+    writeln!(out, "The platform is ready at {url}")?;
+    writeln!(out, "  API reference  {url}/_local/reference")?;
+    writeln!(out, "  Mailbox        {url}/_local/mailbox")?;
+    writeln!(out, "  Everything     {url}/_local/")?;
+    writeln!(out, "  Data           {}", data.display())?;
+    writeln!(out, "Ctrl-C stops it.")?;
+    stop_signal().await?;
+    platform.stop().await;
+    Ok(())
+}
+
+/// Ctrl-C, or a polite request to end.
+async fn stop_signal() -> std::io::Result<()> {
+    let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
+    tokio::select! {
+        pressed = tokio::signal::ctrl_c() => pressed,
+        _ = terminate.recv() => Ok(()),
+    }
+}

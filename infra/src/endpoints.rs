@@ -1,0 +1,77 @@
+//! `docs/endpoints.md`: every function in a row.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use kit::{Access, Grant, Spec, Trigger, spec::Memory};
+
+use crate::Functions;
+
+/// The document.
+pub fn document(functions: &Functions) -> String {
+    let mut text = "# Functions
+
+Written by `cargo generate` from the `SPEC` beside each handler; change it there. *Caller*: `anyone`; `person` (a session,
+before onboarding too); `user` (a session after it); `viewer`, `editor`, `admin`, `owner` (a session with at least that role
+in the workspace that `owner=` names); `key` (also an API key). *Once*: an `Idempotency-Key` is honoured. *Grants* hold what
+access, limits and receipts need too.
+
+| function | method | path | caller | memory | once | grants |
+|---|---|---|---|---|---|---|
+"
+    .to_owned();
+    for operation in &functions.operations {
+        let spec = &operation.spec;
+        let methods = spec.methods().map(|method| method.as_str()).collect::<Vec<_>>().join(", ");
+        let _ = writeln!(
+            text,
+            "| {} | {methods} | `{}` | {} | {} MB | {} | {} |",
+            spec.id,
+            spec.path,
+            caller(spec),
+            spec.memory.megabytes(),
+            if spec.once { "yes" } else { "" },
+            grants(&spec.all_grants()),
+        );
+    }
+    text.push_str(
+        "\n## Without a route\n\n| function | set off by | does | memory | grants |\n|---|---|---|---|---|\n",
+    );
+    for worker in &functions.workers {
+        let memory = Memory::Small.megabytes();
+        let (id, trigger, grants) = (worker.id, trigger(worker.trigger), grants(worker.grants));
+        let _ = writeln!(text, "| {id} | {trigger} | {} | {memory} MB | {grants} |", worker.summary);
+    }
+    text
+}
+
+fn caller(spec: &Spec) -> String {
+    match spec.access {
+        Access::Anyone => "anyone".to_owned(),
+        Access::Person => "person".to_owned(),
+        Access::User => "user".to_owned(),
+        Access::Member(role) => role.as_str().to_owned(),
+        Access::KeyOr(role) => format!("key, {}", role.as_str()),
+    }
+}
+
+fn trigger(trigger: Trigger) -> String {
+    match trigger {
+        Trigger::OutboxStream => "the outbox's stream".to_owned(),
+        Trigger::Bus(types) => format!("events: {}", types.join(", ")),
+        Trigger::Authorizer => "API Gateway, for other services".to_owned(),
+    }
+}
+
+/// By what they are on: `identity`: GetItem, PutItem.
+fn grants(grants: &[Grant]) -> String {
+    let mut by_resource: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for grant in grants {
+        by_resource.entry(grant.on).or_default().push(grant.action);
+    }
+    let group = |(on, mut actions): (&str, Vec<&str>)| {
+        actions.sort_unstable();
+        format!("`{on}`: {}", actions.join(", "))
+    };
+    by_resource.into_iter().map(group).collect::<Vec<_>>().join("; ")
+}

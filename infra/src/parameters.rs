@@ -1,0 +1,153 @@
+//! An operation's parameters: of its path and query, the workspace that `owner` names, and the headers.
+
+use domain::handle::Handle;
+use kit::Spec;
+use schemars::{JsonSchema, generate::SchemaSettings};
+use serde_json::{Map, Value, json};
+
+/// What the requests of `spec` carry besides a body.
+pub fn of(spec: &Spec, params: Option<&Value>) -> Vec<Value> {
+    let mut found = Vec::new();
+    let required: Vec<&str> = list(params, "required").filter_map(Value::as_str).collect();
+    let properties = params.and_then(|params| params.get("properties")).and_then(Value::as_object);
+    for (name, schema) in properties.into_iter().flatten() {
+        let in_path = names_in(spec.path).any(|placed| placed == name);
+        let mut schema = without_null(schema);
+        let description = schema.as_object_mut().and_then(|schema| schema.remove("description"));
+        let mut parameter = json!({
+            "name": name,
+            "in": if in_path { "path" } else { "query" },
+            "required": in_path || required.contains(&name.as_str()),
+            "schema": schema,
+        });
+        if let (Some(text), Some(parameter)) = (description, parameter.as_object_mut()) {
+            parameter.insert("description".to_owned(), text);
+        }
+        found.push(parameter);
+    }
+    if spec.takes_owner() {
+        found.push(owner());
+    }
+    if spec.once {
+        found.push(json!({ "$ref": "#/components/parameters/IdempotencyKey" }));
+    }
+    found
+}
+
+/// Which workspace the call acts in.
+fn owner() -> Value {
+    let mut generator = SchemaSettings::draft2020_12().into_generator();
+    json!({
+        "name": "owner",
+        "in": "query",
+        "required": false,
+        "description": "The handle of the workspace to act in. Without it: the caller's own.",
+        "schema": Handle::json_schema(&mut generator).to_value(),
+    })
+}
+
+/// The parameters that operations refer to.
+pub fn shared() -> Value {
+    json!({
+        "IdempotencyKey": {
+            "name": "Idempotency-Key",
+            "in": "header",
+            "required": false,
+            "description": "The same for a request and its repetitions: they have one effect. Remembered for 24 hours.",
+            "schema": {
+                "type": "string",
+                "minLength": 1,
+                "maxLength": 255,
+                // Printable ASCII; a header's value neither begins nor ends with a space.
+                "pattern": "^[!-~]([ -~]*[!-~])?$",
+            },
+        },
+    })
+}
+
+/// The names in braces.
+pub fn names_in(path: &str) -> impl Iterator<Item = &str> {
+    path.split('{').skip(1).filter_map(|rest| Some(rest.split_once('}')?.0))
+}
+
+/// The schema without the null that stands for absence: a URL has none.
+fn without_null(schema: &Value) -> Value {
+    let Some(members) = schema.as_object() else { return schema.clone() };
+    let mut left = Map::new();
+    for (key, value) in members {
+        match (key.as_str(), value) {
+            ("default", Value::Null) => {}
+            ("type", Value::Array(types)) => {
+                let mut types = types.iter().filter(|name| *name != "null");
+                match (types.next(), types.next()) {
+                    (Some(only), None) => left.insert(key.clone(), only.clone()),
+                    _ => left.insert(key.clone(), value.clone()),
+                };
+            }
+            ("anyOf" | "enum", Value::Array(choices)) => {
+                let choices = choices.iter().filter(|choice| !is_null(choice)).cloned();
+                left.insert(key.clone(), choices.collect());
+            }
+            _ => {
+                left.insert(key.clone(), value.clone());
+            }
+        }
+    }
+    with_only_choice(left)
+}
+
+fn is_null(choice: &Value) -> bool {
+    choice.is_null() || choice.get("type").is_some_and(|name| name == "null")
+}
+
+/// A choice of one is no choice.
+fn with_only_choice(mut schema: Map<String, Value>) -> Value {
+    let only = match schema.get("anyOf").and_then(Value::as_array).map(Vec::as_slice) {
+        Some([Value::Object(only)]) => only.clone(),
+        _ => return Value::Object(schema),
+    };
+    schema.remove("anyOf");
+    for (key, value) in only {
+        schema.entry(key).or_insert(value);
+    }
+    Value::Object(schema)
+}
+
+fn list<'a>(schema: Option<&'a Value>, key: &str) -> impl Iterator<Item = &'a Value> {
+    schema.and_then(|schema| schema.get(key)).and_then(Value::as_array).into_iter().flatten()
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::Functions;
+
+    use super::*;
+
+    #[test]
+    fn every_name_in_a_path_is_a_declared_parameter() {
+        for operation in Functions::all().operations {
+            let spec = operation.spec;
+            let parameters = of(&spec, operation.params.as_ref());
+            for name in names_in(spec.path) {
+                let declared =
+                    |it: &&Value| it["name"] == name && it["in"] == "path" && it["required"] == true;
+                assert!(parameters.iter().any(|it| declared(&it)), "{}: {name}", spec.id);
+            }
+        }
+    }
+
+    #[test]
+    fn what_may_be_left_out_is_not_null_in_a_url() {
+        let choice =
+            json!({ "anyOf": [{ "enum": ["a"], "type": "string" }, { "type": "null" }], "default": null });
+        assert_eq!(without_null(&choice), json!({ "enum": ["a"], "type": "string" }));
+        let text = json!({ "type": ["string", "null"], "maxLength": 5 });
+        assert_eq!(without_null(&text), json!({ "type": "string", "maxLength": 5 }));
+    }
+
+    #[test]
+    fn names_in_braces_are_found() {
+        assert_eq!(names_in("/api/a/{id}/b/{provider}").collect::<Vec<_>>(), ["id", "provider"]);
+        assert_eq!(names_in("/api/a").count(), 0);
+    }
+}

@@ -1,0 +1,197 @@
+//! The generated parts of `template.yaml`: the tables, and a function for every endpoint and worker.
+
+use std::fmt::Write as _;
+
+use domain::region::Region;
+use kit::{Spec, Trigger, WorkerSpec};
+use store::table::{PARTITION_KEY, SORT_KEY, TTL, Table};
+
+use crate::{
+    Functions, pascal,
+    statements::{UnknownResource, policies},
+};
+
+/// What the tables' names begin with.
+const TABLE_PREFIX: &str = "${AWS::StackName}-";
+/// How long a worker may take, in seconds.
+const WORKER_SECONDS: u32 = 60;
+
+/// Why a template can't be written.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Error {
+    /// A comment that says where a generated part begins or ends is gone.
+    #[error("template.yaml has no line \"# --- generated {0}: begin ---\", or none that ends it")]
+    NoMarkers(&'static str),
+    /// A function is granted something on a thing that the template does not have.
+    #[error(transparent)]
+    UnknownResource(#[from] UnknownResource),
+}
+
+/// The template with its generated parts made again.
+///
+/// # Errors
+///
+/// When a marker is missing, or a grant names an unknown thing.
+pub fn fill_in(template: &str, functions: &Functions) -> Result<String, Error> {
+    let template = replace(template, "regions", &regions())?;
+    let template = replace(&template, "tables", &Table::ALL.map(table).join("\n"))?;
+    let endpoints = functions.operations.iter().map(|operation| endpoint(&operation.spec));
+    let workers = functions.workers.iter().map(worker);
+    let all = endpoints.chain(workers).collect::<Result<Vec<_>, _>>()?;
+    replace(&template, "functions", &all.join("\n"))
+}
+
+/// Puts `generated` between the two comments that name `part`.
+fn replace(template: &str, part: &'static str, generated: &str) -> Result<String, Error> {
+    let begin = format!("# --- generated {part}: begin ---\n");
+    let end = format!("# --- generated {part}: end ---\n");
+    let missing = || Error::NoMarkers(part);
+    let (before, rest) = template.split_once(&begin).ok_or_else(missing)?;
+    let (old, after) = rest.split_once(&end).ok_or_else(missing)?;
+    let indent: String = old.chars().rev().take_while(|letter| *letter == ' ').collect();
+    Ok(format!("{before}{begin}{generated}{indent}{end}{after}"))
+}
+
+fn regions() -> String {
+    Region::ALL.iter().map(|region| format!("    {}: {{ Name: {region} }}\n", region.aws())).collect()
+}
+
+/// A table's name in the template.
+pub(crate) fn table_id(table: Table) -> String {
+    format!("{}Table", pascal(table.as_str()))
+}
+
+fn table(table: Table) -> String {
+    let mut text = format!(
+        r#"  {id}:
+    Type: AWS::DynamoDB::Table
+    DeletionPolicy: Retain
+    UpdateReplacePolicy: Retain
+    Properties:
+      TableName: !Sub "{name}"
+      BillingMode: PAY_PER_REQUEST
+      DeletionProtectionEnabled: true
+      AttributeDefinitions:
+        - {{ AttributeName: {PARTITION_KEY}, AttributeType: S }}
+        - {{ AttributeName: {SORT_KEY}, AttributeType: S }}
+      KeySchema:
+        - {{ AttributeName: {PARTITION_KEY}, KeyType: HASH }}
+        - {{ AttributeName: {SORT_KEY}, KeyType: RANGE }}
+      PointInTimeRecoverySpecification: {{ PointInTimeRecoveryEnabled: true }}
+      SSESpecification: {{ SSEEnabled: true, SSEType: KMS, KMSMasterKeyId: !GetAtt Key.Arn }}
+"#,
+        id = table_id(table),
+        name = table.name(TABLE_PREFIX),
+    );
+    if table.expires() {
+        let _ = writeln!(text, "      TimeToLiveSpecification: {{ AttributeName: {TTL}, Enabled: true }}");
+    }
+    if table.is_streamed() {
+        text.push_str("      StreamSpecification: { StreamViewType: NEW_IMAGE }\n");
+    }
+    text
+}
+
+fn endpoint(spec: &Spec) -> Result<String, Error> {
+    let mut text = function(spec.id, spec.summary);
+    let _ = writeln!(text, "      MemorySize: {}", spec.memory.megabytes());
+    text.push_str("      Events:\n");
+    for method in spec.methods() {
+        let method = method.as_str();
+        let _ = write!(
+            text,
+            "        {name}:\n          Type: HttpApi\n          \
+             Properties: {{ ApiId: !Ref Api, Method: {method}, Path: {path} }}\n",
+            name = pascal(&method.to_ascii_lowercase()),
+            path = quoted(spec.path),
+        );
+    }
+    text.push_str(&policies(&spec.all_grants())?);
+    Ok(text)
+}
+
+fn worker(spec: &WorkerSpec) -> Result<String, Error> {
+    let mut text = function(spec.id, spec.summary);
+    let _ = writeln!(text, "      Timeout: {WORKER_SECONDS}");
+    text.push_str(&match spec.trigger {
+        Trigger::OutboxStream => outbox(),
+        Trigger::Bus(types) => bus(types),
+        // Whoever's API asks it is given the permission to by that API.
+        Trigger::Authorizer => String::new(),
+    });
+    let mut grants = spec.grants.to_vec();
+    grants.sort();
+    text.push_str(&policies(&grants)?);
+    Ok(text)
+}
+
+fn function(id: &str, summary: &str) -> String {
+    format!(
+        r"  {name}:
+    Type: AWS::Serverless::Function
+    Properties:
+      Description: {summary}
+      CodeUri: target/lambda/{id}/
+",
+        name = pascal(id),
+        summary = quoted(summary),
+    )
+}
+
+/// New messages in the outbox. Receipts and counters share its table, and should set nothing off.
+fn outbox() -> String {
+    let streamed = Table::ALL.into_iter().filter(|table| table.is_streamed());
+    let event = |table: Table| {
+        format!(
+            r#"        Outbox:
+          Type: DynamoDB
+          Properties:
+            Stream: !GetAtt {table}.StreamArn
+            StartingPosition: TRIM_HORIZON
+            BatchSize: 100
+            BisectBatchOnFunctionError: true
+            FunctionResponseTypes: [ReportBatchItemFailures]
+            FilterCriteria:
+              Filters:
+                - Pattern: '{{"eventName":["INSERT"],"dynamodb":{{"Keys":{{"{PARTITION_KEY}":{{"S":[{{"prefix":"OUT#"}}]}}}}}}}}'
+"#,
+            table = table_id(table),
+        )
+    };
+    format!("      Events:\n{}", streamed.map(event).collect::<String>())
+}
+
+fn bus(types: &[&str]) -> String {
+    format!(
+        r"      Events:
+        Bus:
+          Type: EventBridgeRule
+          Properties:
+            EventBusName: !Ref Bus
+            Pattern:
+              source: [{source}]
+              detail-type: [{types}]
+",
+        source = events::SOURCE,
+        types = types.join(", "),
+    )
+}
+
+/// A YAML scalar in double quotes, which JSON's are.
+fn quoted(text: &str) -> String {
+    serde_json::Value::from(text).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_stands_outside_the_markers_is_left_alone() {
+        let template = "a\n  # --- generated x: begin ---\nold\n  # --- generated x: end ---\nb\n";
+        let filled = replace(template, "x", "new\n").unwrap();
+        assert_eq!(filled, "a\n  # --- generated x: begin ---\nnew\n  # --- generated x: end ---\nb\n");
+        assert_eq!(replace(&filled, "x", "new\n").unwrap(), filled);
+        assert_eq!(replace(template, "y", ""), Err(Error::NoMarkers("y")));
+    }
+}

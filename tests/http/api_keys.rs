@@ -1,0 +1,147 @@
+//! API keys.
+
+use insta::assert_snapshot;
+use tests::{App, Person, json};
+
+#[tokio::test]
+async fn a_key_opens_what_keys_may_and_nothing_after_it_is_revoked() {
+    let app = App::start().await;
+    let ada = app.user("ada4").await;
+    let (id, key) = ada.make_key("ci").await;
+    assert!(key.starts_with("ul_") && key.len() == 43, "{key}");
+    let ci = Person { token: key.clone(), ..ada.clone() };
+    let summary = ci.get("/api/account/summary").await.expect(200);
+    assert_snapshot!(summary.text, @r#"{"username":"ada4","name":"ADA4","accountType":"personal","plan":"free","creditsCents":2500,"counts":{"projects":0,"datasets":0,"models":0},"teams":[]}"#);
+    let listed = ci.get("/api/api-keys").await.expect(200);
+    assert_eq!(listed.at("/keys/0/keyId"), &json!(id));
+    assert_eq!(listed.at("/keys/0/keyPrefix"), &json!(key[..11]));
+    assert!(!listed.text.contains(&key));
+    for path in ["/api/settings", "/api/activity"] {
+        assert_snapshot!(ci.get(path).await.brief(), @"401 UNAUTHORIZED");
+    }
+    let revoked = ada.delete(&format!("/api/api-keys?keyId={id}")).await.expect(200);
+    assert_eq!(revoked.body, json!({ "deleted": true, "keyId": id }));
+    assert_snapshot!(ci.get("/api/account/summary").await.brief(), @"401 UNAUTHORIZED");
+    assert_snapshot!(ada.delete(&format!("/api/api-keys?keyId={id}")).await.brief(), @"404 NOT_FOUND");
+    assert_eq!(ada.activity().await, ["deleted api_key ci", "created api_key ci", "completed onboarding ada4"]);
+    app.mail_of_kind(&ada.email, "api-key-created").await;
+}
+
+#[tokio::test]
+async fn a_key_cannot_manage_keys_or_see_their_values() {
+    let app = App::start().await;
+    let bob = app.user("bob4").await;
+    let (id, _) = bob.make_key("first").await;
+    let ci = bob.with_api_key("ci").await;
+    assert_snapshot!(ci.post("/api/api-keys", json!({ "name": "second" })).await.brief(), @"401 UNAUTHORIZED");
+    assert_snapshot!(ci.delete(&format!("/api/api-keys?keyId={id}")).await.brief(), @"401 UNAUTHORIZED");
+    assert_snapshot!(ci.get("/api/api-keys?expand=value").await.brief(), @"401 UNAUTHORIZED");
+    assert_eq!(bob.activity().await.len(), 3);
+}
+
+#[tokio::test]
+async fn the_owner_sees_values_again_shortly_after_signing_in_and_not_later() {
+    let app = App::start().await;
+    let carol = app.user("carol4").await;
+    let (_, key) = carol.make_key("laptop").await;
+    let revealed = carol.get("/api/api-keys?expand=value").await.expect(200);
+    assert_eq!(revealed.at("/keys/0/key"), &json!(key));
+    app.advance(14 * 60).await;
+    let tokens = app.post("/api/auth/refresh", json!({ "refreshToken": carol.refresh })).await.expect(200);
+    let carol = Person::new(app.clone(), "carol4", &carol.email, &tokens);
+    carol.get("/api/api-keys?expand=value").await.expect(200);
+    app.advance(61).await;
+    assert_snapshot!(carol.get("/api/api-keys?expand=value").await.brief(), @"403 STEP_UP_REQUIRED");
+    assert!(!carol.get("/api/api-keys").await.expect(200).text.contains(&key));
+}
+
+#[tokio::test]
+async fn a_made_up_key_costs_no_read_and_a_well_formed_one_costs_one() {
+    let app = App::start().await;
+    let dave = app.user("dave4").await;
+    let (_, key) = dave.make_key("ci").await;
+    let garbage = ["ul_", "ul_xyz", &format!("ul_{}", "0".repeat(40)), &key.to_uppercase(), &format!("{key}0")];
+    for token in garbage {
+        let before = app.last_call().await;
+        let mallory = Person { token: token.to_owned(), ..dave.clone() };
+        assert_snapshot!(mallory.get("/api/account/summary").await.brief(), @"401 UNAUTHORIZED");
+        assert_eq!(app.calls_of("account-summary", before).await.len(), 0, "{token}");
+    }
+    let question = json!({ "headers": { "authorization": format!("Bearer {key}") } });
+    let before = app.last_call().await;
+    let answer = app.post("/_local/run/authorizer", question).await.expect(200);
+    assert_eq!(answer.at("/isAuthorized"), true);
+    assert_eq!(answer.at("/context/username"), "dave4");
+    let calls = app.calls_of("authorizer", before).await;
+    assert_eq!(calls.len(), 1, "{calls:?}");
+    assert_eq!(calls[0]["operation"], "GetItem");
+    if std::env::var_os("ACCOUNT_TEST_AWS").is_none() {
+        assert_eq!(calls[0]["capacity"]["read"], 1.0);
+    }
+}
+
+#[tokio::test]
+async fn pages_of_keys_join_without_gap_or_repeat_and_a_tampered_cursor_is_refused() {
+    let app = App::start().await;
+    let erin = app.user("erin4").await;
+    for n in 0..7 {
+        erin.make_key(&format!("key {n}")).await;
+    }
+    let mut names = Vec::new();
+    let mut path = "/api/api-keys?limit=3".to_owned();
+    loop {
+        let page = erin.get(&path).await.expect(200);
+        names.extend(page.at("/keys").as_array().unwrap().iter().map(|key| key["name"].as_str().unwrap().to_owned()));
+        let Some(cursor) = page.at("/nextCursor").as_str() else { break };
+        path = format!("/api/api-keys?limit=3&cursor={cursor}");
+    }
+    assert_eq!(names, ["key 6", "key 5", "key 4", "key 3", "key 2", "key 1", "key 0"]);
+    let cursor = path.rsplit('=').next().unwrap().to_owned();
+    let flipped = cursor.replace(cursor.chars().nth(5).unwrap(), "_");
+    for bad in [&flipped, "x", "", &"A".repeat(5_000)] {
+        let answer = erin.get(&format!("/api/api-keys?cursor={bad}")).await;
+        assert_snapshot!(answer.brief(), @"400 BAD_REQUEST");
+    }
+    let frank = app.user("frank4").await;
+    assert_snapshot!(frank.get(&format!("/api/api-keys?cursor={cursor}")).await.brief(), @"400 BAD_REQUEST");
+}
+
+#[tokio::test]
+async fn a_repeated_request_with_its_idempotency_key_makes_one_key_and_another_body_is_refused() {
+    let app = App::start().await;
+    let grace = app.user("grace4").await;
+    let first = grace.post_once("/api/api-keys", json!({ "name": "ci" }), "k-1").await.expect(201);
+    let again = grace.post_once("/api/api-keys", json!({ "name": "ci" }), "k-1").await.expect(201);
+    assert_eq!(first.body, again.body);
+    let other = grace.post_once("/api/api-keys", json!({ "name": "cd" }), "k-1").await;
+    assert_snapshot!(other.brief(), @"422 IDEMPOTENCY_KEY_REUSED");
+    assert_snapshot!(grace.post_once("/api/api-keys", json!({ "name": "x" }), "").await.brief(), @"400 BAD_REQUEST");
+    let heidi = app.user("heidi4").await;
+    heidi.post_once("/api/api-keys", json!({ "name": "cd" }), "k-1").await.expect(201);
+    app.advance(24 * 3_600 + 1).await;
+    let tokens = app.sign_in(&grace.email, tests::PASSWORD).await.expect(200);
+    let grace = Person::new(app.clone(), "grace4", &grace.email, &tokens);
+    let fresh = grace.post_once("/api/api-keys", json!({ "name": "ci" }), "k-1").await.expect(201);
+    assert_ne!(fresh.at("/keyId"), first.at("/keyId"));
+}
+
+#[tokio::test]
+async fn a_key_may_call_a_hundred_times_a_minute_and_is_told_where_it_stands() {
+    let app = App::start().await;
+    let ivan = app.user("ivan4").await;
+    let ci = ivan.with_api_key("ci").await;
+    let before = app.last_call().await;
+    for n in 0..100 {
+        let answer = ci.get("/api/account/summary").await.expect(200);
+        assert_eq!(answer.header("ratelimit-policy"), Some("\"default\";q=100;w=60"));
+        assert!(answer.header("ratelimit").unwrap().starts_with(&format!("\"default\";r={};", 99 - n)), "{n}");
+    }
+    let writes = app.calls_of("account-summary", before).await;
+    assert_eq!(writes.iter().filter(|call| call["operation"] == "UpdateItem").count(), 10);
+    let refused = ci.get("/api/account/summary").await;
+    assert_snapshot!(refused.brief(), @"429 RATE_LIMITED");
+    let seconds: i64 = refused.header("retry-after").unwrap().parse().unwrap();
+    assert!(refused.header("x-ratelimit-reset").is_some());
+    app.advance(seconds).await;
+    ci.get("/api/account/summary").await.expect(200);
+}

@@ -1,0 +1,18 @@
+//! Everything over HTTP. One module an area, one name a guarantee.
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
+
+mod access;
+mod activity;
+mod api_keys;
+mod calls;
+mod faults;
+mod input;
+mod leaks;
+mod onboarding;
+mod platform;
+mod public_client;
+mod races;
+mod sessions;
+mod settings;
+mod sign_in;
+mod sign_up;

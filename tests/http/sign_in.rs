@@ -1,0 +1,96 @@
+//! Signing in.
+
+use std::time::Instant;
+
+use insta::assert_snapshot;
+use tests::{App, PASSWORD, json};
+
+#[tokio::test]
+async fn an_unknown_address_and_a_wrong_password_cannot_be_told_apart() {
+    let app = App::start().await;
+    app.newcomer("carol").await;
+    let mut times = [Vec::new(), Vec::new()];
+    let mut calls = [0, 0];
+    for round in 0..4 {
+        for (which, email) in ["carol@people.example", "nobody@people.example"].into_iter().enumerate() {
+            let (before, started) = (app.last_call().await, Instant::now());
+            let answer = app.sign_in(email, "not the right password").await;
+            times[which].push(started.elapsed());
+            calls[which] = app.calls_of("auth-sign-in", before).await.len();
+            assert_snapshot!(answer.brief(), @"401 INVALID_CREDENTIALS");
+            assert_eq!(answer.at("/error"), "The email address or the password is wrong.");
+        }
+        assert!(round == 0 || calls[0] == calls[1], "{calls:?}");
+    }
+    let fastest = times.map(|times| times.into_iter().min().unwrap().as_secs_f64());
+    assert!((0.5..2.0).contains(&(fastest[0] / fastest[1])), "known {} s, unknown {} s", fastest[0], fastest[1]);
+}
+
+#[tokio::test]
+async fn guessing_meets_growing_delays_and_the_right_password_waits_too() {
+    let app = App::start().await;
+    app.newcomer("dave").await;
+    for _ in 0..5 {
+        assert_snapshot!(app.sign_in("dave@people.example", "not the right one").await.brief(), @"401 INVALID_CREDENTIALS");
+    }
+    let refused = app.sign_in("dave@people.example", PASSWORD).await;
+    assert_snapshot!(refused.brief(), @"429 RATE_LIMITED");
+    let seconds: i64 = refused.header("retry-after").unwrap().parse().unwrap();
+    assert!((1..=30).contains(&seconds), "{seconds}");
+    app.advance(seconds).await;
+    app.sign_in("dave@people.example", PASSWORD).await.expect(200);
+    app.sign_in("dave@people.example", PASSWORD).await.expect(200);
+}
+
+#[tokio::test]
+async fn parallel_guesses_do_not_share_one_count() {
+    let app = App::start().await;
+    app.newcomer("erin").await;
+    let guesses = (0..30).map(|n| {
+        let app = app.clone();
+        async move { app.sign_in("erin@people.example", &format!("guess number {n}")).await.brief() }
+    });
+    let answers = futures::future::join_all(guesses).await;
+    let judged = answers.iter().filter(|answer| *answer == "401 INVALID_CREDENTIALS").count();
+    assert!(judged <= 5, "{judged} guesses were judged: {answers:?}");
+}
+
+#[tokio::test]
+async fn a_session_by_cookie_never_shows_its_tokens_and_needs_the_csrf_token() {
+    let app = App::start().await;
+    app.user("faye").await;
+    let form = json!({ "email": "faye@people.example", "password": PASSWORD });
+    let answer = app.post("/api/auth/sign-in?session=cookie", form).await.expect(200);
+    assert!(answer.at("/accessToken").is_null() && answer.at("/refreshToken").is_null());
+    let cookies: Vec<String> =
+        answer.headers.get_all("set-cookie").iter().map(|value| value.to_str().unwrap().to_owned()).collect();
+    assert_eq!(cookies.len(), 2);
+    for cookie in &cookies {
+        assert!(cookie.starts_with("__Host-"), "{cookie}");
+        for attribute in ["Path=/", "Secure", "HttpOnly", "SameSite=Strict"] {
+            assert!(cookie.contains(attribute), "{cookie}");
+        }
+    }
+    let jar: Vec<&str> = cookies.iter().map(|cookie| cookie.split(';').next().unwrap()).collect();
+    let (jar, csrf) = (jar.join("; "), answer.text_at("/csrfToken"));
+    let send = |method: &str, path: &str, csrf: Option<String>| {
+        let mut request = app.request(method.parse().unwrap(), path).header("cookie", &jar);
+        if method != "GET" {
+            request = request.json(&json!({}));
+        }
+        if let Some(csrf) = csrf {
+            request = request.header("x-csrf-token", csrf);
+        }
+        let app = app.clone();
+        async move { app.send(request).await }
+    };
+    send("GET", "/api/settings", None).await.expect(200);
+    assert_snapshot!(send("PATCH", "/api/settings", None).await.brief(), @"403 CSRF_TOKEN_REQUIRED");
+    assert_snapshot!(send("PATCH", "/api/settings", Some("wrong".into())).await.brief(), @"403 CSRF_TOKEN_REQUIRED");
+    send("PATCH", "/api/settings", Some(csrf.clone())).await.expect(200);
+    assert_snapshot!(send("POST", "/api/auth/refresh?session=cookie", None).await.brief(), @"403 CSRF_TOKEN_REQUIRED");
+    send("POST", "/api/auth/refresh?session=cookie", Some(csrf.clone())).await.expect(200);
+    let out = send("POST", "/api/auth/sign-out", Some(csrf)).await.expect(200);
+    assert!(out.headers.get_all("set-cookie").iter().all(|value| value.to_str().unwrap().contains("Max-Age=0")));
+    assert_snapshot!(send("GET", "/api/settings", None).await.brief(), @"401 UNAUTHORIZED");
+}

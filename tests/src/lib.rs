@@ -1,0 +1,20 @@
+//! The testkit: a platform of one's own, and people who use it.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that can't go on should stop where it stands"
+)]
+
+mod answer;
+mod app;
+mod person;
+
+pub use answer::Answer;
+pub use app::App;
+pub use person::Person;
+pub use serde_json::{Value, json};
+
+/// A password that the estimator lets pass.
+pub const PASSWORD: &str = "a plain lamp above the desk";

@@ -1,0 +1,124 @@
+//! Somebody who uses the platform.
+
+use domain::{
+    id::{UserId, WorkspaceId},
+    role::Role,
+    user::personal_workspace,
+};
+use reqwest::{Method, RequestBuilder};
+use serde_json::Value;
+
+use crate::{Answer, App};
+
+/// A person with a credential: a session's access token, or an API key.
+#[derive(Clone)]
+pub struct Person {
+    /// The platform.
+    pub app: App,
+    /// The handle (there is a workspace of that name after onboarding).
+    pub handle: String,
+    /// The address.
+    pub email: String,
+    /// What requests carry as `Authorization: Bearer`.
+    pub token: String,
+    /// The refresh token.
+    pub refresh: String,
+}
+
+impl Person {
+    /// The person whom these tokens were given to.
+    pub fn new(app: App, handle: &str, email: &str, tokens: &Answer) -> Self {
+        let (token, refresh) = (tokens.text_at("/accessToken"), tokens.text_at("/refreshToken"));
+        Self { app, handle: handle.to_owned(), email: email.to_owned(), token, refresh }
+    }
+
+    /// A request with the credential.
+    pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        self.app.request(method, path).bearer_auth(&self.token)
+    }
+
+    /// Sends a request with the credential.
+    pub async fn send(&self, method: Method, path: &str, body: Option<Value>) -> Answer {
+        let mut request = self.request(method, path);
+        if let Some(body) = body {
+            request = request.json(&body);
+        }
+        self.app.send(request).await
+    }
+
+    /// Asks.
+    pub async fn get(&self, path: &str) -> Answer {
+        self.send(Method::GET, path, None).await
+    }
+
+    /// Sends JSON.
+    pub async fn post(&self, path: &str, body: Value) -> Answer {
+        self.send(Method::POST, path, Some(body)).await
+    }
+
+    /// Sends JSON under an `Idempotency-Key`.
+    pub async fn post_once(&self, path: &str, body: Value, key: &str) -> Answer {
+        self.app.send(self.request(Method::POST, path).header("idempotency-key", key).json(&body)).await
+    }
+
+    /// Changes something.
+    pub async fn patch(&self, path: &str, body: Value) -> Answer {
+        self.send(Method::PATCH, path, Some(body)).await
+    }
+
+    /// Deletes something.
+    pub async fn delete(&self, path: &str) -> Answer {
+        self.send(Method::DELETE, path, None).await
+    }
+
+    /// Makes an API key; its id and its value.
+    pub async fn make_key(&self, name: &str) -> (String, String) {
+        let made = self.post("/api/api-keys", serde_json::json!({ "name": name })).await.expect(201);
+        (made.text_at("/keyId"), made.text_at("/key"))
+    }
+
+    /// The same person, with an API key instead of the session.
+    pub async fn with_api_key(&self, name: &str) -> Self {
+        let (_, token) = self.make_key(name).await;
+        Self { token, ..self.clone() }
+    }
+
+    /// What the history says, newest first: `created api_key ci`.
+    pub async fn activity(&self) -> Vec<String> {
+        let answer = self.get("/api/activity?limit=100").await.expect(200);
+        let events = answer.at("/events").as_array().cloned().unwrap();
+        let text = |event: &Value, name: &str| event[name].as_str().unwrap_or_default().to_owned();
+        let line = |event: &Value| {
+            let parts = ["action", "resourceType", "resourceName"].map(|name| text(event, name));
+            parts.join(" ").trim().to_owned()
+        };
+        events.iter().map(line).collect()
+    }
+
+    /// The user's id, from the access token.
+    pub fn id(&self) -> UserId {
+        let claims = self.token.split('.').nth(1).unwrap();
+        let json = domain::secret::decode_base64(claims).unwrap();
+        let claims: Value = serde_json::from_slice(&json).unwrap();
+        claims["sub"].as_str().unwrap().parse().unwrap()
+    }
+
+    /// The personal workspace's id.
+    pub fn workspace(&self) -> WorkspaceId {
+        personal_workspace(self.id())
+    }
+
+    /// Lets somebody else into the personal workspace, as the teams area will: the item is written by hand.
+    pub async fn let_in(&self, other: &Self, role: Role) {
+        let item = store::member_item(self.workspace(), other.id(), role).unwrap();
+        let request = self.app.tables().put_item().table_name("account-us-workspaces");
+        request.set_item(Some(item)).send().await.unwrap();
+    }
+
+    /// Takes somebody out again.
+    pub async fn put_out(&self, other: &Self) {
+        let item = store::member_item(self.workspace(), other.id(), Role::Viewer).unwrap();
+        let request = self.app.tables().delete_item().table_name("account-us-workspaces");
+        request.key("pk", item["pk"].clone()).key("sk", item["sk"].clone()).send().await.unwrap();
+    }
+}
