@@ -112,7 +112,10 @@ fn endpoint(spec: &Spec) -> Result<String, Error> {
 
 fn worker(spec: &WorkerSpec) -> Result<String, Error> {
     let mut text = function(spec.id, spec.summary);
-    let _ = writeln!(text, "      Timeout: {WORKER_SECONDS}");
+    // The authorizer stands in a request's way: it has no longer than an endpoint.
+    if spec.trigger != Trigger::Authorizer {
+        let _ = writeln!(text, "      Timeout: {WORKER_SECONDS}");
+    }
     text.push_str(&match spec.trigger {
         Trigger::OutboxStream => outbox(),
         Trigger::Bus(types) => bus(types),

@@ -1,1 +1,132 @@
-//! To be written.
+//! Who may do what: every endpoint as every persona, as one file that people review.
+
+use std::fmt::Write as _;
+
+use domain::role::Role;
+use kit::{Endpoint, Spec, Visitor, Worker};
+use tests::{App, PASSWORD, Person, Value, json};
+
+#[derive(Default)]
+struct Specs(Vec<Spec>);
+
+impl Visitor for Specs {
+    fn endpoint<E: Endpoint>(&mut self) {
+        self.0.push(E::SPEC);
+    }
+
+    fn worker<W: Worker>(&mut self) {}
+}
+
+/// A well-formed request for an operation. Every endpoint is here: a new one fails the test until it is.
+fn request(spec: &Spec) -> (String, Option<Value>) {
+    let path = spec.path.to_owned();
+    let some_event = "evt_01m858qy4a1ar9by88nhafn40x";
+    match spec.id {
+        "auth-sign-up" => (path, Some(json!({ "email": "matrix@people.example", "password": PASSWORD, "region": "us" }))),
+        "auth-verify" => (path, Some(json!({ "email": "matrix@people.example", "code": "000000" }))),
+        "auth-sign-in" => (path, Some(json!({ "email": "nobody@people.example", "password": PASSWORD }))),
+        "auth-refresh" => (path, Some(json!({}))),
+        "onboarding" => (path, Some(json!({ "username": "matrix", "displayName": "M" }))),
+        "username-check" => (format!("{path}?username=matrix"), None),
+        "users-public-profile" => (format!("{path}?username=the-home"), None),
+        "settings-update" => (path, Some(json!({}))),
+        "api-keys-create" => (path, Some(json!({ "name": "matrix" }))),
+        "api-keys-revoke" => (format!("{path}?keyId=key_01m858qy4a1ar9by88nhafn40x"), None),
+        "activity-mark-seen" | "activity-archive" => (path, Some(json!({ "eventIds": [some_event] }))),
+        "auth-sign-out" | "jwks" | "settings-read" | "account-summary" | "api-keys-list" | "activity-list" => (path, None),
+        other => panic!("{other} is not in the access matrix: add a well-formed request for it"),
+    }
+}
+
+async fn ask(app: &App, who: Option<&Person>, spec: &Spec, owner: &str) -> String {
+    let (mut path, body) = request(spec);
+    if spec.takes_owner() {
+        path = format!("{path}{}owner={owner}", if path.contains('?') { '&' } else { '?' });
+    }
+    let method = spec.method.as_str().parse().unwrap();
+    let mut request = match who {
+        Some(person) => person.request(method, &path),
+        None => app.request(method, &path),
+    };
+    if let Some(body) = body {
+        request = request.json(&body);
+    }
+    app.send(request).await.brief()
+}
+
+#[tokio::test]
+async fn the_access_matrix_is_as_reviewed() {
+    let app = App::start().await;
+    let owner = app.user("the-home").await;
+    let mut personas: Vec<(&str, Option<Person>)> = vec![("anonymous", None)];
+    personas.push(("newcomer", Some(app.newcomer("newcomer").await)));
+    personas.push(("stranger", Some(app.user("stranger").await)));
+    for (name, role) in [("viewer", Role::Viewer), ("editor", Role::Editor), ("admin", Role::Admin)] {
+        let member = app.user(&format!("the-{name}")).await;
+        owner.let_in(&member, role).await;
+        personas.push((name, Some(member)));
+    }
+    let former = app.user("former").await;
+    owner.let_in(&former, Role::Admin).await;
+    assert_eq!(former.get("/api/settings?owner=the-home").await.status, 200);
+    owner.put_out(&former).await;
+    personas.push(("ex-member", Some(former)));
+    personas.push(("owner's key", Some(owner.with_api_key("ci").await)));
+    personas.push(("other's key", Some(app.user("other").await.with_api_key("ci").await)));
+    personas.push(("owner", Some(owner)));
+
+    let mut specs = Specs::default();
+    infra::every(&mut specs);
+    // Signing out would end the persona's session for all that follow.
+    specs.0.sort_by_key(|spec| (spec.id == "auth-sign-out", spec.id));
+    let mut matrix = String::new();
+    for spec in &specs.0 {
+        let _ = writeln!(matrix, "{} {} ({})", spec.method.as_str(), spec.path, spec.id);
+        for (name, person) in &personas {
+            let _ = writeln!(matrix, "    {name:12} {}", ask(&app, person.as_ref(), spec, "the-home").await);
+            // Onboarding succeeds once and sign-up is throttled: what matters here is who is let in.
+            app.advance(61).await;
+        }
+        for (_, person) in &mut personas {
+            if let Some(person) = person
+                && !person.refresh.is_empty()
+                && !person.token.starts_with("ul_")
+                && spec.id != "auth-sign-out"
+            {
+                let tokens = app.post("/api/auth/refresh", json!({ "refreshToken": person.refresh })).await.expect(200);
+                *person = Person::new(app.clone(), &person.handle, &person.email, &tokens);
+            }
+        }
+    }
+    insta::assert_snapshot!("access_matrix", matrix);
+}
+
+#[tokio::test]
+async fn what_is_hidden_and_what_is_missing_look_the_same() {
+    let app = App::start().await;
+    let (ada, mallory) = (app.user("ada6").await, app.user("mallory6").await);
+    let (id, _) = ada.make_key("ci").await;
+    let missing = id.replace(&id[id.len() - 4..], "zzzz");
+    let pairs = [
+        ("GET", "/api/settings?owner=ada6".to_owned(), "/api/settings?owner=nobody6".to_owned()),
+        ("GET", "/api/activity?owner=ada6".to_owned(), "/api/activity?owner=NOT%20A%20HANDLE".to_owned()),
+        ("GET", "/api/api-keys?owner=ada6".to_owned(), "/api/api-keys?owner=settings".to_owned()),
+        ("DELETE", format!("/api/api-keys?keyId={id}"), format!("/api/api-keys?keyId={missing}")),
+    ];
+    for (method, hidden, missing) in pairs {
+        let hidden = mallory.send(method.parse().unwrap(), &hidden, None).await;
+        let missing = mallory.send(method.parse().unwrap(), &missing, None).await;
+        let without_id = |answer: &tests::Answer| {
+            let mut body = answer.body.clone();
+            body["requestId"] = Value::Null;
+            (answer.status, body.to_string(), answer.headers.len())
+        };
+        assert_eq!(without_id(&hidden), without_id(&missing));
+        assert_eq!(hidden.status, 404);
+    }
+    assert_eq!(mallory.get("/api/api-keys?owner=ada6").await.status, 404);
+    let viewer = app.user("viewer6").await;
+    ada.let_in(&viewer, Role::Viewer).await;
+    let refused = viewer.get("/api/api-keys?owner=ada6").await;
+    assert_eq!((refused.status, refused.text_at("/error").as_str()), (403, "Workspace owner access required"));
+}

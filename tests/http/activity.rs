@@ -1,6 +1,5 @@
 //! The history and its inbox.
 
-use insta::assert_snapshot;
 use tests::{Answer, App, Person, json};
 
 async fn with_keys(app: &App, handle: &str, count: usize) -> Person {
@@ -71,10 +70,10 @@ async fn marking_names_some_or_all_and_never_both_or_neither() {
     let id = carol.get("/api/activity").await.expect(200).text_at("/events/0/_id");
     for path in ["/api/activity/mark-seen", "/api/activity/archive"] {
         for bad in [json!({}), json!({ "all": false }), json!({ "all": true, "eventIds": [id] }), json!({ "eventIds": ["x"] })] {
-            assert_snapshot!(carol.post(path, bad).await.brief(), @"400 VALIDATION_ERROR");
+            assert_eq!(carol.post(path, bad).await.brief(), "400 VALIDATION_ERROR");
         }
         let many: Vec<String> = (0..1_001_u128).map(|n| format!("evt_{}", ulid(n))).collect();
-        assert_snapshot!(carol.post(path, json!({ "eventIds": many })).await.brief(), @"400 VALIDATION_ERROR");
+        assert_eq!(carol.post(path, json!({ "eventIds": many })).await.brief(), "400 VALIDATION_ERROR");
         carol.post(path, json!({ "eventIds": &many[..1_000] })).await.expect(200);
         carol.post(path, json!({ "eventIds": [] })).await.expect(200);
     }
@@ -94,7 +93,7 @@ async fn nobody_marks_or_sees_events_of_others() {
     mallory.post("/api/activity/archive", json!({ "eventIds": [id] })).await.expect(200);
     let page = dave.get("/api/activity").await.expect(200);
     assert_eq!((page.at("/total"), page.at("/unseenCount")), (&json!(1), &json!(1)));
-    assert_snapshot!(mallory.get("/api/activity?owner=dave5").await.brief(), @"404 NOT_FOUND");
+    assert_eq!(mallory.get("/api/activity?owner=dave5").await.brief(), "404 NOT_FOUND");
 }
 
 #[tokio::test]

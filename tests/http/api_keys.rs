@@ -17,12 +17,12 @@ async fn a_key_opens_what_keys_may_and_nothing_after_it_is_revoked() {
     assert_eq!(listed.at("/keys/0/keyPrefix"), &json!(key[..11]));
     assert!(!listed.text.contains(&key));
     for path in ["/api/settings", "/api/activity"] {
-        assert_snapshot!(ci.get(path).await.brief(), @"401 UNAUTHORIZED");
+        assert_eq!(ci.get(path).await.brief(), "401 UNAUTHORIZED");
     }
     let revoked = ada.delete(&format!("/api/api-keys?keyId={id}")).await.expect(200);
     assert_eq!(revoked.body, json!({ "deleted": true, "keyId": id }));
-    assert_snapshot!(ci.get("/api/account/summary").await.brief(), @"401 UNAUTHORIZED");
-    assert_snapshot!(ada.delete(&format!("/api/api-keys?keyId={id}")).await.brief(), @"404 NOT_FOUND");
+    assert_eq!(ci.get("/api/account/summary").await.brief(), "401 UNAUTHORIZED");
+    assert_eq!(ada.delete(&format!("/api/api-keys?keyId={id}")).await.brief(), "404 NOT_FOUND");
     assert_eq!(ada.activity().await, ["deleted api_key ci", "created api_key ci", "completed onboarding ada4"]);
     app.mail_of_kind(&ada.email, "api-key-created").await;
 }
@@ -33,9 +33,9 @@ async fn a_key_cannot_manage_keys_or_see_their_values() {
     let bob = app.user("bob4").await;
     let (id, _) = bob.make_key("first").await;
     let ci = bob.with_api_key("ci").await;
-    assert_snapshot!(ci.post("/api/api-keys", json!({ "name": "second" })).await.brief(), @"401 UNAUTHORIZED");
-    assert_snapshot!(ci.delete(&format!("/api/api-keys?keyId={id}")).await.brief(), @"401 UNAUTHORIZED");
-    assert_snapshot!(ci.get("/api/api-keys?expand=value").await.brief(), @"401 UNAUTHORIZED");
+    assert_eq!(ci.post("/api/api-keys", json!({ "name": "second" })).await.brief(), "401 UNAUTHORIZED");
+    assert_eq!(ci.delete(&format!("/api/api-keys?keyId={id}")).await.brief(), "401 UNAUTHORIZED");
+    assert_eq!(ci.get("/api/api-keys?expand=value").await.brief(), "401 UNAUTHORIZED");
     assert_eq!(bob.activity().await.len(), 3);
 }
 
@@ -51,7 +51,7 @@ async fn the_owner_sees_values_again_shortly_after_signing_in_and_not_later() {
     let carol = Person::new(app.clone(), "carol4", &carol.email, &tokens);
     carol.get("/api/api-keys?expand=value").await.expect(200);
     app.advance(61).await;
-    assert_snapshot!(carol.get("/api/api-keys?expand=value").await.brief(), @"403 STEP_UP_REQUIRED");
+    assert_eq!(carol.get("/api/api-keys?expand=value").await.brief(), "403 STEP_UP_REQUIRED");
     assert!(!carol.get("/api/api-keys").await.expect(200).text.contains(&key));
 }
 
@@ -64,7 +64,7 @@ async fn a_made_up_key_costs_no_read_and_a_well_formed_one_costs_one() {
     for token in garbage {
         let before = app.last_call().await;
         let mallory = Person { token: token.to_owned(), ..dave.clone() };
-        assert_snapshot!(mallory.get("/api/account/summary").await.brief(), @"401 UNAUTHORIZED");
+        assert_eq!(mallory.get("/api/account/summary").await.brief(), "401 UNAUTHORIZED");
         assert_eq!(app.calls_of("account-summary", before).await.len(), 0, "{token}");
     }
     let question = json!({ "headers": { "authorization": format!("Bearer {key}") } });
@@ -100,10 +100,10 @@ async fn pages_of_keys_join_without_gap_or_repeat_and_a_tampered_cursor_is_refus
     let flipped = cursor.replace(cursor.chars().nth(5).unwrap(), "_");
     for bad in [&flipped, "x", "", &"A".repeat(5_000)] {
         let answer = erin.get(&format!("/api/api-keys?cursor={bad}")).await;
-        assert_snapshot!(answer.brief(), @"400 BAD_REQUEST");
+        assert_eq!(answer.brief(), "400 BAD_REQUEST");
     }
     let frank = app.user("frank4").await;
-    assert_snapshot!(frank.get(&format!("/api/api-keys?cursor={cursor}")).await.brief(), @"400 BAD_REQUEST");
+    assert_eq!(frank.get(&format!("/api/api-keys?cursor={cursor}")).await.brief(), "400 BAD_REQUEST");
 }
 
 #[tokio::test]
@@ -114,8 +114,8 @@ async fn a_repeated_request_with_its_idempotency_key_makes_one_key_and_another_b
     let again = grace.post_once("/api/api-keys", json!({ "name": "ci" }), "k-1").await.expect(201);
     assert_eq!(first.body, again.body);
     let other = grace.post_once("/api/api-keys", json!({ "name": "cd" }), "k-1").await;
-    assert_snapshot!(other.brief(), @"422 IDEMPOTENCY_KEY_REUSED");
-    assert_snapshot!(grace.post_once("/api/api-keys", json!({ "name": "x" }), "").await.brief(), @"400 BAD_REQUEST");
+    assert_eq!(other.brief(), "422 IDEMPOTENCY_KEY_REUSED");
+    assert_eq!(grace.post_once("/api/api-keys", json!({ "name": "x" }), "").await.brief(), "400 BAD_REQUEST");
     let heidi = app.user("heidi4").await;
     heidi.post_once("/api/api-keys", json!({ "name": "cd" }), "k-1").await.expect(201);
     app.advance(24 * 3_600 + 1).await;
@@ -139,7 +139,7 @@ async fn a_key_may_call_a_hundred_times_a_minute_and_is_told_where_it_stands() {
     let writes = app.calls_of("account-summary", before).await;
     assert_eq!(writes.iter().filter(|call| call["operation"] == "UpdateItem").count(), 10);
     let refused = ci.get("/api/account/summary").await;
-    assert_snapshot!(refused.brief(), @"429 RATE_LIMITED");
+    assert_eq!(refused.brief(), "429 RATE_LIMITED");
     let seconds: i64 = refused.header("retry-after").unwrap().parse().unwrap();
     assert!(refused.header("x-ratelimit-reset").is_some());
     app.advance(seconds).await;

@@ -8,7 +8,7 @@ async fn nothing_but_onboarding_works_before_onboarding() {
     let app = App::start().await;
     let ada = app.newcomer("ada2").await;
     for path in ["/api/settings", "/api/api-keys", "/api/activity", "/api/account/summary"] {
-        assert_snapshot!(ada.get(path).await.brief(), @"403 ONBOARDING_REQUIRED");
+        assert_eq!(ada.get(path).await.brief(), "403 ONBOARDING_REQUIRED");
     }
     let form = json!({
         "username": "ada2", "displayName": " Ada  ", "company": "Engines Ltd", "useCase": "Research & Academia",
@@ -21,7 +21,7 @@ async fn nothing_but_onboarding_works_before_onboarding() {
     let read = ada.get("/api/settings").await.expect(200);
     assert_eq!(read.body, settings.body);
     assert_eq!(ada.activity().await, ["completed onboarding ada2"]);
-    assert_snapshot!(ada.post("/api/onboarding", form).await.brief(), @"409 CONFLICT");
+    assert_eq!(ada.post("/api/onboarding", form).await.brief(), "409 CONFLICT");
 }
 
 #[tokio::test]
@@ -49,7 +49,7 @@ async fn a_handle_is_taken_once_and_another_is_suggested() {
     assert_snapshot!(suggested.text, @r#"{"available":false,"username":"grace-2"}"#);
     let late = app.newcomer("late").await;
     let answer = late.post("/api/onboarding", json!({ "username": "grace", "displayName": "G" })).await;
-    assert_snapshot!(answer.brief(), @"409 USERNAME_TAKEN");
+    assert_eq!(answer.brief(), "409 USERNAME_TAKEN");
     late.post("/api/onboarding", json!({ "username": "grace-2", "displayName": "G" })).await.expect(201);
 }
 
@@ -59,13 +59,13 @@ async fn bad_handles_names_and_codes_are_refused_by_field() {
     let ivan = app.newcomer("ivan").await;
     for bad in ["abc", "Ivan", "-ivan", "ivan-", "iv--an", "settings", "iván", &"x".repeat(33), "a b c"] {
         let answer = ivan.post("/api/onboarding", json!({ "username": bad, "displayName": "I" })).await;
-        assert_snapshot!(answer.brief(), @"400 VALIDATION_ERROR");
-        assert_snapshot!(answer.complaints(), @"username INVALID");
+        assert_eq!(answer.brief(), "400 VALIDATION_ERROR");
+        assert_eq!(answer.complaints(), "username INVALID");
     }
     let answer = ivan.post("/api/onboarding", json!({ "username": "ivan", "displayName": "\u{202e}x" })).await;
-    assert_snapshot!(answer.complaints(), @"displayName INVALID");
+    assert_eq!(answer.complaints(), "displayName INVALID");
     let answer =
         ivan.post("/api/onboarding", json!({ "username": "ivan", "displayName": "I", "promoCode": "FREE" })).await;
-    assert_snapshot!(answer.brief(), @"422 PROMO_INVALID");
+    assert_eq!(answer.brief(), "422 PROMO_INVALID");
     ivan.post("/api/onboarding", json!({ "username": "ivan", "displayName": "I", "promoCode": "" })).await.expect(201);
 }

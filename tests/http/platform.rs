@@ -1,1 +1,70 @@
-//! To be written.
+//! The local platform itself.
+
+use local::{Options, Platform};
+use tests::{App, json};
+
+#[tokio::test]
+async fn a_restart_loses_nothing() {
+    let app = App::start().await;
+    let ada = app.user("ada9").await;
+    let (_, key) = ada.make_key("ci").await;
+    app.code(&ada.email).await;
+    let (token, refresh, email) = (ada.token.clone(), ada.refresh.clone(), ada.email.clone());
+    drop(ada);
+    let app = app.restart().await;
+    let ada = tests::Person { app: app.clone(), handle: "ada9".into(), email, token, refresh };
+    assert_eq!(ada.get("/api/settings").await.expect(200).at("/username"), "ada9");
+    assert_eq!(ada.get("/api/api-keys?expand=value").await.expect(200).at("/keys/0/key"), &json!(key));
+    let ci = tests::Person { token: key, ..ada.clone() };
+    ci.get("/api/account/summary").await.expect(200);
+    app.post("/api/auth/refresh", json!({ "refreshToken": ada.refresh })).await.expect(200);
+    assert_eq!(ada.activity().await, ["created api_key ci", "completed onboarding ada9"]);
+    assert!(app.mail(&ada.email).await.iter().filter(|mail| mail["kind"] == "sign-up-code").count() == 1);
+}
+
+#[tokio::test]
+async fn a_message_on_its_way_at_the_end_is_delivered_after_a_restart() {
+    let app = App::start().await;
+    app.faults(json!([{ "service": "ses", "kind": "refused", "times": 0 }])).await;
+    app.sign_up("bob9@people.example").await.expect(202);
+    let app = app.restart().await;
+    app.code("bob9@people.example").await;
+}
+
+#[tokio::test]
+async fn a_port_or_folder_that_cannot_be_used_is_said_clearly() {
+    let app = App::start().await;
+    let port: u16 = app.url().rsplit(':').next().unwrap().parse().unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let options = |port, data| Options { port, data, aws: None };
+    let refused = Platform::start(options(port, folder.path().join("new"))).await.err().unwrap().to_string();
+    assert!(refused.contains(&port.to_string()) && refused.contains("--port"), "{refused}");
+    std::fs::write(folder.path().join("version"), "99").unwrap();
+    let refused = Platform::start(options(0, folder.path().to_owned())).await.err().unwrap().to_string();
+    assert!(refused.contains("version 99"), "{refused}");
+    let foreign = tempfile::tempdir().unwrap();
+    std::fs::write(foreign.path().join("letter.txt"), "x").unwrap();
+    let refused = Platform::start(options(0, foreign.path().to_owned())).await.err().unwrap().to_string();
+    assert!(refused.contains("none of this platform's"), "{refused}");
+    std::fs::write(foreign.path().join("file"), "x").unwrap();
+    assert!(Platform::start(options(0, foreign.path().join("file"))).await.is_err());
+}
+
+#[tokio::test]
+async fn the_controls_answer() {
+    let app = App::start().await;
+    assert_eq!(app.get("/_local/health").await.expect(200).at("/status"), "ready");
+    for page in ["/_local/", "/_local/mailbox", "/_local/reference"] {
+        let page = app.get(page).await.expect(200);
+        assert!(page.text.starts_with("<!doctype html>") && !page.text.contains("https://cdn"), "{}", page.text);
+    }
+    let reference = app.get("/_local/reference").await.expect(200).text;
+    assert!(reference.contains("auth-sign-up") && reference.contains("/api/activity/archive"));
+    assert_eq!(app.get("/_local/openapi.json").await.expect(200).at("/openapi"), "3.1.0");
+    let before = app.get("/_local/clock").await.expect(200).text_at("/now");
+    app.post("/_local/clock", json!({ "now": "2030-01-01T00:00:00Z" })).await.expect(200);
+    assert!(app.get("/_local/clock").await.expect(200).text_at("/now") > before);
+    app.post("/_local/clock", json!({})).await.expect(400);
+    app.post("/_local/run/nothing", json!({})).await.expect(404);
+    app.post("/_local/run/send-mail", json!({ "detail": 1 })).await.expect(502);
+}

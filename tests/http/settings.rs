@@ -31,7 +31,7 @@ async fn wrong_values_are_refused_together_and_change_nothing() {
         "website": "javascript:alert(1)", "username": "other", "email": "x@y.zz",
     });
     let answer = bob.patch("/api/settings", patch).await;
-    assert_snapshot!(answer.brief(), @"400 VALIDATION_ERROR");
+    assert_eq!(answer.brief(), "400 VALIDATION_ERROR");
     let mut fields: Vec<String> = answer.complaints().split(", ").map(str::to_owned).collect();
     fields.sort();
     assert_snapshot!(fields.join("\n"), @r"
@@ -78,6 +78,6 @@ async fn anybody_sees_a_public_profile_and_never_an_address() {
     assert_eq!(profile.at("/user/bio"), "I like long walks.");
     assert_eq!(profile.at("/user/followerCount"), 0);
     assert!(!profile.text.contains("people.example"));
-    assert_snapshot!(app.get("/api/users?username=nobody").await.brief(), @"404 NOT_FOUND");
-    assert_snapshot!(app.get("/api/users").await.complaints(), @"username REQUIRED");
+    assert_eq!(app.get("/api/users?username=nobody").await.brief(), "404 NOT_FOUND");
+    assert_eq!(app.get("/api/users").await.complaints(), "username REQUIRED");
 }

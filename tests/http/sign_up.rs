@@ -14,7 +14,7 @@ async fn a_mailed_code_opens_the_account_once() {
     assert_eq!(session.at("/expiresIn"), 600);
     assert_eq!(session.at("/onboarded"), false);
     assert_eq!(session.at("/region"), "us");
-    assert_snapshot!(app.post("/api/auth/verify", form).await.brief(), @"422 CODE_INVALID");
+    assert_eq!(app.post("/api/auth/verify", form).await.brief(), "422 CODE_INVALID");
     app.sign_in("ada@people.example", PASSWORD).await.expect(200);
 }
 
@@ -48,13 +48,13 @@ async fn nobody_can_plant_a_password_in_an_account_that_somebody_else_confirms()
     let codes = app.codes(email, 2).await;
     for code in &codes {
         let alone = app.post("/api/auth/verify", json!({ "email": email, "code": code })).await;
-        assert_snapshot!(alone.brief(), @"422 PASSWORD_REQUIRED");
+        assert_eq!(alone.brief(), "422 PASSWORD_REQUIRED");
     }
     let mixed = json!({ "email": email, "code": codes[1], "password": PASSWORD });
-    assert_snapshot!(app.post("/api/auth/verify", mixed).await.brief(), @"422 CODE_INVALID");
+    assert_eq!(app.post("/api/auth/verify", mixed).await.brief(), "422 CODE_INVALID");
     let own = json!({ "email": email, "code": codes[0], "password": PASSWORD });
     app.post("/api/auth/verify", own).await.expect(200);
-    assert_snapshot!(app.sign_in(email, planted).await.brief(), @"401 INVALID_CREDENTIALS");
+    assert_eq!(app.sign_in(email, planted).await.brief(), "401 INVALID_CREDENTIALS");
     app.sign_in(email, PASSWORD).await.expect(200);
 }
 
@@ -63,12 +63,12 @@ async fn trying_again_with_the_same_password_needs_only_the_newest_code() {
     let app = App::start().await;
     let email = "twice@people.example";
     app.sign_up(email).await.expect(202);
-    assert_snapshot!(app.sign_up(email).await.brief(), @"429 RATE_LIMITED");
+    assert_eq!(app.sign_up(email).await.brief(), "429 RATE_LIMITED");
     app.advance(61).await;
     app.sign_up(email).await.expect(202);
     let codes = app.codes(email, 2).await;
     let enter = |code: &String| json!({ "email": email, "code": code });
-    assert_snapshot!(app.post("/api/auth/verify", enter(&codes[1])).await.brief(), @"422 CODE_INVALID");
+    assert_eq!(app.post("/api/auth/verify", enter(&codes[1])).await.brief(), "422 CODE_INVALID");
     app.post("/api/auth/verify", enter(&codes[0])).await.expect(200);
 }
 
@@ -80,16 +80,16 @@ async fn a_code_lives_ten_minutes_and_five_tries() {
     let code = app.code(email).await;
     app.advance(601).await;
     let late = app.post("/api/auth/verify", json!({ "email": email, "code": code })).await;
-    assert_snapshot!(late.brief(), @"422 CODE_INVALID");
+    assert_eq!(late.brief(), "422 CODE_INVALID");
     app.sign_up(email).await.expect(202);
     let code = app.codes(email, 2).await.remove(0);
     let wrong = if code == "000000" { "000001" } else { "000000" };
     for _ in 0..5 {
         let answer = app.post("/api/auth/verify", json!({ "email": email, "code": wrong })).await;
-        assert_snapshot!(answer.brief(), @"422 CODE_INVALID");
+        assert_eq!(answer.brief(), "422 CODE_INVALID");
     }
     let right = app.post("/api/auth/verify", json!({ "email": email, "code": code })).await;
-    assert_snapshot!(right.brief(), @"422 CODE_INVALID");
+    assert_eq!(right.brief(), "422 CODE_INVALID");
 }
 
 #[tokio::test]
@@ -100,7 +100,7 @@ async fn at_most_five_codes_an_hour_go_to_an_address() {
         app.advance(61).await;
     }
     let refused = app.sign_up("many@people.example").await;
-    assert_snapshot!(refused.brief(), @"429 RATE_LIMITED");
+    assert_eq!(refused.brief(), "429 RATE_LIMITED");
     let seconds: i64 = refused.header("retry-after").unwrap().parse().unwrap();
     app.advance(seconds).await;
     app.sign_up("many@people.example").await.expect(202);
@@ -112,8 +112,8 @@ async fn a_weak_password_is_refused_with_advice_and_never_repeated() {
     for weak in ["short", "password1", "people.example1", "aaaaaaaaaaaaaaaa"] {
         let form = json!({ "email": "weak@people.example", "password": weak, "region": "us" });
         let answer = app.post("/api/auth/sign-up", form).await;
-        assert_snapshot!(answer.brief(), @"400 VALIDATION_ERROR");
-        assert_snapshot!(answer.complaints(), @"password INVALID");
+        assert_eq!(answer.brief(), "400 VALIDATION_ERROR");
+        assert_eq!(answer.complaints(), "password INVALID");
         assert!(!answer.text.contains(weak), "{}", answer.text);
     }
 }
@@ -122,5 +122,5 @@ async fn a_weak_password_is_refused_with_advice_and_never_repeated() {
 async fn a_region_that_is_not_here_is_refused() {
     let app = App::start().await;
     let form = json!({ "email": "x@people.example", "password": PASSWORD, "region": "eu" });
-    assert_snapshot!(app.post("/api/auth/sign-up", form).await.complaints(), @"region INVALID");
+    assert_eq!(app.post("/api/auth/sign-up", form).await.complaints(), "region INVALID");
 }

@@ -6,7 +6,7 @@ use local::{Options, Platform};
 use reqwest::{Client, Method, RequestBuilder};
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, Semaphore, SemaphorePermit};
 
 use crate::{Answer, PASSWORD, Person};
 
@@ -16,7 +16,11 @@ pub struct App {
     inner: Arc<Inner>,
 }
 
+/// So many platforms run at a time: each request has three seconds, and a machine has only so many processors.
+static ROOM: Semaphore = Semaphore::const_new(4);
+
 struct Inner {
+    room: SemaphorePermit<'static>,
     url: String,
     aws_endpoint: String,
     client: Client,
@@ -32,20 +36,23 @@ impl App {
 
     /// Starts one on a folder that may have been used before.
     pub async fn start_in(folder: TempDir) -> Self {
+        let room = ROOM.acquire().await.unwrap();
         let aws = std::env::var("ACCOUNT_TEST_AWS").ok().map(|url| url.parse().unwrap());
         let data = folder.path().join("data");
         let platform = Platform::start(Options { port: 0, data, aws }).await.unwrap();
         let aws_endpoint = platform.aws_endpoint(domain::region::Region::Us).unwrap();
         let client = Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
         let url = platform.url();
-        Self { inner: Arc::new(Inner { url, aws_endpoint, client, folder, platform: Mutex::new(Some(platform)) }) }
+        Self { inner: Arc::new(Inner { room: room, url, aws_endpoint, client, folder, platform: Mutex::new(Some(platform)) }) }
     }
 
     /// Stops it, and starts another on the same folder.
     pub async fn restart(self) -> Self {
         self.stop().await;
         let inner = Arc::into_inner(self.inner).expect("somebody still uses the platform that is to be restarted");
-        Self::start_in(inner.folder).await
+        let folder = inner.folder;
+        drop(inner.room);
+        Self::start_in(folder).await
     }
 
     /// Stops it and lets go of its files.

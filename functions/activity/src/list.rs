@@ -54,8 +54,7 @@ pub struct Wanted {
     archived: Option<YesNo>,
     /// Part of a resource's name or type; upper and lower case are the same.
     #[serde(default)]
-    #[schemars(length(max = 100))]
-    search: Option<String>,
+    search: Option<Search>,
     /// Not before this time. Default: 30 days ago.
     #[serde(default, alias = "start")]
     #[schemars(schema_with = "kit::input::date_time")]
@@ -73,6 +72,23 @@ pub struct Wanted {
     /// How many at most: 1 to 100.
     #[serde(default)]
     limit: PageSize<100>,
+}
+
+/// What to look for: up to 100 characters.
+#[derive(Deserialize, JsonSchema)]
+#[serde(try_from = "String")]
+#[schemars(inline)]
+pub struct Search(#[schemars(length(max = 100))] String);
+
+impl TryFrom<String> for Search {
+    type Error = domain::text::Invalid;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        if text.chars().count() > 100 {
+            return Err(domain::text::Invalid("It may have 100 characters at the most.".into()));
+        }
+        Ok(Self(text.trim().to_lowercase()))
+    }
 }
 
 /// `true` or `false`.
@@ -171,7 +187,7 @@ impl Endpoint for List {
         let limit = wanted.limit.get();
         let needed = COUNTED.max(skip + limit + 1);
         let archived = wanted.archived == Some(YesNo::True);
-        let needle = wanted.search.as_deref().unwrap_or_default().trim().to_lowercase();
+        let needle = wanted.search.map(|search| search.0).unwrap_or_default();
         let wanted = |event: &Event, standing: Standing| standing.archived == archived && event.is_found_by(&needle);
         let found = find(deps, workspace.id, range, inbox, needed, wanted);
         let (found, unseen) = futures::try_join!(found, count_unseen(deps, workspace.id, inbox, call.now))?;

@@ -28,6 +28,10 @@ pub struct Deps {
 /// Which events: `eventIds`, or `all`.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
+#[schemars(extend("oneOf" = [
+    { "required": ["eventIds"], "properties": { "eventIds": { "type": "array" }, "all": { "const": false } } },
+    { "required": ["all"], "properties": { "eventIds": { "type": "null" }, "all": { "const": true } } },
+]))]
 pub struct Which {
     /// These; at most 1,000.
     #[serde(default)]

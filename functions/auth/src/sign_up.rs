@@ -93,7 +93,7 @@ impl Endpoint for SignUp {
         if call.made_before::<AttemptId>().is_some() {
             return Ok(Started { email: form.email });
         }
-        form.password.judge(&[form.email.as_str()]).map_err(Error::WeakPassword)?;
+        form.password.judge(&[form.email.as_str(), form.email.domain()]).map_err(Error::WeakPassword)?;
         if form.region != call.region {
             return Err(Error::OtherRegion(form.region));
         }

@@ -48,11 +48,9 @@ pub struct Form {
     use_case: Option<Change<UseCase>>,
     /// A promotion's code.
     #[serde(default)]
-    #[schemars(length(max = 64))]
     promo_code: Option<String>,
     /// The code of whoever recommended the platform.
     #[serde(default)]
-    #[schemars(length(max = 64))]
     referral_code: Option<String>,
 }
 

@@ -71,12 +71,12 @@ pub enum Identified {
 
 impl Identified {
     /// A name for the caller that no other caller has.
-    pub(crate) fn scope(&self) -> String {
+    pub(crate) fn scope(&self) -> Option<String> {
         match self {
-            Self::Nobody => "anyone".to_owned(),
-            Self::Person(person) => person.session.user.to_string(),
-            Self::Member(member) => format!("{}/{}", member.user, member.workspace.id),
-            Self::Key(holder) => holder.key.to_string(),
+            Self::Nobody => None,
+            Self::Person(person) => Some(person.session.user.to_string()),
+            Self::Member(member) => Some(format!("{}/{}", member.user, member.workspace.id)),
+            Self::Key(holder) => Some(holder.key.to_string()),
         }
     }
 

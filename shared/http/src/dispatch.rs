@@ -5,9 +5,10 @@ use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use domain::{
+    Timestamp,
     entropy::Entropy,
-    id::{Id, OfRequest, RequestId},
-    ports::{ApiKeys, RateWindows, Receipts, Sessions, Workspaces},
+    id::{Id, OfRequest, RequestId, WorkspaceId},
+    ports::{ApiKeys, Failure, RateWindows, Receipts, Sessions, Workspaces},
     region::Region,
 };
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header};
@@ -19,7 +20,7 @@ use crate::{
     endpoint::{Endpoint, Output},
     idempotency::{Key, Once},
     input::{Input, Raw},
-    limits::Leases,
+    limits::{Budget, Leases},
     meter::Meter,
     problem::{Code, Problem},
     spec::{Method, Spec},
@@ -70,22 +71,13 @@ pub async fn dispatch<E: Endpoint>(kit: &Kit, deps: &E::Deps, request: Request<B
     let meter = Meter::new(id.to_string());
     let mut seen = Seen::default();
     let work = meter.measure(answer::<E>(kit, deps, id, &request, &mut seen));
-    let outcome = tokio::time::timeout(DEADLINE, work).await.unwrap_or_else(|_| {
-        let mut problem = Problem::new(Code::Unavailable, "This took too long. Please try again in a moment.");
-        problem.retry_after = Some(1);
-        Err(problem)
-    });
-    let (mut response, code) = match &outcome {
-        Ok(_) => (None, "OK"),
-        Err(problem) => (Some(problem.response(&id.to_string())), problem.code.as_str()),
+    let outcome = tokio::time::timeout(DEADLINE, work).await.unwrap_or_else(|_| Err(too_late()));
+    let (code, inside) = match &outcome {
+        Ok(_) => ("OK", None),
+        Err(problem) => (problem.code.as_str(), problem.inside.clone()),
     };
-    let inside = outcome.as_ref().err().and_then(|problem| problem.inside.clone());
-    let mut response = match (outcome, response.take()) {
-        (Ok(response), _) => response,
-        (Err(_), Some(response)) => response,
-        (Err(problem), None) => problem.response(&id.to_string()),
-    };
-    finish(response.headers_mut(), id, seen.limits);
+    let mut response = outcome.unwrap_or_else(|problem| problem.response(&id.to_string()));
+    finish(response.headers_mut(), id, seen.budget);
     tracing::info!(
         request = %id,
         endpoint = E::SPEC.id,
@@ -99,21 +91,26 @@ pub async fn dispatch<E: Endpoint>(kit: &Kit, deps: &E::Deps, request: Request<B
     response
 }
 
+fn too_late() -> Problem {
+    let sentence = "This took too long. Please try again in a moment.";
+    Problem { retry_after: Some(1), ..Problem::new(Code::Unavailable, sentence) }
+}
+
 /// What was found out on the way, whether or not it ended well.
 #[derive(Default)]
 struct Seen {
-    workspace: Option<domain::id::WorkspaceId>,
-    limits: Option<crate::limits::Budget>,
+    workspace: Option<WorkspaceId>,
+    budget: Option<Budget>,
 }
 
-fn finish(headers: &mut HeaderMap, id: RequestId, limits: Option<crate::limits::Budget>) {
+fn finish(headers: &mut HeaderMap, id: RequestId, budget: Option<Budget>) {
     if let Ok(id) = HeaderValue::from_str(&id.to_string()) {
         headers.insert("x-request-id", id);
     }
     headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    if let Some(limits) = limits {
-        limits.write(headers);
+    if let Some(budget) = budget {
+        budget.write(headers);
     }
 }
 
@@ -124,37 +121,24 @@ async fn answer<E: Endpoint>(
     request: &Request<Bytes>,
     seen: &mut Seen,
 ) -> Result<Response<Bytes>, Problem> {
-    let spec = &E::SPEC;
+    let (spec, headers) = (&E::SPEC, request.headers());
     if request.body().len() > spec.body_limit {
         let sentence = format!("The body may have {} bytes at the most.", spec.body_limit);
         return Err(Problem::new(Code::PayloadTooLarge, sentence));
     }
+    let now = kit.clock.now();
+    let query = request.uri().query().unwrap_or_default();
+    let (owner, pairs) = split_query(spec, query)?;
     let method = if request.method() == http::Method::GET { Method::Get } else { spec.method };
-    let (owner, query) = split_query(spec, request.uri().query().unwrap_or_default())?;
-    let headers = request.headers();
-    let mut now = kit.clock.now();
     let who = caller::identify(kit, spec, method, headers, owner.as_deref(), now).await?;
     seen.workspace = who.workspace();
-    let scope = who.scope();
-    if let Identified::Key(holder) = &who {
-        let spent = kit.leases.spend(&*kit.windows, &holder.key.to_string(), spec.class, now).await;
-        let (budget, refused) = match spent {
-            Ok(budget) => (budget, None),
-            Err((problem, budget)) => (budget, Some(problem)),
-        };
-        seen.limits = Some(budget);
-        if let Some(problem) = refused {
-            return Err(problem);
-        }
-    }
+    spend(kit, spec, &who, now, seen).await?;
     let path = request.extensions().get::<PathParams>().cloned().unwrap_or_default();
-    let raw = Raw { path: &path.0, query, headers, body: request.body() };
-    let mut input = Some(E::Input::read(&raw)?);
+    let raw = Raw { path: &path.0, query: pairs, headers, body: request.body() };
+    let first_input = E::Input::read(&raw)?;
+    let operation = format!("{} {}", spec.id, request.uri().path());
     let key = match spec.once {
-        true => {
-            let operation = format!("{} {}", spec.id, request.uri().path());
-            Key::read(headers, &scope, &operation, request.uri().query().unwrap_or_default(), request.body())?
-        }
+        true => Key::read(headers, who.scope().as_deref(), &operation, query, request.body())?,
         false => None,
     };
     let mismatch = || Problem::internal(format!("{} wants another form of caller", spec.id));
@@ -168,21 +152,30 @@ async fn answer<E: Endpoint>(
         once: Once::Unkeyed,
         headers: headers.clone(),
     };
+    let mut input = first_input;
     for _ in 0..ROUNDS {
         if let Some(key) = &key {
             call.once = key.look_up(&*kit.receipts, now).await?;
         }
-        let input = match input.take() {
-            Some(input) => input,
-            None => E::Input::read(&raw)?,
-        };
         match E::handle(deps, &call, input).await.map_err(Into::into) {
-            Err(problem) if problem.already_done => now = kit.clock.now(),
-            Err(problem) => return Err(problem),
             Ok(output) => return success(spec, &output),
+            // The same request got there first: its receipt says what it made.
+            Err(problem) if problem.already_done => input = E::Input::read(&raw)?,
+            Err(problem) => return Err(problem),
         }
     }
-    Err(domain::ports::Failure::Raced.into())
+    Err(Failure::Raced.into())
+}
+
+/// Counts a key's request against its limit.
+async fn spend(kit: &Kit, spec: &Spec, who: &Identified, now: Timestamp, seen: &mut Seen) -> Result<(), Problem> {
+    let Identified::Key(holder) = who else { return Ok(()) };
+    let (budget, refused) = match kit.leases.spend(&*kit.windows, &holder.key.to_string(), spec.class, now).await {
+        Ok(budget) => (budget, Ok(())),
+        Err((problem, budget)) => (budget, Err(problem)),
+    };
+    seen.budget = Some(budget);
+    refused
 }
 
 fn success(spec: &Spec, output: &impl Output) -> Result<Response<Bytes>, Problem> {

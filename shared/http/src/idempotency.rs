@@ -52,10 +52,11 @@ pub(crate) struct Key {
 }
 
 impl Key {
-    /// Reads the header. `caller` and `operation` bound the key: the same text elsewhere is another key.
+    /// Reads the header. `caller` and `operation` bound the key: the same text elsewhere is another key. Strangers have no
+    /// name (`None`) that could bound it; theirs is bound by the request, so that nobody's key is in another's way.
     pub(crate) fn read(
         headers: &HeaderMap,
-        caller: &str,
+        caller: Option<&str>,
         operation: &str,
         query: &str,
         body: &Bytes,
@@ -69,8 +70,10 @@ impl Key {
         // Keyed by the client's own key, which is not stored: a body may hold a password, and a plain hash of it would
         // be a weak one.
         let key = MacKey::of(text);
-        let scope = Digest256::from_bytes(key.derive("scope", &[caller.as_bytes(), operation.as_bytes()]));
-        let fingerprint = Digest256::from_bytes(key.derive("request", &[query.as_bytes(), body]));
+        let fingerprint = key.derive("request", &[query.as_bytes(), body]);
+        let caller = caller.map_or(&fingerprint[..], str::as_bytes);
+        let scope = Digest256::from_bytes(key.derive("scope", &[caller, operation.as_bytes()]));
+        let fingerprint = Digest256::from_bytes(fingerprint);
         Ok(Some(Self { scope, fingerprint }))
     }
 

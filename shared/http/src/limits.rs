@@ -62,7 +62,7 @@ impl Leases {
             resets_in: Wait::between(now, ends).seconds,
             resets_at: ends.as_second(),
         };
-        if let Some(lease) = self.from_lease(&name, now) {
+        if let Some(lease) = self.spend_lease(&name, now) {
             return Ok(budget(lease.used, lease.left));
         }
         let taken = windows.take(&name, ends, LEASE, limit).await.map_err(|failure| (failure.into(), budget(0, 0)))?;
@@ -72,11 +72,13 @@ impl Leases {
         };
         let mut leases = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         leases.retain(|_, lease| now < lease.ends);
-        leases.insert(name, Lease { ends, left, used: taken.used });
-        Ok(budget(taken.used, left))
+        let lease = leases.entry(name).or_insert(Lease { ends, left: 0, used: 0 });
+        // Others may have taken some at the same time; theirs are still good.
+        (lease.left, lease.used) = (lease.left.saturating_add(left), lease.used.max(taken.used));
+        Ok(budget(lease.used, lease.left))
     }
 
-    fn from_lease(&self, name: &str, now: Timestamp) -> Option<Lease> {
+    fn spend_lease(&self, name: &str, now: Timestamp) -> Option<Lease> {
         let mut leases = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let lease = leases.get_mut(name).filter(|lease| now < lease.ends && lease.left > 0)?;
         lease.left -= 1;

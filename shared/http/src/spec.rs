@@ -242,7 +242,7 @@ impl Spec {
         let mut grants = Vec::from(self.grants);
         if self.is_private() {
             grants.extend([
-                Grant::table("GetItem", "directory"),
+                Grant::table("Query", "directory"),
                 Grant::table("BatchGetItem", "identity"),
                 Grant::table("BatchGetItem", "workspaces"),
             ]);

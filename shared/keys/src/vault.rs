@@ -72,7 +72,7 @@ impl KmsVault {
 
     async fn cipher(&self, place: Place<'_>) -> Outcome<Aes256Gcm> {
         let workspace = place.workspace.id;
-        if let Some(cipher) = self.from_cache(workspace) {
+        if let Some(cipher) = self.cached(workspace) {
             return cipher;
         }
         let wrapped = BASE64_STANDARD
@@ -94,7 +94,7 @@ impl KmsVault {
         cipher
     }
 
-    fn from_cache(&self, workspace: WorkspaceId) -> Option<Outcome<Aes256Gcm>> {
+    fn cached(&self, workspace: WorkspaceId) -> Option<Outcome<Aes256Gcm>> {
         let mut cache = self.cache.lock().unwrap_or_else(PoisonError::into_inner);
         cache.retain(|_, cached| cached.since.elapsed() < KEPT && cached.uses < USES);
         let cached = cache.get_mut(&workspace)?;
