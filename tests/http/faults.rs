@@ -230,8 +230,10 @@ async fn sweep(case: &Case) -> usize {
     let calls = app.calls_of(case.function, before).await;
     let mut cells = 0;
     for (nth, call) in calls.iter().enumerate() {
+        let same = |other: &&Value| other["service"] == call["service"] && other["operation"] == call["operation"];
+        let place = calls.iter().take(nth + 1).filter(same).count();
         for kind in KINDS {
-            cell(&app, case, nth, call, kind).await;
+            cell(&app, case, nth, (call, place), kind).await;
             cells += 1;
         }
     }
@@ -242,14 +244,15 @@ fn short(case: &Case) -> String {
     case.function.replace("activity", "act").replace("api-keys", "key").replace("settings", "set")
 }
 
-async fn cell(app: &App, case: &Case, nth: usize, call: &Value, kind: &str) {
+/// One cell: from the `place`th call of this operation on, every attempt fails.
+async fn cell(app: &App, case: &Case, nth: usize, (call, place): (&Value, usize), kind: &str) {
     let name = format!("{} call {nth} ({} {}) {kind}", case.function, call["service"], call["operation"]);
     let handle = format!("{}-{nth}{}", short(case), &kind[..2]);
     let who = (case.prepare)(app.clone(), handle).await;
     // Every attempt of the SDK from the nth call on fails, so the request as a whole does; a retry finds all well again.
     app.faults(json!([{
         "service": call["service"], "operation": call["operation"], "function": case.function, "kind": kind, "times": 0,
-        "nth": 1,
+        "nth": place,
     }]))
     .await;
     let failed = (case.call)(who.clone(), "the-key".to_owned()).await;

@@ -27,8 +27,33 @@ async fn a_message_on_its_way_at_the_end_is_delivered_after_a_restart() {
     let app = App::start().await;
     app.faults(json!([{ "service": "ses", "kind": "refused", "times": 0 }])).await;
     app.sign_up("bob9@people.example").await.expect(202);
+    until_refused(&app).await;
     let app = app.restart().await;
     app.code("bob9@people.example").await;
+}
+
+#[tokio::test]
+async fn a_mail_that_is_refused_is_sent_later_and_once() {
+    let app = App::start().await;
+    app.faults(json!([{ "service": "ses", "kind": "refused", "times": 0 }])).await;
+    app.sign_up("carol9@people.example").await.expect(202);
+    until_refused(&app).await;
+    app.no_faults().await;
+    app.code("carol9@people.example").await;
+    let event = app.calls_of("send-mail", 0).await;
+    assert!(event.len() > 4, "{event:?}");
+    assert_eq!(app.mail("carol9@people.example").await.len(), 1);
+}
+
+/// Waits until a mail was refused.
+async fn until_refused(app: &App) {
+    for _ in 0..500 {
+        if app.calls_of("send-mail", 0).await.iter().any(|call| call["service"] == "ses") {
+            return;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+    panic!("no mail was tried");
 }
 
 #[tokio::test]

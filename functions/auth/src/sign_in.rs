@@ -96,50 +96,58 @@ impl Endpoint for SignIn {
         (Params(delivery), Body(form)): Self::Input,
     ) -> Result<Tokens, Error> {
         let address = deps.addresses.hash(&form.email).await?;
-        count(deps, call, address).await?;
-        let (found, outdated) = check(deps, call, address, form.password).await?;
+        let found = count_and_find(deps, call, address).await?;
+        let (found, outdated) = check(call, found, form.password).await?;
         let key = deps.tokens.derivation_key().await?;
         let user = found.user.id;
         let id = call.made_before::<SessionId>();
         let first = RefreshToken::first(call.region, user, id.unwrap_or_else(|| call.id::<OfSession>()), &key);
         let session = Session::begin(first.session, user, &first, call.now);
-        if id.is_none() {
-            deps.sessions.begin(&session, outdated, call.alongside(None, None, session.id)).await?;
-        }
-        deps.throttles.clear(&of_account(address)).await?;
+        let begin = async {
+            match id {
+                Some(_) => Ok(()),
+                None => deps.sessions.begin(&session, outdated, call.alongside(None, None, session.id)).await,
+            }
+        };
+        let counter = of_account(address);
+        futures::try_join!(begin, deps.throttles.clear(&counter))?;
         Ok(hand_out(&*deps.tokens, &session, &first, found.onboarded, delivery.session, call.now).await?)
     }
 }
 
-/// Counts the attempt on its account and on its network address, or says how long to wait.
-async fn count(deps: &Deps, call: &Call<Anyone>, address: EmailHash) -> Result<(), Error> {
-    let network = call.network.map(|network| format!("network/{network}"));
-    let names: Vec<String> = std::iter::once(of_account(address)).chain(network).collect();
-    let policies = [throttle::PER_ACCOUNT, throttle::PER_ADDRESS];
-    'again: loop {
-        let seen = deps.throttles.load(&names).await?;
-        let counted: Vec<(&String, Failures, Failures, Policy)> = (names.iter().zip(seen).zip(policies))
-            .map(|((name, seen), policy)| Ok((name, seen, seen.attempt(policy, call.now)?, policy)))
-            .collect::<Result<_, Wait>>()
-            .map_err(Error::TooMany)?;
-        for (name, seen, counted, policy) in counted {
-            if deps.throttles.save(name, seen, counted, policy.forgets_at(call.now)).await? == Saved::Stale {
-                continue 'again;
-            }
-        }
-        return Ok(());
-    }
-}
-
-/// Compares the password; for an unknown address with nobody's, after as many reads.
-async fn check(
+/// Counts the attempt on its account and on its network address, or says how long to wait; and finds what to compare
+/// with meanwhile. An unknown address is looked for like a known one.
+async fn count_and_find(
     deps: &Deps,
     call: &Call<Anyone>,
     address: EmailHash,
+) -> Result<Option<Credentials>, Error> {
+    let network = call.network.map(|network| format!("network/{network}"));
+    let names: Vec<String> = std::iter::once(of_account(address)).chain(network).collect();
+    let policies = [throttle::PER_ACCOUNT, throttle::PER_ADDRESS];
+    loop {
+        let (seen, user) = futures::try_join!(deps.throttles.load(&names), deps.accounts.by_address(address))?;
+        let counted = (names.iter().zip(seen).zip(policies))
+            .map(|((name, seen), policy)| Ok((name, seen, seen.attempt(policy, call.now)?, policy)))
+            .collect::<Result<Vec<(&String, Failures, Failures, Policy)>, Wait>>()
+            .map_err(Error::TooMany)?;
+        let saves = counted.iter().map(|(name, seen, counted, policy)| {
+            deps.throttles.save(name, *seen, *counted, policy.forgets_at(call.now))
+        });
+        let find = deps.accounts.credentials(user.unwrap_or_else(|| call.id::<OfUser>()));
+        let (saved, found) = futures::try_join!(futures::future::try_join_all(saves), find)?;
+        if saved.iter().all(|saved| *saved == Saved::Yes) {
+            return Ok(found);
+        }
+    }
+}
+
+/// Compares the password; for an unknown address with nobody's.
+async fn check(
+    call: &Call<Anyone>,
+    found: Option<Credentials>,
     password: Password,
 ) -> Result<(Credentials, Option<PasswordHash>), Error> {
-    let user = deps.accounts.by_address(address).await?;
-    let found = deps.accounts.credentials(user.unwrap_or_else(|| call.id::<OfUser>())).await?;
     let hash = found.as_ref().map_or_else(PasswordHash::nobody, |found| found.password.clone());
     let entropy = call.shared_entropy();
     let work = move || -> Result<_, CannotHash> {

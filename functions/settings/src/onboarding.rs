@@ -97,17 +97,19 @@ impl Endpoint for Onboard {
 
     async fn handle(deps: &Deps, call: &Call<Person>, Body(form): Self::Input) -> Result<Settings, Error> {
         let id = personal_workspace(call.caller.session.user);
-        let user = deps.accounts.user(call.caller.session.user).await?.ok_or(Error::UserGone)?;
-        let email = user.primary_email.clone();
+        let user = deps.accounts.user(call.caller.session.user);
         if call.made_before::<WorkspaceId>().is_some() {
-            let made = deps.workspaces.find(id).await?.ok_or(Error::UserGone)?;
-            return Ok(Settings::of(made, Some(email)));
+            let (user, made) = futures::try_join!(user, deps.workspaces.find(id))?;
+            let (user, made) = (user.ok_or(Error::UserGone)?, made.ok_or(Error::UserGone)?);
+            return Ok(Settings::of(made, Some(user.primary_email)));
         }
         check_codes(&form)?;
         if call.caller.onboarded {
             return Err(Error::AlreadyThere);
         }
-        let data_key = deps.vault.new_data_key(id).await?;
+        let (user, data_key) = futures::try_join!(user, deps.vault.new_data_key(id))?;
+        let user = user.ok_or(Error::UserGone)?;
+        let email = user.primary_email.clone();
         let workspace = found(call, form, &user, &email, data_key);
         let actor = Actor { user: user.id, key: None };
         let mut event = call.event(id, actor, Action::Completed, ResourceType::Onboarding);

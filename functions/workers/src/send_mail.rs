@@ -9,7 +9,7 @@ use domain::{
     email::EmailAddress,
     id::{AttemptId, UserId},
     outbox::{Message, Notice},
-    ports::{Accounts, Codes, Consumed, Failure, Mail, Mailer, SignUps},
+    ports::{Accounts, Claim, Codes, Consumed, Failure, Mail, Mailer, SignUps},
     user::EmailHash,
 };
 use jiff::{SignedDuration, Timestamp};
@@ -56,6 +56,7 @@ impl Worker for SendMail {
             Grant::table("GetItem", "identity"),
             Grant::table("PutItem", "operations"),
             Grant::table("UpdateItem", "operations"),
+            Grant::table("DeleteItem", "operations"),
             Grant { service: "ses", action: "SendEmail", on: "mail" },
         ],
     );
@@ -77,26 +78,41 @@ impl Worker for SendMail {
     async fn handle(deps: &Deps, job: &Job, event: Envelope) -> Result<Report, Failure> {
         let message = event.detail;
         let until = |duration| job.now.saturating_add(duration).unwrap_or(Timestamp::MAX);
-        if !deps.consumed.claim(NAME, message.id, job.now, until(LEASE)).await? {
-            return Ok(Report { sent: false });
+        match deps.consumed.claim(NAME, message.id, job.now, until(LEASE)).await? {
+            Claim::Taken => {}
+            Claim::Done => return Ok(Report { sent: false }),
+            Claim::Busy => return Err(Failure::Raced),
         }
-        let mail = match message.notice {
-            Notice::SignUpStarted { address, attempt } => sign_up(deps, address, attempt).await?,
-            Notice::ApiKeyCreated { user, name, .. } => {
-                to_user(deps, user, |to| letters::api_key_created(to, name.as_str())).await?
+        let sent = match write_and_send(deps, message.notice).await {
+            Ok(sent) => sent,
+            Err(failure) => {
+                // Let go, so that the next try need not wait for the lease; if this fails too, it waits.
+                let _ = deps.consumed.release(NAME, message.id).await;
+                return Err(failure);
             }
-            Notice::RefreshTokenReused { user, .. } => to_user(deps, user, letters::session_ended).await?,
-            Notice::AccountOpened { .. }
-            | Notice::WorkspaceOpened { .. }
-            | Notice::SettingsChanged { .. }
-            | Notice::ApiKeyRevoked { .. } => None,
         };
-        if let Some(mail) = &mail {
-            deps.mailer.send(mail).await?;
-        }
         deps.consumed.done(NAME, message.id, until(REMEMBERED)).await?;
-        Ok(Report { sent: mail.is_some() })
+        Ok(Report { sent })
     }
+}
+
+/// Writes the mail that a notice calls for, if it calls for one, and sends it.
+async fn write_and_send(deps: &Deps, notice: Notice) -> Result<bool, Failure> {
+    let mail = match notice {
+        Notice::SignUpStarted { address, attempt } => sign_up(deps, address, attempt).await?,
+        Notice::ApiKeyCreated { user, name, .. } => {
+            to_user(deps, user, |to| letters::api_key_created(to, name.as_str())).await?
+        }
+        Notice::RefreshTokenReused { user, .. } => to_user(deps, user, letters::session_ended).await?,
+        Notice::AccountOpened { .. }
+        | Notice::WorkspaceOpened { .. }
+        | Notice::SettingsChanged { .. }
+        | Notice::ApiKeyRevoked { .. } => None,
+    };
+    if let Some(mail) = &mail {
+        deps.mailer.send(mail).await?;
+    }
+    Ok(mail.is_some())
 }
 
 /// The code, or, if the address has an account, word of that: only whoever reads the address's mail learns which.

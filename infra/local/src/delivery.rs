@@ -15,14 +15,17 @@ use aws_sdk_dynamodbstreams::{
 use domain::region::Region;
 use lambda::{Endpoint, HttpClient};
 use serde_json::{Value, json};
-use tokio::sync::{Notify, watch};
+use tokio::{
+    sync::{Notify, watch},
+    time::Instant,
+};
 
 use crate::functions::Functions;
 
 /// How often a stream is looked at when nothing is known to have been written.
 const IDLE: Duration = Duration::from_secs(1);
-/// What a consumer that fails gets: this many tries with growing pauses. A deployment has a dead-letter queue after that.
-const TRIES: u32 = 8;
+/// An event that fails is tried again so often. A deployment has a dead-letter queue after that.
+const TRIES: u32 = 16;
 const BATCH: i32 = 100;
 
 /// The stream of a table and how far it was read.
@@ -183,36 +186,52 @@ impl aws::Bus for LocalBus {
     }
 }
 
-/// Hands events to their consumers, until told to stop.
+/// Hands events to their consumers, until told to stop. What fails stays and is tried again with growing pauses; what
+/// fails too often is set aside.
 pub async fn deliver_bus(bus: Arc<LocalBus>, functions: Arc<Functions>, mut stopping: watch::Receiver<bool>) {
+    let mut failed: BTreeMap<PathBuf, (u32, Instant)> = BTreeMap::new();
     loop {
         for file in bus.waiting() {
-            deliver_event(&file, &functions).await;
+            let (tries, due) = failed.get(&file).copied().unwrap_or((0, Instant::now()));
+            if due > Instant::now() {
+                continue;
+            }
+            match deliver_event(&file, &functions).await {
+                Ok(()) => {
+                    failed.remove(&file);
+                    forget(&file);
+                }
+                Err(error) if tries >= TRIES => {
+                    failed.remove(&file);
+                    tracing::error!(%error, file = %file.display(), "an event was given up and set aside");
+                    let _ = std::fs::rename(&file, file.with_extension("dead"));
+                }
+                Err(error) => {
+                    tracing::warn!(%error, tries, "an event will be delivered again");
+                    failed.insert(file, (tries + 1, Instant::now() + Duration::from_millis(50 << tries.min(8))));
+                }
+            }
         }
+        let next = failed.values().map(|(_, due)| *due).min();
+        let wake = next.unwrap_or_else(|| Instant::now() + Duration::from_secs(60));
         tokio::select! {
             _ = stopping.wait_for(|stop| *stop) => return,
             () = bus.arrived.notified() => {}
+            () = tokio::time::sleep_until(wake) => {}
         }
     }
 }
 
-async fn deliver_event(file: &Path, functions: &Functions) {
-    let event: Option<Value> = std::fs::read(file).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok());
-    let Some(event) = event else { return };
+async fn deliver_event(file: &Path, functions: &Functions) -> Result<(), String> {
+    let event: Value = serde_json::from_slice(&std::fs::read(file).map_err(text)?).map_err(text)?;
     let detail_type = event.get("detail-type").and_then(Value::as_str).unwrap_or_default();
     for (id, worker) in functions.consumers(detail_type) {
-        let mut result = worker.run(event.clone()).await;
-        for attempt in 0..TRIES {
-            if result.is_ok() {
-                break;
-            }
-            tokio::time::sleep(Duration::from_millis(50 << attempt)).await;
-            result = worker.run(event.clone()).await;
-        }
-        if let Err(error) = result {
-            tracing::error!(consumer = id, detail_type, error, "an event was given up");
-        }
+        worker.run(event.clone()).await.map_err(|error| format!("{id}: {error}"))?;
     }
+    Ok(())
+}
+
+fn forget(file: &Path) {
     if let Err(error) = std::fs::remove_file(file) {
         tracing::error!(%error, "a delivered event could not be removed");
     }

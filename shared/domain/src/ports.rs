@@ -405,17 +405,30 @@ pub trait Bus: Send + Sync {
     async fn publish(&self, messages: &[Message]) -> Outcome<Vec<MessageId>>;
 }
 
+/// What came of taking a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Claim {
+    /// It is the caller's now: act on it, then say so, or let it go.
+    Taken,
+    /// It was acted on.
+    Done,
+    /// Somebody is at it, or died over it; it comes free when the lease ends.
+    Busy,
+}
+
 /// Who has acted on a message: consumers get messages at least once and act once.
 #[async_trait]
 pub trait Consumed: Send + Sync {
-    /// Takes a message for `consumer` until `lease_ends`; `false` if it was acted on, or somebody is at it.
+    /// Takes a message for `consumer` until `lease_ends`.
     async fn claim(
         &self,
         consumer: &str,
         message: MessageId,
         now: Timestamp,
         lease_ends: Timestamp,
-    ) -> Outcome<bool>;
+    ) -> Outcome<Claim>;
     /// Notes that a message was acted on.
     async fn done(&self, consumer: &str, message: MessageId, forget_at: Timestamp) -> Outcome<()>;
+    /// Lets a message go that was not acted on.
+    async fn release(&self, consumer: &str, message: MessageId) -> Outcome<()>;
 }

@@ -5,10 +5,7 @@
 //!
 //! [RateLimit draft]: https://datatracker.ietf.org/doc/draft-ietf-httpapi-ratelimit-headers/
 
-use std::{
-    collections::HashMap,
-    sync::{Mutex, PoisonError},
-};
+use std::collections::HashMap;
 
 use domain::{
     Timestamp,
@@ -16,6 +13,7 @@ use domain::{
     throttle::Wait,
 };
 use http::{HeaderMap, HeaderValue};
+use tokio::sync::Mutex;
 
 use crate::{problem::Problem, spec::RateClass};
 
@@ -62,7 +60,11 @@ impl Leases {
             resets_in: Wait::between(now, ends).seconds,
             resets_at: ends.as_second(),
         };
-        if let Some(lease) = self.spend_lease(&name, now) {
+        // Held while more are taken, so that those who wait find what was taken instead of taking more themselves.
+        let mut leases = self.0.lock().await;
+        leases.retain(|_, lease| now < lease.ends);
+        if let Some(lease) = leases.get_mut(&name).filter(|lease| lease.left > 0) {
+            lease.left -= 1;
             return Ok(budget(lease.used, lease.left));
         }
         let taken = windows.take(&name, ends, LEASE, limit).await.map_err(|failure| (failure.into(), budget(0, 0)))?;
@@ -70,19 +72,8 @@ impl Leases {
             let wait = Wait { seconds: budget(0, 0).resets_in };
             return Err((wait.into(), budget(limit, 0)));
         };
-        let mut leases = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        leases.retain(|_, lease| now < lease.ends);
-        let lease = leases.entry(name).or_insert(Lease { ends, left: 0, used: 0 });
-        // Others may have taken some at the same time; theirs are still good.
-        (lease.left, lease.used) = (lease.left.saturating_add(left), lease.used.max(taken.used));
-        Ok(budget(lease.used, lease.left))
-    }
-
-    fn spend_lease(&self, name: &str, now: Timestamp) -> Option<Lease> {
-        let mut leases = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let lease = leases.get_mut(name).filter(|lease| now < lease.ends && lease.left > 0)?;
-        lease.left -= 1;
-        Some(*lease)
+        leases.insert(name, Lease { ends, left, used: taken.used });
+        Ok(budget(taken.used, left))
     }
 }
 

@@ -1,11 +1,16 @@
 //! Consumed message.  Table `operations`: PK `DONE#<consumer>#<message>`  SK `DONE`.
-//! Writes: a conditional put takes a message, an update notes that it was acted on. Reads: none.
+//! Writes: a conditional put takes a message (refused, it answers with the item that is there), an update notes that it
+//! was acted on, a delete lets it go. Reads: none.
 
 use async_trait::async_trait;
+use aws_sdk_dynamodb::{
+    operation::put_item::PutItemError,
+    types::{AttributeValue, ReturnValuesOnConditionCheckFailure},
+};
 use domain::{
     Timestamp,
     id::MessageId,
-    ports::{Consumed, Outcome},
+    ports::{Claim, Consumed, Outcome},
 };
 use serde::Serialize;
 
@@ -17,7 +22,7 @@ use crate::{
 };
 
 #[derive(Serialize)]
-struct Claim {
+struct Lease {
     /// Seconds since 1970; after this a claim that came to nothing is free again.
     lease_ends: i64,
     done: bool,
@@ -35,23 +40,28 @@ impl Consumed for Store {
         message: MessageId,
         now: Timestamp,
         lease_ends: Timestamp,
-    ) -> Outcome<bool> {
+    ) -> Outcome<Claim> {
         let key = key_of(consumer, message);
-        let claim = Claim { lease_ends: lease_ends.as_second(), done: false };
-        let item = to_expiring_item(&key, &claim, lease_ends)?;
+        let lease = Lease { lease_ends: lease_ends.as_second(), done: false };
+        let item = to_expiring_item(&key, &lease, lease_ends)?;
         let request = self.client.put_item().table_name(self.name(key.table)).set_item(Some(item));
         let answer = request
             .condition_expression("attribute_not_exists(pk) OR (done = :no AND lease_ends <= :now)")
-            .expression_attribute_values(":no", aws_sdk_dynamodb::types::AttributeValue::Bool(false))
+            .expression_attribute_values(":no", AttributeValue::Bool(false))
             .expression_attribute_values(":now", number(now.as_second()))
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
             .send()
             .await;
-        match answer {
-            Ok(_) => Ok(true),
-            Err(error) if error.as_service_error().is_some_and(|error| error.is_conditional_check_failed_exception()) => {
-                Ok(false)
+        let error = match answer {
+            Ok(_) => return Ok(Claim::Taken),
+            Err(error) => error,
+        };
+        match error.as_service_error() {
+            Some(PutItemError::ConditionalCheckFailedException(refused)) => {
+                let done = refused.item().and_then(|item| item.get("done")).and_then(|done| done.as_bool().ok());
+                Ok(if done == Some(&true) { Claim::Done } else { Claim::Busy })
             }
-            Err(error) => Err(unavailable(error)),
+            _ => Err(unavailable(error)),
         }
     }
 
@@ -61,11 +71,18 @@ impl Consumed for Store {
         request
             .update_expression("SET done = :yes, #ttl = :ttl")
             .expression_attribute_names("#ttl", TTL)
-            .expression_attribute_values(":yes", aws_sdk_dynamodb::types::AttributeValue::Bool(true))
+            .expression_attribute_values(":yes", AttributeValue::Bool(true))
             .expression_attribute_values(":ttl", number(forget_at.as_second()))
             .send()
             .await
             .map_err(unavailable)?;
+        Ok(())
+    }
+
+    async fn release(&self, consumer: &str, message: MessageId) -> Outcome<()> {
+        let key = key_of(consumer, message);
+        let request = self.client.delete_item().table_name(self.name(key.table)).set_key(Some(key.attributes()));
+        request.send().await.map_err(unavailable)?;
         Ok(())
     }
 }
