@@ -22,7 +22,9 @@ fn request(spec: &Spec) -> (String, Option<Value>) {
     let path = spec.path.to_owned();
     let some_event = "evt_01m858qy4a1ar9by88nhafn40x";
     match spec.id {
-        "auth-sign-up" => (path, Some(json!({ "email": "matrix@people.example", "password": PASSWORD, "region": "us" }))),
+        "auth-sign-up" => {
+            (path, Some(json!({ "email": "matrix@people.example", "password": PASSWORD, "region": "us" })))
+        }
         "auth-verify" => (path, Some(json!({ "email": "matrix@people.example", "code": "000000" }))),
         "auth-sign-in" => (path, Some(json!({ "email": "nobody@people.example", "password": PASSWORD }))),
         "auth-refresh" => (path, Some(json!({}))),
@@ -33,7 +35,8 @@ fn request(spec: &Spec) -> (String, Option<Value>) {
         "api-keys-create" => (path, Some(json!({ "name": "matrix" }))),
         "api-keys-revoke" => (format!("{path}?keyId=key_01m858qy4a1ar9by88nhafn40x"), None),
         "activity-mark-seen" | "activity-archive" => (path, Some(json!({ "eventIds": [some_event] }))),
-        "auth-sign-out" | "jwks" | "settings-read" | "account-summary" | "api-keys-list" | "activity-list" => (path, None),
+        "auth-sign-out" | "jwks" | "settings-read" | "account-summary" | "api-keys-list"
+        | "activity-list" => (path, None),
         other => panic!("{other} is not in the access matrix: add a well-formed request for it"),
     }
 }
@@ -93,7 +96,10 @@ async fn the_access_matrix_is_as_reviewed() {
                 && !person.token.starts_with("ul_")
                 && spec.id != "auth-sign-out"
             {
-                let tokens = app.post("/api/auth/refresh", json!({ "refreshToken": person.refresh })).await.expect(200);
+                let tokens = app
+                    .post("/api/auth/refresh", json!({ "refreshToken": person.refresh }))
+                    .await
+                    .expect(200);
                 *person = Person::new(app.clone(), &person.handle, &person.email, &tokens);
             }
         }
@@ -128,5 +134,8 @@ async fn what_is_hidden_and_what_is_missing_look_the_same() {
     let viewer = app.user("viewer6").await;
     ada.let_in(&viewer, Role::Viewer).await;
     let refused = viewer.get("/api/api-keys?owner=ada6").await;
-    assert_eq!((refused.status, refused.text_at("/error").as_str()), (403, "Workspace owner access required"));
+    assert_eq!(
+        (refused.status, refused.text_at("/error").as_str()),
+        (403, "Workspace owner access required")
+    );
 }

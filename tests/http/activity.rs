@@ -22,7 +22,8 @@ async fn the_history_is_paged_by_cursor_and_by_number() {
     let first = ada.get("/api/activity?limit=3").await.expect(200);
     assert_eq!(names(&first), ["key 5", "key 4", "key 3"]);
     assert_eq!((first.at("/total"), first.at("/unseenCount")), (&json!(7), &json!(7)));
-    let next = ada.get(&format!("/api/activity?limit=3&cursor={}", first.text_at("/nextCursor"))).await.expect(200);
+    let next =
+        ada.get(&format!("/api/activity?limit=3&cursor={}", first.text_at("/nextCursor"))).await.expect(200);
     assert_eq!(names(&next), ["key 2", "key 1", "key 0"]);
     let third = ada.get("/api/activity?limit=3&page=3").await.expect(200);
     assert_eq!(names(&third), ["ada5"]);
@@ -69,7 +70,12 @@ async fn marking_names_some_or_all_and_never_both_or_neither() {
     let carol = app.user("carol5").await;
     let id = carol.get("/api/activity").await.expect(200).text_at("/events/0/_id");
     for path in ["/api/activity/mark-seen", "/api/activity/archive"] {
-        for bad in [json!({}), json!({ "all": false }), json!({ "all": true, "eventIds": [id] }), json!({ "eventIds": ["x"] })] {
+        for bad in [
+            json!({}),
+            json!({ "all": false }),
+            json!({ "all": true, "eventIds": [id] }),
+            json!({ "eventIds": ["x"] }),
+        ] {
             assert_eq!(carol.post(path, bad).await.brief(), "400 VALIDATION_ERROR");
         }
         let many: Vec<String> = (0..1_001_u128).map(|n| format!("evt_{}", ulid(n))).collect();
@@ -109,6 +115,7 @@ async fn search_and_dates_narrow_the_list_and_the_last_thirty_days_are_the_defau
     assert!(names(&erin.get("/api/activity").await.expect(200)).is_empty());
     let all = erin.get("/api/activity?from=2020-01-01T00:00:00Z").await.expect(200);
     assert_eq!(all.at("/total"), 3);
-    let none = erin.get("/api/activity?start=2020-01-01T00:00:00Z&end=2020-02-01T00:00:00Z").await.expect(200);
+    let none =
+        erin.get("/api/activity?start=2020-01-01T00:00:00Z&end=2020-02-01T00:00:00Z").await.expect(200);
     assert_eq!(none.at("/total"), 0);
 }

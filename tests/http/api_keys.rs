@@ -23,7 +23,10 @@ async fn a_key_opens_what_keys_may_and_nothing_after_it_is_revoked() {
     assert_eq!(revoked.body, json!({ "deleted": true, "keyId": id }));
     assert_eq!(ci.get("/api/account/summary").await.brief(), "401 UNAUTHORIZED");
     assert_eq!(ada.delete(&format!("/api/api-keys?keyId={id}")).await.brief(), "404 NOT_FOUND");
-    assert_eq!(ada.activity().await, ["deleted api_key ci", "created api_key ci", "completed onboarding ada4"]);
+    assert_eq!(
+        ada.activity().await,
+        ["deleted api_key ci", "created api_key ci", "completed onboarding ada4"]
+    );
     app.mail_of_kind(&ada.email, "api-key-created").await;
 }
 
@@ -60,7 +63,8 @@ async fn a_made_up_key_costs_no_read_and_a_well_formed_one_costs_one() {
     let app = App::start().await;
     let dave = app.user("dave4").await;
     let (_, key) = dave.make_key("ci").await;
-    let garbage = ["ul_", "ul_xyz", &format!("ul_{}", "0".repeat(40)), &key.to_uppercase(), &format!("{key}0")];
+    let garbage =
+        ["ul_", "ul_xyz", &format!("ul_{}", "0".repeat(40)), &key.to_uppercase(), &format!("{key}0")];
     for token in garbage {
         let before = app.last_call().await;
         let mallory = Person { token: token.to_owned(), ..dave.clone() };
@@ -91,7 +95,9 @@ async fn pages_of_keys_join_without_gap_or_repeat_and_a_tampered_cursor_is_refus
     let mut path = "/api/api-keys?limit=3".to_owned();
     loop {
         let page = erin.get(&path).await.expect(200);
-        names.extend(page.at("/keys").as_array().unwrap().iter().map(|key| key["name"].as_str().unwrap().to_owned()));
+        names.extend(
+            page.at("/keys").as_array().unwrap().iter().map(|key| key["name"].as_str().unwrap().to_owned()),
+        );
         let Some(cursor) = page.at("/nextCursor").as_str() else { break };
         path = format!("/api/api-keys?limit=3&cursor={cursor}");
     }
@@ -134,7 +140,10 @@ async fn a_key_may_call_a_hundred_times_a_minute_and_is_told_where_it_stands() {
     for n in 0..100 {
         let answer = ci.get("/api/account/summary").await.expect(200);
         assert_eq!(answer.header("ratelimit-policy"), Some("\"default\";q=100;w=60"));
-        assert!(answer.header("ratelimit").unwrap().starts_with(&format!("\"default\";r={};", 99 - n)), "{n}");
+        assert!(
+            answer.header("ratelimit").unwrap().starts_with(&format!("\"default\";r={};", 99 - n)),
+            "{n}"
+        );
     }
     let writes = app.calls_of("account-summary", before).await;
     assert_eq!(writes.iter().filter(|call| call["operation"] == "UpdateItem").count(), 10);

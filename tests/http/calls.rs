@@ -28,14 +28,20 @@ type Make = fn(Person, usize) -> BoxFuture<'static, Answer>;
 /// Every function that is called by somebody, in the way that is measured.
 fn ways() -> Vec<(&'static str, &'static str, Make)> {
     vec![
-        ("auth-sign-up", "", |who, n| Box::pin(async move { who.app.sign_up(&format!("new{n}@people.example")).await })),
+        ("auth-sign-up", "", |who, n| {
+            Box::pin(async move { who.app.sign_up(&format!("new{n}@people.example")).await })
+        }),
         ("auth-verify", "", |who, n| Box::pin(verify(who, n))),
         ("auth-sign-in", "", |who, _| Box::pin(async move { who.app.sign_in(&who.email, PASSWORD).await })),
         ("auth-refresh", "", |who, _| Box::pin(refresh(who))),
-        ("auth-sign-out", "", |who, _| Box::pin(async move { again(&who).await.post("/api/auth/sign-out", json!({})).await })),
+        ("auth-sign-out", "", |who, _| {
+            Box::pin(async move { again(&who).await.post("/api/auth/sign-out", json!({})).await })
+        }),
         ("jwks", "", |who, _| Box::pin(async move { who.app.get("/.well-known/jwks.json").await })),
         ("onboarding", "", |who, n| Box::pin(onboard(who, n))),
-        ("username-check", "free", |who, _| Box::pin(async move { who.app.get("/api/username/check?username=free").await })),
+        ("username-check", "free", |who, _| {
+            Box::pin(async move { who.app.get("/api/username/check?username=free").await })
+        }),
         ("users-public-profile", "", |who, _| {
             Box::pin(async move { who.app.get(&format!("/api/users?username={}", who.handle)).await })
         }),
@@ -43,14 +49,22 @@ fn ways() -> Vec<(&'static str, &'static str, Make)> {
         ("settings-update", "", |who, n| {
             Box::pin(async move { who.patch("/api/settings", json!({ "company": format!("C{n}") })).await })
         }),
-        ("account-summary", "session", |who, _| Box::pin(async move { who.get("/api/account/summary").await })),
+        ("account-summary", "session", |who, _| {
+            Box::pin(async move { who.get("/api/account/summary").await })
+        }),
         ("account-summary", "API key", |who, _| Box::pin(with_key(who, "/api/account/summary"))),
         ("api-keys-list", "", |who, _| Box::pin(async move { who.get("/api/api-keys").await })),
         ("api-keys-list", "API key", |who, _| Box::pin(with_key(who, "/api/api-keys"))),
-        ("api-keys-list", "with values", |who, _| Box::pin(async move { who.get("/api/api-keys?expand=value").await })),
-        ("api-keys-create", "", |who, _| Box::pin(async move { who.post("/api/api-keys", json!({ "name": "ci" })).await })),
+        ("api-keys-list", "with values", |who, _| {
+            Box::pin(async move { who.get("/api/api-keys?expand=value").await })
+        }),
+        ("api-keys-create", "", |who, _| {
+            Box::pin(async move { who.post("/api/api-keys", json!({ "name": "ci" })).await })
+        }),
         ("api-keys-create", "with Idempotency-Key", |who, n| {
-            Box::pin(async move { who.post_once("/api/api-keys", json!({ "name": "ci" }), &format!("k{n}")).await })
+            Box::pin(async move {
+                who.post_once("/api/api-keys", json!({ "name": "ci" }), &format!("k{n}")).await
+            })
         }),
         ("api-keys-revoke", "", |who, _| {
             Box::pin(async move {
@@ -63,7 +77,9 @@ fn ways() -> Vec<(&'static str, &'static str, Make)> {
             Box::pin(async move { who.post("/api/activity/mark-seen", json!({ "all": true })).await })
         }),
         ("activity-mark-seen", "one", |who, _| Box::pin(mark(who, "/api/activity/mark-seen", json!({})))),
-        ("activity-archive", "one", |who, _| Box::pin(mark(who, "/api/activity/archive", json!({ "archive": false })))),
+        ("activity-archive", "one", |who, _| {
+            Box::pin(mark(who, "/api/activity/archive", json!({ "archive": false })))
+        }),
         ("authorizer", "API key", |who, _| {
             Box::pin(async move {
                 let question = json!({ "headers": { "authorization": format!("Bearer {}", who.refresh) } });
@@ -167,18 +183,25 @@ async fn row(function: &str, way: &str, make: Make) -> String {
     let name = if way.is_empty() { function.to_owned() } else { format!("{function} ({way})") };
     let mut added = cold.operations.clone();
     for (operation, count) in &warm.operations {
-        *added.entry(operation.clone()).or_default() -= count.min(&cold.operations.get(operation).copied().unwrap_or(0));
+        *added.entry(operation.clone()).or_default() -=
+            count.min(&cold.operations.get(operation).copied().unwrap_or(0));
     }
     let list = |operations: &BTreeMap<String, usize>| {
         let some = operations.iter().filter(|(_, count)| **count > 0);
-        let names: Vec<String> =
-            some.map(|(name, count)| if *count > 1 { format!("{count} {name}") } else { name.clone() }).collect();
+        let names: Vec<String> = some
+            .map(|(name, count)| if *count > 1 { format!("{count} {name}") } else { name.clone() })
+            .collect();
         names.join(", ")
     };
     let calls: usize = warm.operations.values().sum();
     format!(
         "| {name} | {calls} | {} | {} | {} | {} | {} | {} |\n",
-        warm.trips, warm.read, warm.write, warm.kms, list(&warm.operations), list(&added)
+        warm.trips,
+        warm.read,
+        warm.write,
+        warm.kms,
+        list(&warm.operations),
+        list(&added)
     )
 }
 

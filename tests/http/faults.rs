@@ -42,7 +42,21 @@ fn nobody(app: App, handle: String) -> Person {
 }
 
 fn cases() -> Vec<Case> {
-    vec![
+    let marks = [marking("activity-mark-seen", mark_seen), marking("activity-archive", archive)];
+    opening_cases().into_iter().chain(session_cases()).chain(workspace_cases()).chain(marks).collect()
+}
+
+fn mark_seen(who: Person, _: String) -> BoxFuture<'static, Answer> {
+    Box::pin(async move { who.post("/api/activity/mark-seen", json!({ "eventIds": [who.refresh] })).await })
+}
+
+fn archive(who: Person, _: String) -> BoxFuture<'static, Answer> {
+    Box::pin(async move { who.post("/api/activity/archive", json!({ "eventIds": [who.refresh] })).await })
+}
+
+/// From signing up to a workspace.
+fn opening_cases() -> [Case; 3] {
+    [
         Case {
             function: "auth-sign-up",
             prepare: |app, handle| Box::pin(async move { nobody(app, handle) }),
@@ -73,9 +87,38 @@ fn cases() -> Vec<Case> {
                 })
             },
             retried: &[200],
-            effects: |who| Box::pin(async move { (usize::from(who.app.sign_in(&who.email, PASSWORD).await.status == 200), 0) }),
+            effects: |who| {
+                Box::pin(async move {
+                    (usize::from(who.app.sign_in(&who.email, PASSWORD).await.status == 200), 0)
+                })
+            },
             lines: 0,
         },
+        Case {
+            function: "onboarding",
+            prepare: |app, handle| Box::pin(async move { app.newcomer(&handle).await }),
+            call: |who, key| {
+                Box::pin(async move {
+                    let form = json!({ "username": who.handle, "displayName": "X" });
+                    who.app.send(once(&who, "/api/onboarding", &form, &key)).await
+                })
+            },
+            retried: &[201],
+            effects: |who| {
+                Box::pin(async move {
+                    let found =
+                        who.app.get(&format!("/api/users?username={}", who.handle)).await.status == 200;
+                    (usize::from(found), lines(&reader(&who).await.activity().await, "completed onboarding"))
+                })
+            },
+            lines: 1,
+        },
+    ]
+}
+
+/// Sessions, from their beginning to their end.
+fn session_cases() -> [Case; 3] {
+    [
         Case {
             function: "auth-sign-in",
             prepare: |app, handle| Box::pin(async move { app.user(&handle).await }),
@@ -94,7 +137,9 @@ fn cases() -> Vec<Case> {
             function: "auth-refresh",
             prepare: |app, handle| Box::pin(async move { app.user(&handle).await }),
             call: |who, _| {
-                Box::pin(async move { who.app.post("/api/auth/refresh", json!({ "refreshToken": who.refresh })).await })
+                Box::pin(async move {
+                    who.app.post("/api/auth/refresh", json!({ "refreshToken": who.refresh })).await
+                })
             },
             retried: &[200],
             effects: |who| Box::pin(async move { (sessions(&who).await, 0) }),
@@ -108,28 +153,18 @@ fn cases() -> Vec<Case> {
             effects: |who| Box::pin(async move { (1 - sessions(&who).await, 0) }),
             lines: 0,
         },
-        Case {
-            function: "onboarding",
-            prepare: |app, handle| Box::pin(async move { app.newcomer(&handle).await }),
-            call: |who, key| {
-                Box::pin(async move {
-                    let form = json!({ "username": who.handle, "displayName": "X" });
-                    who.app.send(once(&who, "/api/onboarding", &form, &key)).await
-                })
-            },
-            retried: &[201],
-            effects: |who| {
-                Box::pin(async move {
-                    let found = who.app.get(&format!("/api/users?username={}", who.handle)).await.status == 200;
-                    (usize::from(found), lines(&reader(&who).await.activity().await, "completed onboarding"))
-                })
-            },
-            lines: 1,
-        },
+    ]
+}
+
+/// What changes a workspace.
+fn workspace_cases() -> [Case; 3] {
+    [
         Case {
             function: "settings-update",
             prepare: |app, handle| Box::pin(async move { app.user(&handle).await }),
-            call: |who, _| Box::pin(async move { who.patch("/api/settings", json!({ "company": "New" })).await }),
+            call: |who, _| {
+                Box::pin(async move { who.patch("/api/settings", json!({ "company": "New" })).await })
+            },
             retried: &[200],
             effects: |who| {
                 Box::pin(async move {
@@ -145,7 +180,9 @@ fn cases() -> Vec<Case> {
             function: "api-keys-create",
             prepare: |app, handle| Box::pin(async move { app.user(&handle).await }),
             call: |who, key| {
-                Box::pin(async move { who.app.send(once(&who, "/api/api-keys", &json!({ "name": "ci" }), &key)).await })
+                Box::pin(async move {
+                    who.app.send(once(&who, "/api/api-keys", &json!({ "name": "ci" }), &key)).await
+                })
             },
             retried: &[201],
             effects: |who| Box::pin(keys_and_lines(who, "created api_key")),
@@ -160,7 +197,9 @@ fn cases() -> Vec<Case> {
                     who
                 })
             },
-            call: |who, _| Box::pin(async move { who.delete(&format!("/api/api-keys?keyId={}", who.refresh)).await }),
+            call: |who, _| {
+                Box::pin(async move { who.delete(&format!("/api/api-keys?keyId={}", who.refresh)).await })
+            },
             retried: &[200, 404],
             effects: |who| {
                 Box::pin(async move {
@@ -170,12 +209,6 @@ fn cases() -> Vec<Case> {
             },
             lines: 1,
         },
-        marking("activity-mark-seen", |who, _| {
-            Box::pin(async move { who.post("/api/activity/mark-seen", json!({ "eventIds": [who.refresh] })).await })
-        }),
-        marking("activity-archive", |who, _| {
-            Box::pin(async move { who.post("/api/activity/archive", json!({ "eventIds": [who.refresh] })).await })
-        }),
     ]
 }
 
@@ -213,7 +246,10 @@ async fn sessions(who: &Person) -> usize {
     let query = who.app.tables().query().table_name("account-us-identity");
     let answer = query
         .key_condition_expression("pk = :pk AND begins_with(sk, :sk)")
-        .expression_attribute_values(":pk", aws_sdk_dynamodb::types::AttributeValue::S(format!("USER#{}", who.id())))
+        .expression_attribute_values(
+            ":pk",
+            aws_sdk_dynamodb::types::AttributeValue::S(format!("USER#{}", who.id())),
+        )
         .expression_attribute_values(":sk", aws_sdk_dynamodb::types::AttributeValue::S("SESSION#".into()))
         .send()
         .await
@@ -230,7 +266,8 @@ async fn sweep(case: &Case) -> usize {
     let calls = app.calls_of(case.function, before).await;
     let mut cells = 0;
     for (nth, call) in calls.iter().enumerate() {
-        let same = |other: &&Value| other["service"] == call["service"] && other["operation"] == call["operation"];
+        let same =
+            |other: &&Value| other["service"] == call["service"] && other["operation"] == call["operation"];
         let place = calls.iter().take(nth + 1).filter(same).count();
         for kind in KINDS {
             cell(&app, case, nth, (call, place), kind).await;
@@ -268,6 +305,7 @@ async fn cell(app: &App, case: &Case, nth: usize, (call, place): (&Value, usize)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[expect(clippy::print_stdout, reason = "the number of cells is worth seeing: run with --nocapture")]
 async fn whatever_fails_a_retry_leaves_one_effect_and_one_event() {
     let cases = cases();
     let cells: Vec<usize> = join_all(cases.iter().map(sweep)).await;

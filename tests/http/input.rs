@@ -9,7 +9,12 @@ const CHANGING: [(&str, &str); 4] = [
     ("POST", "/api/activity/archive"),
 ];
 
-async fn raw(person: &Person, (method, path): (&str, &str), content_type: Option<&str>, body: Vec<u8>) -> Answer {
+async fn raw(
+    person: &Person,
+    (method, path): (&str, &str),
+    content_type: Option<&str>,
+    body: Vec<u8>,
+) -> Answer {
     let mut request = person.request(method.parse().unwrap(), path).body(body);
     if let Some(content_type) = content_type {
         request = request.header("content-type", content_type);
@@ -34,7 +39,9 @@ async fn what_cannot_be_read_is_refused_and_changes_nothing() {
     let ada = app.user("ada7").await;
     let json_type = Some("application/json");
     for route in CHANGING {
-        for body in ["{", "", "[]", "null", "1", "\"x\"", "{\"name\": \"\\ud800\"}", "{\"a\":1,}", "\u{feff}{}"] {
+        for body in
+            ["{", "", "[]", "null", "1", "\"x\"", "{\"name\": \"\\ud800\"}", "{\"a\":1,}", "\u{feff}{}"]
+        {
             is_problem(&raw(&ada, route, json_type, body.into()).await, 400, "BAD_REQUEST");
         }
         is_problem(&raw(&ada, route, json_type, vec![b'{', 0xff, 0xfe, b'}']).await, 400, "BAD_REQUEST");
@@ -54,13 +61,17 @@ async fn what_cannot_be_read_is_refused_and_changes_nothing() {
 async fn odd_texts_are_normalised_or_refused_and_never_an_error_of_ours() {
     let app = App::start().await;
     let bob = app.user("bob7").await;
-    for odd in ["\u{0}", "a\u{0}b", "\u{202e}abc", "\u{200b}", "\u{fffe}", "a\nb", "\u{1b}[31m", "   ", "\u{e000}"] {
+    for odd in
+        ["\u{0}", "a\u{0}b", "\u{202e}abc", "\u{200b}", "\u{fffe}", "a\nb", "\u{1b}[31m", "   ", "\u{e000}"]
+    {
         let answer = bob.post("/api/api-keys", json!({ "name": odd })).await;
         is_problem(&answer, 400, "VALIDATION_ERROR");
     }
     let long = "é".repeat(65);
     is_problem(&bob.post("/api/api-keys", json!({ "name": long })).await, 400, "VALIDATION_ERROR");
-    for (given, kept) in [("  ci ", "ci"), ("e\u{301}", "é"), ("日本語 🎌", "日本語 🎌"), (&"é".repeat(64), &"é".repeat(64))] {
+    for (given, kept) in
+        [("  ci ", "ci"), ("e\u{301}", "é"), ("日本語 🎌", "日本語 🎌"), (&"é".repeat(64), &"é".repeat(64))]
+    {
         let made = bob.post("/api/api-keys", json!({ "name": given })).await.expect(201);
         assert_eq!(made.text_at("/name"), kept);
     }
@@ -73,7 +84,16 @@ async fn odd_texts_are_normalised_or_refused_and_never_an_error_of_ours() {
 async fn odd_queries_are_refused() {
     let app = App::start().await;
     let carol = app.user("carol7").await;
-    for query in ["x=1", "keyId=", "keyId=key_", "keyId=1&keyId=2", "keyId=%00", "keyId=%ff", "", "keyId=user_01m858qy4a1ar9by88nhafn40x"] {
+    for query in [
+        "x=1",
+        "keyId=",
+        "keyId=key_",
+        "keyId=1&keyId=2",
+        "keyId=%00",
+        "keyId=%ff",
+        "",
+        "keyId=user_01m858qy4a1ar9by88nhafn40x",
+    ] {
         is_problem(&carol.delete(&format!("/api/api-keys?{query}")).await, 400, "VALIDATION_ERROR");
     }
     is_problem(&carol.get("/api/settings?owner=a&owner=b").await, 400, "BAD_REQUEST");

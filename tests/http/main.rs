@@ -1,5 +1,5 @@
 //! Everything over HTTP. One module an area, one name a guarantee.
-#![expect(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
 
 mod access;
 mod activity;

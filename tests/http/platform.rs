@@ -81,7 +81,11 @@ async fn the_controls_answer() {
     assert_eq!(app.get("/_local/health").await.expect(200).at("/status"), "ready");
     for page in ["/_local/", "/_local/mailbox", "/_local/reference"] {
         let page = app.get(page).await.expect(200);
-        assert!(page.text.starts_with("<!doctype html>") && !page.text.contains("https://cdn"), "{}", page.text);
+        assert!(
+            page.text.starts_with("<!doctype html>") && !page.text.contains("https://cdn"),
+            "{}",
+            page.text
+        );
     }
     let reference = app.get("/_local/reference").await.expect(200).text;
     assert!(reference.contains("auth-sign-up") && reference.contains("/api/activity/archive"));

@@ -24,11 +24,16 @@ async fn fifty_sign_ups_with_one_address_make_one_account() {
     let email = "fifty@people.example";
     let answers: Vec<String> = at_once(|_| async { app.sign_up(email).await.brief() }).await;
     assert_eq!(count(&answers, "202"), 1, "{answers:?}");
-    assert_eq!(count(&answers, "429 RATE_LIMITED") + count(&answers, "503 UNAVAILABLE"), MANY - 1, "{answers:?}");
+    assert_eq!(
+        count(&answers, "429 RATE_LIMITED") + count(&answers, "503 UNAVAILABLE"),
+        MANY - 1,
+        "{answers:?}"
+    );
     let code = app.code(email).await;
     assert_eq!(app.mail(email).await.len(), 1);
     let form = json!({ "email": email, "code": code });
-    let answers: Vec<String> = at_once(|_| async { app.post("/api/auth/verify", form.clone()).await.brief() }).await;
+    let answers: Vec<String> =
+        at_once(|_| async { app.post("/api/auth/verify", form.clone()).await.brief() }).await;
     assert_eq!(count(&answers, "200"), 1, "{answers:?}");
     app.sign_in(email, PASSWORD).await.expect(200);
 }
@@ -71,7 +76,9 @@ async fn one_handle_goes_to_one_of_many() {
     .await;
     let claim = |person: &Person| {
         let person = person.clone();
-        async move { person.post("/api/onboarding", json!({ "username": "the-one", "displayName": "R" })).await.brief() }
+        async move {
+            person.post("/api/onboarding", json!({ "username": "the-one", "displayName": "R" })).await.brief()
+        }
     };
     let answers: Vec<String> = join_all(people.iter().map(claim)).await;
     assert_eq!(count(&answers, "201"), 1, "{answers:?}");
@@ -94,7 +101,8 @@ async fn one_key_is_revoked_by_one_of_many() {
 async fn a_limit_of_a_hundred_is_never_exceeded_by_many_at_once() {
     let app = App::start().await;
     let ci = app.user("dave8").await.with_api_key("ci").await;
-    let rounds = join_all((0..3).map(|_| at_once(|_| async { ci.get("/api/account/summary").await.brief() }))).await;
+    let rounds =
+        join_all((0..3).map(|_| at_once(|_| async { ci.get("/api/account/summary").await.brief() }))).await;
     let answers: Vec<String> = rounds.into_iter().flatten().collect();
     let passed = count(&answers, "200");
     assert_eq!(passed, 100);

@@ -15,7 +15,10 @@ async fn a_patch_changes_what_it_names_and_tells_the_history_once() {
     assert_eq!(settings.at("/bio"), &json!(null));
     assert_eq!(settings.at("/socials/github"), "https://github.com/ada");
     assert_eq!(settings.at("/displayName"), "ADA3");
-    assert_eq!(ada.activity().await, ["updated settings ada3", "updated settings ada3", "completed onboarding ada3"]);
+    assert_eq!(
+        ada.activity().await,
+        ["updated settings ada3", "updated settings ada3", "completed onboarding ada3"]
+    );
     let events = ada.get("/api/activity").await.expect(200);
     let change = events.at("/events/0/metadata/changes");
     assert_eq!(change, &json!({ "bio": { "from": "I build engines.", "to": null } }));
@@ -53,8 +56,12 @@ async fn parallel_patches_of_different_fields_all_hold() {
     let app = App::start().await;
     let carol = app.user("carol3").await;
     let patches = [
-        json!({ "company": "One" }), json!({ "bio": "Ten letters at least." }), json!({ "github": "carol" }),
-        json!({ "twitter": "carol" }), json!({ "iconColor": "#112233" }), json!({ "iconLetter": "C" }),
+        json!({ "company": "One" }),
+        json!({ "bio": "Ten letters at least." }),
+        json!({ "github": "carol" }),
+        json!({ "twitter": "carol" }),
+        json!({ "iconColor": "#112233" }),
+        json!({ "iconLetter": "C" }),
     ];
     let all = patches.into_iter().map(|patch| {
         let carol = carol.clone();

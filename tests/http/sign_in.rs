@@ -22,7 +22,12 @@ async fn an_unknown_address_and_a_wrong_password_cannot_be_told_apart() {
         assert!(round == 0 || calls[0] == calls[1], "{calls:?}");
     }
     let fastest = times.map(|times| times.into_iter().min().unwrap().as_secs_f64());
-    assert!((0.5..2.0).contains(&(fastest[0] / fastest[1])), "known {} s, unknown {} s", fastest[0], fastest[1]);
+    assert!(
+        (0.5..2.0).contains(&(fastest[0] / fastest[1])),
+        "known {} s, unknown {} s",
+        fastest[0],
+        fastest[1]
+    );
 }
 
 #[tokio::test]
@@ -30,7 +35,10 @@ async fn guessing_meets_growing_delays_and_the_right_password_waits_too() {
     let app = App::start().await;
     app.newcomer("dave").await;
     for _ in 0..5 {
-        assert_eq!(app.sign_in("dave@people.example", "not the right one").await.brief(), "401 INVALID_CREDENTIALS");
+        assert_eq!(
+            app.sign_in("dave@people.example", "not the right one").await.brief(),
+            "401 INVALID_CREDENTIALS"
+        );
     }
     let refused = app.sign_in("dave@people.example", PASSWORD).await;
     assert_eq!(refused.brief(), "429 RATE_LIMITED");
@@ -87,9 +95,14 @@ async fn a_session_by_cookie_never_shows_its_tokens_and_needs_the_csrf_token() {
     assert_eq!(send("PATCH", "/api/settings", None).await.brief(), "403 CSRF_TOKEN_REQUIRED");
     assert_eq!(send("PATCH", "/api/settings", Some("wrong".into())).await.brief(), "403 CSRF_TOKEN_REQUIRED");
     send("PATCH", "/api/settings", Some(csrf.clone())).await.expect(200);
-    assert_eq!(send("POST", "/api/auth/refresh?session=cookie", None).await.brief(), "403 CSRF_TOKEN_REQUIRED");
+    assert_eq!(
+        send("POST", "/api/auth/refresh?session=cookie", None).await.brief(),
+        "403 CSRF_TOKEN_REQUIRED"
+    );
     send("POST", "/api/auth/refresh?session=cookie", Some(csrf.clone())).await.expect(200);
     let out = send("POST", "/api/auth/sign-out", Some(csrf)).await.expect(200);
-    assert!(out.headers.get_all("set-cookie").iter().all(|value| value.to_str().unwrap().contains("Max-Age=0")));
+    assert!(
+        out.headers.get_all("set-cookie").iter().all(|value| value.to_str().unwrap().contains("Max-Age=0"))
+    );
     assert_eq!(send("GET", "/api/settings", None).await.brief(), "401 UNAUTHORIZED");
 }

@@ -42,7 +42,9 @@ async fn nobody_can_plant_a_password_in_an_account_that_somebody_else_confirms()
     let app = App::start().await;
     let email = "victim@people.example";
     let planted = "the attacker's own long password";
-    app.post("/api/auth/sign-up", json!({ "email": email, "password": planted, "region": "us" })).await.expect(202);
+    app.post("/api/auth/sign-up", json!({ "email": email, "password": planted, "region": "us" }))
+        .await
+        .expect(202);
     app.advance(61).await;
     app.sign_up(email).await.expect(202);
     let codes = app.codes(email, 2).await;

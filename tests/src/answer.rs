@@ -46,7 +46,10 @@ impl Answer {
 
     /// A member of the body that is a text.
     pub fn text_at(&self, pointer: &str) -> String {
-        self.at(pointer).as_str().unwrap_or_else(|| panic!("no text at {pointer} in {}", self.text)).to_owned()
+        self.at(pointer)
+            .as_str()
+            .unwrap_or_else(|| panic!("no text at {pointer} in {}", self.text))
+            .to_owned()
     }
 
     /// A header's value.
@@ -57,7 +60,9 @@ impl Answer {
     /// What a problem says of its fields: `email INVALID, region REQUIRED`.
     pub fn complaints(&self) -> String {
         let errors = self.at("/errors").as_array().cloned().unwrap_or_default();
-        let text = |error: &Value, name: &str| error.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+        let text = |error: &Value, name: &str| {
+            error.get(name).and_then(Value::as_str).unwrap_or_default().to_owned()
+        };
         let list: Vec<String> =
             errors.iter().map(|error| format!("{} {}", text(error, "field"), text(error, "code"))).collect();
         list.join(", ")

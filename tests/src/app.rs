@@ -43,13 +43,23 @@ impl App {
         let aws_endpoint = platform.aws_endpoint(domain::region::Region::Us).unwrap();
         let client = Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
         let url = platform.url();
-        Self { inner: Arc::new(Inner { room: room, url, aws_endpoint, client, folder, platform: Mutex::new(Some(platform)) }) }
+        Self {
+            inner: Arc::new(Inner {
+                room,
+                url,
+                aws_endpoint,
+                client,
+                folder,
+                platform: Mutex::new(Some(platform)),
+            }),
+        }
     }
 
     /// Stops it, and starts another on the same folder.
     pub async fn restart(self) -> Self {
         self.stop().await;
-        let inner = Arc::into_inner(self.inner).expect("somebody still uses the platform that is to be restarted");
+        let inner =
+            Arc::into_inner(self.inner).expect("somebody still uses the platform that is to be restarted");
         let folder = inner.folder;
         drop(inner.room);
         Self::start_in(folder).await

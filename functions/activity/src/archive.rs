@@ -62,6 +62,13 @@ impl Endpoint for Archive {
 
     async fn handle(deps: &Deps, call: &Call<Member>, Body(which): Self::Input) -> Result<Marked, Error> {
         let named = Named::of(which.event_ids, which.all)?;
-        mark(&*deps.history, call, named, All::Archived(which.archive), Marking::Archived(which.archive, call.now)).await
+        mark(
+            &*deps.history,
+            call,
+            named,
+            All::Archived(which.archive),
+            Marking::Archived(which.archive, call.now),
+        )
+        .await
     }
 }

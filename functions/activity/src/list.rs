@@ -188,13 +188,15 @@ impl Endpoint for List {
         let needed = COUNTED.max(skip + limit + 1);
         let archived = wanted.archived == Some(YesNo::True);
         let needle = wanted.search.map(|search| search.0).unwrap_or_default();
-        let wanted = |event: &Event, standing: Standing| standing.archived == archived && event.is_found_by(&needle);
+        let wanted =
+            |event: &Event, standing: Standing| standing.archived == archived && event.is_found_by(&needle);
         let found = find(deps, workspace.id, range, inbox, needed, wanted);
         let (found, unseen) = futures::try_join!(found, count_unseen(deps, workspace.id, inbox, call.now))?;
         let total = found.matching.len();
         let more = total > skip + limit || found.stopped_at.is_some();
         let rows: Vec<(Event, Standing)> = found.matching.into_iter().skip(skip).take(limit).collect();
-        let last = if total > skip + limit { rows.last().map(|(event, _)| event.id) } else { found.stopped_at };
+        let last =
+            if total > skip + limit { rows.last().map(|(event, _)| event.id) } else { found.stopped_at };
         Ok(Page {
             total,
             unseen_count: unseen,
@@ -256,7 +258,12 @@ async fn find(
 }
 
 /// How many of the newest events are in the inbox and were not seen.
-async fn count_unseen(deps: &Deps, workspace: WorkspaceId, inbox: Inbox, now: Timestamp) -> Result<usize, Error> {
+async fn count_unseen(
+    deps: &Deps,
+    workspace: WorkspaceId,
+    inbox: Inbox,
+    now: Timestamp,
+) -> Result<usize, Error> {
     let oldest = inbox.seen.map_or(EventId::floor(Timestamp::UNIX_EPOCH), |seen| seen.up_to);
     let page = deps.history.page(workspace, EventId::ceiling(now), oldest, COUNTED).await?;
     let ids: Vec<EventId> = page.items.iter().map(|event| event.id).collect();
@@ -279,8 +286,10 @@ async fn describe(deps: &Deps, member: &Member, rows: Vec<(Event, Standing)>) ->
     let sees_address = |user: UserId| member.role == Role::Owner || user == member.user;
     let row = |(event, standing): (Event, Standing)| {
         let person = people.get(&event.actor.user);
-        let name = person.and_then(|(_, workspace)| Some(workspace.as_ref()?.profile.display_name.to_string()));
-        let email = person.filter(|(user, _)| sees_address(user.id)).map(|(user, _)| user.primary_email.to_string());
+        let name =
+            person.and_then(|(_, workspace)| Some(workspace.as_ref()?.profile.display_name.to_string()));
+        let email =
+            person.filter(|(user, _)| sees_address(user.id)).map(|(user, _)| user.primary_email.to_string());
         Row {
             timestamp: event.at(),
             id: event.id,

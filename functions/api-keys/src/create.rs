@@ -109,8 +109,12 @@ impl Endpoint for Create {
         };
         let mut event = call.event(key.workspace, member.actor(), Action::Created, ResourceType::ApiKey);
         (event.resource_id, event.resource_name) = (Some(id.to_string()), Some(key.name.to_string()));
-        let notice =
-            Notice::ApiKeyCreated { workspace: key.workspace, user: member.user, key: id, name: key.name.clone() };
+        let notice = Notice::ApiKeyCreated {
+            workspace: key.workspace,
+            user: member.user,
+            key: id,
+            name: key.name.clone(),
+        };
         let alongside = call.alongside(Some(event), Some(notice), id);
         deps.keys.create(&proof, &key, &holder(member, &key), alongside).await?;
         Ok(Created::new(key, &shown))

@@ -120,7 +120,11 @@ impl Endpoint for List {
         Deps { keys: ports.api_keys(), vault: ports.vault(), workspaces: ports.workspaces() }
     }
 
-    async fn handle(deps: &Deps, call: &Call<KeyOrMember>, Params(wanted): Self::Input) -> Result<Keys, Error> {
+    async fn handle(
+        deps: &Deps,
+        call: &Call<KeyOrMember>,
+        Params(wanted): Self::Input,
+    ) -> Result<Keys, Error> {
         let reveals = wanted.expand.map(|Expand::Value| may_reveal(&call.caller)).transpose()?;
         let after = match &wanted.cursor {
             Some(cursor) => Some(cursors(deps, &call.caller).await?.position(cursor).map_err(Error::Cursor)?),
@@ -156,7 +160,12 @@ fn may_reveal(caller: &KeyOrMember) -> Result<(RevealsKeys, &Workspace), Error> 
     }
 }
 
-async fn reveal(deps: &Deps, proof: &RevealsKeys, workspace: &Workspace, key: &ApiKey) -> Result<String, Error> {
+async fn reveal(
+    deps: &Deps,
+    proof: &RevealsKeys,
+    workspace: &Workspace,
+    key: &ApiKey,
+) -> Result<String, Error> {
     let id = key.id.to_string();
     let place = Place { workspace, record: &id, field: FIELD };
     Ok(deps.vault.reveal(proof, place, &key.sealed).await?.expose().to_owned())
@@ -178,7 +187,9 @@ impl From<Error> for Problem {
     fn from(error: Error) -> Self {
         match error {
             Error::Denied(denied) => denied.into(),
-            Error::NotToKeys => Self::unauthorized("API keys can't see the values of API keys. Sign in instead."),
+            Error::NotToKeys => {
+                Self::unauthorized("API keys can't see the values of API keys. Sign in instead.")
+            }
             Error::Gone => Self::unauthorized("This API key is not valid."),
             Error::Cursor(problem) => problem,
             Error::Failed(failure) => failure.into(),

@@ -10,7 +10,9 @@ use domain::{
     ports::{ApiKeys, Failure},
     role::Role,
 };
-use kit::{Access, Call, Code, Endpoint, Grant, Output, Params, Ports, Problem, Spec, spec, spec::Method::Delete};
+use kit::{
+    Access, Call, Code, Endpoint, Grant, Output, Params, Ports, Problem, Spec, spec, spec::Method::Delete,
+};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 

@@ -54,14 +54,19 @@ impl Worker for Authorizer {
 
     async fn handle(kit: &Kit, job: &Job, question: Question) -> Result<Answer, Failure> {
         let header = question.headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("authorization"));
-        let token = header.and_then(|(_, value)| value.split_once(' ')).filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
+        let token = header
+            .and_then(|(_, value)| value.split_once(' '))
+            .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
         let Some((_, token)) = token else { return Ok(refused()) };
-        let identity = if token.starts_with("ul_") { key(kit, token).await } else { session(kit, job, token).await };
+        let identity =
+            if token.starts_with("ul_") { key(kit, token).await } else { session(kit, job, token).await };
         match identity {
             Ok(context) => Ok(Answer { is_authorized: true, context }),
             Err(problem) if problem.code == kit::Code::Unauthorized => Ok(refused()),
             // Neither yes nor no: API Gateway answers 500 and the caller tries again.
-            Err(problem) => Err(Failure::Unavailable { service: "authorizer", detail: problem.code.as_str().to_owned() }),
+            Err(problem) => {
+                Err(Failure::Unavailable { service: "authorizer", detail: problem.code.as_str().to_owned() })
+            }
         }
     }
 }

@@ -92,10 +92,26 @@ impl Endpoint for Refresh {
                     if deps.sessions.replace(&session, &rotated).await? == Saved::Stale {
                         continue;
                     }
-                    return Ok(hand_out(&*deps.tokens, &rotated, &successor, onboarded, delivery.session, call.now).await?);
+                    return Ok(hand_out(
+                        &*deps.tokens,
+                        &rotated,
+                        &successor,
+                        onboarded,
+                        delivery.session,
+                        call.now,
+                    )
+                    .await?);
                 }
                 Verdict::Repeat => {
-                    return Ok(hand_out(&*deps.tokens, &session, &successor, onboarded, delivery.session, call.now).await?);
+                    return Ok(hand_out(
+                        &*deps.tokens,
+                        &session,
+                        &successor,
+                        onboarded,
+                        delivery.session,
+                        call.now,
+                    )
+                    .await?);
                 }
                 Verdict::Expired => return Err(Error::Refused),
                 Verdict::Reused => {
@@ -118,7 +134,8 @@ async fn presented(
     if given.is_some() {
         return Err(Error::TwoTokens);
     }
-    let token: RefreshToken = call.refresh_cookie().and_then(|text| text.parse().ok()).ok_or(Error::Refused)?;
+    let token: RefreshToken =
+        call.refresh_cookie().and_then(|text| text.parse().ok()).ok_or(Error::Refused)?;
     let wanted = session::csrf_token(token.session, &deps.tokens.derivation_key().await?);
     let given = call.csrf_header().map(Digest256::of);
     let right = given.is_some_and(|given| given.matches(Digest256::of(wanted.expose())));
@@ -145,9 +162,10 @@ impl From<Error> for Problem {
         match error {
             Error::NoToken => Self::field("refreshToken", &domain::text::Invalid("It is required.".into())),
             Error::TwoTokens => Self::new(kit::Code::BadRequest, "Send one refresh token, not two."),
-            Error::NoCsrfToken => {
-                Self::new(kit::Code::CsrfTokenRequired, "Send the session's CSRF token in the X-CSRF-Token header.")
-            }
+            Error::NoCsrfToken => Self::new(
+                kit::Code::CsrfTokenRequired,
+                "Send the session's CSRF token in the X-CSRF-Token header.",
+            ),
             Error::Refused => Self::unauthorized("This session is not valid or has ended. Sign in again."),
             Error::Failed(failure) => failure.into(),
         }

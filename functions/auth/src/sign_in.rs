@@ -101,7 +101,8 @@ impl Endpoint for SignIn {
         let key = deps.tokens.derivation_key().await?;
         let user = found.user.id;
         let id = call.made_before::<SessionId>();
-        let first = RefreshToken::first(call.region, user, id.unwrap_or_else(|| call.id::<OfSession>()), &key);
+        let first =
+            RefreshToken::first(call.region, user, id.unwrap_or_else(|| call.id::<OfSession>()), &key);
         let session = Session::begin(first.session, user, &first, call.now);
         let begin = async {
             match id {
@@ -126,7 +127,8 @@ async fn count_and_find(
     let names: Vec<String> = std::iter::once(of_account(address)).chain(network).collect();
     let policies = [throttle::PER_ACCOUNT, throttle::PER_ADDRESS];
     loop {
-        let (seen, user) = futures::try_join!(deps.throttles.load(&names), deps.accounts.by_address(address))?;
+        let (seen, user) =
+            futures::try_join!(deps.throttles.load(&names), deps.accounts.by_address(address))?;
         let counted = (names.iter().zip(seen).zip(policies))
             .map(|((name, seen), policy)| Ok((name, seen, seen.attempt(policy, call.now)?, policy)))
             .collect::<Result<Vec<(&String, Failures, Failures, Policy)>, Wait>>()
@@ -169,7 +171,9 @@ fn of_account(address: EmailHash) -> String {
 impl From<Error> for Problem {
     fn from(error: Error) -> Self {
         match error {
-            Error::Wrong => Self::new(kit::Code::InvalidCredentials, "The email address or the password is wrong."),
+            Error::Wrong => {
+                Self::new(kit::Code::InvalidCredentials, "The email address or the password is wrong.")
+            }
             Error::TooMany(wait) => wait.into(),
             Error::Failed(failure) => failure.into(),
             Error::Hash(error) => error.into(),

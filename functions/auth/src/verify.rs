@@ -157,7 +157,11 @@ async fn count_try(deps: &Deps, call: &Call<Anyone>, address: EmailHash) -> Resu
     }
 }
 
-async fn check_password(call: &Call<Anyone>, attempt: &Attempt, given: Option<Password>) -> Result<(), Error> {
+async fn check_password(
+    call: &Call<Anyone>,
+    attempt: &Attempt,
+    given: Option<Password>,
+) -> Result<(), Error> {
     let Some(password) = given else { return Ok(()) };
     let hash = attempt.password.clone();
     let verdict = call.heavy(move || hash.verify(&password)).await.map_err(Error::Interrupted)??;

@@ -10,7 +10,9 @@ use domain::{
     role::Role,
     workspace::{Workspace, WorkspaceKind},
 };
-use kit::{Access, Call, Endpoint, Grant, KeyOrMember, Output, Ports, Problem, Spec, spec, spec::Method::Get};
+use kit::{
+    Access, Call, Endpoint, Grant, KeyOrMember, Output, Ports, Problem, Spec, spec, spec::Method::Get,
+};
 use schemars::JsonSchema;
 use serde::Serialize;
 

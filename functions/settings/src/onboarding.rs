@@ -16,7 +16,9 @@ use domain::{
     user::{User, personal_workspace},
     workspace::{Profile, Workspace, WorkspaceKind, WrappedKey},
 };
-use kit::{Access, Body, Call, Code, Endpoint, Grant, Person, Ports, Problem, Spec, spec, spec::Method::Post};
+use kit::{
+    Access, Body, Call, Code, Endpoint, Grant, Person, Ports, Problem, Spec, spec, spec::Method::Post,
+};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -123,7 +125,13 @@ impl Endpoint for Onboard {
     }
 }
 
-fn found(call: &Call<Person>, form: Form, user: &User, email: &EmailAddress, data_key: WrappedKey) -> Workspace {
+fn found(
+    call: &Call<Person>,
+    form: Form,
+    user: &User,
+    email: &EmailAddress,
+    data_key: WrappedKey,
+) -> Workspace {
     Workspace {
         id: personal_workspace(user.id),
         handle: form.username,
@@ -163,7 +171,9 @@ impl From<Error> for Problem {
         match error {
             Error::HandleTaken => Self::new(Code::UsernameTaken, "This username is taken. Choose another."),
             Error::AlreadyThere => Self::new(Code::Conflict, "Your account is set up already."),
-            Error::NoSuchCode(kind) => Self::new(Code::PromoInvalid, format!("There is no such {kind} code.")),
+            Error::NoSuchCode(kind) => {
+                Self::new(Code::PromoInvalid, format!("There is no such {kind} code."))
+            }
             Error::UserGone => Self::unauthorized("This session has ended. Sign in again."),
             Error::Failed(failure) => failure.into(),
         }

@@ -79,7 +79,12 @@ impl Endpoint for UpdateSettings {
             event.resource_name = Some(after.handle.to_string());
             event.metadata.insert("changes".to_owned(), changed.0.into());
             let notice = Notice::SettingsChanged { workspace: after.id };
-            if deps.workspaces.save_profile(&proof, &after, call.alongside(Some(event), Some(notice), "")).await? == Saved::Yes {
+            if deps
+                .workspaces
+                .save_profile(&proof, &after, call.alongside(Some(event), Some(notice), ""))
+                .await?
+                == Saved::Yes
+            {
                 break;
             }
             before = deps.workspaces.find(after.id).await?.ok_or(Error::Gone)?;
@@ -92,7 +97,9 @@ impl From<Error> for Problem {
     fn from(error: Error) -> Self {
         match error {
             Error::Denied(denied) => denied.into(),
-            Error::NotForTeams(error) => Self::field("earlyAccess", &domain::text::Invalid(error.to_string().into())),
+            Error::NotForTeams(error) => {
+                Self::field("earlyAccess", &domain::text::Invalid(error.to_string().into()))
+            }
             Error::Gone => Self::not_found(),
             Error::Failed(failure) => failure.into(),
         }

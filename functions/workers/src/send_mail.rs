@@ -125,6 +125,10 @@ async fn sign_up(deps: &Deps, address: EmailHash, attempt: AttemptId) -> Result<
     Ok(code.map(|code| letters::sign_up_code(waiting.email, &code)))
 }
 
-async fn to_user(deps: &Deps, user: UserId, write: impl FnOnce(EmailAddress) -> Mail) -> Result<Option<Mail>, Failure> {
+async fn to_user(
+    deps: &Deps,
+    user: UserId,
+    write: impl FnOnce(EmailAddress) -> Mail,
+) -> Result<Option<Mail>, Failure> {
     Ok(deps.accounts.user(user).await?.map(|user| write(user.primary_email)))
 }

@@ -39,7 +39,10 @@ pub fn router(controls: Arc<Controls>) -> Router {
         .route("/_local/run/{function}", post(run))
         .route("/_local/calls", get(calls))
         .route("/_local/faults", post(set_faults).delete(clear_faults))
-        .route("/_local/openapi.json", get(|| async { Json(infra::openapi::document(&infra::Functions::all())) }))
+        .route(
+            "/_local/openapi.json",
+            get(|| async { Json(infra::openapi::document(&infra::Functions::all())) }),
+        )
         .route("/_local/reference", get(|| async { Html(pages::reference()) }))
         .with_state(controls)
 }
@@ -109,7 +112,8 @@ async fn run(
     };
     let Some(worker) = region.functions.worker(&function) else {
         let known = region.functions.worker_ids().join(", ");
-        return (StatusCode::NOT_FOUND, format!("there is no such function; there are {known}")).into_response();
+        return (StatusCode::NOT_FOUND, format!("there is no such function; there are {known}"))
+            .into_response();
     };
     match worker.run(event.map_or(Value::Null, |Json(event)| event)).await {
         Ok(result) => Json(result).into_response(),

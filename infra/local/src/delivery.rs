@@ -46,7 +46,11 @@ pub fn stream_client(region: Region, endpoint: &Endpoint, http: HttpClient) -> C
 }
 
 /// Hands new records to the workers that read the stream, until told to stop.
-pub async fn deliver_stream(mut stream: Stream, functions: Arc<Functions>, mut stopping: watch::Receiver<bool>) {
+pub async fn deliver_stream(
+    mut stream: Stream,
+    functions: Arc<Functions>,
+    mut stopping: watch::Receiver<bool>,
+) {
     let mut positions = Positions::open(stream.position.clone());
     loop {
         if let Err(error) = drain(&stream, &functions, &mut positions).await {
@@ -87,11 +91,14 @@ async fn drain_shard(
 ) -> Result<bool, String> {
     let request = stream.client.get_shard_iterator().stream_arn(arn).shard_id(shard);
     let request = match positions.of(shard) {
-        Some(last) => request.shard_iterator_type(ShardIteratorType::AfterSequenceNumber).sequence_number(last),
+        Some(last) => {
+            request.shard_iterator_type(ShardIteratorType::AfterSequenceNumber).sequence_number(last)
+        }
         None => request.shard_iterator_type(ShardIteratorType::TrimHorizon),
     };
     let iterator = request.send().await.map_err(text)?.shard_iterator;
-    let got = stream.client.get_records().set_shard_iterator(iterator).limit(BATCH).send().await.map_err(text)?;
+    let got =
+        stream.client.get_records().set_shard_iterator(iterator).limit(BATCH).send().await.map_err(text)?;
     let Some(last) = got.records().last().and_then(sequence_number) else { return Ok(false) };
     let batch = json!({ "Records": got.records().iter().map(record).collect::<Vec<_>>() });
     for worker in functions.stream_readers() {
@@ -178,7 +185,8 @@ impl aws::Bus for LocalBus {
         let order = event.pointer("/detail/id").and_then(Value::as_str).unwrap_or_default();
         let file = self.folder.join(format!("{order}-{id}.json"));
         let temporary = file.with_extension("new");
-        let written = std::fs::write(&temporary, event.to_string()).and_then(|()| std::fs::rename(&temporary, &file));
+        let written =
+            std::fs::write(&temporary, event.to_string()).and_then(|()| std::fs::rename(&temporary, &file));
         if let Err(error) = written {
             tracing::error!(%error, "an event could not be kept");
         }
@@ -208,7 +216,10 @@ pub async fn deliver_bus(bus: Arc<LocalBus>, functions: Arc<Functions>, mut stop
                 }
                 Err(error) => {
                     tracing::warn!(%error, tries, "an event will be delivered again");
-                    failed.insert(file, (tries + 1, Instant::now() + Duration::from_millis(50 << tries.min(8))));
+                    failed.insert(
+                        file,
+                        (tries + 1, Instant::now() + Duration::from_millis(50 << tries.min(8))),
+                    );
                 }
             }
         }

@@ -122,11 +122,14 @@ impl<B: Fn(&'static str) -> Boot> Visitor for Mounting<B> {
         let run = move |event| -> Outcome {
             let (boot, deps) = (Arc::clone(&boot), Arc::clone(&deps));
             Box::pin(async move {
-                let event = serde_json::from_value(event).map_err(|error| format!("not an event of this function: {error}"))?;
+                let event = serde_json::from_value(event)
+                    .map_err(|error| format!("not an event of this function: {error}"))?;
                 let result = W::handle(&deps, &boot.job(), event).await.map_err(|error| error.to_string())?;
                 serde_json::to_value(result).map_err(|error| error.to_string())
             })
         };
-        self.functions.workers.insert(W::SPEC.id, Arc::new(MountedWorker { trigger: W::SPEC.trigger, run: Box::new(run) }));
+        self.functions
+            .workers
+            .insert(W::SPEC.id, Arc::new(MountedWorker { trigger: W::SPEC.trigger, run: Box::new(run) }));
     }
 }

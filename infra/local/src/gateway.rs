@@ -70,7 +70,8 @@ async fn answer(
         return refuse(&Problem::new(Code::NotFound, "There is no such route."));
     };
     let methods = region.routes.by_path.get(found.value).map(Vec::as_slice).unwrap_or_default();
-    let Some((_, endpoint)) = methods.iter().find(|(method, _)| method.as_str() == request.method().as_str()) else {
+    let Some((_, endpoint)) = methods.iter().find(|(method, _)| method.as_str() == request.method().as_str())
+    else {
         return not_allowed(methods);
     };
     let path = found.params.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();

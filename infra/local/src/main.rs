@@ -40,7 +40,8 @@ async fn main() -> ExitCode {
 async fn run(arguments: Arguments) -> Result<(), Box<dyn std::error::Error>> {
     let temporary = arguments.ephemeral.then(tempfile::tempdir).transpose()?;
     let data = temporary.as_ref().map_or(arguments.data, |folder| folder.path().to_owned());
-    let platform = Platform::start(Options { port: arguments.port, data: data.clone(), aws: arguments.aws }).await?;
+    let platform =
+        Platform::start(Options { port: arguments.port, data: data.clone(), aws: arguments.aws }).await?;
     let url = platform.url();
     let mut out = std::io::stdout();
     writeln!(out, "The platform is ready at {url}")?;

@@ -60,14 +60,20 @@ pub fn reference() -> String {
 
 fn describe(page: &mut String, path: &str, method: &str, operation: &Value) {
     let (path, method) = (escape(path), method.to_uppercase());
-    let _ = write!(page, "<h2 id=\"{0}\"><span class=m>{method}</span><code>{path}</code></h2>", field(operation, "/operationId"));
+    let _ = write!(
+        page,
+        "<h2 id=\"{0}\"><span class=m>{method}</span><code>{path}</code></h2>",
+        field(operation, "/operationId")
+    );
     let _ = write!(page, "<p>{}</p>", field(operation, "/summary"));
-    let parameters = operation.get("parameters").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    let parameters =
+        operation.get("parameters").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
     if !parameters.is_empty() {
         page.push_str("<table><tr><th>Parameter<th>In<th>Required<th>Meaning</tr>");
         for parameter in parameters {
             let required = if parameter.get("required") == Some(&Value::Bool(true)) { "yes" } else { "" };
-            let (name, place, meaning) = (field(parameter, "/name"), field(parameter, "/in"), field(parameter, "/description"));
+            let (name, place, meaning) =
+                (field(parameter, "/name"), field(parameter, "/in"), field(parameter, "/description"));
             let _ = write!(page, "<tr><td><code>{name}</code><td>{place}<td>{required}<td>{meaning}</tr>");
         }
         page.push_str("</table>");

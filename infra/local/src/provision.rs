@@ -2,8 +2,8 @@
 //! What is there already stays as it is.
 
 use aws_sdk_dynamodb::types::{
-    AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType, StreamSpecification, StreamViewType,
-    TimeToLiveSpecification,
+    AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType, StreamSpecification,
+    StreamViewType, TimeToLiveSpecification,
 };
 use domain::ports::Directory;
 use keys::secrets::{ADDRESSES, CODES, MacSecret, TOKENS, TokenSecret};
@@ -25,7 +25,8 @@ pub async fn provision(config: &Config, endpoint: &Endpoint, http: HttpClient) -
     make_secret(&secrets, &name(CODES), &MacSecret::generate(&OsEntropy)).await?;
     make_secret(&secrets, &name(TOKENS), &TokenSecret::generate(&OsEntropy)).await?;
     let answer = secrets.get_secret_value().secret_id(name(TOKENS)).send().await.map_err(text)?;
-    let tokens: TokenSecret = serde_json::from_str(answer.secret_string().unwrap_or_default()).map_err(text)?;
+    let tokens: TokenSecret =
+        serde_json::from_str(answer.secret_string().unwrap_or_default()).map_err(text)?;
     let public = tokens.public_key(config.region).map_err(text)?;
     let store = store::Store::new(dynamodb, config.table_prefix.clone());
     store.publish_signing_key(&public).await.map_err(text)
@@ -33,9 +34,14 @@ pub async fn provision(config: &Config, endpoint: &Endpoint, http: HttpClient) -
 
 async fn make_table(client: &aws_sdk_dynamodb::Client, table: Table, name: &str) -> Result<(), String> {
     let attribute = |name| {
-        AttributeDefinition::builder().attribute_name(name).attribute_type(ScalarAttributeType::S).build().map_err(text)
+        AttributeDefinition::builder()
+            .attribute_name(name)
+            .attribute_type(ScalarAttributeType::S)
+            .build()
+            .map_err(text)
     };
-    let key = |name, kind| KeySchemaElement::builder().attribute_name(name).key_type(kind).build().map_err(text);
+    let key =
+        |name, kind| KeySchemaElement::builder().attribute_name(name).key_type(kind).build().map_err(text);
     let mut request = client
         .create_table()
         .table_name(name)
@@ -45,16 +51,20 @@ async fn make_table(client: &aws_sdk_dynamodb::Client, table: Table, name: &str)
         .key_schema(key(PARTITION_KEY, KeyType::Hash)?)
         .key_schema(key(SORT_KEY, KeyType::Range)?);
     if table.is_streamed() {
-        let stream = StreamSpecification::builder().stream_enabled(true).stream_view_type(StreamViewType::NewImage);
+        let stream =
+            StreamSpecification::builder().stream_enabled(true).stream_view_type(StreamViewType::NewImage);
         request = request.stream_specification(stream.build().map_err(text)?);
     }
     match request.send().await {
         Ok(_) => {}
-        Err(error) if error.as_service_error().is_some_and(|error| error.is_resource_in_use_exception()) => return Ok(()),
+        Err(error) if error.as_service_error().is_some_and(|error| error.is_resource_in_use_exception()) => {
+            return Ok(());
+        }
         Err(error) => return Err(text(aws_sdk_dynamodb::error::DisplayErrorContext(error))),
     }
     if table.expires() {
-        let ttl = TimeToLiveSpecification::builder().enabled(true).attribute_name(TTL).build().map_err(text)?;
+        let ttl =
+            TimeToLiveSpecification::builder().enabled(true).attribute_name(TTL).build().map_err(text)?;
         let request = client.update_time_to_live().table_name(name).time_to_live_specification(ttl);
         request.send().await.map_err(|error| text(aws_sdk_dynamodb::error::DisplayErrorContext(error)))?;
     }
@@ -67,7 +77,8 @@ async fn make_key(client: &aws_sdk_kms::Client, alias: &str) -> Result<(), Strin
         Err(error) if error.as_service_error().is_some_and(|error| error.is_not_found_exception()) => {}
         Err(error) => return Err(text(aws_sdk_kms::error::DisplayErrorContext(error))),
     }
-    let made = client.create_key().description("Wraps the workspaces' data keys").send().await.map_err(text)?;
+    let made =
+        client.create_key().description("Wraps the workspaces' data keys").send().await.map_err(text)?;
     let id = made.key_metadata().map(|key| key.key_id().to_owned()).unwrap_or_default();
     client.create_alias().alias_name(alias).target_key_id(id).send().await.map_err(text)?;
     Ok(())
@@ -81,7 +92,9 @@ async fn make_secret(
     let value = serde_json::to_string(value).map_err(text)?;
     match client.create_secret().name(name).secret_string(value).send().await {
         Ok(_) => Ok(()),
-        Err(error) if error.as_service_error().is_some_and(|error| error.is_resource_exists_exception()) => Ok(()),
+        Err(error) if error.as_service_error().is_some_and(|error| error.is_resource_exists_exception()) => {
+            Ok(())
+        }
         Err(error) => Err(text(aws_sdk_secretsmanager::error::DisplayErrorContext(error))),
     }
 }

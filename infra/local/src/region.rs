@@ -51,10 +51,10 @@ impl RunningRegion {
         journal: Arc<aws::Journal>,
     ) -> Result<Arc<Self>, StartError> {
         let folder = options.data.join(region.as_str());
-        let bus = Arc::new(delivery::LocalBus::open(folder.join("bus")).map_err(|error| StartError::Data {
-            folder: folder.clone(),
-            reason: error.to_string(),
-        })?);
+        let bus = Arc::new(
+            delivery::LocalBus::open(folder.join("bus"))
+                .map_err(|error| StartError::Data { folder: folder.clone(), reason: error.to_string() })?,
+        );
         let now = Arc::clone(&clock);
         let stand_ins = aws::start(aws::Config {
             region: region.aws().to_owned(),
@@ -66,8 +66,13 @@ impl RunningRegion {
         })
         .await?;
         let (config, http) = (config(region), lambda::http_client());
-        let endpoint = |name: &str| Endpoint { url: Some(stand_ins.endpoint().to_owned()), credentials: credentials(name) };
-        provision::provision(&config, &endpoint("provision"), http.clone()).await.map_err(StartError::Provision)?;
+        let endpoint = |name: &str| Endpoint {
+            url: Some(stand_ins.endpoint().to_owned()),
+            credentials: credentials(name),
+        };
+        provision::provision(&config, &endpoint("provision"), http.clone())
+            .await
+            .map_err(StartError::Provision)?;
         let functions = Arc::new(Functions::mount(|id| {
             Boot::new(config.clone(), &endpoint(id), http.clone(), clock.clone(), Arc::new(OsEntropy))
         }));
@@ -90,7 +95,8 @@ impl RunningRegion {
     /// Stops the deliveries, then, if nobody else holds on to it, the stand-ins.
     pub async fn stop(self: Arc<Self>) {
         let _ = self.stop.send(true);
-        let deliveries = std::mem::take(&mut *self.deliveries.lock().unwrap_or_else(std::sync::PoisonError::into_inner));
+        let deliveries =
+            std::mem::take(&mut *self.deliveries.lock().unwrap_or_else(std::sync::PoisonError::into_inner));
         for delivery in deliveries {
             let _ = delivery.await;
         }

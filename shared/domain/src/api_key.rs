@@ -132,7 +132,13 @@ mod tests {
             bytes[at] = if bytes[at] == b'0' { b'1' } else { b'0' };
             assert!(KeySecret::parse(std::str::from_utf8(&bytes).unwrap()).is_none(), "digit {at}");
         }
-        for bad in [key.to_uppercase(), format!("{key}0"), key[..42].to_owned(), key.replace("ul_", "ul-"), "ul_é".into()] {
+        for bad in [
+            key.to_uppercase(),
+            format!("{key}0"),
+            key[..42].to_owned(),
+            key.replace("ul_", "ul-"),
+            "ul_é".into(),
+        ] {
             assert!(KeySecret::parse(&bad).is_none(), "{bad}");
         }
     }

@@ -38,9 +38,8 @@ impl PasswordHash {
     /// Hashes `password` with a random salt. Takes tens of milliseconds: keep it off the async threads.
     pub fn make(password: &Password, entropy: &dyn Entropy) -> Result<Self, CannotHash> {
         let salt: [u8; 16] = entropy::bytes(entropy);
-        let hash: phc::PasswordHash = today()?
-            .hash_password_with_salt(password.expose().as_bytes(), &salt)
-            .map_err(|_| CannotHash)?;
+        let hash: phc::PasswordHash =
+            today()?.hash_password_with_salt(password.expose().as_bytes(), &salt).map_err(|_| CannotHash)?;
         Ok(Self(hash.to_string()))
     }
 
@@ -110,7 +109,8 @@ mod tests {
     #[test]
     fn a_hash_with_weaker_parameters_asks_to_be_made_anew() {
         let password = Password::parse("correct horse battery").unwrap();
-        let weak = Argon2::new(Algorithm::Argon2id, Version::V0x13, Params::new(8 * 1024, 1, 1, Some(32)).unwrap());
+        let weak =
+            Argon2::new(Algorithm::Argon2id, Version::V0x13, Params::new(8 * 1024, 1, 1, Some(32)).unwrap());
         let hash: phc::PasswordHash =
             weak.hash_password_with_salt(password.expose().as_bytes(), &[1; 16]).unwrap();
         assert_eq!(PasswordHash(hash.to_string()).verify(&password).unwrap(), Verdict::RightButOutdated);

@@ -226,7 +226,8 @@ pub trait ApiKeys: Send + Sync {
     /// Who holds the key with this hash: one strongly consistent read.
     async fn holder(&self, hash: Digest256) -> Outcome<Option<KeyHolder>>;
     /// A workspace's keys, newest first, after `after`.
-    async fn list(&self, workspace: WorkspaceId, after: Option<KeyId>, limit: usize) -> Outcome<Page<ApiKey>>;
+    async fn list(&self, workspace: WorkspaceId, after: Option<KeyId>, limit: usize)
+    -> Outcome<Page<ApiKey>>;
     /// One key.
     async fn find(&self, workspace: WorkspaceId, key: KeyId) -> Outcome<Option<ApiKey>>;
     /// Adds a key and what it is found by.

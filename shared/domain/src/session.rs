@@ -295,7 +295,8 @@ mod tests {
         let (_, token, _) = begun();
         let text = token.text().expose().to_owned();
         assert_eq!(text.parse::<RefreshToken>().ok().map(|read| read.hash()), Some(token.hash()));
-        for bad in ["", "rt_", "rt_us_a_b_c", &text.replace("_us_", "_xx_"), &format!("{text}A"), &text[..60]] {
+        for bad in ["", "rt_", "rt_us_a_b_c", &text.replace("_us_", "_xx_"), &format!("{text}A"), &text[..60]]
+        {
             assert!(bad.parse::<RefreshToken>().is_err(), "{bad}");
         }
     }

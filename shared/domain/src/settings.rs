@@ -36,7 +36,8 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Change<T> {
             None => Ok(Self::Clear),
             Some(text) if text.trim().is_empty() => Ok(Self::Clear),
             Some(text) => {
-                let text: serde::de::value::StringDeserializer<serde::de::value::Error> = text.into_deserializer();
+                let text: serde::de::value::StringDeserializer<serde::de::value::Error> =
+                    text.into_deserializer();
                 T::deserialize(text).map(Self::Set).map_err(D::Error::custom)
             }
         }
@@ -105,7 +106,9 @@ pub struct Patch {
 }
 
 /// Tells a member that is `null` (take the value away) from one that is not there (leave it).
-fn given<'de, D: serde::Deserializer<'de>, T: Deserialize<'de>>(from: D) -> Result<Option<Change<T>>, D::Error> {
+fn given<'de, D: serde::Deserializer<'de>, T: Deserialize<'de>>(
+    from: D,
+) -> Result<Option<Change<T>>, D::Error> {
     Change::deserialize(from).map(Some)
 }
 

@@ -11,8 +11,8 @@ use serde::{Deserialize, Serialize};
 use subtle::ConstantTimeEq;
 
 use crate::{
-    credential::PasswordHash, email::EmailAddress, id::AttemptId, region::Region, text::Invalid, throttle::Wait,
-    user::EmailHash,
+    credential::PasswordHash, email::EmailAddress, id::AttemptId, region::Region, text::Invalid,
+    throttle::Wait, user::EmailHash,
 };
 
 /// How long a code can be entered.
@@ -52,7 +52,11 @@ impl<'de> Deserialize<'de> for Code {
     fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         let text = String::deserialize(from)?;
         let digits = text.len() == 6 && text.bytes().all(|byte| byte.is_ascii_digit());
-        if digits { Ok(Self(text)) } else { Err(serde::de::Error::custom(Invalid("A code has 6 digits.".into()))) }
+        if digits {
+            Ok(Self(text))
+        } else {
+            Err(serde::de::Error::custom(Invalid("A code has 6 digits.".into())))
+        }
     }
 }
 

@@ -46,7 +46,9 @@ impl Bus for EventBridge {
             let answer = self.client.put_events().set_entries(Some(entries)).send().await;
             let answer = answer.map_err(|error| unavailable(&error))?;
             let results = answer.entries().iter().zip(chunk);
-            failed.extend(results.filter(|(result, _)| result.error_code().is_some()).map(|(_, message)| message.id));
+            failed.extend(
+                results.filter(|(result, _)| result.error_code().is_some()).map(|(_, message)| message.id),
+            );
         }
         Ok(failed)
     }

@@ -54,7 +54,12 @@ impl<C> Call<C> {
 
     /// What goes into the transaction of a change: its line in the history, its message, and, if the request carried an
     /// `Idempotency-Key`, a receipt that names `reference`.
-    pub fn alongside(&self, event: Option<Event>, notice: Option<Notice>, reference: impl ToString) -> Alongside {
+    pub fn alongside(
+        &self,
+        event: Option<Event>,
+        notice: Option<Notice>,
+        reference: impl ToString,
+    ) -> Alongside {
         let message = notice.map(|notice| Message { id: self.id::<OfMessage>(), at: self.now, notice });
         Alongside { event, message, receipt: self.once.receipt(&reference.to_string(), self.now) }
     }
@@ -84,7 +89,10 @@ impl<C> Call<C> {
     }
 
     /// Runs work that keeps a processor busy for long (password hashing) where it holds up no other request.
-    pub async fn heavy<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, Problem> {
+    pub async fn heavy<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, Problem> {
         tokio::task::spawn_blocking(work).await.map_err(|error| Problem::internal(error.to_string()))
     }
 
@@ -93,4 +101,3 @@ impl<C> Call<C> {
         Arc::clone(&self.entropy)
     }
 }
-

@@ -174,11 +174,9 @@ fn credential(headers: &HeaderMap) -> Result<Option<Credential>, Problem> {
         return Err(Problem::new(Code::BadRequest, "Send one credential, not two."));
     }
     let Some(value) = first else { return Ok(session.map(Credential::Cookie)) };
-    let (scheme, token) = value
-        .to_str()
-        .ok()
-        .and_then(|value| value.split_once(' '))
-        .ok_or_else(|| Problem::unauthorized("The Authorization header must be: Bearer, a space, and the token."))?;
+    let (scheme, token) = value.to_str().ok().and_then(|value| value.split_once(' ')).ok_or_else(|| {
+        Problem::unauthorized("The Authorization header must be: Bearer, a space, and the token.")
+    })?;
     if scheme.eq_ignore_ascii_case("bearer") {
         Ok(Some(Credential::Bearer(token.trim().to_owned())))
     } else {
@@ -208,7 +206,9 @@ pub(crate) async fn identify(
             let elsewhere = owner.is_some_and(|owner| owner != holder.handle.as_str());
             if elsewhere { Err(Problem::not_found()) } else { Ok(Identified::Key(Box::new(holder))) }
         }
-        Some(Credential::Bearer(token)) => person(kit, spec, verify_token(kit, &token, now).await?, owner, now).await,
+        Some(Credential::Bearer(token)) => {
+            person(kit, spec, verify_token(kit, &token, now).await?, owner, now).await
+        }
         Some(Credential::Cookie(token)) => {
             let claims = verify_token(kit, &token, now).await?;
             if method != Method::Get {
@@ -236,7 +236,10 @@ fn check_csrf(claims: &Claims, headers: &HeaderMap) -> Result<(), Problem> {
     let given = headers.get(CSRF_HEADER).map(|token| Digest256::of(token.as_bytes()));
     match (claims.csrf, given) {
         (Some(wanted), Some(given)) if wanted.matches(given) => Ok(()),
-        _ => Err(Problem::new(Code::CsrfTokenRequired, "Send the session's CSRF token in the X-CSRF-Token header.")),
+        _ => Err(Problem::new(
+            Code::CsrfTokenRequired,
+            "Send the session's CSRF token in the X-CSRF-Token header.",
+        )),
     }
 }
 

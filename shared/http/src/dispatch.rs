@@ -168,12 +168,19 @@ async fn answer<E: Endpoint>(
 }
 
 /// Counts a key's request against its limit.
-async fn spend(kit: &Kit, spec: &Spec, who: &Identified, now: Timestamp, seen: &mut Seen) -> Result<(), Problem> {
+async fn spend(
+    kit: &Kit,
+    spec: &Spec,
+    who: &Identified,
+    now: Timestamp,
+    seen: &mut Seen,
+) -> Result<(), Problem> {
     let Identified::Key(holder) = who else { return Ok(()) };
-    let (budget, refused) = match kit.leases.spend(&*kit.windows, &holder.key.to_string(), spec.class, now).await {
-        Ok(budget) => (budget, Ok(())),
-        Err((problem, budget)) => (budget, Err(problem)),
-    };
+    let (budget, refused) =
+        match kit.leases.spend(&*kit.windows, &holder.key.to_string(), spec.class, now).await {
+            Ok(budget) => (budget, Ok(())),
+            Err((problem, budget)) => (budget, Err(problem)),
+        };
     seen.budget = Some(budget);
     refused
 }

@@ -6,8 +6,8 @@ use domain::{
     Timestamp,
     entropy::Entropy,
     ports::{
-        Accounts, AddressHashes, ApiKeys, Bus, Codes, Consumed, Directory, History, Mailer, RateWindows, Receipts,
-        Sessions, SignUps, Throttles, TokenKeys, Vault, Workspaces,
+        Accounts, AddressHashes, ApiKeys, Bus, Codes, Consumed, Directory, History, Mailer, RateWindows,
+        Receipts, Sessions, SignUps, Throttles, TokenKeys, Vault, Workspaces,
     },
     region::Region,
 };

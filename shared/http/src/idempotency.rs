@@ -63,9 +63,13 @@ impl Key {
     ) -> Result<Option<Self>, Problem> {
         let Some(value) = headers.get("idempotency-key") else { return Ok(None) };
         let text = value.to_str().unwrap_or_default();
-        let readable = (1..=LONGEST).contains(&text.len()) && text.bytes().all(|byte| (0x20..0x7f).contains(&byte));
+        let readable =
+            (1..=LONGEST).contains(&text.len()) && text.bytes().all(|byte| (0x20..0x7f).contains(&byte));
         if !readable {
-            return Err(Problem::new(Code::BadRequest, "An Idempotency-Key has 1 to 255 printable ASCII characters."));
+            return Err(Problem::new(
+                Code::BadRequest,
+                "An Idempotency-Key has 1 to 255 printable ASCII characters.",
+            ));
         }
         // Keyed by the client's own key, which is not stored: a body may hold a password, and a plain hash of it would
         // be a weak one.
@@ -85,9 +89,10 @@ impl Key {
             Some(receipt) if receipt.fingerprint.matches(self.fingerprint) => {
                 Ok(Once::Again { reference: receipt.reference })
             }
-            Some(_) => {
-                Err(Problem::new(Code::IdempotencyKeyReused, "This Idempotency-Key was used for another request."))
-            }
+            Some(_) => Err(Problem::new(
+                Code::IdempotencyKeyReused,
+                "This Idempotency-Key was used for another request.",
+            )),
         }
     }
 }

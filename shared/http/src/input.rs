@@ -191,7 +191,8 @@ fn params<T: DeserializeOwned + JsonSchema>(raw: &Raw<'_>) -> Result<T, Problem>
 }
 
 fn body<T: DeserializeOwned + JsonSchema>(raw: &Raw<'_>) -> Result<T, Problem> {
-    let content_type = raw.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let content_type =
+        raw.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let essence = content_type.split(';').next().unwrap_or_default().trim();
     if !essence.eq_ignore_ascii_case("application/json") {
         return Err(Problem::new(Code::UnsupportedMediaType, "Send the body as application/json."));
@@ -200,7 +201,8 @@ fn body<T: DeserializeOwned + JsonSchema>(raw: &Raw<'_>) -> Result<T, Problem> {
         Ok(Value::Object(fields)) => understand(fields),
         Ok(_) => Err(Problem::new(Code::BadRequest, "The body must be a JSON object.")),
         Err(error) => {
-            let place = format!("The body is not valid JSON (line {}, column {}).", error.line(), error.column());
+            let place =
+                format!("The body is not valid JSON (line {}, column {}).", error.line(), error.column());
             Err(Problem::new(Code::BadRequest, place))
         }
     }
@@ -216,7 +218,8 @@ fn understand<T: DeserializeOwned + JsonSchema>(mut fields: Map<String, Value>) 
             Ok(_) => return Err(Problem::fields(errors)),
             Err(error) => error,
         };
-        let named = error.path().iter().next().map(ToString::to_string).filter(|name| fields.remove(name).is_some());
+        let named =
+            error.path().iter().next().map(ToString::to_string).filter(|name| fields.remove(name).is_some());
         let Some(field) = named else {
             errors.extend(misfits::<T>(&fields, &errors, error.inner()));
             return Err(Problem::fields(errors));
@@ -227,7 +230,9 @@ fn understand<T: DeserializeOwned + JsonSchema>(mut fields: Map<String, Value>) 
     }
 }
 
-fn read_once<T: DeserializeOwned>(fields: &Map<String, Value>) -> Result<T, serde_path_to_error::Error<serde_json::Error>> {
+fn read_once<T: DeserializeOwned>(
+    fields: &Map<String, Value>,
+) -> Result<T, serde_path_to_error::Error<serde_json::Error>> {
     serde_path_to_error::deserialize(Value::Object(fields.clone()))
 }
 
@@ -238,10 +243,15 @@ fn misfits<T: JsonSchema>(
     error: &serde_json::Error,
 ) -> Vec<FieldError> {
     let schema = inlined::<T>();
-    let required = schema.get("required").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
+    let required =
+        schema.get("required").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
     let missing = required
         .filter(|name| !fields.contains_key(*name) && !already.iter().any(|error| error.field == *name))
-        .map(|name| FieldError { field: name.to_owned(), code: "REQUIRED", message: "It is required.".into() });
+        .map(|name| FieldError {
+            field: name.to_owned(),
+            code: "REQUIRED",
+            message: "It is required.".into(),
+        });
     let foreign = fields.keys().filter(|name| !is_known::<T>(name)).map(|name| unknown(name));
     let mut found: Vec<FieldError> = missing.chain(foreign).collect();
     if found.is_empty() && already.is_empty() {
@@ -294,7 +304,12 @@ mod tests {
     fn read(body: &str) -> Result<Form, Problem> {
         let mut headers = HeaderMap::new();
         headers.insert(header::CONTENT_TYPE, "application/json; charset=utf-8".parse().unwrap());
-        let raw = Raw { path: &[], query: Vec::new(), headers: &headers, body: &Bytes::copy_from_slice(body.as_bytes()) };
+        let raw = Raw {
+            path: &[],
+            query: Vec::new(),
+            headers: &headers,
+            body: &Bytes::copy_from_slice(body.as_bytes()),
+        };
         Body::<Form>::read(&raw).map(|body| body.0)
     }
 
@@ -305,7 +320,8 @@ mod tests {
     #[test]
     fn every_wrong_field_is_named_at_once() {
         let found = complaints(r#"{"email": "nope", "region": "mars", "count": -1, "x": 1}"#);
-        for expected in [("email", "INVALID"), ("region", "INVALID"), ("count", "INVALID"), ("x", "UNKNOWN")] {
+        for expected in [("email", "INVALID"), ("region", "INVALID"), ("count", "INVALID"), ("x", "UNKNOWN")]
+        {
             assert!(found.contains(&(expected.0.to_owned(), expected.1)), "{expected:?} in {found:?}");
         }
         assert_eq!(found.len(), 4);

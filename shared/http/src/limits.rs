@@ -7,11 +7,7 @@
 
 use std::collections::HashMap;
 
-use domain::{
-    Timestamp,
-    ports::RateWindows,
-    throttle::Wait,
-};
+use domain::{Timestamp, ports::RateWindows, throttle::Wait};
 use http::{HeaderMap, HeaderValue};
 use tokio::sync::Mutex;
 
@@ -67,7 +63,10 @@ impl Leases {
             lease.left -= 1;
             return Ok(budget(lease.used, lease.left));
         }
-        let taken = windows.take(&name, ends, LEASE, limit).await.map_err(|failure| (failure.into(), budget(0, 0)))?;
+        let taken = windows
+            .take(&name, ends, LEASE, limit)
+            .await
+            .map_err(|failure| (failure.into(), budget(0, 0)))?;
         let Some(left) = taken.granted.checked_sub(1) else {
             let wait = Wait { seconds: budget(0, 0).resets_in };
             return Err((wait.into(), budget(limit, 0)));

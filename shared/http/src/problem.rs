@@ -6,9 +6,7 @@
 use std::borrow::Cow;
 
 use bytes::Bytes;
-use domain::{
-    credential::CannotHash, policy::Denied, ports::Failure, text::Invalid, throttle::Wait,
-};
+use domain::{credential::CannotHash, policy::Denied, ports::Failure, text::Invalid, throttle::Wait};
 use http::{HeaderValue, Response, StatusCode, header};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -86,7 +84,10 @@ codes! {
 impl Code {
     /// The problem's short title.
     pub fn title(self) -> &'static str {
-        StatusCode::from_u16(self.status()).ok().and_then(|status| status.canonical_reason()).unwrap_or("Error")
+        StatusCode::from_u16(self.status())
+            .ok()
+            .and_then(|status| status.canonical_reason())
+            .unwrap_or("Error")
     }
 }
 
@@ -174,7 +175,10 @@ impl Problem {
     pub fn internal(inside: impl Into<String>) -> Self {
         Self {
             inside: Some(inside.into()),
-            ..Self::new(Code::InternalError, "Something went wrong on our side. Please tell us the request id.")
+            ..Self::new(
+                Code::InternalError,
+                "Something went wrong on our side. Please tell us the request id.",
+            )
         }
     }
 
@@ -192,7 +196,8 @@ impl Problem {
         };
         let body = serde_json::to_vec(&document).unwrap_or_default();
         let mut response = Response::new(Bytes::from(body));
-        *response.status_mut() = StatusCode::from_u16(self.code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        *response.status_mut() =
+            StatusCode::from_u16(self.code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         if let Some(seconds) = self.retry_after {
@@ -212,7 +217,10 @@ impl From<Failure> for Problem {
             Failure::Unavailable { .. } | Failure::Raced => Self {
                 retry_after: Some(1),
                 inside,
-                ..Self::new(Code::Unavailable, "This is not available right now. Please try again in a moment.")
+                ..Self::new(
+                    Code::Unavailable,
+                    "This is not available right now. Please try again in a moment.",
+                )
             },
             Failure::AlreadyDone => Self { already_done: true, ..Self::internal("an unanswered receipt") },
             Failure::Broken(_) => Self { inside, ..Self::internal("") },
@@ -234,7 +242,10 @@ impl From<Wait> for Problem {
     fn from(wait: Wait) -> Self {
         Self {
             retry_after: Some(wait.seconds),
-            ..Self::new(Code::RateLimited, format!("Too many attempts. Try again in {} seconds.", wait.seconds))
+            ..Self::new(
+                Code::RateLimited,
+                format!("Too many attempts. Try again in {} seconds.", wait.seconds),
+            )
         }
     }
 }

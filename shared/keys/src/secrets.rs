@@ -83,7 +83,9 @@ impl TokenSecret {
     pub fn public_key(&self, region: Region) -> Outcome<PublicKey> {
         let jwk = Jwk::from_encoding_key(&self.encoding_key()?, Algorithm::EdDSA).map_err(broken)?;
         match jwk.algorithm {
-            AlgorithmParameters::OctetKeyPair(pair) => Ok(PublicKey { kid: self.kid.clone(), region, x: pair.x }),
+            AlgorithmParameters::OctetKeyPair(pair) => {
+                Ok(PublicKey { kid: self.kid.clone(), region, x: pair.x })
+            }
             _ => Err(broken("not an Ed25519 key")),
         }
     }
@@ -174,7 +176,8 @@ impl AddressHashes for Secrets {
 impl Codes for Secrets {
     async fn sign_up_codes(&self, attempts: &[AttemptId]) -> Outcome<Vec<Code>> {
         let key = self.read::<MacSecret>(CODES).await?.mac_key()?;
-        let code = |attempt: &AttemptId| Code::from_bytes(&key.derive("sign-up", &[attempt.to_string().as_bytes()]));
+        let code =
+            |attempt: &AttemptId| Code::from_bytes(&key.derive("sign-up", &[attempt.to_string().as_bytes()]));
         Ok(attempts.iter().map(code).collect())
     }
 }

@@ -110,7 +110,10 @@ fn cipher_of(key: &[u8]) -> Outcome<Aes256Gcm> {
 /// What a value is bound to: its record and field, each preceded by its length.
 fn additional_data(place: Place<'_>) -> Vec<u8> {
     let parts = [place.record.as_bytes(), place.field.as_bytes()];
-    parts.iter().flat_map(|part| (part.len() as u64).to_be_bytes().into_iter().chain(part.iter().copied())).collect()
+    parts
+        .iter()
+        .flat_map(|part| (part.len() as u64).to_be_bytes().into_iter().chain(part.iter().copied()))
+        .collect()
 }
 
 #[async_trait]

@@ -7,8 +7,8 @@ use aws_types::SdkConfig;
 use domain::{
     entropy::Entropy,
     ports::{
-        Accounts, AddressHashes, ApiKeys, Bus, Codes, Consumed, Directory, History, Mailer, RateWindows, Receipts,
-        Sessions, SignUps, Throttles, TokenKeys, Vault, Workspaces,
+        Accounts, AddressHashes, ApiKeys, Bus, Codes, Consumed, Directory, History, Mailer, RateWindows,
+        Receipts, Sessions, SignUps, Throttles, TokenKeys, Vault, Workspaces,
     },
 };
 use kit::{Clock, Kit, Ports, limits::Leases, token::Verifier};
@@ -148,7 +148,10 @@ impl Ports for Boot {
 
     fn mailer(&self) -> Arc<dyn Mailer> {
         let config = aws_sdk_sesv2::config::Builder::from(&self.sdk).interceptor(Count).build();
-        Arc::new(mail::SesMailer::new(aws_sdk_sesv2::Client::from_conf(config), self.config.mail_from.clone()))
+        Arc::new(mail::SesMailer::new(
+            aws_sdk_sesv2::Client::from_conf(config),
+            self.config.mail_from.clone(),
+        ))
     }
 
     fn bus(&self) -> Arc<dyn Bus> {

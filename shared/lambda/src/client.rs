@@ -55,7 +55,8 @@ pub fn sdk_config(region: &'static str, endpoint: &Endpoint, http: SharedHttpCli
         .connect_timeout(Duration::from_millis(500))
         .operation_attempt_timeout(ATTEMPT)
         .operation_timeout(CALL);
-    let retries = RetryConfig::standard().with_max_attempts(ATTEMPTS).with_initial_backoff(Duration::from_millis(40));
+    let retries =
+        RetryConfig::standard().with_max_attempts(ATTEMPTS).with_initial_backoff(Duration::from_millis(40));
     let mut config = SdkConfigBuilder::default()
         .behavior_version(aws_sdk_dynamodb::config::BehaviorVersion::latest())
         .region(Region::new(region))

@@ -6,8 +6,8 @@ mod config;
 mod serve;
 mod system;
 
-pub use boot::Boot;
 pub use aws_smithy_runtime_api::client::http::SharedHttpClient as HttpClient;
+pub use boot::Boot;
 pub use client::{Endpoint, http_client, sdk_config};
 pub use config::{Config, ConfigError};
 pub use serve::{Error, serve, work};

@@ -7,11 +7,7 @@ use kit::{
     Endpoint, Ports, Worker,
     dispatch::{NetworkAddress, PathParams},
 };
-use lambda_http::{
-    Body, Request, RequestExt, Response,
-    request::RequestContext,
-    service_fn,
-};
+use lambda_http::{Body, Request, RequestExt, Response, request::RequestContext, service_fn};
 use lambda_runtime::LambdaEvent;
 
 use crate::boot::Boot;
@@ -43,7 +39,9 @@ pub fn work<W: Worker>() -> Result<(), Error> {
         lambda_runtime::run(lambda_runtime::service_fn(move |event: LambdaEvent<W::Event>| {
             let (boot, deps) = (Arc::clone(&boot), Arc::clone(&deps));
             async move {
-                W::handle(&deps, &boot.job(), event.payload).await.map_err(|error| Error::from(error.to_string()))
+                W::handle(&deps, &boot.job(), event.payload)
+                    .await
+                    .map_err(|error| Error::from(error.to_string()))
             }
         }))
         .await

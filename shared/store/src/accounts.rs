@@ -75,7 +75,11 @@ impl Accounts for Store {
         let (user, password, workspace) = (next(), next(), next());
         let (Some(user), Some(password)) = (user, password) else { return Ok(None) };
         let password: PasswordOf = from_item(password)?;
-        Ok(Some(Credentials { user: from_item(user)?, password: password.password, onboarded: workspace.is_some() }))
+        Ok(Some(Credentials {
+            user: from_item(user)?,
+            password: password.password,
+            onboarded: workspace.is_some(),
+        }))
     }
 
     async fn user(&self, user: UserId) -> Outcome<Option<User>> {

@@ -34,7 +34,12 @@ impl ApiKeys for Store {
         self.get(&hash_key(hash)).await?.map(from_item).transpose()
     }
 
-    async fn list(&self, workspace: WorkspaceId, after: Option<KeyId>, limit: usize) -> Outcome<Page<ApiKey>> {
+    async fn list(
+        &self,
+        workspace: WorkspaceId,
+        after: Option<KeyId>,
+        limit: usize,
+    ) -> Outcome<Page<ApiKey>> {
         // `KEY$` sorts right after every `KEY#…`.
         let newest = after.map_or("KEY$".to_owned(), |key| format!("KEY#{key}"));
         let range = ("KEY#".to_owned(), newest.clone());

@@ -58,7 +58,8 @@ impl Consumed for Store {
         };
         match error.as_service_error() {
             Some(PutItemError::ConditionalCheckFailedException(refused)) => {
-                let done = refused.item().and_then(|item| item.get("done")).and_then(|done| done.as_bool().ok());
+                let done =
+                    refused.item().and_then(|item| item.get("done")).and_then(|done| done.as_bool().ok());
                 Ok(if done == Some(&true) { Claim::Done } else { Claim::Busy })
             }
             _ => Err(unavailable(error)),
@@ -67,7 +68,8 @@ impl Consumed for Store {
 
     async fn done(&self, consumer: &str, message: MessageId, forget_at: Timestamp) -> Outcome<()> {
         let key = key_of(consumer, message);
-        let request = self.client.update_item().table_name(self.name(key.table)).set_key(Some(key.attributes()));
+        let request =
+            self.client.update_item().table_name(self.name(key.table)).set_key(Some(key.attributes()));
         request
             .update_expression("SET done = :yes, #ttl = :ttl")
             .expression_attribute_names("#ttl", TTL)
@@ -81,7 +83,8 @@ impl Consumed for Store {
 
     async fn release(&self, consumer: &str, message: MessageId) -> Outcome<()> {
         let key = key_of(consumer, message);
-        let request = self.client.delete_item().table_name(self.name(key.table)).set_key(Some(key.attributes()));
+        let request =
+            self.client.delete_item().table_name(self.name(key.table)).set_key(Some(key.attributes()));
         request.send().await.map_err(unavailable)?;
         Ok(())
     }

@@ -37,10 +37,17 @@ impl Store {
         }
         let mut found: Vec<(String, Item)> = Vec::new();
         for attempt in 0..ATTEMPTS {
-            let answer =
-                self.client.batch_get_item().set_request_items(Some(wanted)).send().await.map_err(unavailable)?;
+            let answer = self
+                .client
+                .batch_get_item()
+                .set_request_items(Some(wanted))
+                .send()
+                .await
+                .map_err(unavailable)?;
             let responses = answer.responses.unwrap_or_default().into_iter();
-            found.extend(responses.flat_map(|(table, items)| items.into_iter().map(move |item| (table.clone(), item))));
+            found.extend(
+                responses.flat_map(|(table, items)| items.into_iter().map(move |item| (table.clone(), item))),
+            );
             wanted = answer.unprocessed_keys.unwrap_or_default();
             if wanted.is_empty() {
                 return Ok(keys.iter().map(|key| self.pick(key, &found)).collect());

@@ -104,8 +104,10 @@ impl History for Store {
             All::Archived(true) => "SET archived = :it",
             All::Archived(false) => "SET restored = :it",
         };
-        let value = serde_dynamo::to_attribute_value(watermark).map_err(|error| Failure::Broken(error.to_string()))?;
-        let request = self.client.update_item().table_name(self.name(key.table)).set_key(Some(key.attributes()));
+        let value = serde_dynamo::to_attribute_value(watermark)
+            .map_err(|error| Failure::Broken(error.to_string()))?;
+        let request =
+            self.client.update_item().table_name(self.name(key.table)).set_key(Some(key.attributes()));
         let request = request.update_expression(expression).expression_attribute_values(":it", value);
         request.send().await.map_err(unavailable)?;
         Ok(())

@@ -20,7 +20,8 @@ use crate::{
 impl RateWindows for Store {
     async fn take(&self, name: &str, ends: Timestamp, want: u32, limit: u32) -> Outcome<Taken> {
         let key = Key::new(Table::Operations, format!("RATE#{name}#{}", ends.as_second()), "RATE");
-        let request = self.client.update_item().table_name(self.name(key.table)).set_key(Some(key.attributes()));
+        let request =
+            self.client.update_item().table_name(self.name(key.table)).set_key(Some(key.attributes()));
         let answer = request
             .update_expression("ADD used :want SET #ttl = :ttl")
             .condition_expression("attribute_not_exists(used) OR used <= :room")
@@ -33,10 +34,16 @@ impl RateWindows for Store {
             .await;
         match answer {
             Ok(answer) => {
-                let used = answer.attributes.and_then(|attributes| attributes.get("used")?.as_n().ok()?.parse().ok());
+                let used = answer
+                    .attributes
+                    .and_then(|attributes| attributes.get("used")?.as_n().ok()?.parse().ok());
                 Ok(Taken { granted: want, used: used.unwrap_or(limit) })
             }
-            Err(error) if error.as_service_error().is_some_and(|error| error.is_conditional_check_failed_exception()) => {
+            Err(error)
+                if error
+                    .as_service_error()
+                    .is_some_and(|error| error.is_conditional_check_failed_exception()) =>
+            {
                 Ok(Taken { granted: 0, used: limit })
             }
             Err(error) => Err(unavailable(error)),

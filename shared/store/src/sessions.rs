@@ -85,7 +85,11 @@ impl Sessions for Store {
             .await;
         match answer {
             Ok(_) => Ok(Saved::Yes),
-            Err(error) if error.as_service_error().is_some_and(|error| error.is_conditional_check_failed_exception()) => {
+            Err(error)
+                if error
+                    .as_service_error()
+                    .is_some_and(|error| error.is_conditional_check_failed_exception()) =>
+            {
                 Ok(Saved::Stale)
             }
             Err(error) => Err(unavailable(error)),

@@ -31,7 +31,8 @@ impl SignUps for Store {
         let key = key_of(sign_up.email_hash);
         let item = to_expiring_item(&key, sign_up, sign_up.expires_at())?;
         let unchanged = Condition::version(sign_up.version.saturating_sub(1));
-        let refused = self.transaction().put("stale", &key, item, unchanged).alongside(alongside)?.commit().await?;
+        let refused =
+            self.transaction().put("stale", &key, item, unchanged).alongside(alongside)?.commit().await?;
         Ok(refused.map_or(Saved::Yes, |_| Saved::Stale))
     }
 

@@ -43,7 +43,11 @@ impl Throttles for Store {
         };
         match request.send().await {
             Ok(_) => Ok(Saved::Yes),
-            Err(error) if error.as_service_error().is_some_and(|error| error.is_conditional_check_failed_exception()) => {
+            Err(error)
+                if error
+                    .as_service_error()
+                    .is_some_and(|error| error.is_conditional_check_failed_exception()) =>
+            {
                 Ok(Saved::Stale)
             }
             Err(error) => Err(unavailable(error)),
@@ -52,7 +56,8 @@ impl Throttles for Store {
 
     async fn clear(&self, name: &str) -> Outcome<()> {
         let key = key_of(name);
-        let request = self.client.delete_item().table_name(self.name(key.table)).set_key(Some(key.attributes()));
+        let request =
+            self.client.delete_item().table_name(self.name(key.table)).set_key(Some(key.attributes()));
         request.send().await.map_err(unavailable)?;
         Ok(())
     }

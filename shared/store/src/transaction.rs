@@ -152,7 +152,8 @@ fn cancellation<R>(error: &SdkError<TransactWriteItemsError, R>) -> Option<Vec<S
     match context.err() {
         TransactWriteItemsError::TransactionCanceledException(cancelled) => {
             let reasons = cancelled.cancellation_reasons().iter();
-            let codes: Vec<String> = reasons.map(|reason| reason.code().unwrap_or("None").to_owned()).collect();
+            let codes: Vec<String> =
+                reasons.map(|reason| reason.code().unwrap_or("None").to_owned()).collect();
             let ours = ["ConditionalCheckFailed", "TransactionConflict"];
             codes.iter().any(|code| ours.contains(&code.as_str())).then_some(codes)
         }

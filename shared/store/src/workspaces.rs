@@ -93,7 +93,8 @@ impl Workspaces for Store {
         let key = key_of(proof.workspace());
         let item = to_item(&key, workspace)?;
         let unchanged = Condition::version(workspace.version.saturating_sub(1));
-        let refused = self.transaction().put("stale", &key, item, unchanged).alongside(alongside)?.commit().await?;
+        let refused =
+            self.transaction().put("stale", &key, item, unchanged).alongside(alongside)?.commit().await?;
         Ok(refused.map_or(Saved::Yes, |_| Saved::Stale))
     }
 }

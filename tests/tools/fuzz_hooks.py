@@ -1,0 +1,130 @@
+"""What schemathesis can't know from the document: which data exists, and which rules span several values.
+
+Only requests that are meant to be accepted are touched; broken ones go out as they were made. Without this, nearly all
+of them would end at "no such workspace" and say nothing about the answers behind it.
+"""
+
+import json
+import os
+import urllib.error
+import urllib.request
+from collections import Counter
+
+import schemathesis
+from schemathesis import GenerationMode
+
+BASE = os.environ["FUZZ_URL"]
+HANDLE = os.environ["FUZZ_HANDLE"]
+PASSWORD = "a plain lamp above the desk"
+# A key may call a hundred times a minute, and guessing is slowed down: the clock moves on after so many requests.
+CALLS_A_MINUTE = int(os.environ.get("FUZZ_CALLS_A_MINUTE", "0"))
+
+counts = Counter()
+state = {"calls": 0, "people": 0}
+
+
+def ask(method, path, body=None, token=None):
+    headers = {"content-type": "application/json"}
+    if token:
+        headers["authorization"] = f"Bearer {token}"
+    data = None if body is None else json.dumps(body).encode()
+    request = urllib.request.Request(BASE + path, data, headers, method=method)
+    with urllib.request.urlopen(request) as answer:
+        text = answer.read()
+    return json.loads(text) if text else None
+
+
+def advance(seconds):
+    ask("POST", "/_local/clock", {"advanceSeconds": seconds})
+
+
+def newcomer():
+    """Somebody whose sign-up awaits its code: the address and the code."""
+    state["people"] += 1
+    email = f"{os.environ['FUZZ_RUN']}-{state['people']}@fuzz.example"
+    ask("POST", "/api/auth/sign-up", {"email": email, "password": PASSWORD, "region": "us"})
+    for _ in range(500):
+        for mail in ask("GET", f"/_local/mail?to={email}"):
+            return email, "".join(filter(str.isdigit, mail["subject"] + mail["text"].splitlines()[0]))
+    raise RuntimeError(f"no code came for {email}")
+
+
+def verified():
+    email, code = newcomer()
+    return email, ask("POST", "/api/auth/verify", {"email": email, "code": code})
+
+
+def sign_in():
+    return ask("POST", "/api/auth/sign-in", {"email": os.environ["FUZZ_EMAIL"], "password": PASSWORD})
+
+
+def every(name, nth):
+    """Whether this is the nth, 2nth, … request of that name: the others keep what was made up."""
+    state[name] = state.get(name, 0) + 1
+    return state[name] % nth == 0
+
+
+def consistent(case, name):
+    """Rules that span several values."""
+    body, query = case.body, case.query or {}
+    if name == "auth-refresh" and query.get("session") == "cookie" and isinstance(body, dict):
+        # The cookie carries the token then.
+        body.pop("refreshToken", None)
+    if name == "auth-sign-up" and isinstance(body, dict):
+        # How easily a password is guessed is not a matter of its form.
+        body["password"] = PASSWORD
+
+
+def existing(case, name):
+    """Data that exists, in half of the requests."""
+    body, query = case.body, case.query
+    if query and "owner" in query and every("owner", 2):
+        query["owner"] = HANDLE
+    if name == "users-public-profile" and query and every(name, 2):
+        query["username"] = HANDLE
+    if not isinstance(body, dict):
+        return
+    if name == "auth-sign-in" and every(name, 2):
+        body |= {"email": os.environ["FUZZ_EMAIL"], "password": PASSWORD}
+    if name == "auth-verify" and every(name, 4):
+        body["email"], body["code"] = newcomer()
+        body.pop("password", None)
+    if name == "auth-refresh" and (case.query or {}).get("session") != "cookie" and every(name, 3):
+        body["refreshToken"] = sign_in()["refreshToken"]
+
+
+def with_session(case, name):
+    """Requests that use their session up, or need things made with it."""
+    token = os.environ.get("FUZZ_TOKEN")
+    if name == "api-keys-revoke" and token and case.query and every(name, 3):
+        case.query["keyId"] = ask("POST", "/api/api-keys", {"name": "fuzz"}, token)["keyId"]
+    if name.startswith("activity-") and token and isinstance(case.body, dict) and case.body.get("eventIds"):
+        events = ask("GET", "/api/activity?limit=3", token=token)["events"]
+        if events and every(name, 2):
+            case.body["eventIds"] = [event["_id"] for event in events]
+
+
+@schemathesis.hook
+def before_call(context, case, kwargs):
+    state["calls"] += 1
+    if CALLS_A_MINUTE and state["calls"] % CALLS_A_MINUTE == 0:
+        advance(61)
+    name = case.operation.definition.raw["operationId"]
+    if os.environ["FUZZ_RUN"] == "sign-out":
+        kwargs.setdefault("headers", {})["Authorization"] = f"Bearer {sign_in()['accessToken']}"
+    if case.meta is None or case.meta.generation.mode is not GenerationMode.POSITIVE:
+        return
+    consistent(case, name)
+    existing(case, name)
+    with_session(case, name)
+    if os.environ["FUZZ_RUN"] == "newcomer" and name == "onboarding" and isinstance(case.body, dict):
+        # One can do it once.
+        kwargs.setdefault("headers", {})["Authorization"] = f"Bearer {verified()[1]['accessToken']}"
+
+
+@schemathesis.hook
+def after_call(context, case, response):
+    counts[(case.operation.label, response.status_code)] += 1
+    with open(os.environ["FUZZ_COUNTS"], "w") as out:
+        for (label, status), count in sorted(counts.items()):
+            out.write(f"{label}\t{status}\t{count}\n")
