@@ -1,5 +1,6 @@
 //! Signing up, signing in, sessions, and the authorizer that other services ask.
 
+mod attempts;
 mod tokens;
 
 kit::functions! {

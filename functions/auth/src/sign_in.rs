@@ -8,16 +8,18 @@ use domain::{
     email::EmailAddress,
     id::{OfSession, OfUser, SessionId},
     password::Password,
-    ports::{Accounts, AddressHashes, Credentials, Failure, Saved, Sessions, Throttles, TokenKeys},
+    ports::{Accounts, AddressHashes, Credentials, Failure, Sessions, Throttles, TokenKeys},
     session::{RefreshToken, Session},
-    throttle::{self, Failures, Policy, Wait},
     user::EmailHash,
 };
 use kit::{Anyone, Body, Call, Endpoint, Grant, Params, Ports, Problem, Spec, spec, spec::Method::Post};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::tokens::{Delivery, Tokens, hand_out};
+use crate::{
+    attempts,
+    tokens::{Delivery, Tokens, hand_out},
+};
 
 /// Begins a session.
 pub struct SignIn;
@@ -47,8 +49,8 @@ pub struct Form {
 pub enum Error {
     #[error("wrong address or password")]
     Wrong,
-    #[error("too many attempts")]
-    TooMany(Wait),
+    #[error(transparent)]
+    Attempt(#[from] attempts::Error),
     #[error(transparent)]
     Failed(#[from] Failure),
     #[error(transparent)]
@@ -96,7 +98,9 @@ impl Endpoint for SignIn {
         (Params(delivery), Body(form)): Self::Input,
     ) -> Result<Tokens, Error> {
         let address = deps.addresses.hash(&form.email).await?;
-        let found = count_and_find(deps, call, address).await?;
+        let account = of_account(address);
+        let counted = attempts::count(&*deps.throttles, &account, call.network, call.now);
+        let ((), found) = futures::try_join!(async { Ok(counted.await?) }, find(deps, call, address))?;
         let (found, outdated) = check(call, found, form.password).await?;
         let key = deps.tokens.derivation_key().await?;
         let user = found.user.id;
@@ -110,38 +114,15 @@ impl Endpoint for SignIn {
                 None => deps.sessions.begin(&session, outdated, call.alongside(None, None, session.id)).await,
             }
         };
-        let counter = of_account(address);
-        futures::try_join!(begin, deps.throttles.clear(&counter))?;
+        futures::try_join!(begin, deps.throttles.clear(&account))?;
         Ok(hand_out(&*deps.tokens, &session, &first, found.onboarded, delivery.session, call.now).await?)
     }
 }
 
-/// Counts the attempt on its account and on its network address, or says how long to wait; and finds what to compare
-/// with meanwhile. An unknown address is looked for like a known one.
-async fn count_and_find(
-    deps: &Deps,
-    call: &Call<Anyone>,
-    address: EmailHash,
-) -> Result<Option<Credentials>, Error> {
-    let network = call.network.map(|network| format!("network/{network}"));
-    let names: Vec<String> = std::iter::once(of_account(address)).chain(network).collect();
-    let policies = [throttle::PER_ACCOUNT, throttle::PER_ADDRESS];
-    loop {
-        let (seen, user) =
-            futures::try_join!(deps.throttles.load(&names), deps.accounts.by_address(address))?;
-        let counted = (names.iter().zip(seen).zip(policies))
-            .map(|((name, seen), policy)| Ok((name, seen, seen.attempt(policy, call.now)?, policy)))
-            .collect::<Result<Vec<(&String, Failures, Failures, Policy)>, Wait>>()
-            .map_err(Error::TooMany)?;
-        let saves = counted.iter().map(|(name, seen, counted, policy)| {
-            deps.throttles.save(name, *seen, *counted, policy.forgets_at(call.now))
-        });
-        let find = deps.accounts.credentials(user.unwrap_or_else(|| call.id::<OfUser>()));
-        let (saved, found) = futures::try_join!(futures::future::try_join_all(saves), find)?;
-        if saved.iter().all(|saved| *saved == Saved::Yes) {
-            return Ok(found);
-        }
-    }
+/// What to compare with. An unknown address is looked for like a known one.
+async fn find(deps: &Deps, call: &Call<Anyone>, address: EmailHash) -> Result<Option<Credentials>, Error> {
+    let user = deps.accounts.by_address(address).await?;
+    Ok(deps.accounts.credentials(user.unwrap_or_else(|| call.id::<OfUser>())).await?)
 }
 
 /// Compares the password; for an unknown address with nobody's.
@@ -174,7 +155,7 @@ impl From<Error> for Problem {
             Error::Wrong => {
                 Self::new(kit::Code::InvalidCredentials, "The email address or the password is wrong.")
             }
-            Error::TooMany(wait) => wait.into(),
+            Error::Attempt(error) => error.into(),
             Error::Failed(failure) => failure.into(),
             Error::Hash(error) => error.into(),
             Error::Interrupted(problem) => problem,
