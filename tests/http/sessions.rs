@@ -36,6 +36,22 @@ async fn a_rotated_token_used_later_ends_the_session_and_says_so() {
 }
 
 #[tokio::test]
+async fn a_made_up_token_ends_nobodys_session() {
+    let app = App::start().await;
+    let gina = app.user("gina1").await;
+    let mut parts: Vec<&str> = gina.refresh.split('_').collect();
+    let secret = "A".repeat(43);
+    parts.truncate(5);
+    parts.push(&secret);
+    assert_eq!(refresh(&app, &parts.join("_")).await.brief(), "401 UNAUTHORIZED");
+    parts[4] = "3";
+    assert_eq!(refresh(&app, &parts.join("_")).await.brief(), "401 UNAUTHORIZED");
+    gina.get("/api/settings").await.expect(200);
+    refresh(&app, &gina.refresh).await.expect(200);
+    assert_eq!(gina.activity().await.len(), 1);
+}
+
+#[tokio::test]
 async fn signing_out_ends_the_session_on_the_next_request() {
     let app = App::start().await;
     let carol = app.user("carol1").await;

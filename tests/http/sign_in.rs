@@ -63,6 +63,41 @@ async fn parallel_guesses_do_not_share_one_count() {
 }
 
 #[tokio::test]
+async fn signing_in_rightly_never_slows_down_a_shared_network() {
+    let app = App::start().await;
+    app.newcomer("greta").await;
+    for _ in 0..110 {
+        app.sign_in("greta@people.example", PASSWORD).await.expect(200);
+    }
+}
+
+#[tokio::test]
+async fn guessing_across_many_accounts_slows_the_network_address_down() {
+    let app = App::start().await;
+    app.newcomer("henry").await;
+    for n in 0..100 {
+        let answer = app.sign_in(&format!("guessed{n}@people.example"), "not the right one").await;
+        assert_eq!(answer.brief(), "401 INVALID_CREDENTIALS");
+    }
+    assert_eq!(app.sign_in("henry@people.example", PASSWORD).await.brief(), "429 RATE_LIMITED");
+    app.advance(31).await;
+    app.sign_in("henry@people.example", PASSWORD).await.expect(200);
+}
+
+#[tokio::test]
+async fn a_repeated_sign_in_gives_the_same_session_again_unless_it_has_ended() {
+    let app = App::start().await;
+    let ines = app.user("ines").await;
+    let form = json!({ "email": ines.email, "password": PASSWORD });
+    let first = ines.post_once("/api/auth/sign-in", form.clone(), "once").await.expect(200);
+    let again = ines.post_once("/api/auth/sign-in", form.clone(), "once").await.expect(200);
+    assert_eq!(first.at("/refreshToken"), again.at("/refreshToken"));
+    let session = tests::Person::new(app.clone(), "ines", &ines.email, &first);
+    session.post("/api/auth/sign-out", json!({})).await.expect(200);
+    assert_eq!(ines.post_once("/api/auth/sign-in", form, "once").await.brief(), "401 UNAUTHORIZED");
+}
+
+#[tokio::test]
 async fn a_session_by_cookie_never_shows_its_tokens_and_needs_the_csrf_token() {
     let app = App::start().await;
     app.user("faye").await;

@@ -106,9 +106,9 @@ pub enum YesNo {
 #[serde(rename_all = "camelCase")]
 pub struct Page {
     events: Vec<Row>,
-    /// How many there are; stops counting at 100, or at this page's end if that is later.
+    /// How many there are, if no more than 100; else at least so many.
     total: usize,
-    /// How many in the inbox were not seen; stops counting at 100.
+    /// How many of the newest 100 are in the inbox and were not seen.
     unseen_count: usize,
     /// Where the next page begins, if there is one.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -45,10 +45,14 @@ pub struct Wanted {
     /// Where the page before ended.
     #[serde(default)]
     cursor: Option<Cursor>,
-    /// How many at most: 1 to 100.
+    /// How many at most: 1 to 100. Absent: as many as one answer holds, 1,000, and no `nextCursor`, which the reference's
+    /// client does not know.
     #[serde(default)]
-    limit: PageSize<100>,
+    limit: Option<PageSize<100>>,
 }
+
+/// As many keys as one answer holds.
+const ALL: usize = 1_000;
 
 /// The one word that `expand` takes.
 #[derive(Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
@@ -130,8 +134,10 @@ impl Endpoint for List {
             Some(cursor) => Some(cursors(deps, &call.caller).await?.position(cursor).map_err(Error::Cursor)?),
             None => None,
         };
-        let Page { items, more } = deps.keys.list(call.caller.workspace(), after, wanted.limit.get()).await?;
-        let next_cursor = match items.last().filter(|_| more) {
+        let limit = wanted.limit.map_or(ALL, PageSize::get);
+        let Page { items, more } = deps.keys.list(call.caller.workspace(), after, limit).await?;
+        let asked = wanted.limit.is_some() || wanted.cursor.is_some();
+        let next_cursor = match items.last().filter(|_| more && asked) {
             Some(last) => Some(cursors(deps, &call.caller).await?.at(&last.id.to_string())),
             None => None,
         };

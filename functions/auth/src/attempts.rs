@@ -1,11 +1,12 @@
-//! Counting attempts at a password: on the account and on the network address, each before it is judged.
+//! Counting attempts at a password. On the account each is counted before it is judged, so that parallel guesses can't share
+//! one count; on the network address, which many people may share, only those that fail are.
 
 use std::net::IpAddr;
 
 use domain::{
     Timestamp,
     ports::{Failure, Saved, Throttles},
-    throttle::{self, Failures, Policy, Wait},
+    throttle::{PER_ACCOUNT, PER_ADDRESS, Policy, Wait},
 };
 use kit::Problem;
 
@@ -20,29 +21,47 @@ pub enum Error {
     Failed(#[from] Failure),
 }
 
-/// Counts an attempt on `account` and on the network address that it came from, or says how long to wait.
+/// Counts an attempt on `account`, or says how long to wait for that or for the network address.
 pub async fn count(
     throttles: &dyn Throttles,
     account: &str,
     network: Option<IpAddr>,
     now: Timestamp,
 ) -> Result<(), Error> {
-    let network = network.map(|network| format!("network/{network}"));
-    let names: Vec<String> = std::iter::once(account.to_owned()).chain(network).collect();
+    let names: Vec<String> = std::iter::once(account.to_owned()).chain(network.map(of_network)).collect();
     loop {
         let seen = throttles.load(&names).await?;
-        let counted = (names.iter().zip(seen).zip([throttle::PER_ACCOUNT, throttle::PER_ADDRESS]))
-            .map(|((name, seen), policy)| Ok((name, seen, seen.attempt(policy, now)?, policy)))
-            .collect::<Result<Vec<(&String, Failures, Failures, Policy)>, Wait>>()
-            .map_err(Error::TooMany)?;
-        let saves = counted
-            .iter()
-            .map(|(name, seen, counted, policy)| throttles.save(name, *seen, *counted, policy.forgets_at(now)));
-        let saved = futures::future::try_join_all(saves).await?;
-        if saved.iter().all(|saved| *saved == Saved::Yes) {
+        if let Some(network) = seen.get(1) {
+            network.attempt(PER_ADDRESS, now).map_err(Error::TooMany)?;
+        }
+        let account_seen = seen.first().copied().unwrap_or_default();
+        let counted = account_seen.attempt(PER_ACCOUNT, now).map_err(Error::TooMany)?;
+        if throttles.save(account, account_seen, counted, PER_ACCOUNT.forgets_at(now)).await? == Saved::Yes {
             return Ok(());
         }
     }
+}
+
+/// Counts an attempt that failed on the network address that it came from.
+pub async fn failed(
+    throttles: &dyn Throttles,
+    network: Option<IpAddr>,
+    now: Timestamp,
+) -> Result<(), Failure> {
+    let Some(name) = network.map(of_network) else { return Ok(()) };
+    let policy: Policy = PER_ADDRESS;
+    loop {
+        let seen = throttles.load(std::slice::from_ref(&name)).await?.first().copied().unwrap_or_default();
+        // Already slowed down: this attempt passed before that, so there is nothing to add.
+        let Ok(counted) = seen.attempt(policy, now) else { return Ok(()) };
+        if throttles.save(&name, seen, counted, policy.forgets_at(now)).await? == Saved::Yes {
+            return Ok(());
+        }
+    }
+}
+
+fn of_network(network: IpAddr) -> String {
+    format!("network/{network}")
 }
 
 impl From<Error> for Problem {

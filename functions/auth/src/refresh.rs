@@ -81,7 +81,11 @@ impl Endpoint for Refresh {
     ) -> Result<Tokens, Error> {
         let presented = presented(deps, call, delivery.session, form.refresh_token).await?;
         let (user, id) = (presented.user, presented.session);
-        let successor = presented.successor(&deps.tokens.derivation_key().await?);
+        let key = deps.tokens.derivation_key().await?;
+        if !presented.is_genuine(&key) {
+            return Err(Error::Refused);
+        }
+        let successor = presented.successor(&key);
         loop {
             let standing = deps.sessions.standing(user, id, personal_workspace(user)).await?;
             let Standing { session, workspace, .. } = standing.ok_or(Error::Refused)?;
@@ -160,7 +164,7 @@ async fn end(deps: &Deps, call: &Call<Anyone>, token: &RefreshToken, onboarded: 
 impl From<Error> for Problem {
     fn from(error: Error) -> Self {
         match error {
-            Error::NoToken => Self::field("refreshToken", &domain::text::Invalid("It is required.".into())),
+            Error::NoToken => Self::required("refreshToken"),
             Error::TwoTokens => Self::new(kit::Code::BadRequest, "Send one refresh token, not two."),
             Error::NoCsrfToken => Self::new(
                 kit::Code::CsrfTokenRequired,

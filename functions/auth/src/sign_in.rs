@@ -10,7 +10,7 @@ use domain::{
     password::Password,
     ports::{Accounts, AddressHashes, Credentials, Failure, Sessions, Throttles, TokenKeys},
     session::{RefreshToken, Session},
-    user::EmailHash,
+    user::{EmailHash, personal_workspace},
 };
 use kit::{Anyone, Body, Call, Endpoint, Grant, Params, Ports, Problem, Spec, spec, spec::Method::Post};
 use schemars::JsonSchema;
@@ -49,6 +49,8 @@ pub struct Form {
 pub enum Error {
     #[error("wrong address or password")]
     Wrong,
+    #[error("the session has ended since")]
+    Ended,
     #[error(transparent)]
     Attempt(#[from] attempts::Error),
     #[error(transparent)]
@@ -101,7 +103,10 @@ impl Endpoint for SignIn {
         let account = of_account(address);
         let counted = attempts::count(&*deps.throttles, &account, call.network, call.now);
         let ((), found) = futures::try_join!(async { Ok(counted.await?) }, find(deps, call, address))?;
-        let (found, outdated) = check(call, found, form.password).await?;
+        let Some((found, outdated)) = check(call, found, form.password).await? else {
+            attempts::failed(&*deps.throttles, call.network, call.now).await?;
+            return Err(Error::Wrong);
+        };
         let key = deps.tokens.derivation_key().await?;
         let user = found.user.id;
         let id = call.made_before::<SessionId>();
@@ -110,11 +115,18 @@ impl Endpoint for SignIn {
         let session = Session::begin(first.session, user, &first, call.now);
         let begin = async {
             match id {
-                Some(_) => Ok(()),
-                None => deps.sessions.begin(&session, outdated, call.alongside(None, None, session.id)).await,
+                // Answered again: the session may have ended since.
+                Some(id) => match deps.sessions.standing(user, id, personal_workspace(user)).await? {
+                    Some(_) => Ok(()),
+                    None => Err(Error::Ended),
+                },
+                None => Ok(deps
+                    .sessions
+                    .begin(&session, outdated, call.alongside(None, None, session.id))
+                    .await?),
             }
         };
-        futures::try_join!(begin, deps.throttles.clear(&account))?;
+        futures::try_join!(begin, async { Ok(deps.throttles.clear(&account).await?) })?;
         Ok(hand_out(&*deps.tokens, &session, &first, found.onboarded, delivery.session, call.now).await?)
     }
 }
@@ -130,7 +142,7 @@ async fn check(
     call: &Call<Anyone>,
     found: Option<Credentials>,
     password: Password,
-) -> Result<(Credentials, Option<PasswordHash>), Error> {
+) -> Result<Option<(Credentials, Option<PasswordHash>)>, Error> {
     let hash = found.as_ref().map_or_else(PasswordHash::nobody, |found| found.password.clone());
     let entropy = call.shared_entropy();
     let work = move || -> Result<_, CannotHash> {
@@ -139,10 +151,7 @@ async fn check(
         Ok((verdict, outdated.then(|| PasswordHash::make(&password, &*entropy)).transpose()?))
     };
     let (verdict, rehashed) = call.heavy(work).await.map_err(Error::Interrupted)??;
-    match (found, verdict) {
-        (Some(found), Verdict::Right | Verdict::RightButOutdated) => Ok((found, rehashed)),
-        _ => Err(Error::Wrong),
-    }
+    Ok(found.filter(|_| verdict != Verdict::Wrong).map(|found| (found, rehashed)))
 }
 
 fn of_account(address: EmailHash) -> String {
@@ -155,6 +164,7 @@ impl From<Error> for Problem {
             Error::Wrong => {
                 Self::new(kit::Code::InvalidCredentials, "The email address or the password is wrong.")
             }
+            Error::Ended => Self::unauthorized("This session has ended. Sign in again."),
             Error::Attempt(error) => error.into(),
             Error::Failed(failure) => failure.into(),
             Error::Hash(error) => error.into(),

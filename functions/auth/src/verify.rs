@@ -5,12 +5,13 @@ use std::sync::Arc;
 use domain::{
     credential::{CannotHash, Verdict},
     email::EmailAddress,
-    id::{OfUser, UserId},
+    id::{OfSession, OfUser, SessionId, UserId},
     outbox::Notice,
     password::Password,
     ports::{AddressHashes, Codes, Failure, NewAccount, Opened, Saved, Sessions, SignUps, TokenKeys},
     session::{RefreshToken, Session},
     sign_up::{Attempt, Code, Refused, SignUp},
+    text::Invalid,
     user::{EmailHash, User, personal_workspace},
 };
 use kit::{Anyone, Body, Call, Endpoint, Grant, Params, Ports, Problem, Spec, spec, spec::Method::Post};
@@ -96,31 +97,46 @@ impl Endpoint for Verify {
         call: &Call<Anyone>,
         (Params(delivery), Body(form)): Self::Input,
     ) -> Result<Tokens, Error> {
-        let key = deps.tokens.derivation_key().await?;
-        let user = call.made_before::<UserId>();
-        let id = user.unwrap_or_else(|| call.id::<OfUser>());
-        // The first session has the user's id under its own prefix, so that a repeated request finds it again.
-        let first = RefreshToken::first(call.region, id, id.cast(), &key);
-        let (session, onboarded) = match user {
-            Some(user) => {
-                let standing = deps.sessions.standing(user, user.cast(), personal_workspace(user)).await?;
+        let made = call.made_before::<Made>();
+        let Made { user, session } =
+            made.unwrap_or_else(|| Made { user: call.id::<OfUser>(), session: call.id::<OfSession>() });
+        let first = RefreshToken::first(call.region, user, session, &deps.tokens.derivation_key().await?);
+        let (session, onboarded) = match made {
+            Some(_) => {
+                let standing = deps.sessions.standing(user, session, personal_workspace(user)).await?;
                 let standing = standing.ok_or(Error::Refused(Refused::WrongCode))?;
                 (standing.session, standing.workspace.is_some())
             }
-            None => (open(deps, call, form, id, &first).await?, false),
+            None => (open(deps, call, form, &first).await?, false),
         };
         Ok(hand_out(&*deps.tokens, &session, &first, onboarded, delivery.session, call.now).await?)
     }
 }
 
+/// What a verification made: enough to answer it again.
+#[derive(Clone, Copy)]
+struct Made {
+    user: UserId,
+    session: SessionId,
+}
+
+impl std::fmt::Display for Made {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}/{}", self.user, self.session)
+    }
+}
+
+impl std::str::FromStr for Made {
+    type Err = Invalid;
+
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        let (user, session) = text.split_once('/').unwrap_or_default();
+        Ok(Self { user: user.parse()?, session: session.parse()? })
+    }
+}
+
 /// Makes an account of the sign-up that the code confirms.
-async fn open(
-    deps: &Deps,
-    call: &Call<Anyone>,
-    form: Form,
-    id: UserId,
-    first: &RefreshToken,
-) -> Result<Session, Error> {
+async fn open(deps: &Deps, call: &Call<Anyone>, form: Form, first: &RefreshToken) -> Result<Session, Error> {
     let address = deps.addresses.hash(&form.email).await?;
     let (before, counted) = count_try(deps, call, address).await?;
     let ids: Vec<_> = before.attempts.iter().map(|attempt| attempt.id).collect();
@@ -132,14 +148,21 @@ async fn open(
     let attempt = SignUp::confirm(&before, &form.code, code_of, form.password.is_some(), call.now)
         .map_err(Error::Refused)?;
     check_password(call, &attempt, form.password).await?;
-    let session = Session::begin(first.session, id, first, call.now);
+    let user = first.user;
+    let session = Session::begin(first.session, user, first, call.now);
     let account = NewAccount {
-        user: User { id, region: attempt.region, primary_email: before.email.clone(), created_at: call.now },
+        user: User {
+            id: user,
+            region: attempt.region,
+            primary_email: before.email.clone(),
+            created_at: call.now,
+        },
         password: attempt.password,
         session: session.clone(),
         sign_up: counted,
     };
-    let alongside = call.alongside(None, Some(Notice::AccountOpened { user: id }), id);
+    let alongside =
+        call.alongside(None, Some(Notice::AccountOpened { user }), Made { user, session: session.id });
     match deps.sign_ups.open_account(&account, alongside).await? {
         Opened::Yes => Ok(session),
         Opened::AddressTaken | Opened::Stale => Err(Error::Refused(Refused::WrongCode)),

@@ -74,21 +74,38 @@ impl Worker for PublishEvents {
     }
 
     async fn handle(deps: &Deps, _: &Job, batch: Batch) -> Result<Response, Failure> {
-        let new: Vec<(String, Message)> = batch.records.into_iter().filter_map(message).collect();
-        let messages: Vec<Message> = new.iter().map(|(_, message)| message.clone()).collect();
-        let failed = deps.bus.publish(&messages).await?;
-        let first = new.iter().find(|(_, message)| failed.contains(&message.id));
-        let first = first.map(|(sequence, _)| ItemFailure { item_identifier: sequence.clone() });
-        Ok(Response { batch_item_failures: first.into_iter().collect() })
+        let mut messages = Vec::new();
+        let mut unreadable = None;
+        for record in batch.records {
+            let sequence = record.dynamodb.sequence_number.clone();
+            match message(record) {
+                Ok(Some(message)) => messages.push((sequence, message)),
+                Ok(None) => {}
+                // Nothing is passed over: whoever can read it (a newer version, say) must get it.
+                Err(_) => {
+                    unreadable = Some(sequence);
+                    break;
+                }
+            }
+        }
+        let readable: Vec<Message> = messages.iter().map(|(_, message)| message.clone()).collect();
+        let failed = deps.bus.publish(&readable).await?;
+        let refused = messages.into_iter().find(|(_, message)| failed.contains(&message.id));
+        let first = refused.map(|(sequence, _)| sequence).or(unreadable);
+        let failures = first.into_iter().map(|item_identifier| ItemFailure { item_identifier });
+        Ok(Response { batch_item_failures: failures.collect() })
     }
 }
 
 /// The message that a record tells of; the table holds other things too, and messages are deleted when they are old.
-fn message(record: Record) -> Option<(String, Message)> {
-    let image = record.dynamodb.new_image.filter(|_| record.event_name == "INSERT")?;
+fn message(record: Record) -> Result<Option<Message>, serde_dynamo::Error> {
+    let Some(image) = record.dynamodb.new_image.filter(|_| record.event_name == "INSERT") else {
+        return Ok(None);
+    };
     match image.get("pk") {
-        Some(AttributeValue::S(partition)) if partition.starts_with("OUT#") => {}
-        _ => return None,
+        Some(AttributeValue::S(partition)) if partition.starts_with("OUT#") => {
+            serde_dynamo::from_item(image).map(Some)
+        }
+        _ => Ok(None),
     }
-    Some((record.dynamodb.sequence_number, serde_dynamo::from_item(image).ok()?))
 }

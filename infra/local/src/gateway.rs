@@ -8,12 +8,14 @@ use axum::{
     extract::{ConnectInfo, Request, State},
     response::Response,
 };
+use domain::id::RequestId;
 use http::{HeaderValue, header};
 use kit::{
-    Code, Problem,
+    Clock, Code, Problem,
     dispatch::{NetworkAddress, PathParams},
     spec::Method,
 };
+use lambda::{OsEntropy, SystemClock};
 use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
 
 use crate::{functions::MountedEndpoint, region::RunningRegion};
@@ -84,9 +86,14 @@ async fn answer(
     endpoint.call(http::Request::from_parts(parts, body)).await.map(Body::from)
 }
 
-/// The gateway's own refusals have no request id of a function's.
+/// The gateway's own refusals have an id of their own, like a function's answers.
 fn refuse(problem: &Problem) -> Response {
-    problem.response("").map(Body::from)
+    let id = RequestId::new(SystemClock.now(), &OsEntropy).to_string();
+    let mut response = problem.response(&id).map(Body::from);
+    if let Ok(id) = HeaderValue::from_str(&id) {
+        response.headers_mut().insert("x-request-id", id);
+    }
+    response
 }
 
 fn not_allowed(methods: &[(Method, Arc<MountedEndpoint>)]) -> Response {

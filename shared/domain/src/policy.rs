@@ -47,7 +47,9 @@ pub struct ManagesKeys {
 }
 
 /// Proof that the caller may see the values of this workspace's keys.
-pub struct RevealsKeys(());
+pub struct RevealsKeys {
+    workspace: WorkspaceId,
+}
 
 /// Proof that the caller may change this workspace's profile.
 pub struct EditsProfile {
@@ -60,6 +62,13 @@ pub struct KeepsInbox {
 }
 
 impl ManagesKeys {
+    /// Where the proof is good.
+    pub fn workspace(&self) -> WorkspaceId {
+        self.workspace
+    }
+}
+
+impl RevealsKeys {
     /// Where the proof is good.
     pub fn workspace(&self) -> WorkspaceId {
         self.workspace
@@ -97,8 +106,8 @@ pub fn may_manage_keys(member: &Member) -> Result<ManagesKeys, Denied> {
 
 /// Whoever manages keys sees their values, shortly after having signed in.
 pub fn may_reveal_keys(member: &Member) -> Result<RevealsKeys, Denied> {
-    may_manage_keys(member)?;
-    if member.stepped_up { Ok(RevealsKeys(())) } else { Err(Denied::StepUpNeeded) }
+    let workspace = may_manage_keys(member)?.workspace;
+    if member.stepped_up { Ok(RevealsKeys { workspace }) } else { Err(Denied::StepUpNeeded) }
 }
 
 /// Admins and the owner edit the profile.

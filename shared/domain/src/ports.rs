@@ -166,7 +166,7 @@ pub trait Sessions: Send + Sync {
         rehashed: Option<PasswordHash>,
         alongside: Alongside,
     ) -> Outcome<()>;
-    /// Replaces `before` by `after`, if the current refresh token is still that of `before`.
+    /// Replaces `before` by `after`, if the session was neither refreshed nor stepped up since.
     async fn replace(&self, before: &Session, after: &Session) -> Outcome<Saved>;
     /// Ends a session; whether there was one.
     async fn end(&self, user: UserId, session: SessionId, alongside: Alongside) -> Outcome<bool>;
@@ -350,8 +350,12 @@ pub trait Vault: Send + Sync {
     /// Decrypts a value of its place.
     async fn open(&self, place: Place<'_>, sealed: &Sealed) -> Outcome<Secret>;
     /// Decrypts values for somebody who may see them.
-    async fn reveal(&self, _proof: &RevealsKeys, place: Place<'_>, sealed: &Sealed) -> Outcome<Secret> {
-        self.open(place, sealed).await
+    async fn reveal(&self, proof: &RevealsKeys, place: Place<'_>, sealed: &Sealed) -> Outcome<Secret> {
+        if proof.workspace() == place.workspace.id {
+            self.open(place, sealed).await
+        } else {
+            Err(Failure::Broken("a proof for another workspace".to_owned()))
+        }
     }
 }
 

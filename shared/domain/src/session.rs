@@ -1,7 +1,7 @@
 //! Sessions: a signed access token for minutes, a rotating refresh token for weeks.
 //!
-//! Refresh tokens are derived (each from the one before it, the first from the session), so a retry whose answer was
-//! lost gets the same successor without anything but hashes being stored.
+//! Refresh tokens are derived from their session and number, so a retry whose answer was lost gets the same successor
+//! although only hashes are stored, and a made-up token is told from one that was rotated: only the latter ends a session.
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use jiff::{SignedDuration, Timestamp};
@@ -110,7 +110,7 @@ fn after(at: Timestamp, duration: SignedDuration) -> Timestamp {
     at.saturating_add(duration).unwrap_or(Timestamp::MAX)
 }
 
-/// What the bearer of a session shows to be refreshed: `rt_<region>_<user>_<session>_<43 characters>`.
+/// What the bearer of a session shows to be refreshed: `rt_<region>_<user>_<session>_<number>_<43 characters>`.
 ///
 /// Names its session so that it is found by one read, and its region so that it is found from any.
 #[derive(Clone)]
@@ -121,6 +121,8 @@ pub struct RefreshToken {
     pub user: UserId,
     /// Which session.
     pub session: SessionId,
+    /// How many came before it.
+    number: u32,
     secret: SecretBytes,
 }
 
@@ -130,20 +132,25 @@ struct SecretBytes([u8; 32]);
 impl RefreshToken {
     /// The first token of a session.
     pub fn first(region: Region, user: UserId, session: SessionId, key: &MacKey) -> Self {
-        let secret = key.derive("refresh-first", &[session.to_string().as_bytes()]);
-        Self { region, user, session, secret: SecretBytes(secret) }
+        Self { region, user, session, number: 0, secret: secret(session, 0, key) }
     }
 
     /// The one that follows this.
     pub fn successor(&self, key: &MacKey) -> Self {
-        let secret = key.derive("refresh-next", &[self.session.to_string().as_bytes(), &self.secret.0]);
-        Self { secret: SecretBytes(secret), ..self.clone() }
+        let number = self.number.saturating_add(1);
+        Self { number, secret: secret(self.session, number, key), ..*self }
+    }
+
+    /// Whether it is, or was, a token of its session: nobody without the key can make one.
+    pub fn is_genuine(&self, key: &MacKey) -> bool {
+        Digest256::of(self.secret.0).matches(Digest256::of(secret(self.session, self.number, key).0))
     }
 
     /// The token as the client keeps it.
     pub fn text(&self) -> Secret {
+        let (user, session, number) = (self.user.bare(), self.session.bare(), self.number);
         let secret = BASE64_URL_SAFE_NO_PAD.encode(self.secret.0);
-        Secret::new(format!("rt_{}_{}_{}_{secret}", self.region, self.user.bare(), self.session.bare()))
+        Secret::new(format!("rt_{}_{user}_{session}_{number}_{secret}", self.region))
     }
 
     /// What is stored instead of it.
@@ -152,20 +159,27 @@ impl RefreshToken {
     }
 }
 
+fn secret(session: SessionId, number: u32, key: &MacKey) -> SecretBytes {
+    SecretBytes(key.derive("refresh", &[session.to_string().as_bytes(), &number.to_be_bytes()]))
+}
+
 impl std::str::FromStr for RefreshToken {
     type Err = Invalid;
 
     fn from_str(text: &str) -> Result<Self, Invalid> {
-        let mut parts = text.splitn(5, '_');
+        let mut parts = text.splitn(6, '_');
         let mut next = || parts.next().unwrap_or_default();
         let token = (next() == "rt").then(|| {
             let region = next().parse().ok()?;
             let user = format!("user_{}", next()).parse().ok()?;
             let session = format!("ses_{}", next()).parse().ok()?;
+            let number = next().parse().ok()?;
             let secret = BASE64_URL_SAFE_NO_PAD.decode(next()).ok()?.try_into().ok()?;
-            Some(Self { region, user, session, secret: SecretBytes(secret) })
+            Some(Self { region, user, session, number, secret: SecretBytes(secret) })
         });
-        token.flatten().ok_or(Invalid("This is not a refresh token.".into()))
+        // One token has one text: `+1` and `01` would read as the same number.
+        let token = token.flatten().filter(|token| token.text().expose() == text);
+        token.ok_or(Invalid("This is not a refresh token.".into()))
     }
 }
 
@@ -188,7 +202,7 @@ impl JsonSchema for RefreshToken {
         let id = "[0-7][0-9a-hjkmnp-tv-z]{25}";
         json_schema!({
             "type": "string",
-            "pattern": format!("^rt_(us|eu|ap)_{id}_{id}_[A-Za-z0-9_-]{{42}}[AEIMQUYcgkosw048]$"),
+            "pattern": format!("^rt_(us|eu|ap)_{id}_{id}_(0|[1-9][0-9]{{0,8}})_[A-Za-z0-9_-]{{42}}[AEIMQUYcgkosw048]$"),
         })
     }
 }
@@ -288,6 +302,15 @@ mod tests {
         let (session, ..) = begun();
         assert!(session.is_stepped_up(at(899)));
         assert!(!session.is_stepped_up(at(900)));
+    }
+
+    #[test]
+    fn a_made_up_token_is_told_from_one_that_was_rotated() {
+        let (_, first, key) = begun();
+        let second = first.successor(&key);
+        assert!(first.is_genuine(&key) && second.is_genuine(&key));
+        let made_up = RefreshToken { number: 7, ..first.clone() };
+        assert!(!made_up.is_genuine(&key) && !first.is_genuine(&MacKey::new([4; 32])));
     }
 
     #[test]

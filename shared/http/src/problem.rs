@@ -165,6 +165,15 @@ impl Problem {
         Self::fields(vec![FieldError { field: field.into(), code: "INVALID", message: invalid.to_string() }])
     }
 
+    /// One field is missing.
+    pub fn required(field: &str) -> Self {
+        Self::fields(vec![FieldError {
+            field: field.into(),
+            code: "REQUIRED",
+            message: "It is required.".into(),
+        }])
+    }
+
     /// Fields are wrong; the sentence is that of the first.
     pub fn fields(errors: Vec<FieldError>) -> Self {
         let sentence = errors.first().map(|error| format!("{}: {}", error.field, error.message));

@@ -78,9 +78,10 @@ impl Sessions for Store {
         let (key, item) = session_item(after)?;
         let request = self.client.put_item().table_name(self.name(key.table)).set_item(Some(item));
         let answer = request
-            .condition_expression("#current = :seen")
+            .condition_expression("#current = :current AND authenticated_at = :authenticated")
             .expression_attribute_names("#current", "current")
-            .expression_attribute_values(":seen", text(before.current.to_base64()))
+            .expression_attribute_values(":current", text(before.current.to_base64()))
+            .expression_attribute_values(":authenticated", text(before.authenticated_at))
             .send()
             .await;
         match answer {
