@@ -28,6 +28,7 @@ fn request(spec: &Spec) -> (String, Option<Value>) {
         "auth-verify" => (path, Some(json!({ "email": "matrix@people.example", "code": "000000" }))),
         "auth-sign-in" => (path, Some(json!({ "email": "nobody@people.example", "password": PASSWORD }))),
         "auth-refresh" => (path, Some(json!({}))),
+        "auth-step-up" => (path, Some(json!({ "password": PASSWORD }))),
         "onboarding" => (path, Some(json!({ "username": "matrix", "displayName": "M" }))),
         "username-check" => (format!("{path}?username=matrix"), None),
         "users-public-profile" => (format!("{path}?username=the-home"), None),

@@ -56,6 +56,25 @@ async fn the_owner_sees_values_again_shortly_after_signing_in_and_not_later() {
     app.advance(61).await;
     assert_eq!(carol.get("/api/api-keys?expand=value").await.brief(), "403 STEP_UP_REQUIRED");
     assert!(!carol.get("/api/api-keys").await.expect(200).text.contains(&key));
+    let wrong = carol.post("/api/auth/step-up", json!({ "password": "not the right one" })).await;
+    assert_eq!(wrong.brief(), "401 INVALID_CREDENTIALS");
+    assert_eq!(carol.get("/api/api-keys?expand=value").await.brief(), "403 STEP_UP_REQUIRED");
+    let stepped = carol.post("/api/auth/step-up", json!({ "password": tests::PASSWORD })).await.expect(200);
+    assert_eq!(stepped.body, json!({ "success": true, "expiresIn": 900 }));
+    assert_eq!(carol.get("/api/api-keys?expand=value").await.expect(200).at("/keys/0/key"), &json!(key));
+}
+
+#[tokio::test]
+async fn guessing_at_step_up_meets_growing_delays_of_its_own() {
+    let app = App::start().await;
+    let dora = app.user("dora4").await;
+    for _ in 0..5 {
+        let wrong = dora.post("/api/auth/step-up", json!({ "password": "not the right one" })).await;
+        assert_eq!(wrong.brief(), "401 INVALID_CREDENTIALS");
+    }
+    let late = dora.post("/api/auth/step-up", json!({ "password": tests::PASSWORD })).await;
+    assert_eq!(late.brief(), "429 RATE_LIMITED");
+    app.sign_in(&dora.email, tests::PASSWORD).await.expect(200);
 }
 
 #[tokio::test]

@@ -37,6 +37,9 @@ fn ways() -> Vec<(&'static str, &'static str, Make)> {
         ("auth-sign-out", "", |who, _| {
             Box::pin(async move { again(&who).await.post("/api/auth/sign-out", json!({})).await })
         }),
+        ("auth-step-up", "", |who, _| {
+            Box::pin(async move { who.post("/api/auth/step-up", json!({ "password": PASSWORD })).await })
+        }),
         ("jwks", "", |who, _| Box::pin(async move { who.app.get("/.well-known/jwks.json").await })),
         ("onboarding", "", |who, n| Box::pin(onboard(who, n))),
         ("username-check", "free", |who, _| {

@@ -117,8 +117,29 @@ fn opening_cases() -> [Case; 3] {
 }
 
 /// Sessions, from their beginning to their end.
-fn session_cases() -> [Case; 3] {
+fn session_cases() -> [Case; 4] {
     [
+        Case {
+            function: "auth-step-up",
+            prepare: |app, handle| {
+                Box::pin(async move {
+                    let who = app.user(&handle).await;
+                    who.make_key("ci").await;
+                    who
+                })
+            },
+            call: |who, _| {
+                Box::pin(async move { who.post("/api/auth/step-up", json!({ "password": PASSWORD })).await })
+            },
+            retried: &[200],
+            effects: |who| {
+                Box::pin(async move {
+                    let shown = who.get("/api/api-keys?expand=value").await;
+                    (usize::from(shown.status == 200), 0)
+                })
+            },
+            lines: 0,
+        },
         Case {
             function: "auth-sign-in",
             prepare: |app, handle| Box::pin(async move { app.user(&handle).await }),

@@ -9,6 +9,7 @@ kit::functions! {
     endpoint sign_in::SignIn;
     endpoint refresh::Refresh;
     endpoint sign_out::SignOut;
+    endpoint step_up::StepUp;
     endpoint jwks::Jwks;
     worker authorizer::Authorizer;
 }
