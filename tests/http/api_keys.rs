@@ -151,6 +151,39 @@ async fn a_repeated_request_with_its_idempotency_key_makes_one_key_and_another_b
 }
 
 #[tokio::test]
+async fn pages_that_end_exactly_at_the_end_say_so() {
+    let app = App::start().await;
+    let jane = app.user("jane4").await;
+    for n in 0..4 {
+        jane.make_key(&format!("key {n}")).await;
+    }
+    let first = jane.get("/api/api-keys?limit=2").await.expect(200);
+    let cursor = first.text_at("/nextCursor");
+    let second = jane.get(&format!("/api/api-keys?limit=2&cursor={cursor}")).await.expect(200);
+    assert_eq!(second.at("/keys").as_array().unwrap().len(), 2);
+    assert!(second.at("/nextCursor").is_null());
+}
+
+#[tokio::test]
+async fn an_expired_receipt_that_is_not_yet_deleted_is_no_obstacle() {
+    let app = App::start().await;
+    let kate = app.user("kate4").await;
+    let first = kate.post_once("/api/api-keys", json!({ "name": "ci" }), "k").await.expect(201);
+    let tables = app.tables();
+    let scan = tables.scan().table_name("account-us-operations").send().await.unwrap();
+    let text = |value: &str| aws_sdk_dynamodb::types::AttributeValue::S(value.to_owned());
+    let receipts = scan.items().iter().filter(|item| item["pk"].as_s().unwrap().starts_with("RECEIPT#"));
+    for receipt in receipts {
+        let mut receipt = receipt.clone();
+        receipt.insert("expires_at".to_owned(), text("2020-01-01T00:00:00Z"));
+        receipt.insert("ttl".to_owned(), aws_sdk_dynamodb::types::AttributeValue::N("1577836800".to_owned()));
+        tables.put_item().table_name("account-us-operations").set_item(Some(receipt)).send().await.unwrap();
+    }
+    let second = kate.post_once("/api/api-keys", json!({ "name": "ci" }), "k").await.expect(201);
+    assert_ne!(first.at("/keyId"), second.at("/keyId"));
+}
+
+#[tokio::test]
 async fn a_key_may_call_a_hundred_times_a_minute_and_is_told_where_it_stands() {
     let app = App::start().await;
     let ivan = app.user("ivan4").await;

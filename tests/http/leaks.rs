@@ -1,1 +1,431 @@
-//! To be written.
+//! No password, code, token, key or idempotency key stays anywhere in clear, and none is told to anybody but its owner.
+
+use std::{
+    collections::{BTreeMap, HashMap, HashSet},
+    io::Write,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex},
+};
+
+use reqwest::RequestBuilder;
+use tests::{Answer, App, PASSWORD, Value, json};
+
+const STANDARD: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+const URL_SAFE: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+
+/// The characters of base64 that depend on nothing but `secret`, which begins `offset` bytes into a group of three.
+fn base64(secret: &[u8], offset: usize, alphabet: &[u8; 64]) -> Vec<u8> {
+    let bit = |n: usize| secret.get((n - 8 * offset) / 8).map_or(0, |byte| byte >> (7 - n % 8) & 1);
+    let (first, last) = ((8 * offset).div_ceil(6), 8 * (offset + secret.len()) / 6);
+    let value = |at: usize| (6 * at..6 * at + 6).fold(0, |value, n| value << 1 | usize::from(bit(n)));
+    (first..last).map(|at| alphabet[value(at)]).collect()
+}
+
+fn hex(secret: &[u8]) -> String {
+    secret.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Every way in which a secret might be written down.
+fn forms(secret: &[u8]) -> HashSet<Vec<u8>> {
+    let hex = hex(secret);
+    let mut forms = HashSet::from([secret.to_vec(), hex.to_uppercase().into_bytes(), hex.into_bytes()]);
+    for offset in 0..3 {
+        forms.extend([STANDARD, URL_SAFE].map(|alphabet| base64(secret, offset, alphabet)));
+    }
+    forms
+}
+
+/// What to look for.
+#[derive(Default)]
+struct Secrets {
+    /// By its first six bytes: what it is, and the whole of it.
+    needles: HashMap<[u8; 6], Vec<(String, Vec<u8>)>>,
+    known: HashSet<String>,
+}
+
+impl Secrets {
+    /// Remembers a secret, by a name that says what it is.
+    fn keep(&mut self, name: &str, secret: &str) {
+        if self.known.insert(secret.to_owned()) {
+            self.keep_bytes(name, secret.as_bytes());
+        }
+    }
+
+    /// In halves if it is long: a file may hold the two in different places (pages, lines).
+    fn keep_bytes(&mut self, name: &str, secret: &[u8]) {
+        let halves = if secret.len() < 24 {
+            vec![secret]
+        } else {
+            vec![&secret[..secret.len() / 2], &secret[secret.len() / 2..]]
+        };
+        for form in halves.into_iter().flat_map(forms) {
+            let start = form[..6].try_into().unwrap();
+            self.needles.entry(start).or_default().push((name.to_owned(), form));
+        }
+    }
+
+    /// Which ones are in these bytes.
+    fn found_in(&self, bytes: &[u8]) -> HashSet<String> {
+        let mut found = HashSet::new();
+        for (at, start) in bytes.windows(6).enumerate() {
+            let start: &[u8; 6] = start.try_into().unwrap();
+            for (name, needle) in self.needles.get(start).into_iter().flatten() {
+                let after = at + needle.len();
+                let digit = |at: usize| bytes.get(at).is_some_and(u8::is_ascii_digit);
+                // Six digits in a longer number are no code.
+                let code = needle.len() == 6 && needle.iter().all(u8::is_ascii_digit);
+                let number = code && (digit(after) || at > 0 && digit(at - 1));
+                if bytes[at..].starts_with(needle) && !number {
+                    found.insert(name.clone());
+                }
+            }
+        }
+        found
+    }
+}
+
+/// Every file below a folder.
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() { found.extend(files(&path)) } else { found.push(path) }
+    }
+    found
+}
+
+/// Which secrets are in which files.
+fn search(secrets: &Secrets, folder: &Path) -> BTreeMap<String, Vec<String>> {
+    let mut found = BTreeMap::new();
+    for file in files(folder) {
+        let mut names: Vec<String> = secrets.found_in(&std::fs::read(&file).unwrap()).into_iter().collect();
+        names.sort();
+        if !names.is_empty() {
+            found.insert(file.strip_prefix(folder).unwrap().display().to_string(), names);
+        }
+    }
+    found
+}
+
+/// Where the log goes.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Log {
+    fn write(&mut self, line: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().write(line)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Somebody who goes through everything and remembers every answer.
+struct Story {
+    app: App,
+    secrets: Secrets,
+    /// What was asked, the whole answer, and the secrets that it was meant to carry.
+    answers: Vec<(String, String, HashSet<String>)>,
+}
+
+impl Story {
+    async fn send(&mut self, what: &str, request: RequestBuilder) -> Answer {
+        let answer = self.app.send(request).await;
+        let whole = format!("{:?}\n{}", answer.headers, answer.text);
+        self.answers.push((what.to_owned(), whole, HashSet::new()));
+        answer
+    }
+
+    async fn post(&mut self, path: &str, token: &str, form: Value) -> Answer {
+        let request = self.app.request("POST".parse().unwrap(), path).json(&form);
+        let request = if token.is_empty() { request } else { request.bearer_auth(token) };
+        self.send(path, request).await
+    }
+
+    async fn post_once(&mut self, path: &str, token: &str, form: Value, key: &str) -> Answer {
+        self.secrets.keep("idempotency key", key);
+        let request = self.app.request("POST".parse().unwrap(), path).bearer_auth(token);
+        self.send(path, request.header("idempotency-key", key).json(&form)).await
+    }
+
+    async fn get(&mut self, path: &str, token: &str) -> Answer {
+        let request = self.app.request("GET".parse().unwrap(), path).bearer_auth(token);
+        self.send(path, request).await
+    }
+
+    /// The last answer was meant to carry this, and nothing else may.
+    fn given(&mut self, name: &str, secret: &str) {
+        self.secrets.keep(name, secret);
+        // A token's signature and a key's or refresh token's random part are as good as the whole.
+        if let Some((_, signature)) = secret.rsplit_once('.') {
+            self.secrets.keep(name, signature);
+        }
+        if let Some(random) = secret.strip_prefix("ul_") {
+            self.secrets.keep(name, random);
+            let bytes = (0..40).step_by(2).map(|at| u8::from_str_radix(&random[at..at + 2], 16).unwrap());
+            self.secrets.keep_bytes(name, &bytes.collect::<Vec<u8>>());
+        }
+        if secret.starts_with("rt_") {
+            let random = &secret[secret.len() - 43..];
+            self.secrets.keep(name, random);
+            self.secrets.keep_bytes(name, &domain::secret::decode_base64(random).unwrap());
+        }
+        self.named(name);
+    }
+
+    /// The last answer names the unknown member that was sent; nothing else does.
+    fn named(&mut self, name: &str) {
+        self.answers.last_mut().unwrap().2.insert(name.to_owned());
+    }
+
+    /// Takes the tokens out of the last answer: access and refresh.
+    fn tokens(&mut self, answer: &Answer) -> (String, String) {
+        let (access, refresh) = (answer.text_at("/accessToken"), answer.text_at("/refreshToken"));
+        self.given("access token", &access);
+        self.given("refresh token", &refresh);
+        (access, refresh)
+    }
+
+    async fn code(&mut self, email: &str, count: usize) -> String {
+        let codes = self.app.codes(email, count).await;
+        codes.iter().for_each(|code| self.secrets.keep("code", code));
+        codes[0].clone()
+    }
+
+    fn password<'a>(&mut self, password: &'a str) -> &'a str {
+        self.secrets.keep("password", password);
+        password
+    }
+
+    /// Weak, misplaced and mistyped passwords; then an account and a workspace: its access and refresh token.
+    async fn sign_up(&mut self, email: &str) -> (String, String) {
+        for weak in ["qwertyuiop", "aaaaaaaaaaaaaaaa", "short1"] {
+            let form = json!({ "email": email, "password": self.password(weak), "region": "us" });
+            self.post("/api/auth/sign-up", "", form).await.expect(400);
+        }
+        let misplaced = self.password("typed into the wrong field entirely");
+        for form in [
+            json!({ "email": misplaced, "password": PASSWORD, "region": "us" }),
+            json!({ "email": email, "password": [misplaced], "region": "us" }),
+            json!({ "email": email, "password": PASSWORD, "region": misplaced }),
+            json!(misplaced),
+        ] {
+            self.post("/api/auth/sign-up", "", form).await.expect(400);
+        }
+        let unknown = json!({ "email": email, "password": PASSWORD, "region": "us", misplaced: 1 });
+        self.post("/api/auth/sign-up", "", unknown).await.expect(400);
+        self.named("password");
+        let broken = format!("{{\"email\":\"{email}\",\"password\":\"{misplaced}\"");
+        let request = self.app.request("POST".parse().unwrap(), "/api/auth/sign-up");
+        self.send("broken", request.header("content-type", "application/json").body(broken))
+            .await
+            .expect(400);
+        let form = json!({ "email": email, "password": self.password(PASSWORD), "region": "us" });
+        self.post("/api/auth/sign-up", "", form.clone()).await.expect(202);
+        let early = self.code(email, 1).await;
+        self.app.advance(61).await;
+        self.post("/api/auth/sign-up", "", form).await.expect(202);
+        let code = self.code(email, 2).await;
+        let wrong = format!("{:06}", (code.parse::<u32>().unwrap() + 1) % 1_000_000);
+        self.secrets.keep("wrong code", &wrong);
+        for code in [wrong, format!("{early}{code}")] {
+            self.post("/api/auth/verify", "", json!({ "email": email, "code": code })).await;
+        }
+        let answer = self.post("/api/auth/verify", "", json!({ "email": email, "code": code })).await;
+        self.tokens(&answer.expect(200))
+    }
+
+    /// Keys made, repeated, shown, refused, used in odd places and revoked.
+    async fn keys(&mut self, token: &str) {
+        let once = "idempotency-0f3a9c1e77b24d58";
+        let mut made = Vec::new();
+        for _ in 0..2 {
+            let answer =
+                self.post_once("/api/api-keys", token, json!({ "name": "laptop" }), once).await.expect(201);
+            self.given("API key", &answer.text_at("/key"));
+            made.push(answer);
+        }
+        assert_eq!(made[0].body, made[1].body);
+        let (id, key) = (made[0].text_at("/keyId"), made[0].text_at("/key"));
+        let other = self.post_once("/api/api-keys", token, json!({ "name": "desk" }), once).await;
+        assert_eq!(other.brief(), "422 IDEMPOTENCY_KEY_REUSED");
+        let failing =
+            json!([{ "service": "dynamodb", "function": "api-keys-create", "kind": "refused", "times": 0 }]);
+        self.app.faults(failing).await;
+        let failed =
+            self.post_once("/api/api-keys", token, json!({ "name": "ci" }), "idempotency-fa11ed00b5").await;
+        assert!(failed.status >= 500, "{}", failed.text);
+        self.app.no_faults().await;
+        self.get("/api/api-keys?expand=value", token).await.expect(200);
+        self.given("API key", &key);
+        self.get("/api/api-keys", token).await.expect(200);
+        self.get("/api/account/summary", &key).await.expect(200);
+        self.get(&format!("/api/account/summary?key={key}"), &key).await.expect(400);
+        self.get(&format!("/api/users?username={key}"), &key).await.expect(400);
+        self.get(&format!("/api/{key}"), &key).await.expect(404);
+        self.get("/api/account/summary", &format!("{key}0")).await.expect(401);
+        self.get("/api/account/summary", &key.to_uppercase()).await.expect(401);
+        self.post("/api/api-keys", &key, json!({ "name": "x" })).await.expect(401);
+        let question = json!({ "headers": { "authorization": format!("Bearer {key}") } });
+        self.post("/_local/run/authorizer", "", question).await.expect(200);
+        let revoke = self.app.request("DELETE".parse().unwrap(), &format!("/api/api-keys?keyId={id}"));
+        self.send("revoke", revoke.bearer_auth(token)).await.expect(200);
+        self.get("/api/account/summary", &key).await.expect(401);
+    }
+
+    /// Tokens rotated, repeated, mistyped and stolen: the session is gone after that.
+    async fn refreshes(&mut self, access: &str, refresh: &str) {
+        for _ in 0..2 {
+            let answer = self.post("/api/auth/refresh", "", json!({ "refreshToken": refresh })).await;
+            self.tokens(&answer.expect(200));
+        }
+        let mistyped = format!("{refresh}A");
+        self.post("/api/auth/refresh", "", json!({ "refreshToken": mistyped })).await.expect(400);
+        self.post("/api/auth/refresh", "", json!({ refresh: 1 })).await.expect(400);
+        self.named("refresh token");
+        self.app.advance(11).await;
+        self.post("/api/auth/refresh", "", json!({ "refreshToken": refresh })).await.expect(401);
+        self.get("/api/settings", access).await.expect(401);
+    }
+
+    /// Passwords that are wrong, then a session as JSON, stepped up, used, and left.
+    async fn sign_in(&mut self, email: &str) {
+        let wrong = self.password("a plain lamp below the desk");
+        self.post("/api/auth/sign-in", "", json!({ "email": email, "password": wrong })).await.expect(401);
+        let nobody = json!({ "email": "nobody@people.example", "password": wrong });
+        self.post("/api/auth/sign-in", "", nobody).await.expect(401);
+        let form = json!({ "email": email, "password": PASSWORD });
+        let answer = self.post("/api/auth/sign-in", "", form).await.expect(200);
+        let (access, _) = self.tokens(&answer);
+        self.post("/api/auth/step-up", &access, json!({ "password": wrong })).await;
+        self.post("/api/auth/step-up", &access, json!({ "password": PASSWORD })).await;
+        self.post(
+            "/api/settings",
+            &access,
+            json!({ "company": "Lamps and Shades", "website": "lamps.example" }),
+        )
+        .await
+        .expect(200);
+        self.post("/api/settings", &access, json!({ "company": 1, wrong: PASSWORD })).await.expect(400);
+        self.named("password");
+        let question = json!({ "headers": { "authorization": format!("Bearer {access}") } });
+        self.post("/_local/run/authorizer", "", question).await.expect(200);
+        self.get("/api/activity?limit=100", &access).await.expect(200);
+        self.post("/api/auth/sign-out", &access, json!({})).await.expect(200);
+        self.get("/api/settings", &access).await.expect(401);
+    }
+
+    /// The same as a browser does it.
+    async fn cookies(&mut self, email: &str) {
+        let form = json!({ "email": email, "password": PASSWORD });
+        let answer = self.post("/api/auth/sign-in?session=cookie", "", form).await.expect(200);
+        let (mut jar, mut csrf) = self.jar(&answer);
+        let send = |app: &App, path: &str, jar: &str, csrf: &str| {
+            let request = app.request("POST".parse().unwrap(), path).header("cookie", jar);
+            request.header("x-csrf-token", csrf).json(&json!({}))
+        };
+        let wrong = send(&self.app, "/api/settings", &jar, &format!("{csrf}A"));
+        self.send("wrong CSRF token", wrong).await.expect(403);
+        let refresh = send(&self.app, "/api/auth/refresh?session=cookie", &jar, &csrf);
+        let answer = self.send("refresh by cookie", refresh).await.expect(200);
+        (jar, csrf) = self.jar(&answer);
+        let settings = send(&self.app, "/api/settings", &jar, &csrf);
+        self.send("settings by cookie", settings).await.expect(200);
+        let out = send(&self.app, "/api/auth/sign-out", &jar, &csrf);
+        self.send("sign-out by cookie", out).await.expect(200);
+    }
+
+    /// The cookies that came, and the CSRF token.
+    fn jar(&mut self, answer: &Answer) -> (String, String) {
+        let mut jar = Vec::new();
+        for cookie in answer.headers.get_all("set-cookie") {
+            let pair = cookie.to_str().unwrap().split(';').next().unwrap();
+            let value = pair.split_once('=').unwrap().1;
+            self.given(if value.starts_with("rt_") { "refresh token" } else { "access token" }, value);
+            jar.push(pair.to_owned());
+        }
+        let csrf = answer.text_at("/csrfToken");
+        self.given("CSRF token", &csrf);
+        (jar.join("; "), csrf)
+    }
+}
+
+/// The search must be able to find what it looks for: in every form, at every place, in the middle of anything.
+fn prove_that_the_search_finds() {
+    let mut secrets = Secrets::default();
+    secrets.keep("code", "395098");
+    secrets.keep("long", "a secret of more than twenty-four bytes");
+    for secret in ["395098", "a secret of more than twenty-four bytes"] {
+        for noise in ["", "x", "xy", "\u{0}\u{1}\u{2}"] {
+            let text = format!("{noise}{secret}{noise}");
+            let encodings = [STANDARD, URL_SAFE].map(|alphabet| base64(text.as_bytes(), 0, alphabet));
+            for planted in
+                [text.clone().into_bytes(), hex(text.as_bytes()).into_bytes()].iter().chain(&encodings)
+            {
+                let folder = tempfile::tempdir().unwrap();
+                std::fs::create_dir(folder.path().join("deep")).unwrap();
+                std::fs::write(
+                    folder.path().join("deep/file"),
+                    [b"\xff\x00 before: ", &**planted, b" after"].concat(),
+                )
+                .unwrap();
+                let found = search(&secrets, folder.path());
+                assert_eq!(found.len(), 1, "{} is not found", String::from_utf8_lossy(planted));
+            }
+        }
+    }
+    assert_eq!(base64(b"lamp", 0, STANDARD), b"bGFtc");
+    assert!(secrets.found_in(b"at 1395098, or 3950981, a secret of more").is_empty());
+    assert!(!secrets.found_in(b"an-four bytes, torn off: than twenty-four bytes").is_empty());
+}
+
+#[tokio::test]
+async fn no_secret_is_in_the_data_folder_the_log_or_an_answer_not_meant_for_it() {
+    prove_that_the_search_finds();
+    let log = Log::default();
+    let writer = log.clone();
+    let subscriber = tracing_subscriber::fmt().without_time().with_writer(move || writer.clone()).finish();
+    tracing_subscriber::util::SubscriberInitExt::init(subscriber);
+
+    let app = App::start().await;
+    let mut story = Story { app: app.clone(), secrets: Secrets::default(), answers: Vec::new() };
+    let email = "ada13@people.example";
+    let (access, refresh) = story.sign_up(email).await;
+    let form = json!({ "username": "ada13", "displayName": "Ada" });
+    story.post_once("/api/onboarding", &access, form, "idempotency-5e77191a0b").await.expect(201);
+    story.keys(&access).await;
+    story.refreshes(&access, &refresh).await;
+    story.sign_in(email).await;
+    story.cookies(email).await;
+    app.mail_of_kind(email, "api-key-created").await;
+    app.mail_of_kind(email, "session-ended").await;
+    story.get("/_local/calls", "").await.expect(200);
+    app.stop().await;
+
+    let Story { secrets, answers, .. } = story;
+    let told: Vec<(&str, Vec<String>)> = answers
+        .iter()
+        .map(|(what, whole, meant)| (what.as_str(), &secrets.found_in(whole.as_bytes()) - meant))
+        .filter(|(_, found)| !found.is_empty())
+        .map(|(what, found)| (what, found.into_iter().collect()))
+        .collect();
+    assert_eq!(told, [], "an answer tells what it should not");
+    assert!(answers.len() > 50, "{}", answers.len());
+
+    let lines = log.0.lock().unwrap().clone();
+    let text = String::from_utf8_lossy(&lines);
+    assert!(text.contains("endpoint=\"api-keys-create\"") && text.contains("auth-sign-up"), "{text}");
+    assert_eq!(secrets.found_in(&lines), HashSet::new(), "the log tells secrets");
+
+    // With an external emulator, the tables are not in the folder.
+    if std::env::var_os("ACCOUNT_TEST_AWS").is_none() {
+        let mut company = Secrets::default();
+        company.keep("company", "Lamps and Shades");
+        let tables = ["us/dynamodb.sqlite".to_owned()];
+        assert!(search(&company, &app.data()).into_keys().eq(tables), "the search must reach the tables");
+    }
+    let found = search(&secrets, &app.data());
+    let mail = BTreeMap::from([("us/mail.ndjson".to_owned(), vec!["code".to_owned()])]);
+    assert_eq!(found, mail, "the data folder holds secrets");
+}

@@ -10,6 +10,7 @@ mod input;
 mod leaks;
 mod onboarding;
 mod platform;
+mod ports;
 mod public_client;
 mod races;
 mod sessions;

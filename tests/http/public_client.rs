@@ -1,1 +1,102 @@
-//! To be written.
+//! The public client's commands, as they are installed from the package index, against this platform.
+
+use std::{
+    path::PathBuf,
+    process::{Command, Output},
+};
+
+use tempfile::TempDir;
+use tests::{App, Value, json};
+
+/// An installed client that knows this platform and one key, and nothing of this machine.
+struct Client {
+    program: PathBuf,
+    home: TempDir,
+    url: String,
+    key: String,
+}
+
+impl Client {
+    /// Installs it if it isn't there.
+    async fn new(app: &App, key: &str) -> Self {
+        let install = concat!(env!("CARGO_MANIFEST_DIR"), "/tools/install");
+        let installed = tokio::process::Command::new(install).output().await.unwrap();
+        assert!(installed.status.success(), "{}", String::from_utf8_lossy(&installed.stderr));
+        let tools = std::env::var_os("ACCOUNT_TOOLS").map(PathBuf::from).unwrap_or_else(|| {
+            let home = std::env::var_os("HOME").map(PathBuf::from).unwrap();
+            home.join(".cache/account-platform/tools")
+        });
+        let program = tools.join("venv/bin/ul");
+        Self { program, home: tempfile::tempdir().unwrap(), url: app.url().to_owned(), key: key.to_owned() }
+    }
+
+    /// Runs `ul cloud …`.
+    async fn run(&self, arguments: &str) -> Output {
+        let mut command = Command::new(&self.program);
+        command.env_clear().current_dir(self.home.path()).env("HOME", self.home.path());
+        command.env("ULTRALYTICS_PLATFORM_URL", &self.url).env("ULTRALYTICS_API_KEY", &self.key);
+        command.arg("cloud").args(arguments.split(' '));
+        tokio::process::Command::from(command).output().await.unwrap()
+    }
+
+    /// What a command that succeeds prints.
+    async fn ask(&self, arguments: &str) -> Value {
+        let output = self.run(arguments).await;
+        assert!(output.status.success(), "{arguments}: {}", String::from_utf8_lossy(&output.stderr));
+        serde_json::from_slice(&output.stdout).unwrap()
+    }
+
+    /// What a command that fails says.
+    async fn refusal(&self, arguments: &str) -> String {
+        let output = self.run(arguments).await;
+        assert!(!output.status.success(), "{arguments}: {}", String::from_utf8_lossy(&output.stdout));
+        String::from_utf8(output.stderr).unwrap()
+    }
+}
+
+#[tokio::test]
+async fn the_client_sees_the_account_until_its_key_is_revoked() {
+    let app = App::start().await;
+    let ada = app.user("ada12").await;
+    let (id, key) = ada.make_key("laptop").await;
+    let client = Client::new(&app, &key).await;
+    let summary = json!({
+        "username": "ada12", "name": "ADA12", "accountType": "personal", "plan": "free", "creditsCents": 2_500,
+        "counts": { "projects": 0, "datasets": 0, "models": 0 }, "teams": [],
+    });
+    assert_eq!(client.ask("account summary").await, summary);
+    ada.delete(&format!("/api/api-keys?keyId={id}")).await.expect(200);
+    let refusal = client.refusal("account summary").await;
+    assert!(refusal.contains("401") && refusal.contains("This API key is not valid."), "{refusal}");
+    let left: Vec<_> = std::fs::read_dir(client.home.path()).unwrap().collect();
+    assert!(left.is_empty(), "the client keeps something: {left:?}");
+}
+
+#[tokio::test]
+async fn the_client_lists_keys_without_their_values_and_shows_profiles() {
+    let app = App::start().await;
+    let bob = app.user("bob12").await;
+    let (id, key) = bob.make_key("ci").await;
+    let client = Client::new(&app, &key).await;
+    let listed = client.ask("account api-keys").await;
+    let made = listed["keys"][0]["createdAt"].as_str().unwrap();
+    let row = json!({ "keyId": id, "name": "ci", "keyPrefix": key[..11], "createdAt": made });
+    assert_eq!(listed, json!({ "keys": [row] }));
+    let profile = client.ask("account profile username=bob12").await;
+    let user = json!({
+        "username": "bob12", "fullName": "BOB12", "accountType": "personal", "followerCount": 0, "isFollowed": false,
+    });
+    assert_eq!(profile, json!({ "user": user }));
+    let refusal = client.refusal("account profile username=nobody12").await;
+    assert!(refusal.contains("404"), "{refusal}");
+}
+
+#[tokio::test]
+async fn the_client_shows_the_reason_that_the_platform_gives() {
+    let app = App::start().await;
+    let keyless = Client::new(&app, &format!("ul_{}", "0".repeat(40))).await;
+    let refusal = keyless.refusal("account summary").await;
+    assert!(refusal.contains("This API key is not valid."), "{refusal}");
+    let refusal = keyless.refusal("account profile username=x").await;
+    assert!(refusal.contains("username: Use 4 to 32 characters."), "{refusal}");
+}

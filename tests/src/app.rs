@@ -17,7 +17,7 @@ pub struct App {
 }
 
 /// So many platforms run at a time: each request has three seconds, and a machine has only so many processors.
-static ROOM: Semaphore = Semaphore::const_new(4);
+static ROOM: Semaphore = Semaphore::const_new(3);
 
 struct Inner {
     room: SemaphorePermit<'static>,

@@ -6,10 +6,11 @@ of them would end at "no such workspace" and say nothing about the answers behin
 
 import json
 import os
-import urllib.error
+import unicodedata
 import urllib.request
 from collections import Counter
 
+import requests.auth
 import schemathesis
 from schemathesis import GenerationMode
 
@@ -51,11 +52,22 @@ def newcomer():
 
 def verified():
     email, code = newcomer()
-    return email, ask("POST", "/api/auth/verify", {"email": email, "code": code})
+    return ask("POST", "/api/auth/verify", {"email": email, "code": code})
 
 
 def sign_in():
     return ask("POST", "/api/auth/sign-in", {"email": os.environ["FUZZ_EMAIL"], "password": PASSWORD})
+
+
+class Bearer(requests.auth.AuthBase):
+    """A session for one request."""
+
+    def __init__(self, tokens):
+        self.token = tokens["accessToken"]
+
+    def __call__(self, request):
+        request.headers["Authorization"] = f"Bearer {self.token}"
+        return request
 
 
 def every(name, nth):
@@ -64,15 +76,38 @@ def every(name, nth):
     return state[name] % nth == 0
 
 
+def written(text):
+    """A text without what the generator takes for a part of \\p{Zs}, or for a character that Unicode knows."""
+    kinds = {character: unicodedata.category(character) for character in text}
+    return "".join(" " if kinds[it] == "Cc" else "x" if kinds[it] == "Cn" else it for it in text).strip() or "x"
+
+
 def consistent(case, name):
-    """Rules that span several values."""
-    body, query = case.body, case.query or {}
-    if name == "auth-refresh" and query.get("session") == "cookie" and isinstance(body, dict):
-        # The cookie carries the token then.
-        body.pop("refreshToken", None)
-    if name == "auth-sign-up" and isinstance(body, dict):
-        # How easily a password is guessed is not a matter of its form.
-        body["password"] = PASSWORD
+    """Rules that span several values, and those that a pattern can't tell."""
+    body, query = case.body, case.query
+    if query:
+        # Only a list can make one.
+        query.pop("cursor", None)
+    if not isinstance(body, dict):
+        return
+    for member in ("name", "displayName", "company", "bio"):
+        if isinstance(body.get(member), str) and body[member]:
+            body[member] = written(body[member])
+    if name == "auth-refresh":
+        # With cookies, the token comes as one.
+        if (query or {}).get("session") == "cookie":
+            body.pop("refreshToken", None)
+        elif body.get("refreshToken") is None:
+            body["refreshToken"] = sign_in()["refreshToken"]
+    if name == "auth-sign-up":
+        # How easily a password is guessed is not a matter of its form; and there is one region so far.
+        body |= {"password": PASSWORD, "region": "us"}
+    if name.startswith("activity-"):
+        # Either all or some.
+        if body.get("all"):
+            body.pop("eventIds", None)
+        elif not body.get("eventIds"):
+            body["all"] = True
 
 
 def existing(case, name):
@@ -111,7 +146,7 @@ def before_call(context, case, kwargs):
         advance(61)
     name = case.operation.definition.raw["operationId"]
     if os.environ["FUZZ_RUN"] == "sign-out":
-        kwargs.setdefault("headers", {})["Authorization"] = f"Bearer {sign_in()['accessToken']}"
+        kwargs["auth"] = Bearer(sign_in())
     if case.meta is None or case.meta.generation.mode is not GenerationMode.POSITIVE:
         return
     consistent(case, name)
@@ -119,7 +154,7 @@ def before_call(context, case, kwargs):
     with_session(case, name)
     if os.environ["FUZZ_RUN"] == "newcomer" and name == "onboarding" and isinstance(case.body, dict):
         # One can do it once.
-        kwargs.setdefault("headers", {})["Authorization"] = f"Bearer {verified()[1]['accessToken']}"
+        kwargs["auth"] = Bearer(verified())
 
 
 @schemathesis.hook

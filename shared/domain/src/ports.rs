@@ -58,6 +58,8 @@ pub struct Receipt {
     pub fingerprint: Digest256,
     /// What the answer can be made from again: an id, never a secret.
     pub reference: String,
+    /// When the request was carried out.
+    pub made_at: Timestamp,
     /// From then on the key is free again.
     pub expires_at: Timestamp,
 }
@@ -293,8 +295,8 @@ pub trait Receipts: Send + Sync {
 /// Windows in which requests are counted.
 #[async_trait]
 pub trait RateWindows: Send + Sync {
-    /// Takes up to `want` of what is left of `limit` in the window that ends at `ends`; how many were granted, and how
-    /// many of the window are taken now.
+    /// Takes `want` (at most `limit`) of what is left of `limit` in the window that ends at `ends`, or none if fewer are
+    /// left; how many were granted, and how many of the window are taken now.
     async fn take(&self, name: &str, ends: Timestamp, want: u32, limit: u32) -> Outcome<Taken>;
 }
 
@@ -303,7 +305,7 @@ pub trait RateWindows: Send + Sync {
 pub struct Taken {
     /// This many requests may be made.
     pub granted: u32,
-    /// This many of the window are taken, by everybody.
+    /// This many of the window are taken, by everybody; if none were granted, it counts as full.
     pub used: u32,
 }
 

@@ -38,6 +38,7 @@ impl Once {
                 scope: *scope,
                 fingerprint: *fingerprint,
                 reference: reference.to_owned(),
+                made_at: now,
                 expires_at: now.saturating_add(KEPT).unwrap_or(Timestamp::MAX),
             }),
             Self::Unkeyed | Self::Again { .. } => None,

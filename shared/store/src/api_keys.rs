@@ -41,14 +41,10 @@ impl ApiKeys for Store {
         limit: usize,
     ) -> Outcome<Page<ApiKey>> {
         // `KEY$` sorts right after every `KEY#…`.
-        let newest = after.map_or("KEY$".to_owned(), |key| format!("KEY#{key}"));
-        let range = ("KEY#".to_owned(), newest.clone());
-        let page = self.range(Table::Workspaces, workspaces::partition(workspace), range, limit + 1).await?;
-        let fresh = page.items.into_iter().filter(|item| item.get("sk") != Some(&crate::item::text(&newest)));
-        let mut items = fresh.map(from_item).collect::<Outcome<Vec<ApiKey>>>()?;
-        let more = page.more || items.len() > limit;
-        items.truncate(limit);
-        Ok(Page { items, more })
+        let newest = after.map_or("KEY$".to_owned(), |key| format!("KEY#{}", key.before()));
+        let range = ("KEY#".to_owned(), newest);
+        let page = self.range(Table::Workspaces, workspaces::partition(workspace), range, limit).await?;
+        Ok(Page { items: page.items.into_iter().map(from_item).collect::<Outcome<_>>()?, more: page.more })
     }
 
     async fn find(&self, workspace: WorkspaceId, key: KeyId) -> Outcome<Option<ApiKey>> {

@@ -23,7 +23,7 @@ use crate::{
 
 #[derive(Serialize)]
 struct Lease {
-    /// Seconds since 1970; after this a claim that came to nothing is free again.
+    /// Milliseconds since 1970; after this a claim that came to nothing is free again.
     lease_ends: i64,
     done: bool,
 }
@@ -42,13 +42,13 @@ impl Consumed for Store {
         lease_ends: Timestamp,
     ) -> Outcome<Claim> {
         let key = key_of(consumer, message);
-        let lease = Lease { lease_ends: lease_ends.as_second(), done: false };
+        let lease = Lease { lease_ends: lease_ends.as_millisecond(), done: false };
         let item = to_expiring_item(&key, &lease, lease_ends)?;
         let request = self.client.put_item().table_name(self.name(key.table)).set_item(Some(item));
         let answer = request
             .condition_expression("attribute_not_exists(pk) OR (done = :no AND lease_ends <= :now)")
             .expression_attribute_values(":no", AttributeValue::Bool(false))
-            .expression_attribute_values(":now", number(now.as_second()))
+            .expression_attribute_values(":now", number(now.as_millisecond()))
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
             .send()
             .await;

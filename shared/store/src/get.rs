@@ -74,11 +74,15 @@ impl Store {
             .expression_attribute_values(":from", text(range.0))
             .expression_attribute_values(":to", text(range.1))
             .scan_index_forward(false)
-            .limit(i32::try_from(limit).unwrap_or(i32::MAX))
+            // One more tells whether there are more: DynamoDB itself says so at every page's end, the last one's too.
+            .limit(i32::try_from(limit.saturating_add(1)).unwrap_or(i32::MAX))
             .send()
             .await
             .map_err(unavailable)?;
-        Ok(Page { items: answer.items.unwrap_or_default(), more: answer.last_evaluated_key.is_some() })
+        let mut items = answer.items.unwrap_or_default();
+        let more = items.len() > limit || (items.len() < limit && answer.last_evaluated_key.is_some());
+        items.truncate(limit);
+        Ok(Page { items, more })
     }
 
     fn pick(&self, key: &Key, found: &[(String, Item)]) -> Option<Item> {

@@ -19,6 +19,7 @@ use crate::{
 #[async_trait]
 impl RateWindows for Store {
     async fn take(&self, name: &str, ends: Timestamp, want: u32, limit: u32) -> Outcome<Taken> {
+        let want = want.min(limit);
         let key = Key::new(Table::Operations, format!("RATE#{name}#{}", ends.as_second()), "RATE");
         let request =
             self.client.update_item().table_name(self.name(key.table)).set_key(Some(key.attributes()));

@@ -10,12 +10,16 @@ use aws_sdk_dynamodb::{
     operation::transact_write_items::TransactWriteItemsError,
     types::{AttributeValue, Delete, Put, TransactWriteItem, Update},
 };
-use domain::ports::{Alongside, Failure, Outcome};
+use domain::{
+    Timestamp,
+    ports::{Alongside, Failure, Outcome},
+};
 
 use crate::{
     Store, history,
     item::{Item, Key},
     outbox, receipts,
+    table::TTL,
 };
 
 /// How often a transaction that met another one on the same items is tried again.
@@ -31,18 +35,29 @@ pub struct Transaction<'a> {
 /// A condition and the values that it names.
 pub struct Condition {
     expression: &'static str,
+    /// Stands for an attribute whose name is a word of DynamoDB's own.
+    name: Option<(&'static str, &'static str)>,
     values: Vec<(&'static str, AttributeValue)>,
 }
 
 impl Condition {
     /// No item is at the key.
     pub fn absent() -> Self {
-        Self { expression: "attribute_not_exists(pk)", values: Vec::new() }
+        Self { expression: "attribute_not_exists(pk)", name: None, values: Vec::new() }
     }
 
     /// An item is at the key.
     pub fn present() -> Self {
-        Self { expression: "attribute_exists(pk)", values: Vec::new() }
+        Self { expression: "attribute_exists(pk)", name: None, values: Vec::new() }
+    }
+
+    /// No item is at the key, or one whose time to live is over: DynamoDB may take days to delete it.
+    pub fn absent_or_expired(now: Timestamp) -> Self {
+        Self {
+            expression: "attribute_not_exists(pk) OR #ttl <= :now",
+            name: Some(("#ttl", TTL)),
+            values: vec![(":now", crate::item::number(now.as_second()))],
+        }
     }
 
     /// The item's `version` is this; 0 is no item.
@@ -50,7 +65,11 @@ impl Condition {
         if version == 0 {
             return Self::absent();
         }
-        Self { expression: "version = :version", values: vec![(":version", crate::item::number(version))] }
+        Self {
+            expression: "version = :version",
+            name: None,
+            values: vec![(":version", crate::item::number(version))],
+        }
     }
 }
 
@@ -64,6 +83,9 @@ impl Transaction<'_> {
     pub fn put(mut self, label: &'static str, key: &Key, item: Item, condition: Condition) -> Self {
         let mut put = Put::builder().table_name(self.store.name(key.table)).set_item(Some(item));
         put = put.condition_expression(condition.expression);
+        if let Some((placeholder, attribute)) = condition.name {
+            put = put.expression_attribute_names(placeholder, attribute);
+        }
         for (name, value) in condition.values {
             put = put.expression_attribute_values(name, value);
         }
@@ -117,7 +139,7 @@ impl Transaction<'_> {
         }
         if let Some(receipt) = &alongside.receipt {
             let (key, item) = receipts::receipt_item(receipt)?;
-            self = self.put(RECEIPT, &key, item, Condition::absent());
+            self = self.put(RECEIPT, &key, item, Condition::absent_or_expired(receipt.made_at));
         }
         Ok(self)
     }

@@ -1,0 +1,266 @@
+//! The vault and the secrets.
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use base64::{Engine, prelude::BASE64_STANDARD};
+use domain::{
+    api_key::Sealed,
+    email::EmailAddress,
+    id::AttemptId,
+    policy::may_reveal_keys,
+    ports::{AddressHashes, Codes, Directory, Place, TokenKeys, Vault},
+    region::Region,
+    role::Role,
+    secret::{Digest256, Secret},
+    session::Claims,
+    workspace::Workspace,
+};
+use keys::{KmsVault, Secrets, secrets::TokenSecret};
+use kit::token::Verifier;
+use lambda::OsEntropy;
+use tests::{App, json};
+
+use super::{asked, at, id, member, session_of, store, why, workspace};
+
+const BROKEN: &str = "broken: a sealed value does not open in its place";
+const REFUSED: &str = "kms is unavailable: InvalidCiphertextException";
+
+fn endpoint(app: &App) -> lambda::Endpoint {
+    let credentials = local::credentials("tests");
+    lambda::Endpoint { url: Some(app.aws_endpoint().to_owned()), credentials }
+}
+
+fn vault_of(app: &App, region: Region) -> KmsVault {
+    let sdk = lambda::sdk_config(Region::Us.aws(), &endpoint(app), lambda::http_client());
+    let client = aws_sdk_kms::Client::new(&sdk);
+    KmsVault::new(client, "alias/account-us".to_owned(), region, Arc::new(OsEntropy))
+}
+
+fn secrets_client(app: &App) -> aws_sdk_secretsmanager::Client {
+    let sdk = lambda::sdk_config(Region::Us.aws(), &endpoint(app), lambda::http_client());
+    aws_sdk_secretsmanager::Client::new(&sdk)
+}
+
+fn secrets(app: &App) -> Secrets {
+    Secrets::new(secrets_client(app), "account/us/".to_owned())
+}
+
+/// A workspace with a data key of its own.
+async fn keyed(vault: &KmsVault, handle: &str) -> Workspace {
+    let made = workspace(handle);
+    let data_key = vault.new_data_key(made.id).await.unwrap();
+    Workspace { data_key, ..made }
+}
+
+fn place<'a>(workspace: &'a Workspace, record: &'a str, field: &'static str) -> Place<'a> {
+    Place { workspace, record, field }
+}
+
+#[tokio::test]
+async fn a_sealed_value_opens_in_its_place_in_any_container() {
+    let app = App::start().await;
+    let vault = vault_of(&app, Region::Us);
+    let ada = keyed(&vault, "ada-lovelace").await;
+    let here = place(&ada, "key_1", "value");
+    for value in ["", "x", "ul_0123", "Grüße, 世界", &"long ".repeat(2_000)] {
+        let secret = Secret::new(value.to_owned());
+        let (one, two) = (vault.seal(here, &secret).await.unwrap(), vault.seal(here, &secret).await.unwrap());
+        assert!(one.0 != two.0, "the same value twice looks the same");
+        assert!(value.is_empty() || !one.0.contains(&BASE64_STANDARD.encode(value)));
+        assert_eq!(vault.open(here, &one).await.unwrap().expose(), value);
+        assert_eq!(vault_of(&app, Region::Us).open(here, &two).await.unwrap().expose(), value);
+        let proof = may_reveal_keys(&member(&ada, Role::Owner)).unwrap();
+        assert_eq!(vault.reveal(&proof, here, &two).await.unwrap().expose(), value);
+    }
+}
+
+#[tokio::test]
+async fn a_sealed_value_opens_nowhere_else() {
+    let app = App::start().await;
+    let vault = vault_of(&app, Region::Us);
+    let (ada, bob) = (keyed(&vault, "ada-lovelace").await, keyed(&vault, "bobs-place").await);
+    let sealed = vault.seal(place(&ada, "key_1", "value"), &Secret::new("ul_1".to_owned())).await.unwrap();
+    assert_eq!(why(vault.open(place(&ada, "key_2", "value"), &sealed).await), BROKEN);
+    assert_eq!(why(vault.open(place(&ada, "key_1", "note"), &sealed).await), BROKEN);
+    assert_eq!(why(vault.open(place(&ada, "key_1v", "alue"), &sealed).await), BROKEN);
+    assert_eq!(why(vault.open(place(&bob, "key_1", "value"), &sealed).await), BROKEN);
+    // A data key is bound to its workspace and region: moved to another, KMS does not unwrap it.
+    let moved = Workspace { data_key: ada.data_key.clone(), ..workspace("moved-here") };
+    assert_eq!(why(vault.open(place(&moved, "key_1", "value"), &sealed).await), REFUSED);
+    let elsewhere = vault_of(&app, Region::Eu);
+    assert_eq!(why(elsewhere.open(place(&ada, "key_1", "value"), &sealed).await), REFUSED);
+    assert_eq!(vault.open(place(&ada, "key_1", "value"), &sealed).await.unwrap().expose(), "ul_1");
+}
+
+#[tokio::test]
+async fn a_sealed_value_with_any_byte_changed_or_missing_is_refused() {
+    let app = App::start().await;
+    let vault = vault_of(&app, Region::Us);
+    let ada = keyed(&vault, "ada-lovelace").await;
+    let here = place(&ada, "key_1", "value");
+    let sealed = vault.seal(here, &Secret::new("ul_0123".to_owned())).await.unwrap();
+    let bytes = BASE64_STANDARD.decode(&sealed.0).unwrap();
+    assert_eq!(bytes.len(), 1 + 12 + 7 + 16);
+    let open = async |bytes: &[u8]| why(vault.open(here, &Sealed(BASE64_STANDARD.encode(bytes))).await);
+    assert_eq!(open(&bytes).await, "done");
+    for n in 0..bytes.len() {
+        for bit in [0x01, 0x80] {
+            let mut flipped = bytes.clone();
+            flipped[n] ^= bit;
+            assert_eq!(open(&flipped).await, BROKEN, "byte {n}");
+        }
+        assert_eq!(open(&bytes[..n]).await, BROKEN, "the first {n} bytes");
+    }
+    assert_eq!(open(&[&bytes[..], &[0]].concat()).await, BROKEN);
+    assert_eq!(why(vault.open(here, &Sealed("not base64".to_owned())).await), BROKEN);
+}
+
+#[tokio::test]
+async fn kms_is_called_once_for_many_values_of_a_workspace() {
+    let app = App::start().await;
+    let vault = vault_of(&app, Region::Us);
+    let (ada, bob) = (keyed(&vault, "ada-lovelace").await, keyed(&vault, "bobs-place").await);
+    assert!(ada.data_key.0 != bob.data_key.0);
+    let since = app.last_call().await;
+    for n in 0..20 {
+        let record = format!("key_{n}");
+        let here = place(&ada, &record, "value");
+        let sealed = vault.seal(here, &Secret::new(record.clone())).await.unwrap();
+        assert_eq!(vault.open(here, &sealed).await.unwrap().expose(), record);
+    }
+    assert_eq!(asked(&app, "kms", since).await, ["Decrypt"]);
+    vault.seal(place(&bob, "key_1", "value"), &Secret::new(String::new())).await.unwrap();
+    assert_eq!(asked(&app, "kms", since).await, ["Decrypt"; 2]);
+}
+
+#[tokio::test]
+async fn a_key_service_that_fails_is_unavailable_and_asked_again_later() {
+    let app = App::start().await;
+    let (vault, secrets) = (vault_of(&app, Region::Us), secrets(&app));
+    let ada = keyed(&vault, "ada-lovelace").await;
+    let fault = |service| json!({ "service": service, "function": "tests", "kind": "refused", "times": 0 });
+    app.faults(json!([fault("kms"), fault("secretsmanager")])).await;
+    let value = Secret::new("ul_1".to_owned());
+    let denied = "is unavailable: AccessDeniedException";
+    assert_eq!(why(vault.seal(place(&ada, "key_1", "value"), &value).await), format!("kms {denied}"));
+    assert_eq!(why(vault.new_data_key(ada.id).await), format!("kms {denied}"));
+    assert_eq!(why(secrets.derivation_key().await), format!("secretsmanager {denied}"));
+    app.no_faults().await;
+    assert_eq!(why(vault.seal(place(&ada, "key_1", "value"), &value).await), "done");
+    assert_eq!(why(secrets.derivation_key().await), "done");
+}
+
+#[tokio::test]
+async fn an_address_has_one_hash_however_it_is_written() {
+    let app = App::start().await;
+    let (one, two) = (secrets(&app), secrets(&app));
+    let hash = async |text: &str| one.hash(&EmailAddress::parse(text).unwrap()).await.unwrap();
+    let ada = hash("ada@bücher.example").await;
+    for same in [
+        " ada@bücher.example ",
+        "ADA@Bücher.Example",
+        "Ada@xn--bcher-kva.example",
+        "ada@BU\u{308}CHER.example",
+    ] {
+        assert_eq!(hash(same).await, ada, "{same}");
+        assert_eq!(two.hash(&EmailAddress::parse(same).unwrap()).await.unwrap(), ada, "{same}");
+    }
+    let cafe = hash("caf\u{e9}@people.example").await;
+    assert_eq!(hash("cafe\u{301}@people.example").await, cafe);
+    for other in ["ada@bucher.example", "a.da@bücher.example", "ada+x@bücher.example", "cafe@people.example"]
+    {
+        assert!(![ada, cafe].contains(&hash(other).await), "{other}");
+    }
+    assert_ne!(ada.0, Digest256::of("ada@xn--bcher-kva.example"), "it is keyed");
+}
+
+#[tokio::test]
+async fn each_attempt_has_a_code_of_its_own_and_always_the_same() {
+    let app = App::start().await;
+    let (one, two) = (secrets(&app), secrets(&app));
+    let attempts: Vec<AttemptId> = (0..20).map(|_| id()).collect();
+    let since = app.last_call().await;
+    let codes: Vec<String> =
+        one.sign_up_codes(&attempts).await.unwrap().iter().map(|code| code.expose().to_owned()).collect();
+    assert!(
+        codes.iter().all(|code| code.len() == 6 && code.bytes().all(|c| c.is_ascii_digit())),
+        "{codes:?}"
+    );
+    // Two of twenty may be the same by chance, in one run of five thousand; three pairs never are.
+    assert!(codes.iter().collect::<BTreeSet<_>>().len() > 17, "{codes:?}");
+    for (attempt, code) in attempts.iter().zip(&codes).rev() {
+        assert_eq!(two.sign_up_codes(&[*attempt]).await.unwrap()[0].expose(), code);
+    }
+    assert!(one.sign_up_codes(&[]).await.unwrap().is_empty());
+    assert_eq!(asked(&app, "secretsmanager", since).await, ["GetSecretValue"; 2], "once a container");
+}
+
+#[tokio::test]
+async fn a_signed_token_is_good_until_the_second_it_expires() {
+    let app = App::start().await;
+    let (secrets, verifier) = (secrets(&app), Verifier::new(Arc::new(store(&app))));
+    let session = session_of(id());
+    let claims = Claims::of(&session, Region::Us, Some(&Secret::new("csrf".to_owned())), at(0));
+    assert_eq!(claims.exp, at(600).as_second());
+    let token = secrets.sign(&claims).await.unwrap();
+    let since = app.last_call().await;
+    let verify = async |token: &str, now| verifier.verify(token, now).await.unwrap();
+    let last = domain::Timestamp::from_millisecond(at(600).as_millisecond() - 1).unwrap();
+    assert_eq!(verify(token.expose(), at(0)).await, Some(claims.clone()));
+    assert_eq!(verify(token.expose(), at(599)).await, Some(claims.clone()));
+    assert_eq!(verify(token.expose(), last).await, Some(claims.clone()));
+    assert_eq!(verify(token.expose(), at(600)).await, None);
+    assert_eq!(verify(token.expose(), at(9_999)).await, None);
+    // Another region's claims under this region's key.
+    let foreign = secrets.sign(&Claims { iss: Region::Eu, ..claims }).await.unwrap();
+    assert_eq!(verify(foreign.expose(), at(0)).await, None);
+    // The keys are read once.
+    assert_eq!(asked(&app, "dynamodb", since).await, ["Query"]);
+}
+
+#[tokio::test]
+async fn a_token_with_any_character_changed_is_refused() {
+    let app = App::start().await;
+    let (secrets, verifier) = (secrets(&app), Verifier::new(Arc::new(store(&app))));
+    let claims = Claims::of(&session_of(id()), Region::Us, None, at(0));
+    let token = secrets.sign(&claims).await.unwrap().expose().to_owned();
+    assert_eq!(verifier.verify(&token, at(0)).await.unwrap(), Some(claims));
+    for n in 0..token.len() {
+        let mut changed = token.clone().into_bytes();
+        changed[n] = if changed[n] == b'A' { b'Q' } else { b'A' };
+        let changed = String::from_utf8(changed).unwrap();
+        assert_eq!(verifier.verify(&changed, at(0)).await.unwrap(), None, "character {n}");
+    }
+    for bad in ["", ".", "..", "a.b.c", &token[..token.len() - 1], &format!("{token}.")] {
+        assert_eq!(verifier.verify(bad, at(0)).await.unwrap(), None, "{bad}");
+    }
+    let unsigned = token.rsplit_once('.').unwrap().0;
+    assert_eq!(verifier.verify(&format!("{unsigned}."), at(0)).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn a_token_of_a_new_key_is_refused_until_the_key_is_published() {
+    let app = App::start().await;
+    let store = Arc::new(store(&app));
+    let verifier = Verifier::new(store.clone());
+    let rotated = TokenSecret::generate(&OsEntropy);
+    let text = serde_json::to_string(&rotated).unwrap();
+    let create = secrets_client(&app).create_secret().name("account/next/tokens").secret_string(text);
+    create.send().await.unwrap();
+    let next = Secrets::new(secrets_client(&app), "account/next/".to_owned());
+    let claims = Claims::of(&session_of(id()), Region::Us, None, at(0));
+    let token = next.sign(&claims).await.unwrap();
+    assert_eq!(verifier.verify(token.expose(), at(0)).await.unwrap(), None);
+    let public = rotated.public_key(Region::Us).unwrap();
+    store.publish_signing_key(&public).await.unwrap();
+    store.publish_signing_key(&public).await.unwrap();
+    let known = store.signing_keys().await.unwrap();
+    assert_eq!(known.iter().filter(|key| **key == public).count(), 1);
+    assert_eq!(known.len(), 2, "{known:?}");
+    let since = app.last_call().await;
+    assert_eq!(verifier.verify(token.expose(), at(9)).await.unwrap(), None, "asked a moment ago");
+    assert!(asked(&app, "dynamodb", since).await.is_empty());
+    assert_eq!(verifier.verify(token.expose(), at(10)).await.unwrap(), Some(claims));
+    let own = secrets(&app).sign(&Claims::of(&session_of(id()), Region::Us, None, at(10))).await.unwrap();
+    assert!(verifier.verify(own.expose(), at(10)).await.unwrap().is_some(), "the key before stays good");
+}
