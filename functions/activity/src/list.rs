@@ -19,7 +19,7 @@ use jiff::SignedDuration;
 use kit::{
     Access, Call, Endpoint, Grant, Output, Params, Ports, Problem, Spec,
     cursor::{Cursor, Cursors},
-    input::{PageNumber, PageSize},
+    input::{PageNumber, PageSize, YesNo},
     spec,
     spec::Method::Get,
 };
@@ -89,16 +89,6 @@ impl TryFrom<String> for Search {
         }
         Ok(Self(text.trim().to_lowercase()))
     }
-}
-
-/// `true` or `false`.
-#[derive(Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-#[schemars(inline)]
-#[expect(missing_docs, reason = "the names say it")]
-pub enum YesNo {
-    True,
-    False,
 }
 
 /// A page of a history.

@@ -6,7 +6,10 @@ use domain::{
     handle::Handle,
     ports::{Failure, Workspaces},
 };
-use kit::{Anyone, Call, Endpoint, Grant, Output, Params, Ports, Problem, Spec, spec, spec::Method::Get};
+use kit::{
+    Anyone, Call, Endpoint, Grant, Output, Params, Ports, Problem, Spec, input::YesNo, spec,
+    spec::Method::Get,
+};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -28,16 +31,6 @@ pub struct Question {
     username: Handle,
     #[serde(default)]
     suggest: Option<YesNo>,
-}
-
-/// `true` or `false`.
-#[derive(Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-#[schemars(inline)]
-#[expect(missing_docs, reason = "the names say it")]
-pub enum YesNo {
-    True,
-    False,
 }
 
 /// Whether it is free.

@@ -6,8 +6,8 @@ use domain::{
     Timestamp,
     entropy::Entropy,
     ports::{
-        Accounts, AddressHashes, ApiKeys, Bus, Codes, Consumed, Directory, History, Mailer, RateWindows,
-        Receipts, Sessions, SignUps, Throttles, TokenKeys, Vault, Workspaces,
+        Accounts, AddressHashes, ApiKeys, Bus, Codes, Consumed, Directory, History, Mailer, Sessions,
+        SignUps, Throttles, TokenKeys, Vault, Workspaces,
     },
     region::Region,
 };
@@ -110,10 +110,6 @@ pub trait Ports {
     fn api_keys(&self) -> Arc<dyn ApiKeys>;
     /// Histories and inboxes.
     fn history(&self) -> Arc<dyn History>;
-    /// Receipts.
-    fn receipts(&self) -> Arc<dyn Receipts>;
-    /// Rate windows.
-    fn rate_windows(&self) -> Arc<dyn RateWindows>;
     /// The directory.
     fn directory(&self) -> Arc<dyn Directory>;
     /// Envelope encryption.

@@ -88,6 +88,16 @@ where
     }
 }
 
+/// A parameter that is `true` or `false`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[schemars(inline)]
+#[expect(missing_docs, reason = "the names say it")]
+pub enum YesNo {
+    True,
+    False,
+}
+
 /// How many rows a page has: 1 to `MOST`, 20 if it is not said.
 #[derive(Debug, Clone, Copy)]
 pub struct PageSize<const MOST: u16>(u16);

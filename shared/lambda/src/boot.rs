@@ -1,14 +1,14 @@
 //! What a function is built from: each port over its SDK client. Only the ports that a function asks for are linked.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use aws_types::SdkConfig;
 use domain::{
     entropy::Entropy,
     ports::{
-        Accounts, AddressHashes, ApiKeys, Bus, Codes, Consumed, Directory, History, Mailer, RateWindows,
-        Receipts, Sessions, SignUps, Throttles, TokenKeys, Vault, Workspaces,
+        Accounts, AddressHashes, ApiKeys, Bus, Codes, Consumed, Directory, History, Mailer, Sessions,
+        SignUps, Throttles, TokenKeys, Vault, Workspaces,
     },
 };
 use kit::{Clock, Kit, Ports, limits::Leases, token::Verifier};
@@ -26,6 +26,8 @@ pub struct Boot {
     sdk: SdkConfig,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
+    store: OnceLock<Arc<Store>>,
+    secrets: OnceLock<Arc<keys::Secrets>>,
 }
 
 impl Boot {
@@ -44,7 +46,7 @@ impl Boot {
         entropy: Arc<dyn Entropy>,
     ) -> Self {
         let sdk = sdk_config(config.region.aws(), endpoint, http);
-        Self { config, sdk, clock, entropy }
+        Self { config, sdk, clock, entropy, store: OnceLock::new(), secrets: OnceLock::new() }
     }
 
     /// The time.
@@ -58,15 +60,21 @@ impl Boot {
     }
 
     fn store(&self) -> Arc<Store> {
-        let config = aws_sdk_dynamodb::config::Builder::from(&self.sdk).interceptor(Count).build();
-        let client = aws_sdk_dynamodb::Client::from_conf(config);
-        Arc::new(Store::new(client, self.config.table_prefix.clone()))
+        let make = || {
+            let config = aws_sdk_dynamodb::config::Builder::from(&self.sdk).interceptor(Count).build();
+            let client = aws_sdk_dynamodb::Client::from_conf(config);
+            Arc::new(Store::new(client, self.config.table_prefix.clone()))
+        };
+        Arc::clone(self.store.get_or_init(make))
     }
 
     fn secrets(&self) -> Arc<keys::Secrets> {
-        let config = aws_sdk_secretsmanager::config::Builder::from(&self.sdk).interceptor(Count).build();
-        let client = aws_sdk_secretsmanager::Client::from_conf(config);
-        Arc::new(keys::Secrets::new(client, self.config.secret_prefix.clone()))
+        let make = || {
+            let config = aws_sdk_secretsmanager::config::Builder::from(&self.sdk).interceptor(Count).build();
+            let client = aws_sdk_secretsmanager::Client::from_conf(config);
+            Arc::new(keys::Secrets::new(client, self.config.secret_prefix.clone()))
+        };
+        Arc::clone(self.secrets.get_or_init(make))
     }
 }
 
@@ -112,14 +120,6 @@ impl Ports for Boot {
     }
 
     fn history(&self) -> Arc<dyn History> {
-        self.store()
-    }
-
-    fn receipts(&self) -> Arc<dyn Receipts> {
-        self.store()
-    }
-
-    fn rate_windows(&self) -> Arc<dyn RateWindows> {
         self.store()
     }
 
