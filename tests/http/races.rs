@@ -20,7 +20,7 @@ fn count(answers: &[String], wanted: &str) -> usize {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn fifty_sign_ups_with_one_address_make_one_account() {
-    let app = App::start().await;
+    let app = App::alone().await;
     let email = "fifty@people.example";
     let answers: Vec<String> = at_once(|_| async { app.sign_up(email).await.brief() }).await;
     assert_eq!(count(&answers, "202"), 1, "{answers:?}");
@@ -40,7 +40,7 @@ async fn fifty_sign_ups_with_one_address_make_one_account() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn fifty_refreshes_with_one_token_never_leave_two_live_successors() {
-    let app = App::start().await;
+    let app = App::alone().await;
     let ada = app.user("ada8").await;
     let form = json!({ "refreshToken": ada.refresh });
     let answers = at_once(|_| app.post("/api/auth/refresh", form.clone())).await;
@@ -56,7 +56,7 @@ async fn fifty_refreshes_with_one_token_never_leave_two_live_successors() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn fifty_creates_with_one_idempotency_key_make_one_key() {
-    let app = App::start().await;
+    let app = App::alone().await;
     let bob = app.user("bob8").await;
     let answers = at_once(|_| bob.post_once("/api/api-keys", json!({ "name": "ci" }), "one")).await;
     let keys: BTreeSet<String> =
@@ -68,7 +68,7 @@ async fn fifty_creates_with_one_idempotency_key_make_one_key() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn one_handle_goes_to_one_of_many() {
-    let app = App::start().await;
+    let app = App::alone().await;
     let mut people = Vec::new();
     for n in 0..10 {
         people.push(app.newcomer(&format!("rival{n}")).await);
@@ -86,7 +86,7 @@ async fn one_handle_goes_to_one_of_many() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn one_key_is_revoked_by_one_of_many() {
-    let app = App::start().await;
+    let app = App::alone().await;
     let carol = app.user("carol8").await;
     let (id, _) = carol.make_key("ci").await;
     let path = format!("/api/api-keys?keyId={id}");
@@ -98,7 +98,7 @@ async fn one_key_is_revoked_by_one_of_many() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_limit_of_a_hundred_is_never_exceeded_by_many_at_once() {
-    let app = App::start().await;
+    let app = App::alone().await;
     let ci = app.user("dave8").await.with_api_key("ci").await;
     let rounds =
         join_all((0..3).map(|_| at_once(|_| async { ci.get("/api/account/summary").await.brief() }))).await;

@@ -79,18 +79,20 @@ async fn an_access_token_is_good_for_ten_minutes_and_a_session_for_thirty_idle_d
 
 #[tokio::test]
 async fn forged_and_foreign_tokens_open_nothing() {
+    let other = App::start().await.user("erin1").await;
+    let (foreign, foreign_refresh) = (other.token.clone(), other.refresh.clone());
+    drop(other);
     let app = App::start().await;
     let erin = app.user("erin1").await;
     let parts: Vec<&str> = erin.token.split('.').collect();
     let none = "eyJhbGciOiJub25lIn0";
     let hs256 = "eyJhbGciOiJIUzI1NiIsImtpZCI6IngifQ";
-    let other = App::start().await.user("erin1").await;
     let forged = [
         format!("{none}.{}.", parts[1]),
         format!("{hs256}.{}.{}", parts[1], parts[2]),
         format!("{}.{}.{}", parts[0], parts[1], "A".repeat(86)),
         format!("{}.{}", parts[0], parts[1]),
-        other.token.clone(),
+        foreign,
         "x".repeat(10_000),
         "....".into(),
     ];
@@ -100,7 +102,7 @@ async fn forged_and_foreign_tokens_open_nothing() {
         assert_eq!(answer.brief(), "401 UNAUTHORIZED");
         assert_eq!(answer.header("www-authenticate"), Some("Bearer"));
     }
-    for token in ["rt_us_x_y_z", &other.refresh, &format!("{}A", erin.refresh)] {
+    for token in ["rt_us_x_y_z", &foreign_refresh, &format!("{}A", erin.refresh)] {
         let answer = refresh(&app, token).await;
         assert!(matches!(answer.status, 400 | 401), "{}", answer.text);
     }

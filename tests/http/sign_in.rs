@@ -6,7 +6,7 @@ use tests::{App, PASSWORD, json};
 
 #[tokio::test]
 async fn an_unknown_address_and_a_wrong_password_cannot_be_told_apart() {
-    let app = App::start().await;
+    let app = App::alone().await;
     app.newcomer("carol").await;
     let mut times = [Vec::new(), Vec::new()];
     let mut calls = [0, 0];
@@ -51,7 +51,7 @@ async fn guessing_meets_growing_delays_and_the_right_password_waits_too() {
 
 #[tokio::test]
 async fn parallel_guesses_do_not_share_one_count() {
-    let app = App::start().await;
+    let app = App::alone().await;
     app.newcomer("erin").await;
     let guesses = (0..30).map(|n| {
         let app = app.clone();

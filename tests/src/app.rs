@@ -16,8 +16,10 @@ pub struct App {
     inner: Arc<Inner>,
 }
 
-/// So many platforms run at a time: each request has three seconds, and a machine has only so many processors.
-static ROOM: Semaphore = Semaphore::const_new(3);
+/// So many platforms run at a time: each request has three seconds, and a machine has only so many processors. A test may
+/// have one at a time: whoever waits for a second while holding one could wait for ever.
+const ROOMS: u32 = 3;
+static ROOM: Semaphore = Semaphore::const_new(ROOMS as usize);
 
 struct Inner {
     room: SemaphorePermit<'static>,
@@ -31,12 +33,17 @@ struct Inner {
 impl App {
     /// Starts one. `ACCOUNT_TEST_AWS` names an external emulator to use instead of the embedded stand-ins.
     pub async fn start() -> Self {
-        Self::start_in(tempfile::tempdir().unwrap()).await
+        Self::start_in(tempfile::tempdir().unwrap(), 1).await
+    }
+
+    /// Starts one that has the machine to itself, for many requests at once.
+    pub async fn alone() -> Self {
+        Self::start_in(tempfile::tempdir().unwrap(), ROOMS).await
     }
 
     /// Starts one on a folder that may have been used before.
-    pub async fn start_in(folder: TempDir) -> Self {
-        let room = ROOM.acquire().await.unwrap();
+    async fn start_in(folder: TempDir, rooms: u32) -> Self {
+        let room = ROOM.acquire_many(rooms).await.unwrap();
         let aws = std::env::var("ACCOUNT_TEST_AWS").ok().map(|url| url.parse().unwrap());
         let data = folder.path().join("data");
         let platform = Platform::start(Options { port: 0, data, aws }).await.unwrap();
@@ -62,7 +69,7 @@ impl App {
             Arc::into_inner(self.inner).expect("somebody still uses the platform that is to be restarted");
         let folder = inner.folder;
         drop(inner.room);
-        Self::start_in(folder).await
+        Self::start_in(folder, 1).await
     }
 
     /// Stops it and lets go of its files.
