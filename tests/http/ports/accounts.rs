@@ -12,7 +12,7 @@ use futures::future::join_all;
 use tests::App;
 
 use super::{
-    account_of, address, asked, event, hash_of, id, items, password, session_of, sign_up, store, why,
+    account_of, address, asked, at, event, hash_of, id, items, password, session_of, sign_up, store, why,
     with_event, with_receipt, workspace, workspace_of,
 };
 
@@ -164,6 +164,18 @@ async fn a_session_begins_once_and_a_new_hash_replaces_only_an_old_one() {
 
 fn with_token(session: &Session, token: &str) -> Session {
     Session { current: Digest256::of(token), previous: Some(session.current), ..session.clone() }
+}
+
+#[tokio::test]
+async fn a_refresh_that_read_the_session_before_a_step_up_does_not_undo_it() {
+    let app = App::start().await;
+    let store = store(&app);
+    let before = session_of(id());
+    store.begin(&before, None, Alongside::default()).await.unwrap();
+    let stepped_up = Session { authenticated_at: at(60), ..before.clone() };
+    assert_eq!(store.replace(&before, &stepped_up).await.unwrap(), Saved::Yes);
+    assert_eq!(store.replace(&before, &with_token(&before, "next")).await.unwrap(), Saved::Stale);
+    assert_eq!(store.replace(&stepped_up, &with_token(&stepped_up, "next")).await.unwrap(), Saved::Yes);
 }
 
 #[tokio::test]
