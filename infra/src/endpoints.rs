@@ -3,7 +3,10 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use kit::{Access, Grant, Spec, Trigger, spec::Memory};
+use kit::{
+    Access, Grant, Spec, Trigger,
+    spec::{Every, Memory},
+};
 
 use crate::Functions;
 
@@ -59,7 +62,16 @@ fn trigger(trigger: Trigger) -> String {
     match trigger {
         Trigger::OutboxStream => "the outbox's stream".to_owned(),
         Trigger::Bus(types) => format!("events: {}", types.join(", ")),
+        Trigger::Schedule(every) => format!("a schedule: {}", often(every)),
         Trigger::Authorizer => "API Gateway, for other services".to_owned(),
+    }
+}
+
+fn often(every: Every) -> String {
+    match every {
+        Every::Minutes(minutes) => format!("every {minutes} minutes"),
+        Every::Hours(hours) => format!("every {hours} hours"),
+        Every::Days(days) => format!("every {days} days"),
     }
 }
 

@@ -3,10 +3,14 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
+use domain::region::Region;
 use kit::Grant;
 use store::table::Table;
 
-use crate::template::table_id;
+use crate::template::{REGION, table_id};
+
+/// The secrets that are the same in every region.
+const SHARED_SECRETS: [&str; 2] = ["addresses", "forwarding"];
 
 /// A function is granted something on a thing that the template does not have.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
@@ -22,7 +26,7 @@ pub fn policies(grants: &[Grant]) -> Result<String, UnknownResource> {
     let mut by_resource: BTreeMap<(&str, &str), Vec<String>> = BTreeMap::new();
     for grant in grants {
         let action = format!("{}:{}", grant.service, grant.action);
-        by_resource.entry((grant.service, grant.on)).or_default().push(action);
+        by_resource.entry((grant.service, place(grant))).or_default().push(action);
     }
     if by_resource.is_empty() {
         return Ok(String::new());
@@ -39,13 +43,26 @@ pub fn policies(grants: &[Grant]) -> Result<String, UnknownResource> {
     Ok(text)
 }
 
+/// The directory is written in the authority's region only, whichever region writes.
+const AUTHORITY: &str = "directory in the authority";
+
+fn place(grant: &Grant) -> &'static str {
+    let reads = matches!(grant.action, "GetItem" | "Query");
+    if grant.on == Table::Directory.as_str() && !reads { AUTHORITY } else { grant.on }
+}
+
 /// What a grant is on, in the template's terms.
 fn resource(service: &str, on: &str) -> Result<String, UnknownResource> {
     let arn = |rest: String| format!("!Sub \"arn:${{AWS::Partition}}:{rest}\"");
     let here = "${AWS::Region}:${AWS::AccountId}";
     match service {
+        "dynamodb" if on == AUTHORITY => Some(directory_in(Region::AUTHORITY.aws())),
+        "dynamodb" if on == Table::Directory.as_str() => {
+            let (here, there) = (directory_in("${AWS::Region}"), directory_in(Region::AUTHORITY.aws()));
+            Some(format!("[{here}, {there}]"))
+        }
         "dynamodb" => {
-            let table = Table::ALL.into_iter().find(|table| table.as_str() == on);
+            let table = Table::REGIONAL.into_iter().find(|table| table.as_str() == on);
             table.map(|table| format!("!GetAtt {}.Arn", table_id(table)))
         }
         "kms" if on == "key" => Some("!GetAtt Key.Arn".to_owned()),
@@ -53,11 +70,24 @@ fn resource(service: &str, on: &str) -> Result<String, UnknownResource> {
         "ses" if on == "mail" => Some(arn(format!("ses:{here}:identity/${{MailDomain}}"))),
         // Secrets Manager puts six characters of its own after a secret's name.
         "secretsmanager" => {
-            Some(arn(format!("secretsmanager:{here}:secret:${{AWS::StackName}}/{on}-??????")))
+            let scope = if SHARED_SECRETS.contains(&on) { "shared" } else { "${Region}" };
+            let arn = format!(
+                "arn:${{AWS::Partition}}:secretsmanager:{here}:secret:${{AWS::StackName}}/{scope}/{on}-??????"
+            );
+            Some(match scope {
+                "shared" => format!("!Sub \"{arn}\""),
+                _ => format!("!Sub [\"{arn}\", {REGION}]"),
+            })
         }
         _ => None,
     }
     .ok_or_else(|| UnknownResource(format!("{service} {on}")))
+}
+
+fn directory_in(region: &str) -> String {
+    format!(
+        "!Sub \"arn:${{AWS::Partition}}:dynamodb:{region}:${{AWS::AccountId}}:table/${{DirectoryTableName}}\""
+    )
 }
 
 #[cfg(test)]

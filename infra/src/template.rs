@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use domain::region::Region;
-use kit::{Spec, Trigger, WorkerSpec};
+use kit::{Spec, Trigger, WorkerSpec, spec::Every};
 use store::table::{PARTITION_KEY, SORT_KEY, TTL, Table};
 
 use crate::{
@@ -11,8 +11,10 @@ use crate::{
     statements::{UnknownResource, policies},
 };
 
-/// What the tables' names begin with.
-const TABLE_PREFIX: &str = "${AWS::StackName}-";
+/// What the tables' names begin with. Each name says its data region: a function refuses those of another.
+const TABLE_PREFIX: &str = "${AWS::StackName}-${Region}-";
+/// Where the template finds the data region's name.
+pub(crate) const REGION: &str = r#"{ Region: !FindInMap [DataRegions, !Ref "AWS::Region", Name] }"#;
 /// How long a worker may take, in seconds.
 const WORKER_SECONDS: u32 = 60;
 
@@ -34,7 +36,8 @@ pub enum Error {
 /// When a marker is missing, or a grant names an unknown thing.
 pub fn fill_in(template: &str, functions: &Functions) -> Result<String, Error> {
     let template = replace(template, "regions", &regions())?;
-    let template = replace(&template, "tables", &Table::ALL.map(table).join("\n"))?;
+    let template = replace(&template, "replicas", &replicas())?;
+    let template = replace(&template, "tables", &Table::REGIONAL.map(table).join("\n"))?;
     let endpoints = functions.operations.iter().map(|operation| endpoint(&operation.spec));
     let workers = functions.workers.iter().map(worker);
     let all = endpoints.chain(workers).collect::<Result<Vec<_>, _>>()?;
@@ -56,6 +59,17 @@ fn regions() -> String {
     Region::ALL.iter().map(|region| format!("    {}: {{ Name: {region} }}\n", region.aws())).collect()
 }
 
+fn replicas() -> String {
+    let replica = |region: &Region| {
+        format!(
+            "        - Region: {}\n          DeletionProtectionEnabled: true\n          \
+             PointInTimeRecoverySpecification: {{ PointInTimeRecoveryEnabled: true }}\n",
+            region.aws()
+        )
+    };
+    Region::ALL.iter().map(replica).collect()
+}
+
 /// A table's name in the template.
 pub(crate) fn table_id(table: Table) -> String {
     format!("{}Table", pascal(table.as_str()))
@@ -68,7 +82,7 @@ fn table(table: Table) -> String {
     DeletionPolicy: Retain
     UpdateReplacePolicy: Retain
     Properties:
-      TableName: !Sub "{name}"
+      TableName: !Sub ["{name}", {REGION}]
       BillingMode: PAY_PER_REQUEST
       DeletionProtectionEnabled: true
       AttributeDefinitions:
@@ -119,6 +133,7 @@ fn worker(spec: &WorkerSpec) -> Result<String, Error> {
     text.push_str(&match spec.trigger {
         Trigger::OutboxStream => outbox(),
         Trigger::Bus(types) => bus(types),
+        Trigger::Schedule(every) => schedule(every),
         // Whoever's API asks it is given the permission to by that API.
         Trigger::Authorizer => String::new(),
     });
@@ -143,7 +158,7 @@ fn function(id: &str, summary: &str) -> String {
 
 /// New messages in the outbox. Receipts and counters share its table, and should set nothing off.
 fn outbox() -> String {
-    let streamed = Table::ALL.into_iter().filter(|table| table.is_streamed());
+    let streamed = Table::REGIONAL.into_iter().filter(|table| table.is_streamed());
     let event = |table: Table| {
         format!(
             r#"        Outbox:
@@ -177,6 +192,21 @@ fn bus(types: &[&str]) -> String {
 ",
         source = events::SOURCE,
         types = types.join(", "),
+    )
+}
+
+fn schedule(every: Every) -> String {
+    let rate = match every {
+        Every::Minutes(1) => "1 minute".to_owned(),
+        Every::Minutes(minutes) => format!("{minutes} minutes"),
+        Every::Hours(1) => "1 hour".to_owned(),
+        Every::Hours(hours) => format!("{hours} hours"),
+        Every::Days(1) => "1 day".to_owned(),
+        Every::Days(days) => format!("{days} days"),
+    };
+    format!(
+        "      Events:\n        Schedule:\n          Type: ScheduleV2\n          \
+         Properties: {{ ScheduleExpression: rate({rate}) }}\n"
     )
 }
 

@@ -95,7 +95,7 @@ impl Endpoint for Create {
             let value = deps.vault.open(place(member, &id.to_string()), &key.sealed).await?;
             return Ok(Created::new(key, &value));
         }
-        let (id, value) = (call.id::<OfKey>(), KeySecret::generate(call.entropy()));
+        let (id, value) = (call.id::<OfKey>(), KeySecret::generate(call.entropy(), call.region));
         let shown = Secret::new(value.expose().to_owned());
         let sealed = deps.vault.seal(place(member, &id.to_string()), &shown).await?;
         let key = ApiKey {

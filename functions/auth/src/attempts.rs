@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use domain::{
     Timestamp,
     ports::{Failure, Saved, Throttles},
-    throttle::{PER_ACCOUNT, PER_ADDRESS, Policy, Wait},
+    throttle::{Failures, PER_ACCOUNT, PER_ADDRESS, Policy, Wait},
 };
 use kit::Problem;
 
@@ -21,16 +21,28 @@ pub enum Error {
     Failed(#[from] Failure),
 }
 
-/// Counts an attempt on `account`, or says how long to wait for that or for the network address.
-pub async fn count(
+/// The counters of an account and of the network address that an attempt comes from.
+pub struct Counters {
+    names: Vec<String>,
+    seen: Vec<Failures>,
+}
+
+/// Reads the counters; nothing is counted yet.
+pub async fn look(
     throttles: &dyn Throttles,
     account: &str,
     network: Option<IpAddr>,
-    now: Timestamp,
-) -> Result<(), Error> {
+) -> Result<Counters, Failure> {
     let names: Vec<String> = std::iter::once(account.to_owned()).chain(network.map(of_network)).collect();
+    let seen = throttles.load(&names).await?;
+    Ok(Counters { names, seen })
+}
+
+/// Counts an attempt on the account, or says how long to wait for that or for the network address.
+pub async fn count(throttles: &dyn Throttles, counters: Counters, now: Timestamp) -> Result<(), Error> {
+    let Counters { names, mut seen } = counters;
+    let account = names.first().map(String::as_str).unwrap_or_default();
     loop {
-        let seen = throttles.load(&names).await?;
         if let Some(network) = seen.get(1) {
             network.attempt(PER_ADDRESS, now).map_err(Error::TooMany)?;
         }
@@ -39,6 +51,7 @@ pub async fn count(
         if throttles.save(account, account_seen, counted, PER_ACCOUNT.forgets_at(now)).await? == Saved::Yes {
             return Ok(());
         }
+        seen = throttles.load(&names).await?;
     }
 }
 

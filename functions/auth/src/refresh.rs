@@ -7,6 +7,7 @@ use domain::{
     activity::{Action, Actor, ResourceType},
     outbox::Notice,
     ports::{Failure, Saved, Sessions, Standing, TokenKeys},
+    region::Region,
     secret::Digest256,
     session::{self, Refresh as Verdict, RefreshToken},
     user::personal_workspace,
@@ -47,6 +48,8 @@ pub enum Error {
     NoCsrfToken,
     #[error("not a good token")]
     Refused,
+    #[error("the session lives in {0}")]
+    Elsewhere(Region),
     #[error(transparent)]
     Failed(#[from] Failure),
 }
@@ -54,6 +57,7 @@ pub enum Error {
 impl Endpoint for Refresh {
     const SPEC: Spec = spec("auth-refresh", Post, "/api/auth/refresh")
         .summary("Get the next pair of tokens")
+        .roams()
         .problems(&[kit::Code::Unauthorized, kit::Code::CsrfTokenRequired])
         .grants(&[
             Grant::secret("tokens"),
@@ -134,16 +138,23 @@ async fn presented(
     cookies: Option<Cookies>,
     given: Option<RefreshToken>,
 ) -> Result<RefreshToken, Error> {
-    let Some(Cookies::Cookie) = cookies else { return given.ok_or(Error::NoToken) };
-    if given.is_some() {
-        return Err(Error::TwoTokens);
+    let token = match (cookies, given) {
+        (None, given) => given.ok_or(Error::NoToken)?,
+        (Some(Cookies::Cookie), Some(_)) => return Err(Error::TwoTokens),
+        (Some(Cookies::Cookie), None) => {
+            call.refresh_cookie().and_then(|text| text.parse().ok()).ok_or(Error::Refused)?
+        }
+    };
+    if token.region != call.region {
+        return Err(Error::Elsewhere(token.region));
     }
-    let token: RefreshToken =
-        call.refresh_cookie().and_then(|text| text.parse().ok()).ok_or(Error::Refused)?;
-    let wanted = session::csrf_token(token.session, &deps.tokens.derivation_key().await?);
-    let given = call.csrf_header().map(Digest256::of);
-    let right = given.is_some_and(|given| given.matches(Digest256::of(wanted.expose())));
-    if right { Ok(token) } else { Err(Error::NoCsrfToken) }
+    if cookies.is_some() {
+        let wanted = session::csrf_token(token.session, &deps.tokens.derivation_key().await?);
+        let given = call.csrf_header().map(Digest256::of);
+        let right = given.is_some_and(|given| given.matches(Digest256::of(wanted.expose())));
+        return if right { Ok(token) } else { Err(Error::NoCsrfToken) };
+    }
+    Ok(token)
 }
 
 /// Ends a session whose token somebody else has, and says so in the history and by mail.
@@ -170,6 +181,7 @@ impl From<Error> for Problem {
                 kit::Code::CsrfTokenRequired,
                 "Send the session's CSRF token in the X-CSRF-Token header.",
             ),
+            Error::Elsewhere(region) => Self::elsewhere(region),
             Error::Refused => Self::unauthorized("This session is not valid or has ended. Sign in again."),
             Error::Failed(failure) => failure.into(),
         }

@@ -1,14 +1,16 @@
 //! `POST /api/auth/sign-in`: address and password for a session. An unknown address and a wrong password take the same
-//! work and give the same answer; an attempt is counted before it is judged.
+//! work and give the same answer, in whichever region; an attempt is counted before it is judged.
 
 use std::sync::Arc;
 
 use domain::{
     credential::{CannotHash, PasswordHash, Verdict},
+    directory::Name,
     email::EmailAddress,
     id::{OfSession, OfUser, SessionId},
     password::Password,
-    ports::{Accounts, AddressHashes, Credentials, Failure, Sessions, Throttles, TokenKeys},
+    ports::{Accounts, AddressHashes, Credentials, Directory, Failure, Sessions, Throttles, TokenKeys},
+    region::Region,
     session::{RefreshToken, Session},
     user::{EmailHash, personal_workspace},
 };
@@ -28,6 +30,7 @@ pub struct SignIn;
 pub struct Deps {
     addresses: Arc<dyn AddressHashes>,
     accounts: Arc<dyn Accounts>,
+    directory: Arc<dyn Directory>,
     sessions: Arc<dyn Sessions>,
     throttles: Arc<dyn Throttles>,
     tokens: Arc<dyn TokenKeys>,
@@ -51,6 +54,8 @@ pub enum Error {
     Wrong,
     #[error("the session has ended since")]
     Ended,
+    #[error("the account lives in {0}")]
+    Elsewhere(Region),
     #[error(transparent)]
     Attempt(#[from] attempts::Error),
     #[error(transparent)]
@@ -64,6 +69,8 @@ pub enum Error {
 impl Endpoint for SignIn {
     const SPEC: Spec = spec("auth-sign-in", Post, "/api/auth/sign-in")
         .summary("Sign in with an address and its password")
+        .roams()
+        .evens_refusals()
         .once()
         .full_cpu()
         .problems(&[kit::Code::InvalidCredentials, kit::Code::RateLimited])
@@ -77,6 +84,7 @@ impl Endpoint for SignIn {
             Grant::table("BatchGetItem", "operations"),
             Grant::table("PutItem", "operations"),
             Grant::table("DeleteItem", "operations"),
+            Grant::table("GetItem", "directory"),
         ]);
     type Caller = Anyone;
     type Deps = Deps;
@@ -88,6 +96,7 @@ impl Endpoint for SignIn {
         Deps {
             addresses: ports.address_hashes(),
             accounts: ports.accounts(),
+            directory: ports.directory(),
             sessions: ports.sessions(),
             throttles: ports.throttles(),
             tokens: ports.token_keys(),
@@ -101,8 +110,15 @@ impl Endpoint for SignIn {
     ) -> Result<Tokens, Error> {
         let address = deps.addresses.hash(&form.email).await?;
         let account = of_account(address);
-        let counted = attempts::count(&*deps.throttles, &account, call.network, call.now);
-        let ((), found) = futures::try_join!(async { Ok(counted.await?) }, find(deps, call, address))?;
+        let counters = attempts::look(&*deps.throttles, &account, call.network);
+        let (counters, user) = futures::try_join!(counters, deps.accounts.by_address(address))?;
+        if user.is_none() && !call.forwarded {
+            check_home(deps, call, address).await?;
+        }
+        // An unknown address is looked for like a known one.
+        let found = deps.accounts.credentials(user.unwrap_or_else(|| call.id::<OfUser>()));
+        let counted = attempts::count(&*deps.throttles, counters, call.now);
+        let ((), found) = futures::try_join!(counted, async { Ok(found.await?) })?;
         let Some((found, outdated)) = check(call, found, form.password).await? else {
             attempts::failed(&*deps.throttles, call.network, call.now).await?;
             return Err(Error::Wrong);
@@ -131,10 +147,12 @@ impl Endpoint for SignIn {
     }
 }
 
-/// What to compare with. An unknown address is looked for like a known one.
-async fn find(deps: &Deps, call: &Call<Anyone>, address: EmailHash) -> Result<Option<Credentials>, Error> {
-    let user = deps.accounts.by_address(address).await?;
-    Ok(deps.accounts.credentials(user.unwrap_or_else(|| call.id::<OfUser>())).await?)
+/// Whether it is for this region to answer. An address that nobody has is at home somewhere too, so that it is counted and
+/// refused in one place like any other.
+async fn check_home(deps: &Deps, call: &Call<Anyone>, address: EmailHash) -> Result<(), Error> {
+    let holder = deps.directory.find(&Name::Address(address)).await?;
+    let home = holder.map_or_else(|| address.stand_in_home(), |holder| holder.region);
+    if home == call.region { Ok(()) } else { Err(Error::Elsewhere(home)) }
 }
 
 /// Compares the password; for an unknown address with nobody's.
@@ -164,6 +182,7 @@ impl From<Error> for Problem {
             Error::Wrong => {
                 Self::new(kit::Code::InvalidCredentials, "The email address or the password is wrong.")
             }
+            Error::Elsewhere(region) => Self::elsewhere(region),
             Error::Ended => Self::unauthorized("This session has ended. Sign in again."),
             Error::Attempt(error) => error.into(),
             Error::Failed(failure) => failure.into(),

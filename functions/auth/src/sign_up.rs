@@ -6,7 +6,7 @@ use domain::{
     credential::{CannotHash, PasswordHash, Verdict},
     email::EmailAddress,
     entropy::Entropy,
-    id::{AttemptId, OfAttempt},
+    id::{AttemptId, OfAttempt, OfUser},
     outbox::Notice,
     password::Password,
     ports::{AddressHashes, Failure, Saved, SignUps},
@@ -54,8 +54,8 @@ impl Output for Started {}
 pub enum Error {
     #[error("{0}")]
     WeakPassword(Invalid),
-    #[error("this deployment keeps the data of {0}")]
-    OtherRegion(Region),
+    #[error("the account will live in {0}")]
+    Elsewhere(Region),
     #[error("too many codes")]
     TooMany(Wait),
     #[error(transparent)]
@@ -70,6 +70,7 @@ impl Endpoint for SignUp {
     const SPEC: Spec = spec("auth-sign-up", Post, "/api/auth/sign-up")
         .summary("Begin an account: a 6-digit code goes to the address")
         .answers(202)
+        .roams()
         .once()
         .full_cpu()
         .problems(&[kit::Code::RateLimited])
@@ -93,10 +94,10 @@ impl Endpoint for SignUp {
         if call.made_before::<AttemptId>().is_some() {
             return Ok(Started { email: form.email });
         }
-        form.password.judge(&[form.email.as_str(), form.email.domain()]).map_err(Error::WeakPassword)?;
         if form.region != call.region {
-            return Err(Error::OtherRegion(form.region));
+            return Err(Error::Elsewhere(form.region));
         }
+        form.password.judge(&[form.email.as_str(), form.email.domain()]).map_err(Error::WeakPassword)?;
         let address = deps.addresses.hash(&form.email).await?;
         let mut waiting = deps.sign_ups.find(address).await?;
         let (hash, again) = hash(call, form.password, waiting.as_ref()).await?;
@@ -111,7 +112,8 @@ impl Endpoint for SignUp {
             };
             let notice = Notice::SignUpStarted { address, attempt: attempt.id };
             let alongside = call.alongside(None, Some(notice), attempt.id);
-            let before = waiting.unwrap_or_else(|| Waiting::none(address, form.email.clone()));
+            let before =
+                waiting.unwrap_or_else(|| Waiting::none(address, form.email.clone(), call.id::<OfUser>()));
             let after = before.attempt(attempt, form.email.clone(), again).map_err(Error::TooMany)?;
             match deps.sign_ups.save(&after, alongside).await? {
                 Saved::Yes => return Ok(Started { email: form.email }),
@@ -144,10 +146,7 @@ impl From<Error> for Problem {
     fn from(error: Error) -> Self {
         match error {
             Error::WeakPassword(invalid) => Self::field("password", &invalid),
-            Error::OtherRegion(region) => Self::field(
-                "region",
-                &Invalid(format!("Accounts in the region {region} can't be opened here yet.").into()),
-            ),
+            Error::Elsewhere(region) => Self::elsewhere(region),
             Error::TooMany(wait) => wait.into(),
             Error::Failed(failure) => failure.into(),
             Error::Hash(error) => error.into(),

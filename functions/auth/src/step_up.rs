@@ -89,9 +89,9 @@ impl Endpoint for StepUp {
     async fn handle(deps: &Deps, call: &Call<Person>, Body(form): Self::Input) -> Result<SteppedUp, Error> {
         let mut session = call.caller.session.clone();
         let account = format!("step-up/{}", session.user);
-        let counted = attempts::count(&*deps.throttles, &account, call.network, call.now);
-        let found = async { Ok(deps.accounts.credentials(session.user).await?) };
-        let ((), found) = futures::try_join!(async { Ok::<_, Error>(counted.await?) }, found)?;
+        let counters = attempts::look(&*deps.throttles, &account, call.network);
+        let (counters, found) = futures::try_join!(counters, deps.accounts.credentials(session.user))?;
+        attempts::count(&*deps.throttles, counters, call.now).await?;
         let hash = found.map_or_else(PasswordHash::nobody, |found| found.password);
         let verdict = call.heavy(move || hash.verify(&form.password)).await.map_err(Error::Interrupted)??;
         if verdict == Verdict::Wrong {

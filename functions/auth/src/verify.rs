@@ -4,11 +4,16 @@ use std::sync::Arc;
 
 use domain::{
     credential::{CannotHash, Verdict},
+    directory::Claim,
     email::EmailAddress,
-    id::{OfSession, OfUser, SessionId, UserId},
+    id::{OfSession, SessionId, UserId},
     outbox::Notice,
     password::Password,
-    ports::{AddressHashes, Codes, Failure, NewAccount, Opened, Saved, Sessions, SignUps, TokenKeys},
+    ports::{
+        AddressHashes, Claimed, Codes, Directory, Failure, NewAccount, Opened, Saved, Sessions, SignUps,
+        TokenKeys,
+    },
+    region::Region,
     session::{RefreshToken, Session},
     sign_up::{Attempt, Code, Refused, SignUp},
     text::Invalid,
@@ -28,6 +33,7 @@ pub struct Deps {
     addresses: Arc<dyn AddressHashes>,
     codes: Arc<dyn Codes>,
     sign_ups: Arc<dyn SignUps>,
+    directory: Arc<dyn Directory>,
     sessions: Arc<dyn Sessions>,
     tokens: Arc<dyn TokenKeys>,
 }
@@ -51,6 +57,10 @@ pub struct Form {
 pub enum Error {
     #[error("refused")]
     Refused(Refused),
+    #[error("the sign-up waits in {0}")]
+    Elsewhere(Region),
+    #[error("the address belongs to an account")]
+    AddressTaken,
     #[error(transparent)]
     Failed(#[from] Failure),
     #[error(transparent)]
@@ -62,9 +72,10 @@ pub enum Error {
 impl Endpoint for Verify {
     const SPEC: Spec = spec("auth-verify", Post, "/api/auth/verify")
         .summary("Enter the mailed code: opens the account and signs in")
+        .roams()
         .once()
         .full_cpu()
-        .problems(&[kit::Code::CodeInvalid, kit::Code::PasswordRequired])
+        .problems(&[kit::Code::CodeInvalid, kit::Code::PasswordRequired, kit::Code::EmailTaken])
         .grants(&[
             Grant::secret("addresses"),
             Grant::secret("codes"),
@@ -75,6 +86,8 @@ impl Endpoint for Verify {
             Grant::table("BatchGetItem", "identity"),
             Grant::table("BatchGetItem", "workspaces"),
             Grant::table("PutItem", "operations"),
+            Grant::table("PutItem", "directory"),
+            Grant::table("GetItem", "directory"),
         ]);
     type Caller = Anyone;
     type Deps = Deps;
@@ -87,6 +100,7 @@ impl Endpoint for Verify {
             addresses: ports.address_hashes(),
             codes: ports.codes(),
             sign_ups: ports.sign_ups(),
+            directory: ports.directory(),
             sessions: ports.sessions(),
             tokens: ports.token_keys(),
         }
@@ -97,17 +111,23 @@ impl Endpoint for Verify {
         call: &Call<Anyone>,
         (Params(delivery), Body(form)): Self::Input,
     ) -> Result<Tokens, Error> {
-        let made = call.made_before::<Made>();
-        let Made { user, session } =
-            made.unwrap_or_else(|| Made { user: call.id::<OfUser>(), session: call.id::<OfSession>() });
-        let first = RefreshToken::first(call.region, user, session, &deps.tokens.derivation_key().await?);
-        let (session, onboarded) = match made {
-            Some(_) => {
+        if form.code.region() != call.region {
+            return Err(Error::Elsewhere(form.code.region()));
+        }
+        let (session, first, onboarded) = match call.made_before::<Made>() {
+            Some(Made { user, session }) => {
                 let standing = deps.sessions.standing(user, session, personal_workspace(user)).await?;
                 let standing = standing.ok_or(Error::Refused(Refused::WrongCode))?;
-                (standing.session, standing.workspace.is_some())
+                (
+                    standing.session,
+                    first_token(deps, call, user, session).await?,
+                    standing.workspace.is_some(),
+                )
             }
-            None => (open(deps, call, form, &first).await?, false),
+            None => {
+                let (session, first) = open(deps, call, form).await?;
+                (session, first, false)
+            }
         };
         Ok(hand_out(&*deps.tokens, &session, &first, onboarded, delivery.session, call.now).await?)
     }
@@ -135,21 +155,37 @@ impl std::str::FromStr for Made {
     }
 }
 
+async fn first_token(
+    deps: &Deps,
+    call: &Call<Anyone>,
+    user: UserId,
+    session: SessionId,
+) -> Result<RefreshToken, Error> {
+    Ok(RefreshToken::first(call.region, user, session, &deps.tokens.derivation_key().await?))
+}
+
 /// Makes an account of the sign-up that the code confirms.
-async fn open(deps: &Deps, call: &Call<Anyone>, form: Form, first: &RefreshToken) -> Result<Session, Error> {
+async fn open(deps: &Deps, call: &Call<Anyone>, form: Form) -> Result<(Session, RefreshToken), Error> {
     let address = deps.addresses.hash(&form.email).await?;
     let (before, counted) = count_try(deps, call, address).await?;
     let ids: Vec<_> = before.attempts.iter().map(|attempt| attempt.id).collect();
     let codes = deps.codes.sign_up_codes(&ids).await?;
     let code_of = |wanted| {
         let found = ids.iter().zip(&codes).find(|(id, _)| **id == wanted).map(|(_, code)| code.clone());
-        found.unwrap_or_else(|| Code::from_bytes(&[0; 32]))
+        found.unwrap_or_else(|| Code::from_bytes(&[0; 32], call.region))
     };
     let attempt = SignUp::confirm(&before, &form.code, code_of, form.password.is_some(), call.now)
         .map_err(Error::Refused)?;
     check_password(call, &attempt, form.password).await?;
-    let user = first.user;
-    let session = Session::begin(first.session, user, first, call.now);
+    let user = counted.user;
+    let first = first_token(deps, call, user, call.id::<OfSession>()).await?;
+    let session = Session::begin(first.session, user, &first, call.now);
+    let claim = Claim::on_address(address, call.region, user, call.now);
+    if deps.directory.claim(&claim).await? == Claimed::Taken {
+        // Whoever has the code reads the address's mail, so may know; and the sign-up will never be anything.
+        deps.sign_ups.discard(&counted).await?;
+        return Err(Error::AddressTaken);
+    }
     let account = NewAccount {
         user: User {
             id: user,
@@ -161,10 +197,13 @@ async fn open(deps: &Deps, call: &Call<Anyone>, form: Form, first: &RefreshToken
         session: session.clone(),
         sign_up: counted,
     };
-    let alongside =
-        call.alongside(None, Some(Notice::AccountOpened { user }), Made { user, session: session.id });
+    let alongside = call.alongside(
+        None,
+        Some(Notice::AccountOpened { user, address }),
+        Made { user, session: session.id },
+    );
     match deps.sign_ups.open_account(&account, alongside).await? {
-        Opened::Yes => Ok(session),
+        Opened::Yes => Ok((session, first)),
         Opened::AddressTaken | Opened::Stale => Err(Error::Refused(Refused::WrongCode)),
     }
 }
@@ -197,6 +236,11 @@ impl From<Error> for Problem {
             Error::Refused(Refused::WrongCode) => Self::new(
                 kit::Code::CodeInvalid,
                 "This code is wrong or has expired. Check it, or sign up again for a new one.",
+            ),
+            Error::Elsewhere(region) => Self::elsewhere(region),
+            Error::AddressTaken => Self::new(
+                kit::Code::EmailTaken,
+                "This address belongs to an account already. Sign in, or reset the password.",
             ),
             Error::Refused(Refused::PasswordNeeded) => Self::new(
                 kit::Code::PasswordRequired,

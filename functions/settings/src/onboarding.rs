@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use domain::{
     activity::{Action, Actor, ResourceType},
+    directory::Claim,
     email::EmailAddress,
     handle::Handle,
     id::WorkspaceId,
     outbox::Notice,
     plan::{Plan, sign_up_credit},
-    ports::{Accounts, Failure, Founded, Vault, Workspaces},
+    ports::{Accounts, Claimed, Directory, Failure, Founded, Vault, Workspaces},
     profile::{Company, DisplayName, UseCase},
     settings::Change,
     social::SocialLinks,
@@ -30,6 +31,7 @@ pub struct Onboard;
 /// What it works with.
 pub struct Deps {
     accounts: Arc<dyn Accounts>,
+    directory: Arc<dyn Directory>,
     workspaces: Arc<dyn Workspaces>,
     vault: Arc<dyn Vault>,
 }
@@ -86,6 +88,9 @@ impl Endpoint for Onboard {
             Grant::table("PutItem", "workspaces"),
             Grant::table("PutItem", "activity"),
             Grant::table("PutItem", "operations"),
+            Grant::table("PutItem", "directory"),
+            Grant::table("GetItem", "directory"),
+            Grant::table("DeleteItem", "directory"),
         ]);
     type Caller = Person;
     type Deps = Deps;
@@ -94,7 +99,12 @@ impl Endpoint for Onboard {
     type Error = Error;
 
     fn deps(ports: &impl Ports) -> Deps {
-        Deps { accounts: ports.accounts(), workspaces: ports.workspaces(), vault: ports.vault() }
+        Deps {
+            accounts: ports.accounts(),
+            directory: ports.directory(),
+            workspaces: ports.workspaces(),
+            vault: ports.vault(),
+        }
     }
 
     async fn handle(deps: &Deps, call: &Call<Person>, Body(form): Self::Input) -> Result<Settings, Error> {
@@ -109,18 +119,30 @@ impl Endpoint for Onboard {
         if call.caller.onboarded {
             return Err(Error::AlreadyThere);
         }
-        let (user, data_key) = futures::try_join!(user, deps.vault.new_data_key(id))?;
+        let claim = Claim::on_handle(form.username.clone(), call.region, id, call.now);
+        let (user, data_key, claimed) =
+            futures::try_join!(user, deps.vault.new_data_key(id), deps.directory.claim(&claim))?;
+        if claimed == Claimed::Taken {
+            return Err(Error::HandleTaken);
+        }
         let user = user.ok_or(Error::UserGone)?;
         let email = user.primary_email.clone();
         let workspace = found(call, form, &user, &email, data_key);
         let actor = Actor { user: user.id, key: None };
         let mut event = call.event(id, actor, Action::Completed, ResourceType::Onboarding);
         event.resource_name = Some(workspace.handle.to_string());
-        let alongside = call.alongside(Some(event), Some(Notice::WorkspaceOpened { workspace: id }), id);
-        match deps.workspaces.open(&workspace, alongside).await? {
+        let notice = Notice::WorkspaceOpened { workspace: id, handle: workspace.handle.clone() };
+        match deps.workspaces.open(&workspace, call.alongside(Some(event), Some(notice), id)).await? {
             Founded::Yes => Ok(Settings::of(workspace, Some(email))),
             Founded::HandleTaken => Err(Error::HandleTaken),
-            Founded::AlreadyThere => Err(Error::AlreadyThere),
+            Founded::AlreadyThere => {
+                let there = deps.workspaces.find(id).await?;
+                // It has another handle for ever, so nothing can come of this claim. The reaper frees it if this fails.
+                if there.is_some_and(|there| there.handle != workspace.handle) {
+                    deps.directory.release(&claim).await?;
+                }
+                Err(Error::AlreadyThere)
+            }
         }
     }
 }

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use domain::{
+    directory::Name,
     handle::Handle,
-    ports::{Failure, Workspaces},
+    ports::{Directory, Failure},
 };
 use kit::{
     Anyone, Call, Endpoint, Grant, Output, Params, Ports, Problem, Spec, input::YesNo, spec,
@@ -21,7 +22,7 @@ const SUGGESTIONS: usize = 4;
 
 /// What it works with.
 pub struct Deps {
-    workspaces: Arc<dyn Workspaces>,
+    directory: Arc<dyn Directory>,
 }
 
 /// The handle in question.
@@ -53,7 +54,7 @@ pub enum Error {
 impl Endpoint for CheckUsername {
     const SPEC: Spec = spec("username-check", Get, "/api/username/check")
         .summary("Is a username free?")
-        .grants(&[Grant::table("GetItem", "workspaces")]);
+        .grants(&[Grant::table("GetItem", "directory")]);
     type Caller = Anyone;
     type Deps = Deps;
     type Input = Params<Question>;
@@ -61,22 +62,27 @@ impl Endpoint for CheckUsername {
     type Error = Error;
 
     fn deps(ports: &impl Ports) -> Deps {
-        Deps { workspaces: ports.workspaces() }
+        Deps { directory: ports.directory() }
     }
 
     async fn handle(deps: &Deps, _: &Call<Anyone>, Params(question): Self::Input) -> Result<Answer, Error> {
         let Question { username, suggest } = question;
-        if deps.workspaces.by_handle(&username).await?.is_none() {
+        if is_free(deps, &username).await? {
             return Ok(Answer { available: true, username });
         }
         let wanted = suggest == Some(YesNo::True);
         for candidate in username.suggestions().take(if wanted { SUGGESTIONS } else { 0 }) {
-            if deps.workspaces.by_handle(&candidate).await?.is_none() {
+            if is_free(deps, &candidate).await? {
                 return Ok(Answer { available: false, username: candidate });
             }
         }
         Ok(Answer { available: false, username })
     }
+}
+
+/// Free in every region: only the authority can tell.
+async fn is_free(deps: &Deps, handle: &Handle) -> Result<bool, Failure> {
+    Ok(deps.directory.find_for_certain(&Name::Handle(handle.clone())).await?.is_none())
 }
 
 impl From<Error> for Problem {

@@ -3,9 +3,11 @@
 use std::sync::Arc;
 
 use domain::{
+    directory::Name,
     handle::Handle,
-    ports::{Failure, Workspaces},
+    ports::{Directory, Failure, Workspaces},
     profile::{Bio, Company, DisplayName, IconColor, IconLetters, UseCase},
+    region::Region,
     social::SocialLinks,
     workspace::{Workspace, WorkspaceKind},
 };
@@ -19,6 +21,7 @@ pub struct PublicProfile;
 /// What it works with.
 pub struct Deps {
     workspaces: Arc<dyn Workspaces>,
+    directory: Arc<dyn Directory>,
 }
 
 /// Whose.
@@ -87,6 +90,8 @@ impl From<Workspace> for Shown {
 pub enum Error {
     #[error("nobody has this name")]
     Nobody,
+    #[error("the name is at home in {0}")]
+    Elsewhere(Region),
     #[error(transparent)]
     Failed(#[from] Failure),
 }
@@ -94,8 +99,9 @@ pub enum Error {
 impl Endpoint for PublicProfile {
     const SPEC: Spec = spec("users-public-profile", Get, "/api/users")
         .summary("What anybody may see of a user or team")
+        .roams()
         .problems(&[kit::Code::NotFound])
-        .grants(&[Grant::table("GetItem", "workspaces")]);
+        .grants(&[Grant::table("GetItem", "workspaces"), Grant::table("GetItem", "directory")]);
     type Caller = Anyone;
     type Deps = Deps;
     type Input = Params<Whose>;
@@ -103,20 +109,33 @@ impl Endpoint for PublicProfile {
     type Error = Error;
 
     fn deps(ports: &impl Ports) -> Deps {
-        Deps { workspaces: ports.workspaces() }
+        Deps { workspaces: ports.workspaces(), directory: ports.directory() }
     }
 
-    async fn handle(deps: &Deps, _: &Call<Anyone>, Params(whose): Self::Input) -> Result<Shown, Error> {
-        let id = deps.workspaces.by_handle(&whose.username).await?.ok_or(Error::Nobody)?;
+    async fn handle(deps: &Deps, call: &Call<Anyone>, Params(whose): Self::Input) -> Result<Shown, Error> {
+        let Some(id) = deps.workspaces.by_handle(&whose.username).await? else {
+            return Err(elsewhere(deps, call, whose.username).await?);
+        };
         let workspace = deps.workspaces.find(id).await?.ok_or(Error::Nobody)?;
         Ok(Shown::from(workspace))
     }
+}
+
+/// The region that has somebody of this name, if another has.
+async fn elsewhere(deps: &Deps, call: &Call<Anyone>, handle: Handle) -> Result<Error, Failure> {
+    if call.forwarded {
+        return Ok(Error::Nobody);
+    }
+    let holder = deps.directory.find(&Name::Handle(handle)).await?;
+    let region = holder.map(|holder| holder.region).filter(|region| *region != call.region);
+    Ok(region.map_or(Error::Nobody, Error::Elsewhere))
 }
 
 impl From<Error> for Problem {
     fn from(error: Error) -> Self {
         match error {
             Error::Nobody => Self::not_found(),
+            Error::Elsewhere(region) => Self::elsewhere(region),
             Error::Failed(failure) => failure.into(),
         }
     }

@@ -1,8 +1,10 @@
-//! Functions without a route that events set off.
+//! Functions without a route, which events or schedules set off.
 
 mod letters;
 
 kit::functions! {
+    worker confirm_claims::ConfirmClaims;
     worker publish_events::PublishEvents;
+    worker reap_claims::ReapClaims;
     worker send_mail::SendMail;
 }

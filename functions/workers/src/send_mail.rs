@@ -6,10 +6,11 @@
 use std::sync::Arc;
 
 use domain::{
+    directory::Name,
     email::EmailAddress,
     id::{AttemptId, UserId},
     outbox::{Message, Notice},
-    ports::{Accounts, Claim, Codes, Consumed, Failure, Mail, Mailer, SignUps},
+    ports::{Accounts, Claim, Codes, Consumed, Directory, Failure, Mail, Mailer, SignUps},
     user::EmailHash,
 };
 use jiff::{SignedDuration, Timestamp};
@@ -28,6 +29,7 @@ const NAME: &str = "send-mail";
 /// What it works with.
 pub struct Deps {
     accounts: Arc<dyn Accounts>,
+    directory: Arc<dyn Directory>,
     sign_ups: Arc<dyn SignUps>,
     codes: Arc<dyn Codes>,
     mailer: Arc<dyn Mailer>,
@@ -54,6 +56,7 @@ impl Worker for SendMail {
         &[
             Grant::secret("codes"),
             Grant::table("GetItem", "identity"),
+            Grant::table("GetItem", "directory"),
             Grant::table("PutItem", "operations"),
             Grant::table("UpdateItem", "operations"),
             Grant::table("DeleteItem", "operations"),
@@ -68,6 +71,7 @@ impl Worker for SendMail {
     fn deps(ports: &impl Ports) -> Deps {
         Deps {
             accounts: ports.accounts(),
+            directory: ports.directory(),
             sign_ups: ports.sign_ups(),
             codes: ports.codes(),
             mailer: ports.mailer(),
@@ -118,7 +122,8 @@ async fn write_and_send(deps: &Deps, notice: Notice) -> Result<bool, Failure> {
 /// The code, or, if the address has an account, word of that: only whoever reads the address's mail learns which.
 async fn sign_up(deps: &Deps, address: EmailHash, attempt: AttemptId) -> Result<Option<Mail>, Failure> {
     let Some(waiting) = deps.sign_ups.find(address).await? else { return Ok(None) };
-    if deps.accounts.by_address(address).await?.is_some() {
+    let holder = deps.directory.find(&Name::Address(address)).await?;
+    if deps.accounts.by_address(address).await?.is_some() || holder.is_some_and(|holder| holder.confirmed) {
         return Ok(Some(letters::account_exists(waiting.email)));
     }
     let code = deps.codes.sign_up_codes(&[attempt]).await?.pop();

@@ -1,5 +1,6 @@
 //! API keys: `ul_` and 40 lower-case hexadecimal digits, of which the first 32 are random and the last 8 a checksum
-//! of them, so that a mistyped or made-up key is refused without a read.
+//! of them and of the key's home, so that a mistyped or made-up key is refused, and a key of another region sent on to it,
+//! without a read.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -19,15 +20,18 @@ const PREFIX_LENGTH: usize = 11;
 
 /// A key's value.
 #[derive(Clone)]
-pub struct KeySecret(Secret);
+pub struct KeySecret {
+    value: Secret,
+    region: Region,
+}
 
 impl KeySecret {
-    /// A new key with 128 random bits.
-    pub fn generate(entropy: &dyn Entropy) -> Self {
+    /// A new key of a region, with 128 random bits.
+    pub fn generate(entropy: &dyn Entropy, region: Region) -> Self {
         let random = u128::from_be_bytes(entropy::bytes(entropy));
         let digits = format!("{random:032x}");
-        let checksum = checksum(&digits);
-        Self(Secret::new(format!("ul_{digits}{checksum}")))
+        let checksum = checksum(&digits, region);
+        Self { value: Secret::new(format!("ul_{digits}{checksum}")), region }
     }
 
     /// Reads a presented key; `None` if the form or the checksum is wrong.
@@ -35,13 +39,20 @@ impl KeySecret {
         let digits = text.strip_prefix("ul_")?;
         let hexadecimal = digits.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
         let (random, given) = (digits.len() == 40 && hexadecimal).then(|| digits.split_at(32))?;
-        let right: bool = checksum(random).as_bytes().ct_eq(given.as_bytes()).into();
-        right.then(|| Self(Secret::new(text.to_owned())))
+        let right =
+            |region: &Region| bool::from(checksum(random, *region).as_bytes().ct_eq(given.as_bytes()));
+        let region = Region::ALL.into_iter().find(right)?;
+        Some(Self { value: Secret::new(text.to_owned()), region })
+    }
+
+    /// The home of its workspace.
+    pub fn region(&self) -> Region {
+        self.region
     }
 
     /// The whole key, for the one answer that carries it and for encryption.
     pub fn expose(&self) -> &str {
-        self.0.expose()
+        self.value.expose()
     }
 
     /// What it is found by.
@@ -55,9 +66,9 @@ impl KeySecret {
     }
 }
 
-/// The first 32 bits of the digits' SHA-256.
-fn checksum(digits: &str) -> String {
-    Digest256::of(digits).to_hex().chars().take(8).collect()
+/// The first 32 bits of the SHA-256 of region and digits.
+fn checksum(digits: &str, region: Region) -> String {
+    Digest256::of(format!("{region}{digits}")).to_hex().chars().take(8).collect()
 }
 
 /// A value encrypted under a workspace's data key: nonce, ciphertext and tag in base64.
@@ -117,16 +128,18 @@ mod tests {
     fn a_key_has_the_form_that_clients_check_and_reads_back() {
         let entropy = Counting(0.into());
         for _ in 0..1_000 {
-            let key = KeySecret::generate(&entropy);
-            assert_eq!(key.expose().len(), 43);
-            assert_eq!(key.prefix().len(), 11);
-            assert!(KeySecret::parse(key.expose()).is_some_and(|read| read.hash() == key.hash()));
+            for region in Region::ALL {
+                let key = KeySecret::generate(&entropy, region);
+                assert_eq!((key.expose().len(), key.prefix().len()), (43, 11));
+                let read = KeySecret::parse(key.expose()).unwrap();
+                assert_eq!((read.hash(), read.region()), (key.hash(), region));
+            }
         }
     }
 
     #[test]
     fn any_single_changed_digit_is_noticed() {
-        let key = KeySecret::generate(&Counting(1.into())).expose().to_owned();
+        let key = KeySecret::generate(&Counting(1.into()), Region::Ap).expose().to_owned();
         for at in 3..43 {
             let mut bytes = key.clone().into_bytes();
             bytes[at] = if bytes[at] == b'0' { b'1' } else { b'0' };

@@ -6,6 +6,7 @@
 pub mod activity;
 pub mod api_key;
 pub mod credential;
+pub mod directory;
 pub mod email;
 pub mod entropy;
 pub mod handle;

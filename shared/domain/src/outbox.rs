@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    handle::Handle,
     id::{AttemptId, KeyId, MessageId, SessionId, UserId, WorkspaceId},
     profile::KeyName,
     user::EmailHash,
@@ -25,11 +26,16 @@ pub enum Notice {
     AccountOpened {
         /// The new user.
         user: UserId,
+        /// The address, for its claim in the directory.
+        address: EmailHash,
     },
     /// A user has a workspace now.
     WorkspaceOpened {
         /// The new workspace.
         workspace: WorkspaceId,
+        /// Its public name, for its claim in the directory.
+        #[serde(deserialize_with = "crate::handle::existing")]
+        handle: Handle,
     },
     /// Settings changed.
     SettingsChanged {
@@ -80,12 +86,15 @@ impl Notice {
     /// The names of those that somebody gets a mail about.
     pub const MAILED: [&'static str; 3] = ["sign-up-started", "api-key-created", "refresh-token-reused"];
 
+    /// The names of those that make a claim in the directory good for ever.
+    pub const CONFIRMING: [&'static str; 2] = ["account-opened", "workspace-opened"];
+
     /// What the message is about: messages about one subject are published in order.
     pub fn subject(&self) -> String {
         match self {
             Self::SignUpStarted { address, .. } => format!("sign-up/{address}"),
-            Self::AccountOpened { user } | Self::RefreshTokenReused { user, .. } => user.to_string(),
-            Self::WorkspaceOpened { workspace }
+            Self::AccountOpened { user, .. } | Self::RefreshTokenReused { user, .. } => user.to_string(),
+            Self::WorkspaceOpened { workspace, .. }
             | Self::SettingsChanged { workspace }
             | Self::ApiKeyCreated { workspace, .. }
             | Self::ApiKeyRevoked { workspace, .. } => workspace.to_string(),

@@ -9,6 +9,7 @@ use crate::{
     activity::{Event, Inbox, Mark, Watermark},
     api_key::{ApiKey, KeyHolder, Sealed},
     credential::PasswordHash,
+    directory::{self, Holder, Name},
     email::EmailAddress,
     handle::Handle,
     id::{AttemptId, EventId, KeyId, MessageId, SessionId, UserId, WorkspaceId},
@@ -114,6 +115,8 @@ pub trait SignUps: Send + Sync {
     async fn find(&self, address: EmailHash) -> Outcome<Option<SignUp>>;
     /// Saves a record, if its version is still one less.
     async fn save(&self, sign_up: &SignUp, alongside: Alongside) -> Outcome<Saved>;
+    /// Removes a record, if it is still what was read.
+    async fn discard(&self, sign_up: &SignUp) -> Outcome<()>;
     /// Makes an account of a sign-up: user, address, password and session, and the sign-up is gone.
     async fn open_account(&self, account: &NewAccount, alongside: Alongside) -> Outcome<Opened>;
 }
@@ -205,6 +208,8 @@ pub trait Workspaces: Send + Sync {
     async fn find(&self, workspace: WorkspaceId) -> Outcome<Option<Workspace>>;
     /// The workspace that a handle names.
     async fn by_handle(&self, handle: &Handle) -> Outcome<Option<WorkspaceId>>;
+    /// A workspace and a user's role in it, in one strongly consistent read: for somebody whose session is elsewhere.
+    async fn membership(&self, workspace: WorkspaceId, user: UserId) -> Outcome<Option<(Workspace, Role)>>;
     /// Saves a changed profile, if the workspace's version is still one less.
     async fn save_profile(
         &self,
@@ -322,9 +327,31 @@ pub struct PublicKey {
     pub x: String,
 }
 
-/// What everybody may know, in every region.
+/// What came of claiming a name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Claimed {
+    /// It is the claimant's, for the time being or for good.
+    Yes,
+    /// It is another's.
+    Taken,
+}
+
+/// What everybody may know, in every region. It is written in one region, the authority, and read from a replica of one's
+/// own, which follows within a second or so.
 #[async_trait]
 pub trait Directory: Send + Sync {
+    /// Whose a name is, as far as this region's replica knows.
+    async fn find(&self, name: &Name) -> Outcome<Option<Holder>>;
+    /// Whose a name is, for certain: asks the authority if the replica knows of nobody.
+    async fn find_for_certain(&self, name: &Name) -> Outcome<Option<Holder>>;
+    /// Claims a name until the claim's deadline. Claiming it again for the same holder succeeds.
+    async fn claim(&self, claim: &directory::Claim) -> Outcome<Claimed>;
+    /// Makes a claim good for ever; `false` if the name is another's.
+    async fn confirm(&self, claim: &directory::Claim) -> Outcome<bool>;
+    /// Frees a name, if its claim is still this one and unconfirmed.
+    async fn release(&self, claim: &directory::Claim) -> Outcome<()>;
+    /// The unconfirmed claims of a region whose deadline has passed. At most a thousand.
+    async fn overdue(&self, region: Region, now: Timestamp) -> Outcome<Vec<directory::Claim>>;
     /// The public keys that access tokens are verified with.
     async fn signing_keys(&self) -> Outcome<Vec<PublicKey>>;
     /// Makes a public key known.
@@ -375,6 +402,13 @@ pub trait TokenKeys: Send + Sync {
 pub trait AddressHashes: Send + Sync {
     /// What stands for an address.
     async fn hash(&self, address: &EmailAddress) -> Outcome<EmailHash>;
+}
+
+/// The key that regions sign requests with which they send on to each other; the same in every region.
+#[async_trait]
+pub trait ForwardingKeys: Send + Sync {
+    /// The key.
+    async fn forwarding_key(&self) -> Outcome<MacKey>;
 }
 
 /// The codes that are mailed. They are derived, so that nothing stored tells them.

@@ -20,6 +20,9 @@ impl Region {
     /// Every region.
     pub const ALL: [Self; 3] = [Self::Us, Self::Eu, Self::Ap];
 
+    /// Where the directory is written, so that of two claims on one name one is first. The other regions read replicas.
+    pub const AUTHORITY: Self = Self::Us;
+
     /// The short name: `us`, `eu` or `ap`.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -88,6 +88,12 @@ impl Digest256 {
         Some(Self(BASE64_URL_SAFE_NO_PAD.decode(text).ok()?.try_into().ok()?))
     }
 
+    /// The first byte.
+    pub fn first_byte(self) -> u8 {
+        let [first, ..] = self.0;
+        first
+    }
+
     /// Compares without telling by time where the difference is.
     pub fn matches(self, other: Self) -> bool {
         self.0.ct_eq(&other.0).into()

@@ -11,8 +11,13 @@ use serde::{Deserialize, Serialize};
 use subtle::ConstantTimeEq;
 
 use crate::{
-    credential::PasswordHash, email::EmailAddress, id::AttemptId, region::Region, text::Invalid,
-    throttle::Wait, user::EmailHash,
+    credential::PasswordHash,
+    email::EmailAddress,
+    id::{AttemptId, UserId},
+    region::Region,
+    text::Invalid,
+    throttle::Wait,
+    user::EmailHash,
 };
 
 /// How long a code can be entered.
@@ -26,15 +31,28 @@ pub const CODES_AN_HOUR: usize = 5;
 /// After this an unverified sign-up is gone.
 pub const KEPT: SignedDuration = SignedDuration::from_hours(24);
 
-/// A 6-digit code. A secret for as long as it lives.
+/// A 6-digit code. A secret for as long as it lives, but for its region: divided by three, the number leaves that. So a code
+/// finds its way home from every region's endpoint, although nothing of an unverified address is known outside its home. It
+/// leaves 333,333 codes, of which five can be tried.
 #[derive(Clone)]
 pub struct Code(String);
 
 impl Code {
-    /// The code that 32 derived bytes stand for (dynamic truncation as in RFC 4226, section 5.3).
-    pub fn from_bytes(bytes: &[u8; 32]) -> Self {
+    const REGIONS: u64 = Region::ALL.len() as u64;
+    const EACH: u64 = 1_000_000 / Self::REGIONS;
+
+    /// The code of a region that 32 derived bytes stand for (dynamic truncation as in RFC 4226, section 5.3).
+    pub fn from_bytes(bytes: &[u8; 32], region: Region) -> Self {
         let number = bytes.iter().take(8).fold(0_u64, |sum, byte| (sum << 8) | u64::from(*byte));
-        Self(format!("{:06}", number % 1_000_000))
+        let place = Region::ALL.iter().position(|other| *other == region).unwrap_or_default() as u64;
+        Self(format!("{:06}", number % Self::EACH * Self::REGIONS + place))
+    }
+
+    /// The region whose code it is, if it is one.
+    pub fn region(&self) -> Region {
+        let number: u64 = self.0.parse().unwrap_or_default();
+        let place = usize::try_from(number % Self::REGIONS).unwrap_or_default();
+        Region::ALL.get(place).copied().unwrap_or(Region::AUTHORITY)
     }
 
     /// The digits, for the mail.
@@ -104,6 +122,8 @@ pub struct SignUp {
     pub email_hash: EmailHash,
     /// The address as it was last entered.
     pub email: EmailAddress,
+    /// The id that the account will have, so that claiming the address again after a lost answer is the same claim.
+    pub user: UserId,
     /// The newest attempts, oldest first.
     pub attempts: Vec<Attempt>,
     /// Counts changes: every write is conditional on it.
@@ -121,8 +141,8 @@ pub enum Refused {
 
 impl SignUp {
     /// Nothing waits yet.
-    pub fn none(email_hash: EmailHash, email: EmailAddress) -> Self {
-        Self { email_hash, email, attempts: Vec::new(), version: 0 }
+    pub fn none(email_hash: EmailHash, email: EmailAddress, user: UserId) -> Self {
+        Self { email_hash, email, user, attempts: Vec::new(), version: 0 }
     }
 
     /// The newest attempt whose code can still be entered.
@@ -229,11 +249,26 @@ mod tests {
     }
 
     fn none() -> SignUp {
-        SignUp::none(EmailHash(Digest256::of("a")), email())
+        SignUp::none(
+            EmailHash(Digest256::of("a")),
+            email(),
+            "user_01m858qy4a1ar9by88nhafn40x".parse().unwrap(),
+        )
     }
 
     fn code_of(id: AttemptId) -> Code {
-        Code::from_bytes(Digest256::of(id.to_string()).to_hex().as_bytes()[..32].try_into().unwrap())
+        Code::from_bytes(
+            Digest256::of(id.to_string()).to_hex().as_bytes()[..32].try_into().unwrap(),
+            Region::Eu,
+        )
+    }
+
+    #[test]
+    fn a_code_has_six_digits_and_names_its_region() {
+        for (byte, region) in (0..=255).flat_map(|byte| Region::ALL.map(|region| (byte, region))) {
+            let code = Code::from_bytes(&[byte; 32], region);
+            assert_eq!((code.expose().len(), code.region()), (6, region), "{}", code.expose());
+        }
     }
 
     fn confirm(waiting: &SignUp, code: &Code, password: bool, now: i64) -> Result<AttemptId, Refused> {

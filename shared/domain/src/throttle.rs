@@ -60,13 +60,13 @@ impl Failures {
         if now >= policy.forgets_at(last) {
             return Ok(Self { count: 1, last: Some(now) });
         }
-        let allowed_at = last
-            .saturating_add(SignedDuration::from_secs(delay(self.count, policy)))
-            .unwrap_or(Timestamp::MAX);
-        if now < allowed_at {
+        let delay = delay(self.count, policy);
+        let allowed_at = last.saturating_add(SignedDuration::from_secs(delay)).unwrap_or(Timestamp::MAX);
+        if delay > 0 && now < allowed_at {
             return Err(Wait::between(now, allowed_at));
         }
-        Ok(Self { count: self.count.saturating_add(1), last: Some(now) })
+        // Of several at once, one that came earlier may be counted later.
+        Ok(Self { count: self.count.saturating_add(1), last: Some(now.max(last)) })
     }
 }
 
@@ -98,6 +98,16 @@ mod tests {
             failures = failures.attempt(PER_ACCOUNT, at(now)).unwrap();
         }
         assert_eq!(waits, [30, 60, 120, 240, 480, 960, 1_920, 3_600, 3_600]);
+    }
+
+    #[test]
+    fn attempts_that_are_counted_out_of_order_all_count() {
+        let mut failures = Failures::default();
+        for second in [5, 3, 4, 1, 2] {
+            failures = failures.attempt(PER_ACCOUNT, at(second)).unwrap();
+        }
+        assert_eq!(failures, Failures { count: 5, last: Some(at(5)) });
+        assert!(failures.attempt(PER_ACCOUNT, at(1)).is_err());
     }
 
     #[test]

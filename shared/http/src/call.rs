@@ -28,6 +28,8 @@ pub struct Call<C> {
     pub region: Region,
     /// The network address that the request came from.
     pub network: Option<IpAddr>,
+    /// Whether another region sent the request here: then it is answered here.
+    pub forwarded: bool,
     pub(crate) entropy: Arc<dyn Entropy>,
     pub(crate) once: Once,
     pub(crate) headers: HeaderMap,

@@ -4,10 +4,12 @@ use cookie::Cookie;
 use domain::{
     Timestamp,
     api_key::{KeyHolder, KeySecret},
+    directory::Name,
     handle::Handle,
     id::WorkspaceId,
     policy::{self, Member},
     ports::{Standing, Workspaces},
+    region::Region,
     role::Role,
     secret::Digest256,
     session::{Claims, Session},
@@ -17,6 +19,7 @@ use http::{HeaderMap, header};
 
 use crate::{
     dispatch::Kit,
+    forward::{Letter, Vouched},
     problem::{Code, Problem},
     spec::{Access, Method, Spec},
 };
@@ -184,6 +187,14 @@ fn credential(headers: &HeaderMap) -> Result<Option<Credential>, Problem> {
     }
 }
 
+/// Where a request is answered.
+pub(crate) enum Found {
+    /// Here, and who calls.
+    Here(Identified),
+    /// In another region; this one may vouch for the caller there.
+    Elsewhere(Region, Option<Vouched>),
+}
+
 /// Finds out who calls and whether they may, as far as `spec` can say it.
 pub(crate) async fn identify(
     kit: &Kit,
@@ -191,27 +202,38 @@ pub(crate) async fn identify(
     method: Method,
     headers: &HeaderMap,
     owner: Option<&str>,
-    now: Timestamp,
-) -> Result<Identified, Problem> {
+    (letter, now): (Option<&Letter>, Timestamp),
+) -> Result<Found, Problem> {
     if !spec.is_private() {
-        return Ok(Identified::Nobody);
+        return Ok(Found::Here(Identified::Nobody));
+    }
+    if let Some(caller) = letter.and_then(|letter| letter.caller) {
+        return guest(kit, spec, caller, owner).await.map(Found::Here);
     }
     match credential(headers)? {
         None => Err(Problem::unauthorized("Sign in, or send an API key, to continue.")),
         Some(Credential::Bearer(key)) if key.starts_with("ul_") => {
-            let holder = verify_key(kit, &key).await?;
+            let key = KeySecret::parse(&key).ok_or_else(invalid_key)?;
+            if key.region() != kit.region {
+                return Ok(Found::Elsewhere(key.region(), None));
+            }
+            let holder = holder(kit, &key).await?;
             if !spec.takes_key() {
                 return Err(Problem::unauthorized("API keys can't be used here. Sign in instead."));
             }
             let elsewhere = owner.is_some_and(|owner| owner != holder.handle.as_str());
-            if elsewhere { Err(Problem::not_found()) } else { Ok(Identified::Key(Box::new(holder))) }
+            if elsewhere {
+                Err(Problem::not_found())
+            } else {
+                Ok(Found::Here(Identified::Key(Box::new(holder))))
+            }
         }
         Some(Credential::Bearer(token)) => {
             person(kit, spec, verify_token(kit, &token, now).await?, owner, now).await
         }
         Some(Credential::Cookie(token)) => {
             let claims = verify_token(kit, &token, now).await?;
-            if method != Method::Get {
+            if method != Method::Get && claims.iss == kit.region {
                 check_csrf(&claims, headers)?;
             }
             person(kit, spec, claims, owner, now).await
@@ -219,11 +241,17 @@ pub(crate) async fn identify(
     }
 }
 
-/// Who holds a presented API key: form and checksum first, then one read. No KMS call.
+/// Who holds a presented API key of this region: form and checksum first, then one read. No KMS call.
 pub async fn verify_key(kit: &Kit, key: &str) -> Result<KeyHolder, Problem> {
-    let invalid = || Problem::unauthorized("This API key is not valid.");
-    let key = KeySecret::parse(key).ok_or_else(invalid)?;
-    kit.keys.holder(key.hash()).await?.ok_or_else(invalid)
+    holder(kit, &KeySecret::parse(key).ok_or_else(invalid_key)?).await
+}
+
+async fn holder(kit: &Kit, key: &KeySecret) -> Result<KeyHolder, Problem> {
+    kit.keys.holder(key.hash()).await?.ok_or_else(invalid_key)
+}
+
+fn invalid_key() -> Problem {
+    Problem::unauthorized("This API key is not valid.")
 }
 
 /// What a presented access token says.
@@ -249,7 +277,10 @@ async fn person(
     claims: Claims,
     owner: Option<&str>,
     now: Timestamp,
-) -> Result<Identified, Problem> {
+) -> Result<Found, Problem> {
+    if claims.iss != kit.region {
+        return Ok(Found::Elsewhere(claims.iss, None));
+    }
     let own = personal_workspace(claims.sub);
     let asked = match owner {
         Some(handle) => workspace_of(&*kit.workspaces, handle).await?,
@@ -260,7 +291,13 @@ async fn person(
     let Standing { session, workspace, role } =
         standing.filter(|standing| standing.session.is_live(now)).ok_or_else(over)?;
     if spec.access == Access::Person {
-        return Ok(Identified::Person(Person { session, onboarded: workspace.is_some() }));
+        return Ok(Found::Here(Identified::Person(Person { session, onboarded: workspace.is_some() })));
+    }
+    let stepped_up = session.is_stepped_up(now);
+    if let (Some(handle), None) = (owner, asked)
+        && let Some(region) = home_of(kit, handle).await?
+    {
+        return Ok(Found::Elsewhere(region, Some(Vouched { user: claims.sub, stepped_up })));
     }
     let (Some(workspace), Some(role)) = (workspace.filter(|_| asked.is_some()), role) else {
         let at_home = owner.is_none();
@@ -270,8 +307,28 @@ async fn person(
     if let Access::Member(needed) | Access::KeyOr(needed) = spec.access {
         policy::at_least(role, needed)?;
     }
-    let stepped_up = session.is_stepped_up(now);
-    Ok(Identified::Member(Box::new(Member { workspace, role, user: claims.sub, stepped_up })))
+    let member = Member { workspace, role, user: claims.sub, stepped_up };
+    Ok(Found::Here(Identified::Member(Box::new(member))))
+}
+
+/// Somebody whose session's home vouches for them, in a workspace of this region.
+async fn guest(kit: &Kit, spec: &Spec, caller: Vouched, owner: Option<&str>) -> Result<Identified, Problem> {
+    let Some(handle) = owner else { return Err(Problem::internal("a guest in no workspace")) };
+    let asked = workspace_of(&*kit.workspaces, handle).await?.ok_or_else(Problem::not_found)?;
+    let found = kit.workspaces.membership(asked, caller.user).await?;
+    let (workspace, role) = found.ok_or_else(Problem::not_found)?;
+    if let Some(needed) = needed_role(spec.access) {
+        policy::at_least(role, needed)?;
+    }
+    let Vouched { user, stepped_up } = caller;
+    Ok(Identified::Member(Box::new(Member { workspace, role, user, stepped_up })))
+}
+
+/// The other region that a handle is at home in.
+async fn home_of(kit: &Kit, handle: &str) -> Result<Option<Region>, Problem> {
+    let Ok(handle) = Handle::parse_existing(handle) else { return Ok(None) };
+    let holder = kit.directory.find(&Name::Handle(handle)).await?;
+    Ok(holder.map(|holder| holder.region).filter(|region| *region != kit.region))
 }
 
 /// The workspace that a handle names. A name that can't be a handle names none: the answer is the same.

@@ -110,7 +110,7 @@ pub trait Ports {
     fn api_keys(&self) -> Arc<dyn ApiKeys>;
     /// Histories and inboxes.
     fn history(&self) -> Arc<dyn History>;
-    /// The directory.
+    /// The directory: whose names are, and the public keys.
     fn directory(&self) -> Arc<dyn Directory>;
     /// Envelope encryption.
     fn vault(&self) -> Arc<dyn Vault>;

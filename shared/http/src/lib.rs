@@ -7,6 +7,7 @@ pub mod clock;
 pub mod cursor;
 pub mod dispatch;
 pub mod endpoint;
+pub mod forward;
 pub mod idempotency;
 pub mod input;
 pub mod limits;

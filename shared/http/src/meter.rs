@@ -1,7 +1,7 @@
 //! Counts a request's AWS calls. The SDK clients' interceptor counts; dispatch reads.
 
 use std::sync::{
-    Arc,
+    Arc, Mutex, PoisonError,
     atomic::{AtomicU32, Ordering},
 };
 
@@ -11,14 +11,19 @@ tokio::task_local! {
 
 /// One request's counter.
 pub struct Meter {
-    request: String,
+    request: Mutex<String>,
     calls: AtomicU32,
 }
 
 impl Meter {
     /// A counter at zero for the request with this id.
     pub fn new(request: String) -> Arc<Self> {
-        Arc::new(Self { request, calls: AtomicU32::new(0) })
+        Arc::new(Self { request: Mutex::new(request), calls: AtomicU32::new(0) })
+    }
+
+    /// Goes on under the id that the request has in the region that sent it here.
+    pub fn rename(&self, request: String) {
+        *self.request.lock().unwrap_or_else(PoisonError::into_inner) = request;
     }
 
     /// How many AWS calls were made.
@@ -37,7 +42,7 @@ pub fn count_call() -> Option<String> {
     CURRENT
         .try_with(|meter| {
             meter.calls.fetch_add(1, Ordering::Relaxed);
-            meter.request.clone()
+            meter.request.lock().unwrap_or_else(PoisonError::into_inner).clone()
         })
         .ok()
 }

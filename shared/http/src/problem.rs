@@ -6,7 +6,9 @@
 use std::borrow::Cow;
 
 use bytes::Bytes;
-use domain::{credential::CannotHash, policy::Denied, ports::Failure, text::Invalid, throttle::Wait};
+use domain::{
+    credential::CannotHash, policy::Denied, ports::Failure, region::Region, text::Invalid, throttle::Wait,
+};
 use http::{HeaderValue, Response, StatusCode, header};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -61,6 +63,8 @@ codes! {
     Conflict "CONFLICT" 409;
     /// The handle belongs to another.
     UsernameTaken "USERNAME_TAKEN" 409;
+    /// The address belongs to an account already.
+    EmailTaken "EMAIL_TAKEN" 409;
     /// The body is too large.
     PayloadTooLarge "PAYLOAD_TOO_LARGE" 413;
     /// The body is no JSON.
@@ -135,6 +139,8 @@ pub struct Problem {
     pub inside: Option<String>,
     /// The change was made by an earlier request with the same `Idempotency-Key`: dispatch answers again instead.
     pub(crate) already_done: bool,
+    /// It is another region's to answer: dispatch sends the request on.
+    pub(crate) elsewhere: Option<Region>,
 }
 
 impl Problem {
@@ -147,7 +153,14 @@ impl Problem {
             retry_after: None,
             inside: None,
             already_done: false,
+            elsewhere: None,
         }
+    }
+
+    /// The request belongs to another region: dispatch sends it on. The client sees this only if it was sent on before,
+    /// which would be a defect.
+    pub fn elsewhere(region: Region) -> Self {
+        Self { elsewhere: Some(region), ..Self::internal(format!("a request for {region} came here")) }
     }
 
     /// There is no such thing, or the caller may not know of it: the same bytes for both.

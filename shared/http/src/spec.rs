@@ -140,6 +140,10 @@ pub struct Spec {
     pub once: bool,
     /// The most bytes that a body may have.
     pub body_limit: usize,
+    /// Whether its handler may say that a request is another region's to answer.
+    pub roams: bool,
+    /// Whether its refusals are held back, so that they don't tell by time which region they come from.
+    pub evens_refusals: bool,
     /// Problems of its own, beyond those that its access, input and dispatch bring.
     pub problems: &'static [Code],
 }
@@ -159,6 +163,8 @@ pub const fn spec(id: &'static str, method: Method, path: &'static str) -> Spec 
         success: 200,
         once: false,
         body_limit: 64 * 1024,
+        roams: false,
+        evens_refusals: false,
         problems: &[],
     }
 }
@@ -206,6 +212,20 @@ impl Spec {
         self
     }
 
+    /// Lets its handler say that a request is another region's to answer ([`Problem::elsewhere`]).
+    ///
+    /// [`Problem::elsewhere`]: crate::problem::Problem::elsewhere
+    pub const fn roams(mut self) -> Self {
+        self.roams = true;
+        self
+    }
+
+    /// Holds its refusals back, so that all take the same time.
+    pub const fn evens_refusals(mut self) -> Self {
+        self.evens_refusals = true;
+        self
+    }
+
     /// Names problems of its own.
     pub const fn problems(mut self, problems: &'static [Code]) -> Self {
         self.problems = problems;
@@ -220,6 +240,11 @@ impl Spec {
     /// Whether it looks at credentials.
     pub fn is_private(&self) -> bool {
         self.access != Access::Anyone
+    }
+
+    /// Whether a request may be another region's to answer: by its credential, or because the endpoint says so.
+    pub fn sends_on(&self) -> bool {
+        self.is_private() || self.roams
     }
 
     /// Whether `owner=` says in which workspace it acts.
@@ -240,6 +265,9 @@ impl Spec {
     /// What it may do with AWS in all: what its access, its limits and its receipts need, and its own grants.
     pub fn all_grants(&self) -> Vec<Grant> {
         let mut grants = Vec::from(self.grants);
+        if self.sends_on() {
+            grants.push(Grant::secret("forwarding"));
+        }
         if self.is_private() {
             grants.extend([
                 Grant::table("Query", "directory"),
@@ -249,6 +277,7 @@ impl Spec {
         }
         if self.takes_owner() {
             grants.push(Grant::table("GetItem", "workspaces"));
+            grants.push(Grant::table("GetItem", "directory"));
         }
         if self.takes_key() {
             grants.push(Grant::table("UpdateItem", "operations"));
@@ -271,6 +300,28 @@ pub enum Trigger {
     Bus(&'static [&'static str]),
     /// API Gateway asks it who calls another service.
     Authorizer,
+    /// EventBridge Scheduler, again and again.
+    Schedule(Every),
+}
+
+/// How often something is scheduled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(missing_docs, reason = "they say it themselves")]
+pub enum Every {
+    Minutes(u32),
+    Hours(u32),
+    Days(u32),
+}
+
+impl Every {
+    /// The time in between, in seconds.
+    pub fn seconds(self) -> i64 {
+        match self {
+            Self::Minutes(minutes) => 60 * i64::from(minutes),
+            Self::Hours(hours) => 3_600 * i64::from(hours),
+            Self::Days(days) => 86_400 * i64::from(days),
+        }
+    }
 }
 
 /// The description of a function without a route.

@@ -14,7 +14,7 @@ use domain::{
     email::EmailAddress,
     entropy::{self, Entropy},
     id::AttemptId,
-    ports::{AddressHashes, Codes, Failure, Outcome, PublicKey, TokenKeys},
+    ports::{AddressHashes, Codes, Failure, ForwardingKeys, Outcome, PublicKey, TokenKeys},
     region::Region,
     secret::{Digest256, MacKey, Secret},
     session::Claims,
@@ -40,6 +40,8 @@ pub const TOKENS: &str = "tokens";
 pub const ADDRESSES: &str = "addresses";
 /// The secret that mailed codes are derived from.
 pub const CODES: &str = "codes";
+/// The secret that regions sign requests with which they send on to each other; the same in every region.
+pub const FORWARDING: &str = "forwarding";
 
 /// What [`TOKENS`] holds.
 #[derive(Serialize, Deserialize, Zeroize, ZeroizeOnDrop)]
@@ -53,7 +55,7 @@ pub struct TokenSecret {
     derivation: String,
 }
 
-/// What [`ADDRESSES`] and [`CODES`] hold.
+/// What [`ADDRESSES`], [`CODES`] and [`FORWARDING`] hold.
 #[derive(Serialize, Deserialize, Zeroize, ZeroizeOnDrop)]
 pub struct MacSecret {
     /// 32 bytes in base64.
@@ -118,14 +120,16 @@ fn broken(error: impl std::fmt::Display) -> Failure {
 /// The secrets of one region.
 pub struct Secrets {
     client: Client,
+    region: Region,
     prefix: String,
+    shared_prefix: String,
     cache: Mutex<HashMap<&'static str, (Instant, Arc<Secret>)>>,
 }
 
 impl Secrets {
-    /// The secrets whose names begin with `prefix`.
-    pub fn new(client: Client, prefix: String) -> Self {
-        Self { client, prefix, cache: Mutex::default() }
+    /// The secrets of `region`, whose names begin with `prefix`, and those of all regions, with `shared_prefix`.
+    pub fn new(client: Client, region: Region, prefix: String, shared_prefix: String) -> Self {
+        Self { client, region, prefix, shared_prefix, cache: Mutex::default() }
     }
 
     /// A secret's document.
@@ -142,7 +146,8 @@ impl Secrets {
     }
 
     async fn fetch(&self, name: &'static str) -> Outcome<Arc<Secret>> {
-        let request = self.client.get_secret_value().secret_id(format!("{}{name}", self.prefix));
+        let prefix = if matches!(name, ADDRESSES | FORWARDING) { &self.shared_prefix } else { &self.prefix };
+        let request = self.client.get_secret_value().secret_id(format!("{prefix}{name}"));
         let answer = request.send().await.map_err(|error| unavailable("secretsmanager", &error))?;
         let text = Arc::new(Secret::new(answer.secret_string.unwrap_or_default()));
         let mut cache = self.cache.lock().unwrap_or_else(PoisonError::into_inner);
@@ -173,11 +178,19 @@ impl AddressHashes for Secrets {
 }
 
 #[async_trait]
+impl ForwardingKeys for Secrets {
+    async fn forwarding_key(&self) -> Outcome<MacKey> {
+        self.read::<MacSecret>(FORWARDING).await?.mac_key()
+    }
+}
+
+#[async_trait]
 impl Codes for Secrets {
     async fn sign_up_codes(&self, attempts: &[AttemptId]) -> Outcome<Vec<Code>> {
         let key = self.read::<MacSecret>(CODES).await?.mac_key()?;
-        let code =
-            |attempt: &AttemptId| Code::from_bytes(&key.derive("sign-up", &[attempt.to_string().as_bytes()]));
+        let code = |attempt: &AttemptId| {
+            Code::from_bytes(&key.derive("sign-up", &[attempt.to_string().as_bytes()]), self.region)
+        };
         Ok(attempts.iter().map(code).collect())
     }
 }

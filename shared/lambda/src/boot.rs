@@ -10,13 +10,15 @@ use domain::{
         Accounts, AddressHashes, ApiKeys, Bus, Codes, Consumed, Directory, History, Mailer, Sessions,
         SignUps, Throttles, TokenKeys, Vault, Workspaces,
     },
+    region::Region,
 };
 use kit::{Clock, Kit, Ports, limits::Leases, token::Verifier};
 use store::Store;
 
 use crate::{
-    client::{Count, Endpoint, http_client, sdk_config},
+    client::{Count, Endpoint, far_sdk_config, http_client, sdk_config},
     config::{Config, ConfigError},
+    regions::HttpRegions,
     system::{OsEntropy, SystemClock},
 };
 
@@ -24,9 +26,13 @@ use crate::{
 pub struct Boot {
     config: Config,
     sdk: SdkConfig,
+    /// Of the directory's authority, which may be in another region.
+    authority: SdkConfig,
+    regions: Arc<HttpRegions>,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
     store: OnceLock<Arc<Store>>,
+    directory: OnceLock<Arc<store::Directory>>,
     secrets: OnceLock<Arc<keys::Secrets>>,
 }
 
@@ -34,19 +40,30 @@ impl Boot {
     /// As Lambda starts it: everything from the environment.
     pub fn from_env() -> Result<Self, ConfigError> {
         let (config, endpoint) = (Config::from_env()?, Endpoint::from_env()?);
-        Ok(Self::new(config, &endpoint, http_client(), Arc::new(SystemClock), Arc::new(OsEntropy)))
+        let (clock, entropy) = (Arc::new(SystemClock), Arc::new(OsEntropy));
+        Ok(Self::new(config, &endpoint, &endpoint, http_client(), clock, entropy))
     }
 
-    /// With everything given.
+    /// With everything given: `authority` is where AWS is in the directory's authority.
     pub fn new(
         config: Config,
         endpoint: &Endpoint,
+        authority: &Endpoint,
         http: SharedHttpClient,
         clock: Arc<dyn Clock>,
         entropy: Arc<dyn Entropy>,
     ) -> Self {
-        let sdk = sdk_config(config.region.aws(), endpoint, http);
-        Self { config, sdk, clock, entropy, store: OnceLock::new(), secrets: OnceLock::new() }
+        Self {
+            sdk: sdk_config(config.region.aws(), endpoint, http.clone()),
+            authority: far_sdk_config(Region::AUTHORITY.aws(), authority, http),
+            regions: Arc::new(HttpRegions::new(config.endpoints.clone())),
+            config,
+            clock,
+            entropy,
+            store: OnceLock::new(),
+            directory: OnceLock::new(),
+            secrets: OnceLock::new(),
+        }
     }
 
     /// The time.
@@ -68,11 +85,24 @@ impl Boot {
         Arc::clone(self.store.get_or_init(make))
     }
 
+    fn names(&self) -> Arc<store::Directory> {
+        let client = |sdk| {
+            let config = aws_sdk_dynamodb::config::Builder::from(sdk).interceptor(Count).build();
+            aws_sdk_dynamodb::Client::from_conf(config)
+        };
+        let make = || {
+            let (replica, authority) = (client(&self.sdk), client(&self.authority));
+            Arc::new(store::Directory::new(replica, authority, self.config.directory_table.clone()))
+        };
+        Arc::clone(self.directory.get_or_init(make))
+    }
+
     fn secrets(&self) -> Arc<keys::Secrets> {
         let make = || {
             let config = aws_sdk_secretsmanager::config::Builder::from(&self.sdk).interceptor(Count).build();
             let client = aws_sdk_secretsmanager::Client::from_conf(config);
-            Arc::new(keys::Secrets::new(client, self.config.secret_prefix.clone()))
+            let Config { region, secret_prefix, shared_secret_prefix, .. } = &self.config;
+            Arc::new(keys::Secrets::new(client, *region, secret_prefix.clone(), shared_secret_prefix.clone()))
         };
         Arc::clone(self.secrets.get_or_init(make))
     }
@@ -85,13 +115,17 @@ impl Ports for Boot {
             region: self.config.region,
             clock: Arc::clone(&self.clock),
             entropy: Arc::clone(&self.entropy),
-            tokens: Verifier::new(store.clone()),
+            tokens: Verifier::new(self.names()),
             sessions: store.clone(),
             workspaces: store.clone(),
             keys: store.clone(),
             windows: store.clone(),
             leases: Leases::default(),
             receipts: store,
+            directory: self.names(),
+            regions: self.regions.clone(),
+            forwarding: self.secrets(),
+            refusals_after: self.config.refusals_after,
         }
     }
 
@@ -124,7 +158,7 @@ impl Ports for Boot {
     }
 
     fn directory(&self) -> Arc<dyn Directory> {
-        self.store()
+        self.names()
     }
 
     fn vault(&self) -> Arc<dyn Vault> {

@@ -20,6 +20,8 @@ use crate::config::ConfigError;
 
 /// One attempt of an AWS call gets this long: a slow answer is cheaper to ask for again than to wait for.
 const ATTEMPT: Duration = Duration::from_millis(700);
+/// One to another region: connecting alone takes two trips around half the world, about half a second.
+const FAR_ATTEMPT: Duration = Duration::from_millis(1_200);
 /// All attempts of a call together get this long, well inside a request's three seconds.
 const CALL: Duration = Duration::from_millis(2_400);
 const ATTEMPTS: u32 = 3;
@@ -51,9 +53,18 @@ pub fn http_client() -> SharedHttpClient {
 
 /// What every SDK client is made with.
 pub fn sdk_config(region: &'static str, endpoint: &Endpoint, http: SharedHttpClient) -> SdkConfig {
+    config(region, endpoint, http, ATTEMPT)
+}
+
+/// The same for a region that may be far away.
+pub fn far_sdk_config(region: &'static str, endpoint: &Endpoint, http: SharedHttpClient) -> SdkConfig {
+    config(region, endpoint, http, FAR_ATTEMPT)
+}
+
+fn config(region: &'static str, endpoint: &Endpoint, http: SharedHttpClient, attempt: Duration) -> SdkConfig {
     let timeouts = TimeoutConfig::builder()
         .connect_timeout(Duration::from_millis(500))
-        .operation_attempt_timeout(ATTEMPT)
+        .operation_attempt_timeout(attempt)
         .operation_timeout(CALL);
     let retries =
         RetryConfig::standard().with_max_attempts(ATTEMPTS).with_initial_backoff(Duration::from_millis(40));

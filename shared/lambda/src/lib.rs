@@ -3,6 +3,7 @@
 mod boot;
 mod client;
 mod config;
+mod regions;
 mod serve;
 mod system;
 

@@ -1,33 +1,241 @@
-//! Public signing key.  Table `directory`: PK `SIGNING-KEYS`  SK `<region>#<kid>`.
-//! Reads: all of them (query), once a container.
+//! Claim on a name, public signing key.  Table `directory`: PK `HANDLE#<handle>` or `ADDRESS#<address hash>`  SK `CLAIM`; PK
+//! `PENDING#<region>`  SK as the claim's PK, while it waits to be confirmed; PK `SIGNING-KEYS`  SK `<region>#<kid>`.
+//! Reads: whose a name is (get in the own region's replica; strongly consistent in the authority where a miss must be
+//! certain), a region's unconfirmed claims (query in the authority), all signing keys (query, once a container).
+//! Writes: in the authority only, a claim and its pending mark in one transaction.
+
+use std::{
+    collections::HashMap,
+    sync::{Mutex, PoisonError},
+};
 
 use async_trait::async_trait;
-use domain::ports::{Directory, Outcome, PublicKey};
+use aws_sdk_dynamodb::Client;
+use domain::{
+    Timestamp,
+    directory::{Claim, Holder, Name},
+    handle::Handle,
+    ports::{Claimed, Failure, Outcome, PublicKey},
+    region::Region,
+    secret::Digest256,
+    user::EmailHash,
+};
+use serde::{Deserialize, Serialize};
 
 use crate::{
     Store,
     failure::unavailable,
-    item::{Key, from_item, to_item},
+    item::{Key, from_item, text, to_item},
     table::Table,
+    transaction::Condition,
 };
 
-const PARTITION: &str = "SIGNING-KEYS";
+const SIGNING_KEYS: &str = "SIGNING-KEYS";
 /// More than there ever are: three regions, each with a key in use, one before and one to come.
-const MOST: usize = 100;
+const MOST_KEYS: usize = 100;
+/// One query's worth of overdue claims.
+const MOST_OVERDUE: usize = 1_000;
+/// Handles whose holders a container remembers: a confirmed one stays with its holder.
+const REMEMBERED: usize = 1_000;
+
+/// The directory: this region's replica, and the authority that is written.
+pub struct Directory {
+    replica: Store,
+    authority: Store,
+    handles: Mutex<HashMap<Name, Holder>>,
+}
+
+/// A claim's item; it has a deadline until it is confirmed.
+#[derive(Serialize, Deserialize)]
+struct ClaimItem {
+    home: Region,
+    id: String,
+    deadline: Option<Timestamp>,
+}
+
+/// What marks a claim as unconfirmed.
+#[derive(Serialize, Deserialize)]
+struct PendingItem {
+    sk: String,
+    id: String,
+    deadline: Timestamp,
+}
+
+impl Directory {
+    /// The directory in `table`, read in this region and written where the authority is.
+    pub fn new(replica: Client, authority: Client, table: String) -> Self {
+        Self {
+            replica: Store::of_one_table(replica, table.clone()),
+            authority: Store::of_one_table(authority, table),
+            handles: Mutex::default(),
+        }
+    }
+
+    fn remembered(&self, name: &Name) -> Option<Holder> {
+        self.handles.lock().unwrap_or_else(PoisonError::into_inner).get(name).cloned()
+    }
+
+    fn remember(&self, name: &Name, holder: &Holder) {
+        if holder.confirmed && matches!(name, Name::Handle(_)) {
+            let mut handles = self.handles.lock().unwrap_or_else(PoisonError::into_inner);
+            if handles.len() >= REMEMBERED {
+                handles.clear();
+            }
+            handles.insert(name.clone(), holder.clone());
+        }
+    }
+
+    async fn ask_authority(&self, name: &Name) -> Outcome<Option<Holder>> {
+        self.authority.get(&claim_key(name)).await?.map(from_item).transpose().map(of_item)
+    }
+}
+
+fn of_item(item: Option<ClaimItem>) -> Option<Holder> {
+    item.map(|item| Holder { region: item.home, id: item.id, confirmed: item.deadline.is_none() })
+}
+
+fn partition(name: &Name) -> String {
+    match name {
+        Name::Handle(handle) => format!("HANDLE#{}", handle.as_str()),
+        Name::Address(address) => format!("ADDRESS#{address}"),
+    }
+}
+
+fn name_of(partition: &str) -> Outcome<Name> {
+    let name = match partition.split_once('#') {
+        Some(("HANDLE", handle)) => Handle::parse_existing(handle).ok().map(Name::Handle),
+        Some(("ADDRESS", hash)) => Digest256::from_base64(hash).map(|hash| Name::Address(EmailHash(hash))),
+        _ => None,
+    };
+    name.ok_or_else(|| Failure::Broken(format!("{partition} is no name")))
+}
+
+fn claim_key(name: &Name) -> Key {
+    Key::new(Table::Directory, partition(name), "CLAIM")
+}
+
+fn pending_key(region: Region, name: &Name) -> Key {
+    Key::new(Table::Directory, format!("PENDING#{region}"), partition(name))
+}
+
+/// The claim is absent or, as `held` says, this holder's.
+fn free_or(held: &'static str, claim: &Claim) -> Condition {
+    Condition::of(held, [(":home", text(claim.region)), (":id", text(&claim.id))])
+}
 
 #[async_trait]
-impl Directory for Store {
+impl domain::ports::Directory for Directory {
+    async fn find(&self, name: &Name) -> Outcome<Option<Holder>> {
+        if let Some(holder) = self.remembered(name) {
+            return Ok(Some(holder));
+        }
+        let found = self.replica.glance(&claim_key(name)).await?.map(from_item).transpose()?;
+        let found = of_item(found);
+        if let Some(holder) = &found {
+            self.remember(name, holder);
+        }
+        Ok(found)
+    }
+
+    async fn find_for_certain(&self, name: &Name) -> Outcome<Option<Holder>> {
+        if !self.replica.is_where(&self.authority)
+            && let Some(holder) = self.find(name).await?
+        {
+            return Ok(Some(holder));
+        }
+        self.ask_authority(name).await
+    }
+
+    async fn claim(&self, claim: &Claim) -> Outcome<Claimed> {
+        let (key, mark) = (claim_key(&claim.name), pending_key(claim.region, &claim.name));
+        let deadline = Some(claim.deadline);
+        let item = to_item(&key, &ClaimItem { home: claim.region, id: claim.id.clone(), deadline })?;
+        let pending = PendingItem { sk: mark.sk.clone(), id: claim.id.clone(), deadline: claim.deadline };
+        let unconfirmed =
+            "attribute_not_exists(pk) OR (home = :home AND id = :id AND attribute_exists(deadline))";
+        let refused = self
+            .authority
+            .transaction()
+            .put("claim", &key, item, free_or(unconfirmed, claim))
+            .put("pending", &mark, to_item(&mark, &pending)?, Condition::none())
+            .commit()
+            .await?;
+        if refused.is_none() {
+            return Ok(Claimed::Yes);
+        }
+        // Another's, or this holder's for good.
+        match self.ask_authority(&claim.name).await? {
+            Some(holder) if holder.region == claim.region && holder.id == claim.id => Ok(Claimed::Yes),
+            Some(_) => Ok(Claimed::Taken),
+            None => Err(Failure::Raced),
+        }
+    }
+
+    async fn confirm(&self, claim: &Claim) -> Outcome<bool> {
+        let (key, mark) = (claim_key(&claim.name), pending_key(claim.region, &claim.name));
+        let item = to_item(&key, &ClaimItem { home: claim.region, id: claim.id.clone(), deadline: None })?;
+        let held = "attribute_not_exists(pk) OR (home = :home AND id = :id)";
+        let refused = self
+            .authority
+            .transaction()
+            .put("claim", &key, item, free_or(held, claim))
+            .delete("pending", &mark, Condition::none())
+            .commit()
+            .await?;
+        Ok(refused.is_none())
+    }
+
+    async fn release(&self, claim: &Claim) -> Outcome<()> {
+        let (key, mark) = (claim_key(&claim.name), pending_key(claim.region, &claim.name));
+        let values =
+            [(":home", text(claim.region)), (":id", text(&claim.id)), (":deadline", text(claim.deadline))];
+        let same = Condition::of("home = :home AND id = :id AND deadline = :deadline", values);
+        let transaction = self.authority.transaction();
+        transaction.delete("claim", &key, same).delete("pending", &mark, Condition::none()).commit().await?;
+        Ok(())
+    }
+
+    async fn overdue(&self, region: Region, now: Timestamp) -> Outcome<Vec<Claim>> {
+        let all = ("!".to_owned(), "~".to_owned());
+        let partition = format!("PENDING#{region}");
+        let page = self.authority.range(Table::Directory, partition, all, MOST_OVERDUE).await?;
+        let read = |item| {
+            let PendingItem { sk, id, deadline } = from_item(item)?;
+            Ok(Claim { name: name_of(&sk)?, region, id, deadline })
+        };
+        let claims: Vec<Claim> = page.items.into_iter().map(read).collect::<Outcome<_>>()?;
+        Ok(claims.into_iter().filter(|claim| claim.deadline <= now).collect())
+    }
+
     async fn signing_keys(&self) -> Outcome<Vec<PublicKey>> {
         let all = ("!".to_owned(), "~".to_owned());
-        let page = self.range(Table::Directory, PARTITION.to_owned(), all, MOST).await?;
+        let page = self.replica.range(Table::Directory, SIGNING_KEYS.to_owned(), all, MOST_KEYS).await?;
         page.items.into_iter().map(from_item).collect()
     }
 
     async fn publish_signing_key(&self, key: &PublicKey) -> Outcome<()> {
-        let place = Key::new(Table::Directory, PARTITION.to_owned(), format!("{}#{}", key.region, key.kid));
+        let place =
+            Key::new(Table::Directory, SIGNING_KEYS.to_owned(), format!("{}#{}", key.region, key.kid));
         let item = to_item(&place, key)?;
-        let request = self.client.put_item().table_name(self.name(place.table)).set_item(Some(item));
+        let table = self.authority.name(place.table);
+        let request = self.authority.client.put_item().table_name(table).set_item(Some(item));
         request.send().await.map_err(unavailable)?;
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_reads_back_from_its_partition() {
+        for name in [
+            Name::Handle(Handle::parse("ada-l").unwrap()),
+            Name::Address(EmailHash(Digest256::of("ada@people.example"))),
+        ] {
+            assert_eq!(name_of(&partition(&name)).unwrap(), name);
+        }
+        assert!(name_of("SIGNING-KEYS").is_err());
     }
 }

@@ -23,24 +23,46 @@ mod workspaces;
 
 use aws_sdk_dynamodb::Client;
 
+pub use directory::Directory;
 pub use workspaces::member_item;
 
 use table::Table;
 
-/// The region's tables, as all the store's ports.
+/// The region's tables, as all the store's ports but [`Directory`].
 #[derive(Clone)]
 pub struct Store {
     client: Client,
-    prefix: String,
+    names: Names,
+}
+
+/// What tables are called.
+#[derive(Clone)]
+enum Names {
+    /// This and the table's own name.
+    Prefixed(String),
+    /// There is only this one.
+    One(String),
 }
 
 impl Store {
     /// A store on the tables whose names begin with `prefix`.
     pub fn new(client: Client, prefix: String) -> Self {
-        Self { client, prefix }
+        Self { client, names: Names::Prefixed(prefix) }
+    }
+
+    fn of_one_table(client: Client, name: String) -> Self {
+        Self { client, names: Names::One(name) }
     }
 
     fn name(&self, table: Table) -> String {
-        table.name(&self.prefix)
+        match &self.names {
+            Names::Prefixed(prefix) => table.name(prefix),
+            Names::One(name) => name.clone(),
+        }
+    }
+
+    /// Whether both are in the same AWS region.
+    fn is_where(&self, other: &Self) -> bool {
+        self.client.config().region() == other.client.config().region()
     }
 }

@@ -36,6 +36,12 @@ impl SignUps for Store {
         Ok(refused.map_or(Saved::Yes, |_| Saved::Stale))
     }
 
+    async fn discard(&self, sign_up: &SignUp) -> Outcome<()> {
+        let unchanged = Condition::version(sign_up.version);
+        self.transaction().delete("stale", &key_of(sign_up.email_hash), unchanged).commit().await?;
+        Ok(())
+    }
+
     async fn open_account(&self, account: &NewAccount, alongside: Alongside) -> Outcome<Opened> {
         let NewAccount { sign_up, user, password, session } = account;
         let (user_key, user_item) = accounts::user_item(user)?;

@@ -11,7 +11,8 @@ pub enum Table {
     Activity,
     /// Receipts, throttles, rate windows, outbox.
     Operations,
-    /// What every region may know: public signing keys.
+    /// What every region may know: whose handles and addresses are, public signing keys. One table for all regions,
+    /// replicated to each.
     Directory,
 }
 
@@ -19,6 +20,9 @@ impl Table {
     /// Every table.
     pub const ALL: [Self; 5] =
         [Self::Identity, Self::Workspaces, Self::Activity, Self::Operations, Self::Directory];
+
+    /// Those that each region has for itself.
+    pub const REGIONAL: [Self; 4] = [Self::Identity, Self::Workspaces, Self::Activity, Self::Operations];
 
     /// The short name, as grants say it.
     pub fn as_str(self) -> &'static str {
@@ -41,9 +45,9 @@ impl Table {
         matches!(self, Self::Identity | Self::Operations)
     }
 
-    /// Whether its changes are streamed (new images).
+    /// Whether its changes are streamed (new images): the outbox is read from there, and replication needs it.
     pub fn is_streamed(self) -> bool {
-        self == Self::Operations
+        matches!(self, Self::Operations | Self::Directory)
     }
 }
 

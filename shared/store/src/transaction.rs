@@ -41,6 +41,24 @@ pub struct Condition {
 }
 
 impl Condition {
+    /// None: whatever is at the key.
+    pub fn none() -> Self {
+        Self { expression: "", name: None, values: Vec::new() }
+    }
+
+    /// An expression and the values that it names.
+    pub fn of(
+        expression: &'static str,
+        values: impl IntoIterator<Item = (&'static str, AttributeValue)>,
+    ) -> Self {
+        Self { expression, name: None, values: values.into_iter().collect() }
+    }
+
+    /// The expression, if there is one.
+    fn expression(&self) -> Option<String> {
+        (!self.expression.is_empty()).then(|| self.expression.to_owned())
+    }
+
     /// No item is at the key.
     pub fn absent() -> Self {
         Self { expression: "attribute_not_exists(pk)", name: None, values: Vec::new() }
@@ -82,7 +100,7 @@ impl Store {
 impl Transaction<'_> {
     pub fn put(mut self, label: &'static str, key: &Key, item: Item, condition: Condition) -> Self {
         let mut put = Put::builder().table_name(self.store.name(key.table)).set_item(Some(item));
-        put = put.condition_expression(condition.expression);
+        put = put.set_condition_expression(condition.expression());
         if let Some((placeholder, attribute)) = condition.name {
             put = put.expression_attribute_names(placeholder, attribute);
         }
@@ -98,7 +116,7 @@ impl Transaction<'_> {
     pub fn delete(mut self, label: &'static str, key: &Key, condition: Condition) -> Self {
         let mut delete =
             Delete::builder().table_name(self.store.name(key.table)).set_key(Some(key.attributes()));
-        delete = delete.condition_expression(condition.expression);
+        delete = delete.set_condition_expression(condition.expression());
         for (name, value) in condition.values {
             delete = delete.expression_attribute_values(name, value);
         }

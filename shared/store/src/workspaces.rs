@@ -84,6 +84,16 @@ impl Workspaces for Store {
         Ok(found.map(|handle| handle.workspace))
     }
 
+    async fn membership(&self, workspace: WorkspaceId, user: UserId) -> Outcome<Option<(Workspace, Role)>> {
+        let found = self.get_all(&[key_of(workspace), member_key(workspace, user)]).await?;
+        let mut found = found.into_iter();
+        let mut next = || found.next().flatten();
+        match (next(), next()) {
+            (Some(workspace), Some(member)) => Ok(Some((from_item(workspace)?, role_of(member)?))),
+            _ => Ok(None),
+        }
+    }
+
     async fn save_profile(
         &self,
         proof: &EditsProfile,

@@ -1,0 +1,65 @@
+//! `confirm-claims`: a new account's address and a new workspace's handle are theirs for good, once the transaction that made
+//! them is through. Nobody waits for it: a claim is as good before.
+
+use std::sync::Arc;
+
+use domain::{
+    directory::Claim,
+    outbox::{Message, Notice},
+    ports::{Directory, Failure},
+};
+use kit::{Grant, Job, Ports, Trigger, Worker, WorkerSpec, worker};
+use serde::{Deserialize, Serialize};
+
+/// Confirms claims on names.
+pub struct ConfirmClaims;
+
+/// What it works with.
+pub struct Deps {
+    directory: Arc<dyn Directory>,
+}
+
+/// An event of the bus.
+#[derive(Deserialize)]
+pub struct Envelope {
+    detail: Message,
+}
+
+/// What came of it.
+#[derive(Serialize)]
+pub struct Report {
+    confirmed: bool,
+}
+
+impl Worker for ConfirmClaims {
+    const SPEC: WorkerSpec = worker(
+        "confirm-claims",
+        Trigger::Bus(&Notice::CONFIRMING),
+        "Makes the claims of new accounts and workspaces good for ever",
+        &[Grant::table("PutItem", "directory"), Grant::table("DeleteItem", "directory")],
+    );
+    type Deps = Deps;
+    type Event = Envelope;
+    type Result = Report;
+    type Error = Failure;
+
+    fn deps(ports: &impl Ports) -> Deps {
+        Deps { directory: ports.directory() }
+    }
+
+    async fn handle(deps: &Deps, job: &Job, event: Envelope) -> Result<Report, Failure> {
+        let Message { at, notice, .. } = event.detail;
+        let claim = match notice {
+            Notice::AccountOpened { user, address } => Claim::on_address(address, job.region, user, at),
+            Notice::WorkspaceOpened { workspace, handle } => {
+                Claim::on_handle(handle, job.region, workspace, at)
+            }
+            _ => return Ok(Report { confirmed: false }),
+        };
+        if deps.directory.confirm(&claim).await? {
+            Ok(Report { confirmed: true })
+        } else {
+            Err(Failure::Broken(format!("{} has a name that is another's", claim.id)))
+        }
+    }
+}
