@@ -127,7 +127,8 @@ pub(crate) fn answer(kind: FaultKind, caller: &Caller, body: &[u8]) -> Option<St
     Some(Struck::Refused(refusal))
 }
 
-fn denied(caller: &Caller) -> Refusal {
+/// What IAM says when no policy allows a call.
+pub(crate) fn denied(caller: &Caller) -> Refusal {
     let (service, operation) = (caller.service.name(), &caller.operation);
     let message = format!(
         "User: arn:aws:sts::{}:assumed-role/{function}/{function} is not authorized to perform: {service}:{operation} \

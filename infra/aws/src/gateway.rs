@@ -11,7 +11,7 @@ use serde_json::Value;
 use tokio::sync::{RwLock, watch};
 
 use crate::answer::{Answer, BoxError, Refusal, success};
-use crate::dynamo::{Dynamo, Tables};
+use crate::dynamo::{Databases, Named, Tables};
 use crate::events::Events;
 use crate::fault::{self, FaultKind, Struck};
 use crate::journal::{Journal, Seen};
@@ -21,7 +21,7 @@ use crate::s3::S3;
 use crate::secrets::Secrets;
 use crate::ses::Ses;
 use crate::upstream::Upstream;
-use crate::{Config, StartError};
+use crate::{Config, Directory, StartError, permission};
 
 /// The largest body of a JSON service: DynamoDB's.
 const LARGEST: usize = 16 * 1024 * 1024;
@@ -35,6 +35,8 @@ pub(crate) struct Gateway {
     now: crate::Now,
     journal: Arc<Journal>,
     pub(crate) writes: watch::Sender<u64>,
+    pub(crate) directory_writes: watch::Sender<u64>,
+    directory: Directory,
     tables: Tables,
     kms: Arc<Kms>,
     secrets: Arc<Secrets>,
@@ -56,7 +58,7 @@ enum Store {
 pub(crate) struct HungUp;
 
 impl Gateway {
-    pub(crate) fn open(config: Config, dynamo: Option<&Dynamo>) -> Result<Self, StartError> {
+    pub(crate) fn open(config: Config, databases: Option<&Databases>) -> Result<Self, StartError> {
         let external =
             config.external.as_ref().and_then(|url| url.authority().parse().ok()).map(Upstream::new);
         let kms = Arc::new(Kms::open(&config)?);
@@ -67,7 +69,7 @@ impl Gateway {
         Ok(Self {
             s3,
             underway: Arc::default(),
-            tables: Tables::new(&config.region, dynamo, external),
+            tables: Tables::new(&config, databases, external),
             secrets: Arc::new(Secrets::open(&config, Arc::clone(&kms))?),
             ses: Arc::new(Ses::open(&config)?),
             events: Arc::new(Events::new(&config)),
@@ -75,7 +77,9 @@ impl Gateway {
             region: config.region,
             now: config.now,
             journal: config.journal,
+            directory: config.directory,
             writes: watch::Sender::new(0),
+            directory_writes: watch::Sender::new(0),
         })
     }
 
@@ -136,12 +140,15 @@ impl Gateway {
         let Request { caller, parts, signature } = request;
         let mut entry = self.journal.entry(&caller);
         entry.seen.fault = struck;
-        entry.seen.table = Tables::named(&caller, body.bytes());
-        let answer = match struck.and_then(|kind| fault::answer(kind, &caller, body.bytes())) {
-            Some(Struck::Refused(refusal)) => refusal.answer(caller.service),
-            Some(Struck::Answered(value)) => success(caller.service, &value),
-            None => match body {
-                Content::Whole(body) => self.apply(&caller, parts, body, &mut entry.seen).await,
+        let named = Named::of(&caller, body.bytes());
+        entry.seen.table = named.joined();
+        let allowed = permission::check(&caller, &named, &self.directory);
+        let struck_with = struck.and_then(|kind| fault::answer(kind, &caller, body.bytes()));
+        let answer = match (allowed, struck_with) {
+            (Err(refusal), _) | (_, Some(Struck::Refused(refusal))) => refusal.answer(caller.service),
+            (_, Some(Struck::Answered(value))) => success(caller.service, &value),
+            (Ok(()), None) => match body {
+                Content::Whole(body) => self.apply(&caller, &named, parts, body, &mut entry.seen).await,
                 Content::Stream(body) => self.apply_s3(parts, body, signature.is_presigned()).await,
             },
         };
@@ -162,14 +169,23 @@ impl Gateway {
         result.unwrap_or_else(|error| Refusal::internal(Service::S3, &error).answer(Service::S3))
     }
 
-    async fn apply(&self, caller: &Caller, parts: Parts, body: Bytes, seen: &mut Seen) -> Answer {
+    async fn apply(
+        &self,
+        caller: &Caller,
+        named: &Named,
+        parts: Parts,
+        body: Bytes,
+        seen: &mut Seen,
+    ) -> Answer {
         let service = caller.service;
         let operation = caller.operation.clone();
         let result = match service {
             Service::DynamoDb => {
-                let answer = self.tables.apply(caller, &parts, body, seen).await;
+                let answer = self.tables.apply(caller, named, &parts, body, seen).await;
                 if answer.status().is_success() && Tables::writes(&caller.operation) {
-                    self.writes.send_modify(|n| *n += 1);
+                    let directory = named.has(&self.directory.table);
+                    let written = if directory { &self.directory_writes } else { &self.writes };
+                    written.send_modify(|n| *n += 1);
                 }
                 return answer;
             }

@@ -13,12 +13,25 @@ const CURE: &str = "
     CREATE INDEX IF NOT EXISTS local_stream_sequence
         ON _stream_records (table_name, CAST(sequence_number AS INTEGER));
     CREATE INDEX IF NOT EXISTS local_stream_age ON _stream_records (created_at);
-    DELETE FROM _stream_records WHERE created_at < unixepoch() - 86400;
 ";
+const TRIM: &str = "DELETE FROM _stream_records WHERE created_at < unixepoch() - 86400;";
 
-/// Makes the indexes if they are missing, and drops the records that are a day old.
-pub(crate) fn cure(file: &Path) -> rusqlite::Result<()> {
+/// How much of a file's streams is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Streams {
+    /// As much as DynamoDB keeps.
+    ADay,
+    /// All of it.
+    Whole,
+}
+
+/// Makes the indexes if they are missing, and drops the records that are not kept.
+pub(crate) fn cure(file: &Path, kept: Streams) -> rusqlite::Result<()> {
     let connection = Connection::open(file)?;
     connection.busy_timeout(Duration::from_secs(10))?;
-    connection.execute_batch(CURE)
+    connection.execute_batch(CURE)?;
+    match kept {
+        Streams::ADay => connection.execute_batch(TRIM),
+        Streams::Whole => Ok(()),
+    }
 }

@@ -32,8 +32,11 @@ pub struct Call {
     pub n: u64,
     /// The request on whose behalf it was made: the root of `x-amzn-trace-id`.
     pub request: Option<String>,
-    /// The function that called: its access key id.
+    /// The function that called.
     pub function: String,
+    /// The region that the function runs in; none if an outsider called.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub home: Option<String>,
     /// The region of the signature.
     pub region: String,
     /// The service as in the signature and in IAM: `dynamodb`, `kms`, `ses`, …
@@ -137,6 +140,7 @@ impl Drop for Entry<'_> {
             n: calls.last,
             request: self.caller.request.clone(),
             function: self.caller.function.clone(),
+            home: self.caller.home.clone(),
             region: self.caller.region.clone(),
             service: self.caller.service.name().to_owned(),
             operation: self.caller.operation.clone(),

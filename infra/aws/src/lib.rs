@@ -3,8 +3,10 @@
 //!
 //! One [`start`] is one region: one address for all services, told apart by the scope of the request's
 //! signature (<https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html>).
-//! The access key id names the function that calls; the secret is [`SECRET_ACCESS_KEY`] for all of them.
-//! Every call is recorded in the [`Journal`] and passes its fault plan.
+//! The access key id names the function that calls and the region it runs in, as in
+//! `eu-central-1.auth-sign-in`; the secret is [`SECRET_ACCESS_KEY`] for all of them. Functions reach their own
+//! region and the [`Directory`]; a name without a region is an outsider's, who may go anywhere. Every call is
+//! recorded in the [`Journal`] and passes its fault plan.
 
 mod answer;
 mod durable;
@@ -15,6 +17,7 @@ mod gateway;
 mod index;
 mod journal;
 mod kms;
+mod permission;
 mod request;
 mod s3;
 mod secrets;
@@ -30,14 +33,14 @@ use serde_json::Value;
 use tokio::sync::watch;
 use url::Url;
 
-use crate::dynamo::Dynamo;
+use crate::dynamo::Databases;
 pub use crate::fault::{Fault, FaultKind};
 use crate::gateway::Gateway;
 pub use crate::journal::{Call, Capacity, Journal};
 use crate::server::Server;
 pub use crate::ses::Mail;
 
-/// The secret access key of every function. The access key id is the function's name.
+/// The secret access key of everybody.
 pub const SECRET_ACCESS_KEY: &str = "local-secret";
 
 /// The account that every ARN names.
@@ -52,6 +55,8 @@ pub struct Config {
     pub region: String,
     /// Everything durable lives here; made if missing.
     pub folder: PathBuf,
+    /// The directory and this region's replica of it.
+    pub directory: Directory,
     /// The local clock.
     pub now: Now,
     /// An external emulator for DynamoDB, its streams and S3, instead of the embedded ones.
@@ -60,6 +65,18 @@ pub struct Config {
     pub journal: Arc<Journal>,
     /// Receives what `PutEvents` accepted.
     pub bus: Arc<dyn Bus>,
+}
+
+/// The one table that all regions share. Functions write it in one region, from which it is replicated; every
+/// region's functions read the replica of their own.
+#[derive(Debug, Clone)]
+pub struct Directory {
+    /// The table's name, the same in every region.
+    pub table: String,
+    /// The AWS region in which functions write it.
+    pub authority: String,
+    /// This region's replica lives here; made if missing.
+    pub folder: PathBuf,
 }
 
 /// Receives what `PutEvents` accepted; whoever implements it delivers to the consumers.
@@ -97,19 +114,19 @@ pub struct Aws {
     endpoint: String,
     gateway: Arc<Gateway>,
     server: Server,
-    dynamo: Option<Dynamo>,
+    databases: Option<Databases>,
 }
 
 /// Starts one region on a free port of 127.0.0.1; it is ready when this returns.
 pub async fn start(config: Config) -> Result<Aws, StartError> {
     durable::make_folder(&config.folder)?;
-    let dynamo = match config.external {
+    let databases = match config.external {
         Some(_) => None,
-        None => Some(Dynamo::start(&config.folder, &config.now).await?),
+        None => Some(Databases::start(&config).await?),
     };
-    let gateway = Arc::new(Gateway::open(config, dynamo.as_ref())?);
+    let gateway = Arc::new(Gateway::open(config, databases.as_ref())?);
     let server = Server::start(Arc::clone(&gateway)).await.map_err(StartError::Listen)?;
-    Ok(Aws { endpoint: format!("http://{}", server.address()), gateway, server, dynamo })
+    Ok(Aws { endpoint: format!("http://{}", server.address()), gateway, server, databases })
 }
 
 impl Aws {
@@ -118,9 +135,15 @@ impl Aws {
         &self.endpoint
     }
 
-    /// Changes after every DynamoDB write that succeeded, so that who reads streams need not poll.
+    /// Changes after every write to the region's own tables that succeeded, so that who reads streams need not
+    /// poll.
     pub fn writes(&self) -> watch::Receiver<u64> {
         self.gateway.writes.subscribe()
+    }
+
+    /// The same for this region's replica of the directory.
+    pub fn directory_writes(&self) -> watch::Receiver<u64> {
+        self.gateway.directory_writes.subscribe()
     }
 
     /// The mail sent from this region, newest first, one entry a recipient; only that address's if one is
@@ -129,10 +152,11 @@ impl Aws {
         self.gateway.ses.sent(to)
     }
 
-    /// Deletes the items whose time to live has passed, as DynamoDB does some time after.
+    /// Deletes the region's own items whose time to live has passed, as DynamoDB does some time after. Nothing
+    /// in the directory has one.
     pub async fn sweep_ttl(&self) {
-        let Some(dynamo) = &self.dynamo else { return };
-        match dynamo.sweep_ttl().await {
+        let Some(databases) = &self.databases else { return };
+        match databases.own.sweep_ttl().await {
             Ok(0) => {}
             Ok(_) => self.gateway.writes.send_modify(|n| *n += 1),
             Err(error) => tracing::warn!(%error, "expired items were not swept"),
@@ -143,8 +167,8 @@ impl Aws {
     pub async fn stop(self) {
         self.server.stop().await;
         self.gateway.rest().await;
-        if let Some(dynamo) = self.dynamo {
-            dynamo.stop().await;
+        if let Some(databases) = self.databases {
+            databases.stop().await;
         }
     }
 }

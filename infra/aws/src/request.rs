@@ -62,6 +62,9 @@ pub(crate) struct Caller {
     pub(crate) service: Service,
     pub(crate) operation: String,
     pub(crate) function: String,
+    /// The region that the function runs in; none for an outsider.
+    pub(crate) home: Option<String>,
+    /// The region of the signature.
     pub(crate) region: String,
     pub(crate) request: Option<String>,
 }
@@ -92,14 +95,24 @@ pub(crate) fn classify(parts: Parts, region: &str) -> Result<Request, Refused> {
         Service::Ses => ses_operation(&parts).to_owned(),
         _ => target(&parts).ok_or((service, Refusal::bare("UnknownOperationException")))?,
     };
+    let (home, function) = who(&signature.access_key);
     let caller = Caller {
         service,
         operation,
-        function: signature.function.clone(),
+        function,
+        home,
         region: signature.region.clone(),
         request: trace(&parts),
     };
     Ok(Request { caller, signature, parts })
+}
+
+/// A function's access key id is `<region it runs in>.<function>`, an outsider's just a name.
+fn who(access_key: &str) -> (Option<String>, String) {
+    match access_key.split_once('.') {
+        Some((home, function)) => (Some(home.to_owned()), function.to_owned()),
+        None => (None, access_key.to_owned()),
+    }
 }
 
 fn wrong_region(service: Service, given: &str, expected: &str) -> Refusal {

@@ -25,8 +25,7 @@ const ALGORITHM: &str = "AWS4-HMAC-SHA256";
 /// A signature as it was given, not yet checked.
 #[derive(Debug)]
 pub(crate) struct Signature {
-    /// The access key id.
-    pub(crate) function: String,
+    pub(crate) access_key: String,
     pub(crate) region: String,
     pub(crate) service: String,
     date: String,
@@ -61,10 +60,10 @@ impl Signature {
             let credential = credential?;
             let mut scope = credential.rsplit('/');
             let (end, service, region, date) = (scope.next()?, scope.next()?, scope.next()?, scope.next()?);
-            let function = scope.next()?;
-            (end == "aws4_request" && !function.is_empty()).then_some(())?;
+            let access_key = scope.next()?;
+            (end == "aws4_request" && !access_key.is_empty()).then_some(())?;
             Some(Self {
-                function: function.to_owned(),
+                access_key: access_key.to_owned(),
                 region: region.to_owned(),
                 service: service.to_owned(),
                 date: date.to_owned(),

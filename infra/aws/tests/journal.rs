@@ -8,7 +8,7 @@ use crate::support::Local;
 #[tokio::test]
 async fn a_call_is_recorded_with_function_table_capacity_and_request() {
     let local = Local::start().await;
-    let dynamodb = local.dynamodb("api-keys-list");
+    let dynamodb = local.dynamodb("eu-central-1.api-keys-list");
     table(&dynamodb, "workspaces").await;
     table(&dynamodb, "identity").await;
     let before = local.journal.calls_since(0).len() as u64;
@@ -36,6 +36,11 @@ async fn a_call_is_recorded_with_function_table_capacity_and_request() {
     local.kms("auth-sign-in").create_key().send().await.unwrap();
 
     let calls = local.journal.calls_since(before);
+    assert_eq!(calls[0].home.as_deref(), Some("eu-central-1"));
+    assert_eq!(calls[3].home, None, "an outsider has none");
+    let shown = serde_json::to_value(&calls).unwrap();
+    assert_eq!(shown[0]["home"], "eu-central-1");
+    assert_eq!(shown[3].get("home"), None);
     let brief: Vec<_> = calls
         .iter()
         .map(|call| {

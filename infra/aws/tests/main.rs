@@ -5,10 +5,12 @@
     reason = "a test fails by panicking, also in what several tests share"
 )]
 
+mod directory;
 mod dynamodb;
 mod events;
 mod external;
 mod faults;
+mod homes;
 mod journal;
 mod killed;
 mod kms;

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 
-use aws::{Aws, Bus, Config, Fault, Journal, SECRET_ACCESS_KEY};
+use aws::{Aws, Bus, Config, Directory, Fault, Journal, SECRET_ACCESS_KEY};
 use aws_credential_types::Credentials;
 use aws_smithy_http_client::Builder;
 use aws_smithy_runtime_api::client::behavior_version::BehaviorVersion;
@@ -34,6 +34,10 @@ pub(crate) use client;
 
 pub const REGION: &str = "eu-central-1";
 
+/// The directory's table, and the region that it is written in unless a test says otherwise.
+pub const DIRECTORY: &str = "directory";
+pub const AUTHORITY: &str = "us-east-1";
+
 /// What was put on the bus.
 #[derive(Default)]
 pub struct Collected(pub Mutex<Vec<(String, Value)>>);
@@ -51,6 +55,7 @@ pub struct Local {
     pub folder: PathBuf,
     _temporary: Option<TempDir>,
     pub external: Option<url::Url>,
+    pub authority: &'static str,
     seconds: Arc<AtomicI64>,
     http: SharedHttpClient,
 }
@@ -71,6 +76,7 @@ impl Local {
             folder: folder.to_owned(),
             _temporary: None,
             external: None,
+            authority: AUTHORITY,
             seconds: Arc::new(AtomicI64::new(system_seconds())),
             http: Builder::new().build_http(),
         };
@@ -83,6 +89,11 @@ impl Local {
         let config = Config {
             region: REGION.to_owned(),
             folder: self.folder.clone(),
+            directory: Directory {
+                table: DIRECTORY.to_owned(),
+                authority: self.authority.to_owned(),
+                folder: self.folder.join("directory"),
+            },
             now: Arc::new(move || Timestamp::from_second(seconds.load(Ordering::SeqCst)).unwrap()),
             external: self.external.clone(),
             journal: Arc::clone(&self.journal),
@@ -156,8 +167,9 @@ pub fn version() -> BehaviorVersion {
     BehaviorVersion::v2026_01_12()
 }
 
-pub fn credentials(function: &str) -> Credentials {
-    Credentials::new(function, SECRET_ACCESS_KEY, None, None, "local")
+/// A name is an outsider's; `region.name` is a function's.
+pub fn credentials(access_key: &str) -> Credentials {
+    Credentials::new(access_key, SECRET_ACCESS_KEY, None, None, "local")
 }
 
 pub fn no_retries() -> RetryConfig {

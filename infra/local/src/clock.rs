@@ -10,18 +10,20 @@ use domain::Timestamp;
 use jiff::SignedDuration;
 use kit::Clock;
 use lambda::SystemClock;
+use tokio::sync::watch;
 
 /// The machine's clock and how far it was moved.
 pub struct LocalClock {
     file: PathBuf,
     moved_millis: AtomicI64,
+    moves: watch::Sender<()>,
 }
 
 impl LocalClock {
     /// The clock as `file` remembers it.
     pub fn open(file: PathBuf) -> Self {
         let moved = std::fs::read_to_string(&file).ok().and_then(|text| text.trim().parse().ok());
-        Self { file, moved_millis: AtomicI64::new(moved.unwrap_or_default()) }
+        Self { file, moved_millis: AtomicI64::new(moved.unwrap_or_default()), moves: watch::Sender::new(()) }
     }
 
     /// Moves it forward (or back, with a negative number).
@@ -35,9 +37,15 @@ impl LocalClock {
         self.set(now.as_millisecond().saturating_sub(SystemClock.now().as_millisecond()))
     }
 
+    /// Changes when it is moved: whoever waits for a time has to look again.
+    pub fn moves(&self) -> watch::Receiver<()> {
+        self.moves.subscribe()
+    }
+
     fn set(&self, moved: i64) -> std::io::Result<()> {
         std::fs::write(&self.file, moved.to_string())?;
         self.moved_millis.store(moved, Ordering::SeqCst);
+        self.moves.send_replace(());
         Ok(())
     }
 }

@@ -9,12 +9,13 @@ use axum::{
     response::{Html, IntoResponse, Response},
     routing::{get, post},
 };
-use domain::Timestamp;
+use domain::{Timestamp, region::Region};
+use futures::future::join_all;
 use kit::Clock;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::{clock::LocalClock, pages, region::RunningRegion};
+use crate::{clock::LocalClock, pages, region::RunningRegion, replication::Switch};
 
 /// What the controls control.
 pub struct Controls {
@@ -22,6 +23,8 @@ pub struct Controls {
     pub clock: Arc<LocalClock>,
     /// Calls and faults.
     pub journal: Arc<aws::Journal>,
+    /// Whether the directory is replicated.
+    pub switch: Arc<Switch>,
     /// The regions.
     pub regions: Vec<Arc<RunningRegion>>,
 }
@@ -36,6 +39,7 @@ pub fn router(controls: Arc<Controls>) -> Router {
         .route("/_local/mail", get(mail))
         .route("/_local/mailbox", get(mailbox))
         .route("/_local/clock", get(read_clock).post(move_clock))
+        .route("/_local/replication", get(read_replication).post(set_replication))
         .route("/_local/run/{function}", post(run))
         .route("/_local/calls", get(calls))
         .route("/_local/faults", post(set_faults).delete(clear_faults))
@@ -65,8 +69,15 @@ async fn mailbox(State(here): Here, Query(query): Query<To>) -> Html<String> {
     Html(pages::mailbox(&all_mail(&here, query.to.as_deref())))
 }
 
+/// The mail of all regions, newest first; each names its data region.
 fn all_mail(here: &Controls, to: Option<&str>) -> Vec<aws::Mail> {
-    here.regions.iter().flat_map(|region| region.aws.mail(to)).collect()
+    let of_region = |running: &Arc<RunningRegion>| {
+        let region = running.region;
+        running.aws.mail(to).into_iter().map(move |mail| aws::Mail { region: region.to_string(), ..mail })
+    };
+    let mut all: Vec<aws::Mail> = here.regions.iter().flat_map(of_region).collect();
+    all.sort_by_key(|mail| std::cmp::Reverse(mail.sent_at));
+    all
 }
 
 async fn read_clock(State(here): Here) -> Json<Value> {
@@ -89,10 +100,23 @@ async fn move_clock(State(here): Here, Json(wanted): Json<Move>) -> Response {
     if let Err(error) = moved {
         return (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response();
     }
-    for region in &here.regions {
-        region.aws.sweep_ttl().await;
-    }
+    join_all(here.regions.iter().map(|region| region.aws.sweep_ttl())).await;
     read_clock(State(here)).await.into_response()
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Pause {
+    paused: bool,
+}
+
+async fn read_replication(State(here): Here) -> Json<Value> {
+    Json(json!({ "paused": here.switch.is_paused().await }))
+}
+
+async fn set_replication(State(here): Here, Json(Pause { paused }): Json<Pause>) -> Json<Value> {
+    here.switch.set(paused).await;
+    read_replication(State(here)).await
 }
 
 #[derive(Deserialize)]
@@ -131,7 +155,13 @@ async fn calls(State(here): Here, Query(query): Query<Since>) -> Response {
     Json(here.journal.calls_since(query.since)).into_response()
 }
 
-async fn set_faults(State(here): Here, Json(faults): Json<Vec<aws::Fault>>) -> StatusCode {
+/// A plan may name data regions; the stand-ins know those of AWS.
+async fn set_faults(State(here): Here, Json(mut faults): Json<Vec<aws::Fault>>) -> StatusCode {
+    for region in faults.iter_mut().filter_map(|fault| fault.region.as_mut()) {
+        if let Ok(named) = region.parse::<Region>() {
+            *region = named.aws().to_owned();
+        }
+    }
     here.journal.set_faults(faults);
     StatusCode::NO_CONTENT
 }

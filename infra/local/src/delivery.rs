@@ -8,116 +8,38 @@ use std::{
     time::Duration,
 };
 
-use aws_sdk_dynamodbstreams::{
-    Client,
-    types::{Record, ShardIteratorType},
-};
-use domain::region::Region;
-use lambda::{Endpoint, HttpClient};
+use aws_sdk_dynamodbstreams::types::Record;
 use serde_json::{Value, json};
 use tokio::{
     sync::{Notify, watch},
     time::Instant,
 };
 
-use crate::functions::Functions;
+use crate::{
+    functions::Functions,
+    stream::{Taker, Untaken, sequence_number},
+};
 
-/// How often a stream is looked at when nothing is known to have been written.
-const IDLE: Duration = Duration::from_secs(1);
 /// An event that fails is tried again so often. A deployment has a dead-letter queue after that.
 const TRIES: u32 = 16;
-const BATCH: i32 = 100;
 
-/// The stream of a table and how far it was read.
-pub struct Stream {
-    /// The stand-in's client.
-    pub client: Client,
-    /// The table.
-    pub table: String,
-    /// Where the position is kept.
-    pub position: PathBuf,
-    /// Changes when something was written.
-    pub writes: watch::Receiver<u64>,
-}
+/// The workers that the outbox's stream sets off.
+pub struct Outbox(pub Arc<Functions>);
 
-/// A client for streams.
-pub fn stream_client(region: Region, endpoint: &Endpoint, http: HttpClient) -> Client {
-    Client::new(&lambda::sdk_config(region.aws(), endpoint, http))
-}
-
-/// Hands new records to the workers that read the stream, until told to stop.
-pub async fn deliver_stream(
-    mut stream: Stream,
-    functions: Arc<Functions>,
-    mut stopping: watch::Receiver<bool>,
-) {
-    let mut positions = Positions::open(stream.position.clone());
-    loop {
-        if let Err(error) = drain(&stream, &functions, &mut positions).await {
-            tracing::debug!(error, "the stream can't be read right now");
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
-        tokio::select! {
-            _ = stopping.wait_for(|stop| *stop) => return,
-            changed = tokio::time::timeout(IDLE, stream.writes.changed()) => {
-                if matches!(changed, Ok(Err(_))) {
-                    return;
-                }
+impl Taker for Outbox {
+    async fn take(&self, records: &[Record]) -> Result<(), Untaken> {
+        let batch = json!({ "Records": records.iter().map(record).collect::<Vec<_>>() });
+        for worker in self.0.stream_readers() {
+            let result = worker.run(batch.clone()).await.map_err(|reason| Untaken { taken: 0, reason })?;
+            let failed = result.pointer("/batchItemFailures/0/itemIdentifier").and_then(Value::as_str);
+            if let Some(failed) = failed {
+                let taken = records.iter().position(|record| sequence_number(record) == Some(failed));
+                let reason = format!("the batch failed at {failed}");
+                return Err(Untaken { taken: taken.unwrap_or_default(), reason });
             }
         }
+        Ok(())
     }
-}
-
-/// Delivers everything that is there.
-async fn drain(stream: &Stream, functions: &Functions, positions: &mut Positions) -> Result<(), String> {
-    let listed = stream.client.list_streams().table_name(&stream.table).send().await.map_err(text)?;
-    for arn in listed.streams().iter().filter_map(|stream| stream.stream_arn()) {
-        let described = stream.client.describe_stream().stream_arn(arn).send().await.map_err(text)?;
-        let shards = described.stream_description().map(|stream| stream.shards()).unwrap_or_default();
-        for shard in shards.iter().filter_map(|shard| shard.shard_id()) {
-            while drain_shard(stream, arn, shard, functions, positions).await? {}
-        }
-    }
-    Ok(())
-}
-
-/// Delivers one batch of a shard; whether there was one.
-async fn drain_shard(
-    stream: &Stream,
-    arn: &str,
-    shard: &str,
-    functions: &Functions,
-    positions: &mut Positions,
-) -> Result<bool, String> {
-    let request = stream.client.get_shard_iterator().stream_arn(arn).shard_id(shard);
-    let request = match positions.of(shard) {
-        Some(last) => {
-            request.shard_iterator_type(ShardIteratorType::AfterSequenceNumber).sequence_number(last)
-        }
-        None => request.shard_iterator_type(ShardIteratorType::TrimHorizon),
-    };
-    let iterator = request.send().await.map_err(text)?.shard_iterator;
-    let got =
-        stream.client.get_records().set_shard_iterator(iterator).limit(BATCH).send().await.map_err(text)?;
-    let Some(last) = got.records().last().and_then(sequence_number) else { return Ok(false) };
-    let batch = json!({ "Records": got.records().iter().map(record).collect::<Vec<_>>() });
-    for worker in functions.stream_readers() {
-        let result = worker.run(batch.clone()).await?;
-        let failed = result.pointer("/batchItemFailures/0/itemIdentifier").and_then(Value::as_str);
-        if let Some(failed) = failed {
-            let sequences = got.records().iter().filter_map(sequence_number);
-            if let Some(done) = sequences.take_while(|sequence| *sequence != failed).last() {
-                positions.save(shard, done)?;
-            }
-            return Err(format!("the batch failed at {failed}"));
-        }
-    }
-    positions.save(shard, last)?;
-    Ok(true)
-}
-
-fn sequence_number(record: &Record) -> Option<&str> {
-    record.dynamodb().and_then(|change| change.sequence_number())
 }
 
 /// A record as [Lambda gets it](https://docs.aws.amazon.com/lambda/latest/dg/with-ddb.html).
@@ -130,30 +52,6 @@ fn record(record: &Record) -> Value {
         "eventName": record.event_name().map(|name| name.as_str()),
         "dynamodb": { "SequenceNumber": sequence_number(record), "NewImage": image },
     })
-}
-
-/// How far each shard was read.
-struct Positions {
-    file: PathBuf,
-    read: BTreeMap<String, String>,
-}
-
-impl Positions {
-    fn open(file: PathBuf) -> Self {
-        let read = std::fs::read(&file).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok());
-        Self { file, read: read.unwrap_or_default() }
-    }
-
-    fn of(&self, shard: &str) -> Option<&String> {
-        self.read.get(shard)
-    }
-
-    fn save(&mut self, shard: &str, sequence: &str) -> Result<(), String> {
-        self.read.insert(shard.to_owned(), sequence.to_owned());
-        let bytes = serde_json::to_vec(&self.read).map_err(text)?;
-        let temporary = self.file.with_extension("new");
-        std::fs::write(&temporary, bytes).and_then(|()| std::fs::rename(&temporary, &self.file)).map_err(text)
-    }
 }
 
 /// The event bus: what `PutEvents` accepted lies here, a file an event, until it is delivered.

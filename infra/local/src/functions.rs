@@ -4,6 +4,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use aws_credential_types::Credentials;
 use bytes::Bytes;
+use domain::region::Region;
 use futures::future::BoxFuture;
 use http::{Request, Response};
 use kit::{
@@ -12,6 +13,8 @@ use kit::{
 };
 use lambda::Boot;
 use serde_json::Value;
+
+use crate::schedule::Scheduled;
 
 type Answer = BoxFuture<'static, Response<Bytes>>;
 type Outcome = BoxFuture<'static, Result<Value, String>>;
@@ -83,10 +86,19 @@ impl Functions {
     pub fn consumers(&self, detail_type: &str) -> Vec<(&'static str, Arc<MountedWorker>)> {
         let listens = |worker: &MountedWorker| match worker.trigger {
             Trigger::Bus(types) => types.contains(&detail_type),
-            Trigger::OutboxStream | Trigger::Authorizer => false,
+            Trigger::OutboxStream | Trigger::Authorizer | Trigger::Schedule(_) => false,
         };
         let consumers = self.workers.iter().filter(|(_, worker)| listens(worker));
         consumers.map(|(id, worker)| (*id, Arc::clone(worker))).collect()
+    }
+
+    /// The workers that run by the clock.
+    pub fn scheduled(&self) -> Vec<Scheduled> {
+        let scheduled = |(id, worker): (&&'static str, &Arc<MountedWorker>)| match worker.trigger {
+            Trigger::Schedule(every) => Some(Scheduled { id, every, worker: Arc::clone(worker) }),
+            Trigger::Bus(_) | Trigger::OutboxStream | Trigger::Authorizer => None,
+        };
+        self.workers.iter().filter_map(scheduled).collect()
     }
 
     /// The workers that the outbox's stream sets off.
@@ -95,9 +107,14 @@ impl Functions {
     }
 }
 
-/// Under whose name a function calls the stand-ins.
-pub fn credentials(function: &str) -> Credentials {
-    Credentials::new(function, aws::SECRET_ACCESS_KEY, None, None, "local")
+/// Under whose name a function of a region calls the stand-ins.
+pub fn credentials(region: Region, function: &str) -> Credentials {
+    outsider(&format!("{}.{function}", region.aws()))
+}
+
+/// Under whose name one calls them who is no function, and may do everything in every region.
+pub fn outsider(name: &str) -> Credentials {
+    Credentials::new(name, aws::SECRET_ACCESS_KEY, None, None, "local")
 }
 
 struct Mounting<B> {

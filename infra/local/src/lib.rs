@@ -1,32 +1,48 @@
-//! The local platform: every function behind one HTTP gateway, on stand-ins for AWS that the real SDK clients talk to.
+//! The local platform: three regions side by side, each with every function behind an HTTP gateway, on stand-ins for AWS
+//! that the real SDK clients talk to.
 //!
 //! The functions are the library code that the Lambda binaries serve. Only what stands around them differs: `gateway` is
-//! API Gateway, `delivery` is the table stream and the event bus, `controls` is what a deployment does not have.
+//! API Gateway, `delivery` is the table stream and the event bus, `schedule` is EventBridge Scheduler, `replication` is
+//! what makes the directory a global table, `controls` is what a deployment does not have.
 
 mod clock;
 mod controls;
 mod delivery;
+mod files;
 mod functions;
 mod gateway;
+mod listeners;
 mod pages;
 mod provision;
 mod region;
+mod replication;
+mod schedule;
+mod stream;
 
 use std::{
-    net::{Ipv4Addr, SocketAddr},
+    collections::BTreeMap,
     path::{Path, PathBuf},
     sync::Arc,
 };
 
 use domain::region::Region;
-use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
+use futures::future::join_all;
+use lambda::HttpClient;
+use tokio::{sync::watch, task::JoinHandle};
 use url::Url;
 
-pub use crate::functions::credentials;
-use crate::{clock::LocalClock, controls::Controls, region::RunningRegion};
+pub use crate::functions::{credentials, outsider};
+use crate::{
+    clock::LocalClock,
+    controls::Controls,
+    listeners::Listeners,
+    provision::Site,
+    region::{RunningRegion, StandIns},
+    replication::{Replication, Switch},
+};
 
 /// The form of the data folder. A folder of another form is refused, never guessed at.
-const DATA_VERSION: &str = "1";
+const DATA_VERSION: &str = "2";
 
 /// How to start.
 #[derive(Debug, Clone)]
@@ -61,41 +77,59 @@ pub enum StartError {
     /// A stand-in does not start.
     #[error("the stand-ins for AWS don't start: {0}")]
     Aws(#[from] aws::StartError),
-    /// The tables, keys or secrets can't be made.
-    #[error("the region can't be set up: {0}")]
+    /// The tables, keys, secrets or buckets can't be made.
+    #[error("the regions can't be set up: {0}")]
     Provision(String),
 }
 
 /// A running platform.
 pub struct Platform {
-    entry: SocketAddr,
+    url: String,
+    endpoints: BTreeMap<Region, String>,
     regions: Vec<Arc<RunningRegion>>,
     stop: watch::Sender<bool>,
     servers: Vec<JoinHandle<()>>,
+    replication: Vec<JoinHandle<()>>,
 }
 
 impl Platform {
-    /// Starts everything; ready when this returns.
+    /// Starts everything; ready when this returns. What could not start leaves nothing running.
     pub async fn start(options: Options) -> Result<Self, StartError> {
         open_folder(&options.data)?;
-        let entry = listen(options.port).await?;
+        let listeners = Listeners::bind(options.port).await?;
+        let (url, endpoints) = (listeners::url(&listeners.entry)?, listeners.endpoints()?);
         let clock = Arc::new(LocalClock::open(options.data.join("clock.json")));
         let journal = Arc::new(aws::Journal::new());
-        let us = RunningRegion::start(Region::Us, &options, Arc::clone(&clock), Arc::clone(&journal)).await?;
+        let stand_ins = StandIns::start_all(&options, &clock, &journal).await?;
+        let (http, switch) = (lambda::http_client(), Arc::new(Switch::default()));
+        let replication = match set_up(&options, &stand_ins, &endpoints, &http, &switch).await {
+            Ok(replication) => replication,
+            Err(error) => {
+                StandIns::stop_all(stand_ins).await;
+                return Err(StartError::Provision(error));
+            }
+        };
+        let authority = authority(&stand_ins).map(|it| it.aws.endpoint().to_owned()).unwrap_or_default();
+        let mount = |stand_ins: StandIns| {
+            let config = region::config(stand_ins.region, &endpoints);
+            RunningRegion::start(stand_ins, &config, &authority, &http, &clock)
+        };
+        let regions: Vec<_> = stand_ins.into_iter().map(mount).collect();
         let (stop, stopping) = watch::channel(false);
-        let mut servers = Vec::new();
-        let at = if options.port == 0 { 0 } else { options.port.saturating_add(1) };
-        servers.push(gateway::serve(listen(at).await?, gateway::router(Arc::clone(&us)), stopping.clone()));
-        let controls = Arc::new(Controls { clock, journal, regions: vec![Arc::clone(&us)] });
-        let address = entry.local_addr().map_err(|source| StartError::Port { port: options.port, source })?;
-        let router = controls::router(controls).merge(gateway::router(Arc::clone(&us)));
-        servers.push(gateway::serve(entry, router, stopping));
-        Ok(Self { entry: address, regions: vec![us], stop, servers })
+        let replication = replication.start(&stopping);
+        let controls = Arc::new(Controls { clock, journal, switch, regions: regions.clone() });
+        let servers = serve(listeners, controls, &stopping);
+        Ok(Self { url, endpoints, regions, stop, servers, replication })
     }
 
     /// The entry point's address, as in `http://127.0.0.1:9000`.
     pub fn url(&self) -> String {
-        format!("http://{}", self.entry)
+        self.url.clone()
+    }
+
+    /// The address of a region's API, as in `http://127.0.0.1:9002`.
+    pub fn region_url(&self, region: Region) -> String {
+        self.endpoints.get(&region).cloned().unwrap_or_default()
     }
 
     /// The address of a region's stand-ins, for whoever wants to look into its tables.
@@ -107,17 +141,64 @@ impl Platform {
     /// Stops and returns once every request is answered and every file closed.
     pub async fn stop(self) {
         let _ = self.stop.send(true);
-        for server in self.servers {
-            let _ = server.await;
-        }
-        for region in self.regions {
-            region.stop().await;
-        }
+        join_all(self.servers).await;
+        join_all(self.replication).await;
+        join_all(self.regions.into_iter().map(RunningRegion::stop)).await;
     }
 }
 
-async fn listen(port: u16) -> Result<TcpListener, StartError> {
-    TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await.map_err(|source| StartError::Port { port, source })
+/// Makes what the regions need and don't have, and waits until it has arrived everywhere.
+async fn set_up(
+    options: &Options,
+    stand_ins: &[StandIns],
+    endpoints: &BTreeMap<Region, String>,
+    http: &HttpClient,
+    switch: &Arc<Switch>,
+) -> Result<Replication, String> {
+    let site = |it: &StandIns| {
+        let config = region::config(it.region, endpoints);
+        Site::new(config, &it.endpoint(outsider("provision")), http.clone())
+    };
+    let sites: Vec<Site> = stand_ins.iter().map(site).collect();
+    provision::provision(&sites).await?;
+    let authority = authority(stand_ins).ok_or("the directory has no authority")?;
+    let mut replication = Replication::new(authority, http, Arc::clone(switch));
+    for replica in stand_ins.iter().filter(|it| it.region != authority.region) {
+        replication.add(replica, options.data.join("directory").join(replica.region.as_str()))?;
+    }
+    replication.catch_up().await?;
+    Ok(replication)
+}
+
+fn authority(stand_ins: &[StandIns]) -> Option<&StandIns> {
+    stand_ins.iter().find(|it| it.region == Region::AUTHORITY)
+}
+
+/// Opens the doors: each region's, and the entry point, which is the first region's and has the controls.
+fn serve(
+    listeners: Listeners,
+    controls: Arc<Controls>,
+    stopping: &watch::Receiver<bool>,
+) -> Vec<JoinHandle<()>> {
+    let mut entry = controls::router(Arc::clone(&controls));
+    let mut doors = listeners.regions;
+    let mut servers = Vec::new();
+    for running in &controls.regions {
+        let router = gateway::router(Arc::clone(running));
+        if running.region == Region::Us {
+            entry = entry.merge(router.clone());
+        }
+        if let Some(door) = doors.remove(&running.region) {
+            servers.push(gateway::serve(door, router, stopping.clone()));
+        }
+    }
+    servers.push(gateway::serve(listeners.entry, entry, stopping.clone()));
+    servers
+}
+
+/// An error with its causes.
+fn why(error: impl std::error::Error) -> String {
+    aws_sdk_dynamodb::error::DisplayErrorContext(error).to_string()
 }
 
 /// Makes the folder, or sees that it is one of ours.

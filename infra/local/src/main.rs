@@ -3,13 +3,14 @@
 use std::{io::Write, path::PathBuf, process::ExitCode};
 
 use clap::Parser;
+use domain::region::Region;
 use local::{Options, Platform};
 
 /// The whole platform in one process, on embedded stand-ins for AWS.
 #[derive(Parser)]
 #[command(name = "cargo local")]
 struct Arguments {
-    /// The entry point's port; the regions listen on the ports after it.
+    /// The entry point's port; the regions listen on the next ones: us, eu, ap.
     #[arg(long, default_value_t = 9000)]
     port: u16,
     /// The folder that everything is kept in.
@@ -45,6 +46,9 @@ async fn run(arguments: Arguments) -> Result<(), Box<dyn std::error::Error>> {
     let url = platform.url();
     let mut out = std::io::stdout();
     writeln!(out, "The platform is ready at {url}")?;
+    for region in Region::ALL {
+        writeln!(out, "  Region {region}      {}", platform.region_url(region))?;
+    }
     writeln!(out, "  API reference  {url}/_local/reference")?;
     writeln!(out, "  Mailbox        {url}/_local/mailbox")?;
     writeln!(out, "  Everything     {url}/_local/")?;

@@ -12,7 +12,8 @@ pub const INDEX: &str = r#"<!doctype html><html lang="en"><meta charset="utf-8">
 <li><a href="/_local/mailbox">Mailbox</a> (<a href="/_local/mail">as JSON</a>; <code>?to=ADDRESS</code>)</li>
 <li><a href="/_local/calls">AWS calls</a> (<code>?since=N</code>)</li>
 <li><a href="/_local/clock">Clock</a>: <code>POST {"advanceSeconds": N}</code> or <code>{"now": "…"}</code> moves it</li>
-<li><code>POST /_local/run/FUNCTION</code> with an event: runs a function without a route</li>
+<li><a href="/_local/replication">Replication</a> of the directory: <code>POST {"paused": true}</code> or <code>false</code></li>
+<li><code>POST /_local/run/FUNCTION?region=REGION</code> with an event: runs a function without a route</li>
 <li><code>POST /_local/faults</code> with a plan, <code>DELETE</code> clears it</li>
 <li><a href="/_local/health">Health</a></li></ul></html>"#;
 
@@ -28,10 +29,11 @@ pub fn mailbox(mail: &[aws::Mail]) -> String {
         let Ok(mail) = serde_json::to_value(mail) else { continue };
         let _ = write!(
             page,
-            "<h2>{}</h2><p>to {} · {}</p><pre>{}</pre>",
+            "<h2>{}</h2><p>to {} · {} · {}</p><pre>{}</pre>",
             field(&mail, "/subject"),
             field(&mail, "/to"),
             field(&mail, "/sentAt"),
+            field(&mail, "/region"),
             field(&mail, "/text"),
         );
     }

@@ -1,20 +1,120 @@
-//! One region: its stand-ins, its functions, and the deliveries between them.
+//! One region: its stand-ins, its functions, and what sets those off that have no route.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
 
+use aws_credential_types::Credentials;
+use aws_sdk_dynamodbstreams::Client as StreamsClient;
 use domain::region::Region;
+use futures::future::join_all;
 use kit::Clock;
-use lambda::{Boot, Config, Endpoint, OsEntropy};
+use lambda::{Boot, Config, Endpoint, HttpClient, OsEntropy};
+use store::table::Table;
 use tokio::{sync::watch, task::JoinHandle};
 
 use crate::{
     Options, StartError,
     clock::LocalClock,
-    delivery,
+    delivery::{self, LocalBus, Outbox},
     functions::{Functions, credentials},
     gateway::Routes,
-    provision,
+    schedule,
+    stream::Stream,
 };
+
+/// Here the regions are a few microseconds apart.
+const REFUSALS_AFTER: Duration = Duration::from_millis(100);
+
+/// The directory's table.
+pub const DIRECTORY: &str = "account-directory";
+
+/// What everything of a region is called; `endpoints` says where each region's API is.
+pub fn config(region: Region, endpoints: &BTreeMap<Region, String>) -> Config {
+    Config {
+        region,
+        table_prefix: format!("account-{region}-"),
+        secret_prefix: format!("account/{region}/"),
+        shared_secret_prefix: "account/shared/".to_owned(),
+        kms_key: format!("alias/account-{region}"),
+        event_bus: format!("account-{region}"),
+        bucket: format!("account-{region}-files"),
+        mail_from: "no-reply@account.example".to_owned(),
+        directory_table: DIRECTORY.to_owned(),
+        endpoints: endpoints.clone(),
+        refusals_after: REFUSALS_AFTER,
+    }
+}
+
+/// A region's running stand-ins, without functions yet.
+pub struct StandIns {
+    /// Which region.
+    pub region: Region,
+    /// What runs.
+    pub aws: aws::Aws,
+    folder: PathBuf,
+    bus: Arc<LocalBus>,
+}
+
+impl StandIns {
+    /// Starts every region's at the same time: all of them run then, or none.
+    pub async fn start_all(
+        options: &Options,
+        clock: &Arc<LocalClock>,
+        journal: &Arc<aws::Journal>,
+    ) -> Result<Vec<Self>, StartError> {
+        let starting = Region::ALL.map(|region| Self::start(region, options, clock, journal));
+        let (mut running, mut failure) = (Vec::new(), None);
+        for started in join_all(starting).await {
+            match started {
+                Ok(started) => running.push(started),
+                Err(error) => failure = Some(error),
+            }
+        }
+        match failure {
+            None => Ok(running),
+            Some(error) => {
+                Self::stop_all(running).await;
+                Err(error)
+            }
+        }
+    }
+
+    async fn start(
+        region: Region,
+        options: &Options,
+        clock: &Arc<LocalClock>,
+        journal: &Arc<aws::Journal>,
+    ) -> Result<Self, StartError> {
+        let folder = options.data.join(region.as_str());
+        let unusable =
+            |error: std::io::Error| StartError::Data { folder: folder.clone(), reason: error.to_string() };
+        let bus = Arc::new(LocalBus::open(folder.join("bus")).map_err(unusable)?);
+        let now = Arc::clone(clock);
+        let started = aws::start(aws::Config {
+            region: region.aws().to_owned(),
+            folder: folder.clone(),
+            directory: aws::Directory {
+                table: DIRECTORY.to_owned(),
+                authority: Region::AUTHORITY.aws().to_owned(),
+                folder: options.data.join("directory").join(region.as_str()),
+            },
+            now: Arc::new(move || now.now()),
+            external: options.aws.clone(),
+            journal: Arc::clone(journal),
+            bus: bus.clone(),
+        });
+        Ok(Self { region, aws: started.await?, folder, bus })
+    }
+
+    /// Where these are, for whoever calls under that name.
+    pub fn endpoint(&self, credentials: Credentials) -> Endpoint {
+        Endpoint { url: Some(self.aws.endpoint().to_owned()), credentials }
+    }
+
+    /// Stops them all.
+    pub async fn stop_all(running: Vec<Self>) {
+        join_all(running.into_iter().map(|stand_ins| stand_ins.aws.stop())).await;
+    }
+}
 
 /// A running region.
 pub struct RunningRegion {
@@ -27,81 +127,57 @@ pub struct RunningRegion {
     /// Its routes.
     pub routes: Routes,
     stop: watch::Sender<bool>,
-    deliveries: std::sync::Mutex<Vec<JoinHandle<()>>>,
-}
-
-/// What everything of a region is called.
-pub fn config(region: Region) -> Config {
-    Config {
-        region,
-        table_prefix: format!("account-{region}-"),
-        secret_prefix: format!("account/{region}/"),
-        kms_key: format!("alias/account-{region}"),
-        event_bus: format!("account-{region}"),
-        mail_from: "no-reply@account.example".to_owned(),
-    }
+    tasks: std::sync::Mutex<Vec<JoinHandle<()>>>,
 }
 
 impl RunningRegion {
-    /// Starts a region.
-    pub async fn start(
-        region: Region,
-        options: &Options,
-        clock: Arc<LocalClock>,
-        journal: Arc<aws::Journal>,
-    ) -> Result<Arc<Self>, StartError> {
-        let folder = options.data.join(region.as_str());
-        let bus = Arc::new(
-            delivery::LocalBus::open(folder.join("bus"))
-                .map_err(|error| StartError::Data { folder: folder.clone(), reason: error.to_string() })?,
-        );
-        let now = Arc::clone(&clock);
-        let stand_ins = aws::start(aws::Config {
-            region: region.aws().to_owned(),
-            folder: folder.clone(),
-            now: Arc::new(move || now.now()),
-            external: options.aws.clone(),
-            journal,
-            bus: bus.clone(),
-        })
-        .await?;
-        let (config, http) = (config(region), lambda::http_client());
-        let endpoint = |name: &str| Endpoint {
-            url: Some(stand_ins.endpoint().to_owned()),
-            credentials: credentials(name),
-        };
-        provision::provision(&config, &endpoint("provision"), http.clone())
-            .await
-            .map_err(StartError::Provision)?;
+    /// Mounts the functions on a region's stand-ins; `authority` is the address of those where the directory is written.
+    pub fn start(
+        stand_ins: StandIns,
+        config: &Config,
+        authority: &str,
+        http: &HttpClient,
+        clock: &Arc<LocalClock>,
+    ) -> Arc<Self> {
+        let region = stand_ins.region;
         let functions = Arc::new(Functions::mount(|id| {
-            Boot::new(config.clone(), &endpoint(id), http.clone(), clock.clone(), Arc::new(OsEntropy))
+            let own = stand_ins.endpoint(credentials(region, id));
+            let authority =
+                Endpoint { url: Some(authority.to_owned()), credentials: own.credentials.clone() };
+            let entropy = Arc::new(OsEntropy);
+            Boot::new(config.clone(), &own, &authority, http.clone(), clock.clone(), entropy)
         }));
+        let StandIns { aws, folder, bus, .. } = &stand_ins;
+        let sdk = stand_ins.endpoint(credentials(region, "event-source"));
+        let client = StreamsClient::new(&lambda::sdk_config(region.aws(), &sdk, http.clone()));
+        let outbox = Table::Operations.name(&config.table_prefix);
+        let stream = Stream::open(client, outbox, folder.join("stream-position.json"), aws.writes());
         let (stop, stopping) = watch::channel(false);
-        let stream = delivery::Stream {
-            client: delivery::stream_client(region, &endpoint("event-source"), http),
-            table: store::table::Table::Operations.name(&config.table_prefix),
-            position: folder.join("stream-position.json"),
-            writes: stand_ins.writes(),
-        };
-        let deliveries = vec![
-            tokio::spawn(delivery::deliver_stream(stream, Arc::clone(&functions), stopping.clone())),
-            tokio::spawn(delivery::deliver_bus(bus, Arc::clone(&functions), stopping)),
+        let timetable = folder.join("schedule.json");
+        let tasks = vec![
+            tokio::spawn(follow(stream, Outbox(Arc::clone(&functions)), stopping.clone())),
+            tokio::spawn(delivery::deliver_bus(Arc::clone(bus), Arc::clone(&functions), stopping.clone())),
+            tokio::spawn(schedule::run(Arc::clone(&functions), Arc::clone(clock), timetable, stopping)),
         ];
         let routes = Routes::new(functions.routes());
-        let deliveries = std::sync::Mutex::new(deliveries);
-        Ok(Arc::new(Self { region, aws: stand_ins, functions, routes, stop, deliveries }))
+        let tasks = std::sync::Mutex::new(tasks);
+        Arc::new(Self { region, aws: stand_ins.aws, functions, routes, stop, tasks })
     }
 
-    /// Stops the deliveries, then, if nobody else holds on to it, the stand-ins.
+    /// Stops what sets functions off, then, if nobody else holds on to it, the stand-ins.
     pub async fn stop(self: Arc<Self>) {
         let _ = self.stop.send(true);
-        let deliveries =
-            std::mem::take(&mut *self.deliveries.lock().unwrap_or_else(std::sync::PoisonError::into_inner));
-        for delivery in deliveries {
-            let _ = delivery.await;
+        let tasks =
+            std::mem::take(&mut *self.tasks.lock().unwrap_or_else(std::sync::PoisonError::into_inner));
+        for task in tasks {
+            let _ = task.await;
         }
         if let Some(region) = Arc::into_inner(self) {
             region.aws.stop().await;
         }
     }
+}
+
+async fn follow(mut stream: Stream, outbox: Outbox, stopping: watch::Receiver<bool>) {
+    stream.follow(&outbox, stopping).await;
 }

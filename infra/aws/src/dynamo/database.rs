@@ -1,0 +1,113 @@
+//! A running dynoxide.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+use dynoxide::storage::Storage;
+use dynoxide::storage_backend::Clock;
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+
+use crate::answer::BoxError;
+use crate::index::{self, Streams};
+use crate::{Now, StartError};
+
+/// The running database. Dropping it stops it too, without waiting.
+pub(crate) struct Database {
+    file: PathBuf,
+    address: SocketAddr,
+    now: Now,
+    streams: Streams,
+    stop: Option<oneshot::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Database {
+    /// Opens `dynamodb.sqlite` and serves it. The thread is its own because dynoxide answers on the thread
+    /// that asks, and a write waits for the disk.
+    pub(crate) async fn start(folder: &Path, now: Now, streams: Streams) -> Result<Self, StartError> {
+        let file = folder.join("dynamodb.sqlite");
+        let database = open(file.clone(), streams).await?;
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.map_err(StartError::Listen)?;
+        let address = listener.local_addr().map_err(StartError::Listen)?;
+        let listener = listener.into_std().map_err(StartError::Listen)?;
+        let runtime =
+            tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(StartError::Listen)?;
+        let (stop, stopped) = oneshot::channel::<()>();
+        let serve = async move {
+            let listener = TcpListener::from_std(listener).map_err(|error| error.to_string())?;
+            let stopped = async { drop(stopped.await) };
+            dynoxide::server::serve_with_shutdown(listener, database, stopped).await
+        };
+        let thread = std::thread::Builder::new()
+            .name("dynamodb".to_owned())
+            .spawn(move || {
+                if let Err(error) = runtime.block_on(serve) {
+                    tracing::error!(error, "DynamoDB stopped");
+                }
+            })
+            .map_err(StartError::Listen)?;
+        Ok(Self { file, address, now, streams, stop: Some(stop), thread: Some(thread) })
+    }
+
+    pub(crate) fn file(&self) -> &Path {
+        &self.file
+    }
+
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Deletes what has expired by the local clock: a second connection, because a database on a file can't
+    /// be given one. Streams are trimmed on the same occasion.
+    pub(crate) async fn sweep_ttl(&self) -> Result<usize, BoxError> {
+        let (file, now, streams) = (self.file.clone(), Arc::clone(&self.now), self.streams);
+        let runtime = tokio::runtime::Handle::current();
+        let swept = tokio::task::spawn_blocking(move || {
+            if let Err(error) = index::cure(&file, streams) {
+                tracing::warn!(%error, "old stream records stay");
+            }
+            let storage = Storage::new(&file.to_string_lossy())?.with_clock(Arc::new(LocalClock(now)));
+            runtime.block_on(dynoxide::ttl::sweep_expired_items(&storage))
+        });
+        Ok(swept.await?.map_err(|error| error.to_string())?)
+    }
+
+    /// Returns when the file is closed.
+    pub(crate) async fn stop(mut self) {
+        drop(self.stop.take());
+        if let Some(thread) = self.thread.take() {
+            let _ = tokio::task::spawn_blocking(move || thread.join()).await;
+        }
+    }
+}
+
+/// Opens the file, which waits for the disk several times.
+async fn open(file: PathBuf, streams: Streams) -> Result<dynoxide::Database, StartError> {
+    let path = file.clone();
+    let opened = tokio::task::spawn_blocking(move || {
+        let database =
+            dynoxide::Database::new(&path.to_string_lossy()).map_err(|error| unreadable(&path, &error))?;
+        index::cure(&path, streams).map_err(|error| unreadable(&path, &error))?;
+        Ok(database)
+    });
+    opened.await.map_err(|error| unreadable(&file, &error))?
+}
+
+fn unreadable(file: &Path, error: &dyn std::fmt::Display) -> StartError {
+    StartError::Unreadable { path: file.to_owned(), reason: error.to_string() }
+}
+
+struct LocalClock(Now);
+
+impl Clock for LocalClock {
+    fn now_unix_secs(&self) -> u64 {
+        u64::try_from((self.0)().as_second()).unwrap_or(0)
+    }
+
+    fn now_unix_secs_f64(&self) -> f64 {
+        (self.0)().as_duration().as_secs_f64()
+    }
+}

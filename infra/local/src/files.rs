@@ -1,0 +1,12 @@
+//! Small files that are replaced as a whole.
+
+use std::{io, path::Path};
+
+use serde::Serialize;
+
+/// Replaces a JSON document: readers see the old one or the new one, also if the process is killed meanwhile.
+pub fn replace(file: &Path, document: &impl Serialize) -> io::Result<()> {
+    let next = file.with_extension("new");
+    std::fs::write(&next, serde_json::to_vec(document)?)?;
+    std::fs::rename(&next, file)
+}

@@ -1,0 +1,105 @@
+//! Sets the regions up as the template does: tables, the KMS key, secrets, the bucket, and the public signing keys in the
+//! directory. What is there already stays as it is.
+
+mod secrets;
+mod tables;
+
+use aws_sdk_s3::types::{BucketLocationConstraint, CreateBucketConfiguration};
+use domain::{ports::Directory, region::Region};
+use futures::future::try_join_all;
+use lambda::{Config, Endpoint, HttpClient};
+use store::table::Table;
+
+use crate::why;
+
+/// A region that is to be set up.
+pub struct Site {
+    config: Config,
+    dynamodb: aws_sdk_dynamodb::Client,
+    kms: aws_sdk_kms::Client,
+    s3: aws_sdk_s3::Client,
+    secrets: aws_sdk_secretsmanager::Client,
+}
+
+impl Site {
+    /// The region of `config`, whose AWS is at `endpoint`.
+    pub fn new(config: Config, endpoint: &Endpoint, http: HttpClient) -> Self {
+        let sdk = lambda::sdk_config(config.region.aws(), endpoint, http);
+        // A bucket's name in the host would be looked up by DNS.
+        let s3 = aws_sdk_s3::config::Builder::from(&sdk).force_path_style(true).build();
+        Self {
+            config,
+            dynamodb: aws_sdk_dynamodb::Client::new(&sdk),
+            kms: aws_sdk_kms::Client::new(&sdk),
+            s3: aws_sdk_s3::Client::from_conf(s3),
+            secrets: aws_sdk_secretsmanager::Client::new(&sdk),
+        }
+    }
+
+    /// What the region has for itself, and its replica of the directory, still empty.
+    async fn set_up(&self) -> Result<(), String> {
+        let Config { region, kms_key, bucket, directory_table, table_prefix, .. } = &self.config;
+        let tables = Table::REGIONAL.map(|table| (table, table.name(table_prefix)));
+        let tables = tables.into_iter().chain([(Table::Directory, directory_table.clone())]);
+        let tables = tables.map(|(table, name)| tables::make(&self.dynamodb, table, name));
+        tokio::try_join!(
+            try_join_all(tables),
+            make_key(&self.kms, kms_key),
+            make_bucket(&self.s3, *region, bucket),
+            secrets::make_own(&self.secrets, &self.config),
+        )
+        .map(drop)
+    }
+
+    async fn publish_key(&self, authority: &Self) -> Result<(), String> {
+        let key = secrets::signing_key(&self.secrets, &self.config).await?;
+        let (replica, authority) = (self.dynamodb.clone(), authority.dynamodb.clone());
+        let directory = store::Directory::new(replica, authority, self.config.directory_table.clone());
+        directory.publish_signing_key(&key).await.map_err(why)
+    }
+}
+
+/// Makes what is missing, in all regions at once.
+pub async fn provision(sites: &[Site]) -> Result<(), String> {
+    try_join_all(sites.iter().map(Site::set_up)).await?;
+    let of_authority = |site: &&Site| site.config.region == Region::AUTHORITY;
+    let authority = sites.iter().find(of_authority).ok_or("the directory has no authority")?;
+    let shared = secrets::make_shared(&authority.secrets, &authority.config).await?;
+    let others = sites.iter().filter(|site| !of_authority(site));
+    try_join_all(others.map(|site| secrets::copy_shared(&site.secrets, &shared))).await?;
+    try_join_all(sites.iter().map(|site| site.publish_key(authority))).await.map(drop)
+}
+
+async fn make_key(client: &aws_sdk_kms::Client, alias: &str) -> Result<(), String> {
+    match client.describe_key().key_id(alias).send().await {
+        Ok(_) => return Ok(()),
+        Err(error) if error.as_service_error().is_some_and(|error| error.is_not_found_exception()) => {}
+        Err(error) => return Err(why(error)),
+    }
+    let made =
+        client.create_key().description("Wraps the workspaces' data keys").send().await.map_err(why)?;
+    let id = made.key_metadata().map(|key| key.key_id().to_owned()).unwrap_or_default();
+    client.create_alias().alias_name(alias).target_key_id(id).send().await.map_err(why)?;
+    Ok(())
+}
+
+async fn make_bucket(client: &aws_sdk_s3::Client, region: Region, name: &str) -> Result<(), String> {
+    let mut request = client.create_bucket().bucket(name);
+    // The first region is S3's default, and naming it is an error.
+    if region != Region::Us {
+        let place = BucketLocationConstraint::from(region.aws());
+        let place = CreateBucketConfiguration::builder().location_constraint(place).build();
+        request = request.create_bucket_configuration(place);
+    }
+    match request.send().await {
+        Ok(_) => Ok(()),
+        Err(error)
+            if error.as_service_error().is_some_and(|error| {
+                error.is_bucket_already_owned_by_you() || error.is_bucket_already_exists()
+            }) =>
+        {
+            Ok(())
+        }
+        Err(error) => Err(why(error)),
+    }
+}
