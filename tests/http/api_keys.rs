@@ -170,14 +170,14 @@ async fn an_expired_receipt_that_is_not_yet_deleted_is_no_obstacle() {
     let kate = app.user("kate4").await;
     let first = kate.post_once("/api/api-keys", json!({ "name": "ci" }), "k").await.expect(201);
     let tables = app.tables();
-    let scan = tables.scan().table_name("account-us-operations").send().await.unwrap();
+    let scan = tables.scan().table_name(app.table("operations")).send().await.unwrap();
     let text = |value: &str| aws_sdk_dynamodb::types::AttributeValue::S(value.to_owned());
     let receipts = scan.items().iter().filter(|item| item["pk"].as_s().unwrap().starts_with("RECEIPT#"));
     for receipt in receipts {
         let mut receipt = receipt.clone();
         receipt.insert("expires_at".to_owned(), text("2020-01-01T00:00:00Z"));
         receipt.insert("ttl".to_owned(), aws_sdk_dynamodb::types::AttributeValue::N("1577836800".to_owned()));
-        tables.put_item().table_name("account-us-operations").set_item(Some(receipt)).send().await.unwrap();
+        tables.put_item().table_name(app.table("operations")).set_item(Some(receipt)).send().await.unwrap();
     }
     let second = kate.post_once("/api/api-keys", json!({ "name": "ci" }), "k").await.expect(201);
     assert_ne!(first.at("/keyId"), second.at("/keyId"));

@@ -264,7 +264,7 @@ async fn keys_and_lines(who: Person, line: &str) -> (usize, usize) {
 
 /// How many sessions a person has, from the table: no endpoint lists them yet.
 async fn sessions(who: &Person) -> usize {
-    let query = who.app.tables().query().table_name("account-us-identity");
+    let query = who.app.tables().query().table_name(who.app.table("identity"));
     let answer = query
         .key_condition_expression("pk = :pk AND begins_with(sk, :sk)")
         .expression_attribute_values(

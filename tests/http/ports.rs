@@ -2,6 +2,7 @@
 
 mod accounts;
 mod counters;
+mod directory;
 mod history;
 mod keys;
 mod transactions;
@@ -30,11 +31,15 @@ use domain::{
     workspace::{Profile, Workspace, WorkspaceKind, WrappedKey},
 };
 use lambda::OsEntropy;
-use store::Store;
+use store::{Directory, Store};
 use tests::{App, json};
 
 fn store(app: &App) -> Store {
-    Store::new(app.tables(), "account-us-".to_owned())
+    Store::new(app.tables(), app.table(""))
+}
+
+fn directory(app: &App) -> Directory {
+    Directory::new(app.tables(), app.living_in(Region::AUTHORITY).tables(), "account-directory".to_owned())
 }
 
 /// So many seconds into the test: a time that is yet to come, so that nothing has expired.
@@ -73,7 +78,7 @@ fn sign_up(name: &str) -> SignUp {
         tries: 0,
         superseded: false,
     };
-    SignUp { attempts: vec![attempt], version: 1, ..SignUp::none(hash_of(name), address(name)) }
+    SignUp { attempts: vec![attempt], version: 1, ..SignUp::none(hash_of(name), address(name), id()) }
 }
 
 fn session_of(user: UserId) -> Session {
@@ -155,7 +160,7 @@ fn with_event(event: &Event) -> Alongside {
 
 /// An event, a message and a receipt.
 fn with_all(event: &Event, scope: &str) -> Alongside {
-    let notice = Notice::WorkspaceOpened { workspace: event.workspace };
+    let notice = Notice::SettingsChanged { workspace: event.workspace };
     let message = Some(Message { id: id(), at: at(0), notice });
     Alongside { event: Some(event.clone()), message, receipt: Some(receipt(scope)) }
 }
@@ -169,7 +174,7 @@ fn key_of(item: &Item) -> (String, String) {
 
 /// Everything in a table, by key.
 async fn items(app: &App, table: &str) -> Vec<Item> {
-    let scan = app.tables().scan().table_name(format!("account-us-{table}")).consistent_read(true);
+    let scan = app.tables().scan().table_name(app.table(table)).consistent_read(true);
     let mut items = scan.send().await.unwrap().items.unwrap_or_default();
     items.sort_by_key(key_of);
     items

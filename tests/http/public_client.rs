@@ -5,6 +5,7 @@ use std::{
     process::{Command, Output},
 };
 
+use domain::region::Region;
 use tempfile::TempDir;
 use tests::{App, Value, json};
 
@@ -70,6 +71,23 @@ async fn the_client_sees_the_account_until_its_key_is_revoked() {
     assert!(refusal.contains("401") && refusal.contains("This API key is not valid."), "{refusal}");
     let left: Vec<_> = std::fs::read_dir(client.home.path()).unwrap().collect();
     assert!(left.is_empty(), "the client keeps something: {left:?}");
+}
+
+#[tokio::test]
+async fn the_client_uses_a_key_of_another_region_until_it_is_revoked_there() {
+    let app = App::start().await;
+    let ada = app.living_in(Region::Eu).user("ada-e").await;
+    let (id, key) = ada.make_key("laptop").await;
+    // The client knows the entry point only, which is the endpoint of `us`.
+    let client = Client::new(&app, &key).await;
+    for _ in 0..2 {
+        assert_eq!(client.ask("account summary").await["username"], "ada-e");
+    }
+    assert_eq!(client.ask("account api-keys").await["keys"][0]["keyId"], json!(id));
+    assert_eq!(client.ask("account profile username=ada-e").await["user"]["fullName"], "ADA-E");
+    ada.delete(&format!("/api/api-keys?keyId={id}")).await.expect(200);
+    let refusal = client.refusal("account summary").await;
+    assert!(refusal.contains("401") && refusal.contains("This API key is not valid."), "{refusal}");
 }
 
 #[tokio::test]

@@ -1,5 +1,6 @@
 //! Signing up and entering the code.
 
+use domain::region::Region;
 use insta::assert_snapshot;
 use tests::{App, PASSWORD, json};
 
@@ -121,8 +122,43 @@ async fn a_weak_password_is_refused_with_advice_and_never_repeated() {
 }
 
 #[tokio::test]
-async fn a_region_that_is_not_here_is_refused() {
+async fn an_account_lives_in_the_region_that_was_chosen_whichever_endpoint_is_used() {
     let app = App::start().await;
-    let form = json!({ "email": "x@people.example", "password": PASSWORD, "region": "eu" });
+    for (home, endpoint) in [(Region::Eu, Region::Us), (Region::Us, Region::Ap), (Region::Ap, Region::Eu)] {
+        let app = app.living_in(home).by_way_of(endpoint);
+        let ada = app.newcomer(&format!("ada-{home}")).await;
+        let session = app.sign_in(&ada.email, PASSWORD).await.expect(200);
+        assert_eq!(session.at("/region"), home.as_str());
+        let form = json!({ "username": ada.handle, "displayName": "A" });
+        assert_eq!(ada.post("/api/onboarding", form).await.expect(201).at("/region"), home.as_str());
+        assert_eq!(app.mail(&ada.email).await[0]["region"], home.as_str());
+    }
+    let form = json!({ "email": "x@people.example", "password": PASSWORD, "region": "mars" });
     assert_eq!(app.post("/api/auth/sign-up", form).await.complaints(), "region INVALID");
+}
+
+#[tokio::test]
+async fn an_address_of_another_region_gets_the_same_answer_and_another_mail() {
+    let app = App::start().await;
+    let ada = app.living_in(Region::Eu).newcomer("ada-e").await;
+    let (known, new) = (app.sign_up(&ada.email).await.expect(202), app.sign_up("new@people.example").await);
+    assert_eq!((known.status, known.headers.len()), (new.status, new.headers.len()));
+    let mail = app.mail_of_kind(&ada.email, "account-exists").await;
+    assert_eq!(mail["region"], "us", "the mail is from where the sign-up was tried");
+}
+
+#[tokio::test]
+async fn whoever_confirms_an_address_second_is_told_that_it_has_an_account() {
+    let app = App::start().await;
+    let eu = app.living_in(Region::Eu);
+    for app in [&app, &eu] {
+        app.sign_up("twice@people.example").await.expect(202);
+    }
+    let codes = app.codes("twice@people.example", 2).await;
+    let verify = async |code: &str| {
+        app.post("/api/auth/verify", json!({ "email": "twice@people.example", "code": code })).await
+    };
+    verify(&codes[0]).await.expect(200);
+    assert_eq!(verify(&codes[1]).await.brief(), "409 EMAIL_TAKEN");
+    assert_eq!(verify(&codes[1]).await.brief(), "422 CODE_INVALID", "the sign-up is gone");
 }

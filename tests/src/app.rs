@@ -1,7 +1,8 @@
 //! A platform of one's own, on free ports and an empty folder.
 
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, path::Path, sync::Arc, time::Duration};
 
+use domain::region::Region;
 use local::{Options, Platform};
 use reqwest::{Client, Method, RequestBuilder};
 use serde_json::{Value, json};
@@ -10,10 +11,14 @@ use tokio::sync::{Mutex, Semaphore, SemaphorePermit};
 
 use crate::{Answer, PASSWORD, Person};
 
-/// A running platform; it ends with the last handle on it.
+/// A running platform, as it looks to clients of one region's endpoint; it ends with the last handle on it.
 #[derive(Clone)]
 pub struct App {
     inner: Arc<Inner>,
+    /// Where people sign up, if a test does not say.
+    home: Region,
+    /// Whose endpoint requests go to.
+    endpoint: Region,
 }
 
 /// So many platforms run at a time: each request has three seconds, and a machine has only so many processors. A test may
@@ -24,14 +29,25 @@ static ROOM: Semaphore = Semaphore::const_new(ROOMS as usize);
 struct Inner {
     room: SemaphorePermit<'static>,
     url: String,
-    aws_endpoint: String,
+    regions: BTreeMap<Region, Addresses>,
     client: Client,
     folder: TempDir,
     platform: Mutex<Option<Platform>>,
+    /// Which region's AWS refuses every call, and how many are claiming names just now, for which it has to be there.
+    outage: Option<Region>,
+    claiming: Mutex<usize>,
+}
+
+/// A region's endpoint, and its stand-ins for AWS.
+struct Addresses {
+    api: String,
+    aws: String,
 }
 
 impl App {
-    /// Starts one. `ACCOUNT_TEST_AWS` names an external emulator to use instead of the embedded stand-ins.
+    /// Starts one. Variables choose what the suite runs on: `ACCOUNT_TEST_AWS` names an external emulator instead of the
+    /// embedded stand-ins, `ACCOUNT_TEST_REGION` the region that people live in, and `ACCOUNT_TEST_OUTAGE` one whose AWS
+    /// refuses every call but while names are claimed.
     pub async fn start() -> Self {
         Self::start_in(tempfile::tempdir().unwrap(), 1).await
     }
@@ -45,21 +61,46 @@ impl App {
     async fn start_in(folder: TempDir, rooms: u32) -> Self {
         let room = ROOM.acquire_many(rooms).await.unwrap();
         let aws = std::env::var("ACCOUNT_TEST_AWS").ok().map(|url| url.parse().unwrap());
+        let region = |name| std::env::var(name).ok().map(|region| region.parse::<Region>().unwrap());
+        let (home, outage) =
+            (region("ACCOUNT_TEST_REGION").unwrap_or(Region::Us), region("ACCOUNT_TEST_OUTAGE"));
         let data = folder.path().join("data");
         let platform = Platform::start(Options { port: 0, data, aws }).await.unwrap();
-        let aws_endpoint = platform.aws_endpoint(domain::region::Region::Us).unwrap();
-        let client = Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
-        let url = platform.url();
-        Self {
+        let addresses = |region| Addresses {
+            api: platform.region_url(region),
+            aws: platform.aws_endpoint(region).unwrap(),
+        };
+        let app = Self {
             inner: Arc::new(Inner {
                 room,
-                url,
-                aws_endpoint,
-                client,
+                url: platform.url(),
+                regions: Region::ALL.map(|region| (region, addresses(region))).into(),
+                client: Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap(),
                 folder,
                 platform: Mutex::new(Some(platform)),
+                outage,
+                claiming: Mutex::new(0),
             }),
-        }
+            home,
+            endpoint: home,
+        };
+        app.no_faults().await;
+        app
+    }
+
+    /// The same platform for people who live in `region` and use its endpoint.
+    pub fn living_in(&self, region: Region) -> Self {
+        Self { home: region, endpoint: region, ..self.clone() }
+    }
+
+    /// The same platform by way of another region's endpoint.
+    pub fn by_way_of(&self, region: Region) -> Self {
+        Self { endpoint: region, ..self.clone() }
+    }
+
+    /// Where people sign up.
+    pub fn home(&self) -> Region {
+        self.home
     }
 
     /// Stops it, and starts another on the same folder.
@@ -84,9 +125,9 @@ impl App {
         &self.inner.url
     }
 
-    /// The address of the stand-ins for AWS.
+    /// The address of the home's stand-ins for AWS.
     pub fn aws_endpoint(&self) -> &str {
-        &self.inner.aws_endpoint
+        &self.inner.regions[&self.home].aws
     }
 
     /// The data folder.
@@ -96,7 +137,12 @@ impl App {
 
     /// A request to a path, still to be filled.
     pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
-        self.inner.client.request(method, format!("{}{path}", self.inner.url))
+        let server = match (path.starts_with("/_local/"), self.endpoint) {
+            // The entry point is the first region's too.
+            (true, _) | (false, Region::Us) => &self.inner.url,
+            (false, region) => &self.inner.regions[&region].api,
+        };
+        self.inner.client.request(method, format!("{server}{path}"))
     }
 
     /// Sends a request.
@@ -118,7 +164,7 @@ impl App {
     pub async fn user(&self, handle: &str) -> Person {
         let person = self.newcomer(handle).await;
         let form = json!({ "username": handle, "displayName": handle.to_uppercase() });
-        person.post("/api/onboarding", form).await.expect(201);
+        self.claiming(person.post("/api/onboarding", form)).await.expect(201);
         person
     }
 
@@ -127,13 +173,33 @@ impl App {
         let email = format!("{handle}@people.example");
         self.sign_up(&email).await.expect(202);
         let code = self.code(&email).await;
-        let answer = self.post("/api/auth/verify", json!({ "email": email, "code": code })).await.expect(200);
+        let form = json!({ "email": email, "code": code });
+        let answer = self.claiming(self.post("/api/auth/verify", form)).await.expect(200);
         Person::new(self.clone(), handle, &email, &answer)
     }
 
-    /// Begins an account in `us`.
+    /// Runs what claims a name: the authority has to be there for that.
+    async fn claiming<T>(&self, work: impl Future<Output = T>) -> T {
+        if self.inner.outage.is_none() {
+            return work.await;
+        }
+        let mut claiming = self.inner.claiming.lock().await;
+        *claiming += 1;
+        self.send(self.request(Method::DELETE, "/_local/faults")).await.expect(204);
+        drop(claiming);
+        let done = work.await;
+        let mut claiming = self.inner.claiming.lock().await;
+        *claiming -= 1;
+        if *claiming == 0 {
+            self.no_faults().await;
+        }
+        done
+    }
+
+    /// Begins an account at home.
     pub async fn sign_up(&self, email: &str) -> Answer {
-        self.post("/api/auth/sign-up", json!({ "email": email, "password": PASSWORD, "region": "us" })).await
+        let form = json!({ "email": email, "password": PASSWORD, "region": self.home });
+        self.post("/api/auth/sign-up", form).await
     }
 
     /// Signs in.
@@ -200,23 +266,37 @@ impl App {
         self.calls(0).await.last().and_then(|call| call["n"].as_u64()).unwrap_or(0)
     }
 
-    /// Plans faults.
+    /// Plans faults, beside the outage if the suite runs in one.
     pub async fn faults(&self, plan: Value) {
-        self.post("/_local/faults", plan).await.expect(204);
+        let mut plan = plan.as_array().cloned().unwrap();
+        plan.extend(self.inner.outage.map(outage).unwrap_or_default());
+        self.post("/_local/faults", plan.into()).await.expect(204);
     }
 
-    /// Clears the plan.
+    /// Clears the plan, but for the outage.
     pub async fn no_faults(&self) {
-        self.send(self.request(Method::DELETE, "/_local/faults")).await.expect(204);
+        self.faults(json!([])).await;
     }
 
-    /// The store on this platform's tables, for what no endpoint shows.
+    /// The tables at home, for what no endpoint shows.
     pub fn tables(&self) -> aws_sdk_dynamodb::Client {
-        let credentials = local::credentials("tests");
+        let credentials = local::outsider("tests");
         let endpoint = lambda::Endpoint { url: Some(self.aws_endpoint().to_owned()), credentials };
-        let sdk = lambda::sdk_config(domain::region::Region::Us.aws(), &endpoint, lambda::http_client());
+        let sdk = lambda::sdk_config(self.home.aws(), &endpoint, lambda::http_client());
         aws_sdk_dynamodb::Client::new(&sdk)
     }
+
+    /// The full name of one of them.
+    pub fn table(&self, name: &str) -> String {
+        format!("account-{}-{name}", self.home)
+    }
+}
+
+/// Every call to a region's AWS is refused.
+pub fn outage(region: Region) -> Vec<Value> {
+    let services = ["dynamodb", "kms", "secretsmanager", "ses", "events", "s3"];
+    let refused = |service| json!({ "service": service, "region": region, "kind": "refused", "times": 0 });
+    services.map(refused).into()
 }
 
 fn digits(text: &str) -> String {

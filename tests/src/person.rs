@@ -2,6 +2,7 @@
 
 use domain::{
     id::{UserId, WorkspaceId},
+    region::Region,
     role::Role,
     user::personal_workspace,
 };
@@ -77,6 +78,11 @@ impl Person {
         (made.text_at("/keyId"), made.text_at("/key"))
     }
 
+    /// The same person by way of another region's endpoint.
+    pub fn by_way_of(&self, region: Region) -> Self {
+        Self { app: self.app.by_way_of(region), ..self.clone() }
+    }
+
     /// The same person, with an API key instead of the session.
     pub async fn with_api_key(&self, name: &str) -> Self {
         let (_, token) = self.make_key(name).await;
@@ -111,14 +117,14 @@ impl Person {
     /// Lets somebody else into the personal workspace, as the teams area will: the item is written by hand.
     pub async fn let_in(&self, other: &Self, role: Role) {
         let item = store::member_item(self.workspace(), other.id(), role).unwrap();
-        let request = self.app.tables().put_item().table_name("account-us-workspaces");
+        let request = self.app.tables().put_item().table_name(self.app.table("workspaces"));
         request.set_item(Some(item)).send().await.unwrap();
     }
 
     /// Takes somebody out again.
     pub async fn put_out(&self, other: &Self) {
         let item = store::member_item(self.workspace(), other.id(), Role::Viewer).unwrap();
-        let request = self.app.tables().delete_item().table_name("account-us-workspaces");
+        let request = self.app.tables().delete_item().table_name(self.app.table("workspaces"));
         request.key("pk", item["pk"].clone()).key("sk", item["sk"].clone()).send().await.unwrap();
     }
 }

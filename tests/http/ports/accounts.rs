@@ -239,7 +239,7 @@ async fn standing_tells_own_foreign_and_missing_workspaces_apart_in_one_read() {
     assert_eq!(look(id()).await, (None, None));
     for role in [Role::Viewer, Role::Editor, Role::Admin] {
         let item = store::member_item(foreign.id, user, role).unwrap();
-        let put = app.tables().put_item().table_name("account-us-workspaces").set_item(Some(item));
+        let put = app.tables().put_item().table_name(app.table("workspaces")).set_item(Some(item));
         put.send().await.unwrap();
         assert_eq!(look(foreign.id).await, (Some(foreign.id), Some(role)));
     }

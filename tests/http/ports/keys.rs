@@ -20,29 +20,30 @@ use kit::token::Verifier;
 use lambda::OsEntropy;
 use tests::{App, json};
 
-use super::{asked, at, id, member, session_of, store, why, workspace};
+use super::{asked, at, directory, id, member, session_of, why, workspace};
 
 const BROKEN: &str = "broken: a sealed value does not open in its place";
 const REFUSED: &str = "kms is unavailable: InvalidCiphertextException";
 
 fn endpoint(app: &App) -> lambda::Endpoint {
-    let credentials = local::credentials("tests");
+    let credentials = local::outsider("tests");
     lambda::Endpoint { url: Some(app.aws_endpoint().to_owned()), credentials }
 }
 
 fn vault_of(app: &App, region: Region) -> KmsVault {
-    let sdk = lambda::sdk_config(Region::Us.aws(), &endpoint(app), lambda::http_client());
+    let sdk = lambda::sdk_config(app.home().aws(), &endpoint(app), lambda::http_client());
     let client = aws_sdk_kms::Client::new(&sdk);
-    KmsVault::new(client, "alias/account-us".to_owned(), region, Arc::new(OsEntropy))
+    KmsVault::new(client, format!("alias/account-{}", app.home()), region, Arc::new(OsEntropy))
 }
 
 fn secrets_client(app: &App) -> aws_sdk_secretsmanager::Client {
-    let sdk = lambda::sdk_config(Region::Us.aws(), &endpoint(app), lambda::http_client());
+    let sdk = lambda::sdk_config(app.home().aws(), &endpoint(app), lambda::http_client());
     aws_sdk_secretsmanager::Client::new(&sdk)
 }
 
 fn secrets(app: &App) -> Secrets {
-    Secrets::new(secrets_client(app), "account/us/".to_owned())
+    let own = format!("account/{}/", app.home());
+    Secrets::new(secrets_client(app), app.home(), own, "account/shared/".to_owned())
 }
 
 /// A workspace with a data key of its own.
@@ -198,7 +199,7 @@ async fn each_attempt_has_a_code_of_its_own_and_always_the_same() {
 #[tokio::test]
 async fn a_signed_token_is_good_until_the_second_it_expires() {
     let app = App::start().await;
-    let (secrets, verifier) = (secrets(&app), Verifier::new(Arc::new(store(&app))));
+    let (secrets, verifier) = (secrets(&app), Verifier::new(Arc::new(directory(&app))));
     let session = session_of(id());
     let claims = Claims::of(&session, Region::Us, Some(&Secret::new("csrf".to_owned())), at(0));
     assert_eq!(claims.exp, at(600).as_second());
@@ -221,7 +222,7 @@ async fn a_signed_token_is_good_until_the_second_it_expires() {
 #[tokio::test]
 async fn a_token_with_any_character_changed_is_refused() {
     let app = App::start().await;
-    let (secrets, verifier) = (secrets(&app), Verifier::new(Arc::new(store(&app))));
+    let (secrets, verifier) = (secrets(&app), Verifier::new(Arc::new(directory(&app))));
     let claims = Claims::of(&session_of(id()), Region::Us, None, at(0));
     let token = secrets.sign(&claims).await.unwrap().expose().to_owned();
     assert_eq!(verifier.verify(&token, at(0)).await.unwrap(), Some(claims));
@@ -241,22 +242,27 @@ async fn a_token_with_any_character_changed_is_refused() {
 #[tokio::test]
 async fn a_token_of_a_new_key_is_refused_until_the_key_is_published() {
     let app = App::start().await;
-    let store = Arc::new(store(&app));
-    let verifier = Verifier::new(store.clone());
+    let directory = Arc::new(directory(&app));
+    let verifier = Verifier::new(directory.clone());
     let rotated = TokenSecret::generate(&OsEntropy);
     let text = serde_json::to_string(&rotated).unwrap();
     let create = secrets_client(&app).create_secret().name("account/next/tokens").secret_string(text);
     create.send().await.unwrap();
-    let next = Secrets::new(secrets_client(&app), "account/next/".to_owned());
+    let next = Secrets::new(
+        secrets_client(&app),
+        Region::Us,
+        "account/next/".to_owned(),
+        "account/shared/".to_owned(),
+    );
     let claims = Claims::of(&session_of(id()), Region::Us, None, at(0));
     let token = next.sign(&claims).await.unwrap();
     assert_eq!(verifier.verify(token.expose(), at(0)).await.unwrap(), None);
     let public = rotated.public_key(Region::Us).unwrap();
-    store.publish_signing_key(&public).await.unwrap();
-    store.publish_signing_key(&public).await.unwrap();
-    let known = store.signing_keys().await.unwrap();
+    directory.publish_signing_key(&public).await.unwrap();
+    directory.publish_signing_key(&public).await.unwrap();
+    let known = directory.signing_keys().await.unwrap();
     assert_eq!(known.iter().filter(|key| **key == public).count(), 1);
-    assert_eq!(known.len(), 2, "{known:?}");
+    assert_eq!(known.len(), Region::ALL.len() + 1, "{known:?}");
     let since = app.last_call().await;
     assert_eq!(verifier.verify(token.expose(), at(9)).await.unwrap(), None, "asked a moment ago");
     assert!(asked(&app, "dynamodb", since).await.is_empty());

@@ -20,7 +20,7 @@ use super::{at, event, everything, id, items, member, store, why, with_event, wo
 
 /// A key made in this second.
 pub fn key_in(workspace: &Workspace, second: i64) -> (ApiKey, KeyHolder) {
-    let (secret, key) = (KeySecret::generate(&OsEntropy), KeyId::new(at(second), &OsEntropy));
+    let (secret, key) = (KeySecret::generate(&OsEntropy, Region::Us), KeyId::new(at(second), &OsEntropy));
     let name = KeyName::parse(&format!("number {second}")).unwrap();
     let holder = KeyHolder {
         key,

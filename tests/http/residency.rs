@@ -1,0 +1,110 @@
+//! What people enter stays in the region that they chose, whichever region's endpoint they enter it through.
+
+mod resident;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use domain::region::Region;
+use kit::{Endpoint, Visitor, Worker};
+use tests::{App, Value, json};
+
+use self::resident::{KEPT, NOT_KEPT, PUBLIC, Resident};
+use crate::search::{Needles, search};
+
+/// The one table that functions reach in a region that is not theirs, and only in the authority's.
+const DIRECTORY: &str = "account-directory";
+
+/// Every function.
+#[derive(Default)]
+struct Ids(BTreeSet<&'static str>);
+
+impl Visitor for Ids {
+    fn endpoint<E: Endpoint>(&mut self) {
+        self.0.insert(E::SPEC.id);
+    }
+
+    fn worker<W: Worker>(&mut self) {
+        self.0.insert(W::SPEC.id);
+    }
+}
+
+/// Every function called AWS in every region, but never that of another region, except the directory's authority.
+fn no_function_left_its_region(calls: &[Value]) {
+    let mut functions = Ids::default();
+    infra::every(&mut functions);
+    let mut seen: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    assert_eq!(calls[0]["n"], 1, "not all calls were kept");
+    for call in calls {
+        let function = call["function"].as_str().unwrap();
+        let Some(home) = call["home"].as_str() else {
+            assert!(!functions.0.contains(function), "a function of no region: {call}");
+            continue;
+        };
+        let directory = call["table"] == DIRECTORY && call["region"] == Region::AUTHORITY.aws();
+        assert!(call["region"] == home || directory, "{call}");
+        seen.entry(home).or_default().insert(function);
+    }
+    for region in Region::ALL {
+        let missing: Vec<_> = functions.0.difference(&seen[region.aws()]).collect();
+        assert!(missing.is_empty(), "not called in {region}: {missing:?}; a resident should use it");
+    }
+}
+
+/// Where each thing was found: the region's folder, or the directory's.
+fn places(found: BTreeMap<String, Vec<String>>) -> BTreeSet<(String, String)> {
+    let place = |file: &str| file.split('/').next().unwrap().to_owned();
+    let each = |(file, names): (String, Vec<String>)| names.into_iter().map(move |name| (place(&file), name));
+    found.into_iter().flat_map(each).collect()
+}
+
+/// Whether a thing may be in a place. A home knows all of its residents but their secrets; the directory, handles and ids.
+fn belongs(place: &str, name: &str) -> bool {
+    let (home, field) = name.split_once(' ').unwrap();
+    if place == "directory" { PUBLIC.contains(&field) } else { place == home && !NOT_KEPT.contains(&field) }
+}
+
+/// What must be found where, if the search is any good.
+fn expected() -> impl Iterator<Item = (String, String)> {
+    Region::ALL.into_iter().flat_map(|home| {
+        let at_home = KEPT.map(|field| (home.to_string(), format!("{home} {field}")));
+        let known_to_all = PUBLIC.map(|field| ("directory".to_owned(), format!("{home} {field}")));
+        at_home.into_iter().chain(known_to_all)
+    })
+}
+
+#[tokio::test]
+async fn what_people_enter_is_stored_in_the_region_they_chose_and_in_no_other() {
+    let app = App::start().await;
+    let pairs = Region::ALL.into_iter().flat_map(|home| Region::ALL.map(|entry| (home, entry)));
+    let mut residents: Vec<Resident> = pairs.map(|(home, entry)| Resident::new(&app, home, entry)).collect();
+    for resident in &mut residents {
+        resident.signs_up().await;
+        resident.moves_in().await;
+        resident.uses_keys().await;
+        resident.keeps_the_inbox().await;
+        resident.comes_and_goes().await;
+        app.post(&format!("/_local/run/reap-claims?region={}", resident.home), json!({})).await.expect(200);
+    }
+    for resident in &mut residents {
+        resident.signs_in().await;
+    }
+    for resident in &residents {
+        for other in residents.iter().filter(|other| other.person.handle != resident.person.handle) {
+            resident.visits(&other.person.handle).await;
+        }
+    }
+    no_function_left_its_region(&app.calls(0).await);
+    app.stop().await;
+
+    let mut needles = Needles::default();
+    residents.iter().flat_map(Resident::all).for_each(|(name, text)| needles.keep(&name, &text));
+    let found = places(search(&needles, &app.data()));
+    let strays: Vec<_> = found.iter().filter(|(place, name)| !belongs(place, name)).collect();
+    assert!(strays.is_empty(), "found where it should not be: {strays:#?}");
+
+    // With an external emulator, the tables are not in the folder.
+    if std::env::var_os("ACCOUNT_TEST_AWS").is_none() {
+        let missed: Vec<_> = expected().filter(|wanted| !found.contains(wanted)).collect();
+        assert!(missed.is_empty(), "the search does not reach {missed:#?}");
+    }
+}
