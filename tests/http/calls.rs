@@ -7,6 +7,8 @@ use domain::region::Region;
 use futures::future::BoxFuture;
 use tests::{Answer, App, PASSWORD, Person, Value, json};
 
+use crate::password;
+
 /// Trips are the least of so many runs: a busy machine can only make calls look less parallel than they are.
 const RUNS: usize = 5;
 /// So many runs before more trips than documented are believed.
@@ -47,6 +49,8 @@ fn ways() -> Vec<(&'static str, &'static str, Make)> {
         ("auth-step-up", "", |who, _| {
             Box::pin(async move { who.post("/api/auth/step-up", json!({ "password": PASSWORD })).await })
         }),
+        ("auth-password-forgot", "", |who, n| Box::pin(forget(who, n))),
+        ("auth-password-reset", "", |who, n| Box::pin(reset(who, n))),
         ("jwks", "", |who, _| Box::pin(async move { who.app.get("/.well-known/jwks.json").await })),
         ("onboarding", "", |who, n| Box::pin(onboard(who, n))),
         ("username-check", "free", |who, _| {
@@ -90,19 +94,14 @@ fn ways() -> Vec<(&'static str, &'static str, Make)> {
         ("activity-archive", "one", |who, _| {
             Box::pin(mark(who, "/api/activity/archive", json!({ "archive": false })))
         }),
-        ("authorizer", "API key", |who, _| {
-            Box::pin(async move {
-                let question = json!({ "headers": { "authorization": format!("Bearer {}", who.refresh) } });
-                who.app.post("/_local/run/authorizer?region=eu", question).await
-            })
-        }),
-        ("authorizer", "session", |who, _| {
-            Box::pin(async move {
-                let question = json!({ "headers": { "authorization": format!("Bearer {}", who.token) } });
-                who.app.post("/_local/run/authorizer?region=eu", question).await
-            })
-        }),
+        ("authorizer", "API key", |who, _| Box::pin(authorize(who.refresh.clone(), who))),
+        ("authorizer", "session", |who, _| Box::pin(authorize(who.token.clone(), who))),
     ]
+}
+
+async fn authorize(token: String, who: Person) -> Answer {
+    let question = json!({ "headers": { "authorization": format!("Bearer {token}") } });
+    who.app.post("/_local/run/authorizer?region=eu", question).await
 }
 
 async fn again(who: &Person) -> Person {
@@ -125,6 +124,19 @@ async fn onboard(who: Person, n: usize) -> Answer {
 async fn refresh(who: Person) -> Answer {
     let fresh = again(&who).await;
     who.app.post("/api/auth/refresh", json!({ "refreshToken": fresh.refresh })).await
+}
+
+async fn forget(who: Person, n: usize) -> Answer {
+    let forgetful = who.app.newcomer(&format!("forgetful{n}")).await;
+    password::is_known(&forgetful).await;
+    password::forgot(&who.app, &forgetful.email).await
+}
+
+async fn reset(who: Person, n: usize) -> Answer {
+    let forgetful = who.app.user(&format!("reset{n}")).await;
+    password::is_known(&forgetful).await;
+    let token = password::token(&who.app, &forgetful.email).await;
+    password::reset(&who.app, &token, password::NEW).await
 }
 
 /// The key is in `refresh`: the person's refresh token is of no use here.
@@ -270,7 +282,7 @@ async fn row(function: &str, way: &str, make: Make, table: &str) -> String {
 
 fn cold_status(function: &str) -> u16 {
     match function {
-        "auth-sign-up" => 202,
+        "auth-sign-up" | "auth-password-forgot" => 202,
         "onboarding" | "api-keys-create" => 201,
         _ => 200,
     }

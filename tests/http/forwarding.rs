@@ -31,7 +31,7 @@ fn wire(answer: &Answer, handle: &str) -> String {
     for (name, value) in &answer.headers {
         let value = value.to_str().unwrap();
         let shown = match name.as_str() {
-            "date" | "x-request-id" => "…",
+            "date" | "x-request-id" | "apigw-requestid" => "…",
             "content-length" if value == answer.text.len().to_string() => "right",
             "set-cookie" => value.split_once('=').unwrap().0,
             _ => value,
@@ -58,7 +58,7 @@ fn own(body: &Value) -> Vec<String> {
 }
 
 /// Requests of every method and form, good and bad. `KEY` stands for the newest key.
-const REQUESTS: [(&str, &str, &str, &str); 31] = [
+const REQUESTS: [(&str, &str, &str, &str); 33] = [
     ("GET", "/api/settings", "", ""),
     ("GET", "/api/settings?owner=HANDLE", "", ""),
     ("GET", "/api/settings?owner=nobody-e", "", ""),
@@ -92,6 +92,8 @@ const REQUESTS: [(&str, &str, &str, &str); 31] = [
         r#"{"email":"x@y.example","password":"weak","region":"eu"}"#,
     ),
     ("POST", "/api/auth/verify", "application/json", r#"{"email":"x@y.example","code":"000001"}"#),
+    ("POST", "/api/auth/password/forgot", "application/json", r#"{"email":"HANDLE@people.example"}"#),
+    ("POST", "/api/auth/password/reset", "application/json", r#"{"token":"pr_eu_x","password":"x"}"#),
     ("POST", "/api/auth/refresh", "application/json", r#"{"refreshToken":"rt_eu_x"}"#),
     ("POST", "/api/auth/sign-out", "application/json", "{}"),
     ("GET", "/api/settings", "", ""),

@@ -1,6 +1,6 @@
 //! What people enter stays in the region that they chose, whichever region's endpoint they enter it through.
 
-mod resident;
+pub(crate) mod resident;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -83,6 +83,7 @@ async fn what_people_enter_is_stored_in_the_region_they_chose_and_in_no_other() 
         resident.uses_keys().await;
         resident.keeps_the_inbox().await;
         resident.comes_and_goes().await;
+        resident.forgets_the_password().await;
         app.post(&format!("/_local/run/reap-claims?region={}", resident.home), json!({})).await.expect(200);
     }
     for resident in &mut residents {

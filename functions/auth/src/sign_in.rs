@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use domain::{
     credential::{CannotHash, PasswordHash, Verdict},
-    directory::Name,
     email::EmailAddress,
     id::{OfSession, OfUser, SessionId},
     password::Password,
@@ -19,7 +18,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::{
-    attempts,
+    attempts, home,
     tokens::{Delivery, Tokens, hand_out},
 };
 
@@ -113,7 +112,10 @@ impl Endpoint for SignIn {
         let counters = attempts::look(&*deps.throttles, &account, call.network);
         let (counters, user) = futures::try_join!(counters, deps.accounts.by_address(address))?;
         if user.is_none() && !call.forwarded {
-            check_home(deps, call, address).await?;
+            let home = home::of(&*deps.directory, address).await?;
+            if home != call.region {
+                return Err(Error::Elsewhere(home));
+            }
         }
         // An unknown address is looked for like a known one.
         let found = deps.accounts.credentials(user.unwrap_or_else(|| call.id::<OfUser>()));
@@ -147,14 +149,6 @@ impl Endpoint for SignIn {
     }
 }
 
-/// Whether it is for this region to answer. An address that nobody has is at home somewhere too, so that it is counted and
-/// refused in one place like any other.
-async fn check_home(deps: &Deps, call: &Call<Anyone>, address: EmailHash) -> Result<(), Error> {
-    let holder = deps.directory.find(&Name::Address(address)).await?;
-    let home = holder.map_or_else(|| address.stand_in_home(), |holder| holder.region);
-    if home == call.region { Ok(()) } else { Err(Error::Elsewhere(home)) }
-}
-
 /// Compares the password; for an unknown address with nobody's.
 async fn check(
     call: &Call<Anyone>,
@@ -172,7 +166,8 @@ async fn check(
     Ok(found.filter(|_| verdict != Verdict::Wrong).map(|found| (found, rehashed)))
 }
 
-fn of_account(address: EmailHash) -> String {
+/// What attempts to sign in with an address are counted under.
+pub fn of_account(address: EmailHash) -> String {
     format!("sign-in/{address}")
 }
 

@@ -1,6 +1,6 @@
 //! The mails' words.
 
-use domain::{email::EmailAddress, ports::Mail, secret::Secret, sign_up::Code};
+use domain::{email::EmailAddress, password_reset::ResetToken, ports::Mail, secret::Secret, sign_up::Code};
 
 /// The code that verifies an address.
 pub fn sign_up_code(to: EmailAddress, code: &Code) -> Mail {
@@ -39,6 +39,28 @@ pub fn session_ended(to: EmailAddress) -> Mail {
         "Sign in again to continue. If you did not expect this, change your password.".to_owned(),
     ];
     mail(to, "session-ended", "We ended one of your sessions", &lines)
+}
+
+/// Somebody forgot the password.
+pub fn password_reset(to: EmailAddress, token: &ResetToken) -> Mail {
+    let lines = [
+        "Somebody, perhaps you, asked to set a new password for your account. Enter this within 30 minutes to do so:"
+            .to_owned(),
+        token.text().expose().to_owned(),
+        "It works once, and signs you out everywhere.".to_owned(),
+        "If it was not you, ignore this mail and show it to nobody: without it nothing happens.".to_owned(),
+    ];
+    mail(to, "password-reset", "Set a new password", &lines)
+}
+
+/// A password was changed.
+pub fn password_changed(to: EmailAddress) -> Mail {
+    let lines = [
+        "The password of your account was changed, and all its sessions were ended.".to_owned(),
+        "If it was not you, set a new one at once, as if you had forgotten it, and see that nobody else reads your mail."
+            .to_owned(),
+    ];
+    mail(to, "password-changed", "Your password was changed", &lines)
 }
 
 fn mail(to: EmailAddress, kind: &'static str, subject: &str, lines: &[String]) -> Mail {

@@ -8,9 +8,11 @@ use std::sync::Arc;
 use domain::{
     directory::Name,
     email::EmailAddress,
-    id::{AttemptId, UserId},
+    id::{AttemptId, ResetId, UserId},
     outbox::{Message, Notice},
-    ports::{Accounts, Claim, Codes, Consumed, Directory, Failure, Mail, Mailer, SignUps},
+    password_reset::ResetToken,
+    ports::{Accounts, Claim, Codes, Consumed, Directory, Failure, Mail, Mailer, SignUps, TokenKeys},
+    region::Region,
     user::EmailHash,
 };
 use jiff::{SignedDuration, Timestamp};
@@ -32,6 +34,7 @@ pub struct Deps {
     directory: Arc<dyn Directory>,
     sign_ups: Arc<dyn SignUps>,
     codes: Arc<dyn Codes>,
+    tokens: Arc<dyn TokenKeys>,
     mailer: Arc<dyn Mailer>,
     consumed: Arc<dyn Consumed>,
 }
@@ -55,6 +58,7 @@ impl Worker for SendMail {
         "Writes and sends the mail that a message calls for",
         &[
             Grant::secret("codes"),
+            Grant::secret("tokens"),
             Grant::table("GetItem", "identity"),
             Grant::table("GetItem", "directory"),
             Grant::table("PutItem", "operations"),
@@ -74,6 +78,7 @@ impl Worker for SendMail {
             directory: ports.directory(),
             sign_ups: ports.sign_ups(),
             codes: ports.codes(),
+            tokens: ports.token_keys(),
             mailer: ports.mailer(),
             consumed: ports.consumed(),
         }
@@ -87,7 +92,7 @@ impl Worker for SendMail {
             Claim::Done => return Ok(Report { sent: false }),
             Claim::Busy => return Err(Failure::Raced),
         }
-        let sent = match write_and_send(deps, message.notice).await {
+        let sent = match write_and_send(deps, job.region, message.notice).await {
             Ok(sent) => sent,
             Err(failure) => {
                 // Let go, so that the next try need not wait for the lease; if this fails too, it waits.
@@ -101,13 +106,15 @@ impl Worker for SendMail {
 }
 
 /// Writes the mail that a notice calls for, if it calls for one, and sends it.
-async fn write_and_send(deps: &Deps, notice: Notice) -> Result<bool, Failure> {
+async fn write_and_send(deps: &Deps, region: Region, notice: Notice) -> Result<bool, Failure> {
     let mail = match notice {
         Notice::SignUpStarted { address, attempt } => sign_up(deps, address, attempt).await?,
         Notice::ApiKeyCreated { user, name, .. } => {
             to_user(deps, user, |to| letters::api_key_created(to, name.as_str())).await?
         }
         Notice::RefreshTokenReused { user, .. } => to_user(deps, user, letters::session_ended).await?,
+        Notice::PasswordForgotten { address, reset } => password_reset(deps, region, address, reset).await?,
+        Notice::PasswordChanged { user } => to_user(deps, user, letters::password_changed).await?,
         Notice::AccountOpened { .. }
         | Notice::WorkspaceOpened { .. }
         | Notice::SettingsChanged { .. }
@@ -128,6 +135,18 @@ async fn sign_up(deps: &Deps, address: EmailHash, attempt: AttemptId) -> Result<
     }
     let code = deps.codes.sign_up_codes(&[attempt]).await?.pop();
     Ok(code.map(|code| letters::sign_up_code(waiting.email, &code)))
+}
+
+/// The token, if anybody has the address: to the account's primary one, whichever of its addresses was entered.
+async fn password_reset(
+    deps: &Deps,
+    region: Region,
+    address: EmailHash,
+    reset: ResetId,
+) -> Result<Option<Mail>, Failure> {
+    let Some(user) = deps.accounts.by_address(address).await? else { return Ok(None) };
+    let token = ResetToken::new(region, user, reset, &deps.tokens.derivation_key().await?);
+    to_user(deps, user, |to| letters::password_reset(to, &token)).await
 }
 
 async fn to_user(

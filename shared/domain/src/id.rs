@@ -180,6 +180,8 @@ kinds! {
     OfEvent EventId "evt";
     /// An attempt at signing up.
     OfAttempt AttemptId "att";
+    /// A password reset that somebody asked for.
+    OfReset ResetId "rst";
     /// A message in the outbox.
     OfMessage MessageId "msg";
     /// One request.

@@ -13,6 +13,7 @@ pub mod handle;
 pub mod id;
 pub mod outbox;
 pub mod password;
+pub mod password_reset;
 pub mod plan;
 pub mod policy;
 pub mod ports;

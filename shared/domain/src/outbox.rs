@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     handle::Handle,
-    id::{AttemptId, KeyId, MessageId, SessionId, UserId, WorkspaceId},
+    id::{AttemptId, KeyId, MessageId, ResetId, SessionId, UserId, WorkspaceId},
     profile::KeyName,
     user::EmailHash,
 };
@@ -67,6 +67,18 @@ pub enum Notice {
         /// Which.
         session: SessionId,
     },
+    /// Somebody asked to set a new password: if the address has an account, a token goes to its primary address.
+    PasswordForgotten {
+        /// The address that was entered.
+        address: EmailHash,
+        /// What the token is derived from.
+        reset: ResetId,
+    },
+    /// A password was changed.
+    PasswordChanged {
+        /// Whose, and who is told.
+        user: UserId,
+    },
 }
 
 impl Notice {
@@ -80,11 +92,19 @@ impl Notice {
             Self::ApiKeyCreated { .. } => "api-key-created",
             Self::ApiKeyRevoked { .. } => "api-key-revoked",
             Self::RefreshTokenReused { .. } => "refresh-token-reused",
+            Self::PasswordForgotten { .. } => "password-forgotten",
+            Self::PasswordChanged { .. } => "password-changed",
         }
     }
 
     /// The names of those that somebody gets a mail about.
-    pub const MAILED: [&'static str; 3] = ["sign-up-started", "api-key-created", "refresh-token-reused"];
+    pub const MAILED: [&'static str; 5] = [
+        "sign-up-started",
+        "api-key-created",
+        "refresh-token-reused",
+        "password-forgotten",
+        "password-changed",
+    ];
 
     /// The names of those that make a claim in the directory good for ever.
     pub const CONFIRMING: [&'static str; 2] = ["account-opened", "workspace-opened"];
@@ -93,7 +113,10 @@ impl Notice {
     pub fn subject(&self) -> String {
         match self {
             Self::SignUpStarted { address, .. } => format!("sign-up/{address}"),
-            Self::AccountOpened { user, .. } | Self::RefreshTokenReused { user, .. } => user.to_string(),
+            Self::PasswordForgotten { address, .. } => format!("password-reset/{address}"),
+            Self::AccountOpened { user, .. }
+            | Self::RefreshTokenReused { user, .. }
+            | Self::PasswordChanged { user } => user.to_string(),
             Self::WorkspaceOpened { workspace, .. }
             | Self::SettingsChanged { workspace }
             | Self::ApiKeyCreated { workspace, .. }

@@ -14,6 +14,7 @@ use crate::{
     handle::Handle,
     id::{AttemptId, EventId, KeyId, MessageId, SessionId, UserId, WorkspaceId},
     outbox::Message,
+    password_reset::{Asked, LastReset},
     policy::{EditsProfile, KeepsInbox, ManagesKeys, RevealsKeys},
     region::Region,
     role::Role,
@@ -175,6 +176,55 @@ pub trait Sessions: Send + Sync {
     async fn replace(&self, before: &Session, after: &Session) -> Outcome<Saved>;
     /// Ends a session; whether there was one.
     async fn end(&self, user: UserId, session: SessionId, alongside: Alongside) -> Outcome<bool>;
+    /// A user's sessions that began at `until` or before, newest first, strongly consistent. At most 100.
+    async fn begun_until(&self, user: UserId, until: Timestamp, limit: usize) -> Outcome<Vec<SessionId>>;
+    /// Ends several sessions, those that there still are. At most 100.
+    async fn end_several(&self, user: UserId, sessions: &[SessionId]) -> Outcome<()>;
+}
+
+/// Whose password a mailed token is to set.
+pub struct Resettable {
+    /// The user.
+    pub user: User,
+    /// Whether the user has a workspace.
+    pub onboarded: bool,
+    /// Which token did so last.
+    pub last: Option<LastReset>,
+}
+
+/// A new password, with all that changes in the same moment.
+pub struct NewPassword {
+    /// Whose.
+    pub user: UserId,
+    /// Its hash.
+    pub password: PasswordHash,
+    /// The token that sets it.
+    pub by: LastReset,
+    /// The one that did so last, as it was read.
+    pub before: Option<LastReset>,
+    /// The sessions that end. At most [`NewPassword::MOST_SESSIONS`].
+    pub sessions: Vec<SessionId>,
+    /// The counter of failed sign-ins that is forgotten.
+    pub throttle: String,
+}
+
+impl NewPassword {
+    /// DynamoDB takes 100 writes in a transaction: the password, the token, the counter, and the three of [`Alongside`] are
+    /// the others.
+    pub const MOST_SESSIONS: usize = 94;
+}
+
+/// Setting a new password by mail.
+#[async_trait]
+pub trait PasswordResets: Send + Sync {
+    /// What was asked for with an address.
+    async fn asked(&self, address: EmailHash) -> Outcome<Option<Asked>>;
+    /// Saves that it was asked for once more, if the version is still one less.
+    async fn ask(&self, asked: &Asked, alongside: Alongside) -> Outcome<Saved>;
+    /// Whose password it is, in one read.
+    async fn find(&self, user: UserId) -> Outcome<Option<Resettable>>;
+    /// Sets a password in place of another, if no other token has done so since.
+    async fn set(&self, new: &NewPassword, alongside: Alongside) -> Outcome<Saved>;
 }
 
 /// Counters of failed attempts.

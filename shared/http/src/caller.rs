@@ -207,20 +207,20 @@ pub(crate) async fn identify(
     if !spec.is_private() {
         return Ok(Found::Here(Identified::Nobody));
     }
-    if let Some(caller) = letter.and_then(|letter| letter.caller) {
+    if let Some(caller) = letter.and_then(|letter| letter.caller.as_ref()) {
         return guest(kit, spec, caller, owner).await.map(Found::Here);
     }
     match credential(headers)? {
         None => Err(Problem::unauthorized("Sign in, or send an API key, to continue.")),
         Some(Credential::Bearer(key)) if key.starts_with("ul_") => {
             let key = KeySecret::parse(&key).ok_or_else(invalid_key)?;
+            if !spec.takes_key() {
+                return Err(Problem::unauthorized("API keys can't be used here. Sign in instead."));
+            }
             if key.region() != kit.region {
                 return Ok(Found::Elsewhere(key.region(), None));
             }
             let holder = holder(kit, &key).await?;
-            if !spec.takes_key() {
-                return Err(Problem::unauthorized("API keys can't be used here. Sign in instead."));
-            }
             let elsewhere = owner.is_some_and(|owner| owner != holder.handle.as_str());
             if elsewhere {
                 Err(Problem::not_found())
@@ -297,7 +297,8 @@ async fn person(
     if let (Some(handle), None) = (owner, asked)
         && let Some(region) = home_of(kit, handle).await?
     {
-        return Ok(Found::Elsewhere(region, Some(Vouched { user: claims.sub, stepped_up })));
+        let caller = Vouched { user: claims.sub, stepped_up, owner: handle.to_owned() };
+        return Ok(Found::Elsewhere(region, Some(caller)));
     }
     let (Some(workspace), Some(role)) = (workspace.filter(|_| asked.is_some()), role) else {
         let at_home = owner.is_none();
@@ -311,16 +312,16 @@ async fn person(
     Ok(Found::Here(Identified::Member(Box::new(member))))
 }
 
-/// Somebody whose session's home vouches for them, in a workspace of this region.
-async fn guest(kit: &Kit, spec: &Spec, caller: Vouched, owner: Option<&str>) -> Result<Identified, Problem> {
-    let Some(handle) = owner else { return Err(Problem::internal("a guest in no workspace")) };
+/// Somebody whose session's home vouches for them, in the workspace of this region that it does so for.
+async fn guest(kit: &Kit, spec: &Spec, caller: &Vouched, owner: Option<&str>) -> Result<Identified, Problem> {
+    let Some(handle) = owner.filter(|owner| *owner == caller.owner) else { return Err(Problem::not_found()) };
     let asked = workspace_of(&*kit.workspaces, handle).await?.ok_or_else(Problem::not_found)?;
     let found = kit.workspaces.membership(asked, caller.user).await?;
     let (workspace, role) = found.ok_or_else(Problem::not_found)?;
     if let Some(needed) = needed_role(spec.access) {
         policy::at_least(role, needed)?;
     }
-    let Vouched { user, stepped_up } = caller;
+    let (user, stepped_up) = (caller.user, caller.stepped_up);
     Ok(Identified::Member(Box::new(Member { workspace, role, user, stepped_up })))
 }
 

@@ -28,7 +28,7 @@ use crate::{
     limits::{Budget, Leases},
     meter::Meter,
     problem::{Code, Problem},
-    spec::{Method, Spec},
+    spec::{Evens, Method, Spec},
     token::Verifier,
 };
 
@@ -65,7 +65,7 @@ pub struct Kit {
     pub regions: Arc<dyn Regions>,
     /// Signs what is sent there.
     pub forwarding: Arc<dyn ForwardingKeys>,
-    /// How long refusals are held back that must not tell by time where they come from.
+    /// How long answers are held back that must not tell by time where they come from.
     pub refusals_after: Duration,
 }
 
@@ -86,12 +86,13 @@ pub async fn dispatch<E: Endpoint>(kit: &Kit, deps: &E::Deps, request: Request<B
     let work = meter.measure(arrive::<E>(kit, deps, &request, &meter, &mut seen));
     let outcome = tokio::time::timeout(DEADLINE, work).await.unwrap_or_else(|_| Err(too_late()));
     let (code, inside) = match &outcome {
+        Ok(_) if seen.sent_to.is_some() => ("SENT_ON", None),
         Ok(_) => ("OK", None),
         Err(problem) => (problem.code.as_str(), problem.inside.clone()),
     };
     let mut response = outcome.unwrap_or_else(|problem| problem.response(&seen.id.to_string()));
     finish(response.headers_mut(), seen.id, seen.budget);
-    if seen.evens_out && response.status().as_u16() >= 400 {
+    if seen.evens.covers(response.status().as_u16()) {
         tokio::time::sleep_until((started + kit.refusals_after).into()).await;
     }
     tracing::info!(
@@ -120,12 +121,12 @@ struct Seen {
     workspace: Option<WorkspaceId>,
     budget: Option<Budget>,
     sent_to: Option<Region>,
-    evens_out: bool,
+    evens: Evens,
 }
 
 impl Seen {
     fn new(id: RequestId, started: Instant) -> Self {
-        Self { id, started, workspace: None, budget: None, sent_to: None, evens_out: false }
+        Self { id, started, workspace: None, budget: None, sent_to: None, evens: Evens::Nothing }
     }
 }
 
@@ -222,7 +223,7 @@ async fn answer<E: Endpoint>(
     let path = request.extensions().get::<PathParams>().cloned().unwrap_or_default();
     let raw = Raw { path: &path.0, query: pairs, headers, body: request.body() };
     let first_input = E::Input::read(&raw)?;
-    seen.evens_out = spec.evens_refusals && letter.is_none();
+    seen.evens = if letter.is_none() { spec.evens } else { Evens::Nothing };
     let operation = format!("{} {}", spec.id, request.uri().path());
     let key = match spec.once {
         true => Key::read(headers, who.scope().as_deref(), &operation, query, request.body())?,

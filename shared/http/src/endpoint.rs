@@ -6,8 +6,8 @@ use domain::{
     Timestamp,
     entropy::Entropy,
     ports::{
-        Accounts, AddressHashes, ApiKeys, Bus, Codes, Consumed, Directory, History, Mailer, Sessions,
-        SignUps, Throttles, TokenKeys, Vault, Workspaces,
+        Accounts, AddressHashes, ApiKeys, Bus, Codes, Consumed, Directory, History, Mailer, PasswordResets,
+        Sessions, SignUps, Throttles, TokenKeys, Vault, Workspaces,
     },
     region::Region,
 };
@@ -102,6 +102,8 @@ pub trait Ports {
     fn accounts(&self) -> Arc<dyn Accounts>;
     /// Sessions.
     fn sessions(&self) -> Arc<dyn Sessions>;
+    /// Setting a new password by mail.
+    fn password_resets(&self) -> Arc<dyn PasswordResets>;
     /// Counters of failed attempts.
     fn throttles(&self) -> Arc<dyn Throttles>;
     /// Workspaces and handles.

@@ -40,9 +40,21 @@ const SENT: [HeaderName; 7] = [
     HeaderName::from_static("idempotency-key"),
 ];
 const CSRF: HeaderName = HeaderName::from_static(crate::caller::CSRF_HEADER);
-/// What of an answer concerns the connection that it came by.
-const HOP_BY_HOP: [HeaderName; 4] =
-    [header::CONNECTION, header::CONTENT_LENGTH, header::TRANSFER_ENCODING, header::DATE];
+/// What of an answer is ours. Gateways and connections add headers of their own, which would tell that there were two.
+const PASSED_BACK: [HeaderName; 12] = [
+    header::CONTENT_TYPE,
+    header::CONTENT_DISPOSITION,
+    header::CACHE_CONTROL,
+    header::LOCATION,
+    header::RETRY_AFTER,
+    header::SET_COOKIE,
+    header::WWW_AUTHENTICATE,
+    header::X_CONTENT_TYPE_OPTIONS,
+    HeaderName::from_static("x-request-id"),
+    HeaderName::from_static("ratelimit-policy"),
+    HeaderName::from_static("ratelimit"),
+    HeaderName::from_static("x-ratelimit-reset"),
+];
 
 /// The way to the other regions.
 #[async_trait]
@@ -72,10 +84,12 @@ pub struct Letter {
 }
 
 /// A caller whom the session's home vouches for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Vouched {
     /// Who.
     pub user: UserId,
+    /// The handle of the workspace that they want to act in.
+    pub owner: String,
     /// Whether they proved who they are recently.
     pub stepped_up: bool,
 }
@@ -163,12 +177,16 @@ fn copy(from: &HeaderMap, to: &mut HeaderMap, name: &HeaderName) {
     }
 }
 
-/// Another region's answer, without what concerns the way here.
-pub fn passed_back(mut answer: Response<Bytes>) -> Response<Bytes> {
-    for name in HOP_BY_HOP {
-        answer.headers_mut().remove(name);
+/// Another region's answer, without what its gateway and the way here added.
+pub fn passed_back(answer: Response<Bytes>) -> Response<Bytes> {
+    let (parts, body) = answer.into_parts();
+    let mut response = Response::new(body);
+    *response.status_mut() = parts.status;
+    // In the order in which they came.
+    for (name, value) in parts.headers.iter().filter(|(name, _)| PASSED_BACK.contains(name)) {
+        response.headers_mut().append(name.clone(), value.clone());
     }
-    answer
+    response
 }
 
 #[cfg(test)]
@@ -240,7 +258,8 @@ mod tests {
     #[tokio::test]
     async fn whoever_is_vouched_for_brings_no_other_credential() {
         let user = "user_01m858qy4a1ar9by88nhafn40x".parse().unwrap();
-        let vouched = letter().vouching_for(Some(Vouched { user, stepped_up: true }));
+        let caller = Vouched { user, stepped_up: true, owner: "the-team".to_owned() };
+        let vouched = letter().vouching_for(Some(caller));
         let sent = vouched.attach(&Key("key"), &request()).await.unwrap();
         assert!(!sent.headers().contains_key("authorization"));
         assert_eq!(read(&sent, Region::Eu, 1).await.unwrap().caller, vouched.caller);

@@ -71,6 +71,8 @@ codes! {
     UnsupportedMediaType "UNSUPPORTED_MEDIA_TYPE" 415;
     /// The code is wrong, expired, or was tried too often.
     CodeInvalid "CODE_INVALID" 422;
+    /// The mailed token is wrong, expired, or was used.
+    TokenInvalid "TOKEN_INVALID" 422;
     /// The code alone is not enough; the password must come with it.
     PasswordRequired "PASSWORD_REQUIRED" 422;
     /// The promo or referral code is unknown.

@@ -113,6 +113,28 @@ impl Memory {
     }
 }
 
+/// Which answers are held back, so that they don't tell by time what was found on the way, or in which region.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Evens {
+    /// None.
+    Nothing,
+    /// Those that refuse.
+    Refusals,
+    /// All.
+    Everything,
+}
+
+impl Evens {
+    /// Whether an answer with this status is held back.
+    pub fn covers(self, status: u16) -> bool {
+        match self {
+            Self::Nothing => false,
+            Self::Refusals => status >= 400,
+            Self::Everything => true,
+        }
+    }
+}
+
 /// An endpoint's description.
 #[derive(Debug, Clone, Copy)]
 pub struct Spec {
@@ -142,8 +164,8 @@ pub struct Spec {
     pub body_limit: usize,
     /// Whether its handler may say that a request is another region's to answer.
     pub roams: bool,
-    /// Whether its refusals are held back, so that they don't tell by time which region they come from.
-    pub evens_refusals: bool,
+    /// Which of its answers are held back, so that they don't tell by time where they come from.
+    pub evens: Evens,
     /// Problems of its own, beyond those that its access, input and dispatch bring.
     pub problems: &'static [Code],
 }
@@ -164,7 +186,7 @@ pub const fn spec(id: &'static str, method: Method, path: &'static str) -> Spec 
         once: false,
         body_limit: 64 * 1024,
         roams: false,
-        evens_refusals: false,
+        evens: Evens::Nothing,
         problems: &[],
     }
 }
@@ -222,7 +244,13 @@ impl Spec {
 
     /// Holds its refusals back, so that all take the same time.
     pub const fn evens_refusals(mut self) -> Self {
-        self.evens_refusals = true;
+        self.evens = Evens::Refusals;
+        self
+    }
+
+    /// Holds all its answers back, so that all take the same time: for an endpoint that always says the same.
+    pub const fn evens_answers(mut self) -> Self {
+        self.evens = Evens::Everything;
         self
     }
 

@@ -7,8 +7,8 @@ use aws_types::SdkConfig;
 use domain::{
     entropy::Entropy,
     ports::{
-        Accounts, AddressHashes, ApiKeys, Bus, Codes, Consumed, Directory, History, Mailer, Sessions,
-        SignUps, Throttles, TokenKeys, Vault, Workspaces,
+        Accounts, AddressHashes, ApiKeys, Bus, Codes, Consumed, Directory, History, Mailer, PasswordResets,
+        Sessions, SignUps, Throttles, TokenKeys, Vault, Workspaces,
     },
     region::Region,
 };
@@ -31,6 +31,7 @@ pub struct Boot {
     regions: Arc<HttpRegions>,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
+    dynamodb: OnceLock<aws_sdk_dynamodb::Client>,
     store: OnceLock<Arc<Store>>,
     directory: OnceLock<Arc<store::Directory>>,
     secrets: OnceLock<Arc<keys::Secrets>>,
@@ -60,6 +61,7 @@ impl Boot {
             config,
             clock,
             entropy,
+            dynamodb: OnceLock::new(),
             store: OnceLock::new(),
             directory: OnceLock::new(),
             secrets: OnceLock::new(),
@@ -77,21 +79,18 @@ impl Boot {
     }
 
     fn store(&self) -> Arc<Store> {
-        let make = || {
-            let config = aws_sdk_dynamodb::config::Builder::from(&self.sdk).interceptor(Count).build();
-            let client = aws_sdk_dynamodb::Client::from_conf(config);
-            Arc::new(Store::new(client, self.config.table_prefix.clone()))
-        };
+        let make = || Arc::new(Store::new(self.dynamodb(), self.config.table_prefix.clone()));
         Arc::clone(self.store.get_or_init(make))
     }
 
+    /// The one client of this region's tables.
+    fn dynamodb(&self) -> aws_sdk_dynamodb::Client {
+        self.dynamodb.get_or_init(|| dynamodb(&self.sdk)).clone()
+    }
+
     fn names(&self) -> Arc<store::Directory> {
-        let client = |sdk| {
-            let config = aws_sdk_dynamodb::config::Builder::from(sdk).interceptor(Count).build();
-            aws_sdk_dynamodb::Client::from_conf(config)
-        };
         let make = || {
-            let (replica, authority) = (client(&self.sdk), client(&self.authority));
+            let (replica, authority) = (self.dynamodb(), dynamodb(&self.authority));
             Arc::new(store::Directory::new(replica, authority, self.config.directory_table.clone()))
         };
         Arc::clone(self.directory.get_or_init(make))
@@ -106,6 +105,11 @@ impl Boot {
         };
         Arc::clone(self.secrets.get_or_init(make))
     }
+}
+
+fn dynamodb(sdk: &SdkConfig) -> aws_sdk_dynamodb::Client {
+    let config = aws_sdk_dynamodb::config::Builder::from(sdk).interceptor(Count).build();
+    aws_sdk_dynamodb::Client::from_conf(config)
 }
 
 impl Ports for Boot {
@@ -138,6 +142,10 @@ impl Ports for Boot {
     }
 
     fn sessions(&self) -> Arc<dyn Sessions> {
+        self.store()
+    }
+
+    fn password_resets(&self) -> Arc<dyn PasswordResets> {
         self.store()
     }
 

@@ -34,7 +34,7 @@ pub fn partition(user: UserId) -> String {
     format!("USER#{user}")
 }
 
-fn user_key(user: UserId) -> Key {
+pub fn user_key(user: UserId) -> Key {
     Key::new(Table::Identity, partition(user), "USER")
 }
 

@@ -12,6 +12,7 @@ mod get;
 mod history;
 mod item;
 mod outbox;
+mod password_resets;
 mod rate_windows;
 mod receipts;
 mod sessions;

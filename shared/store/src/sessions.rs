@@ -1,11 +1,13 @@
 //! Session.  Table `identity`: PK `USER#<user>`  SK `SESSION#<session>`; gone when it expires.
-//! Reads: a session with a workspace and the membership in it (one batch get, strongly consistent).
+//! Reads: a session with a workspace and the membership in it (one batch get, strongly consistent), the ids of a user's
+//! sessions (query, newest first, strongly consistent).
 
 use async_trait::async_trait;
 use domain::{
+    Timestamp,
     credential::PasswordHash,
     id::{SessionId, UserId, WorkspaceId},
-    ports::{Alongside, Outcome, Saved, Sessions, Standing},
+    ports::{Alongside, Failure, Outcome, Saved, Sessions, Standing},
     role::Role,
     session::Session,
     user::personal_workspace,
@@ -21,7 +23,7 @@ use crate::{
     workspaces,
 };
 
-fn key_of(user: UserId, session: SessionId) -> Key {
+pub fn key_of(user: UserId, session: SessionId) -> Key {
     Key::new(Table::Identity, accounts::partition(user), format!("SESSION#{session}"))
 }
 
@@ -70,7 +72,7 @@ impl Sessions for Store {
         }
         match transaction.alongside(alongside)?.commit().await? {
             None => Ok(()),
-            Some(_) => Err(domain::ports::Failure::Raced),
+            Some(_) => Err(Failure::Raced),
         }
     }
 
@@ -101,5 +103,35 @@ impl Sessions for Store {
         let key = key_of(user, session);
         let transaction = self.transaction().delete("session", &key, Condition::present());
         Ok(transaction.alongside(alongside)?.commit().await?.is_none())
+    }
+
+    async fn begun_until(&self, user: UserId, until: Timestamp, limit: usize) -> Outcome<Vec<SessionId>> {
+        let answer = self
+            .client
+            .query()
+            .table_name(self.name(Table::Identity))
+            .key_condition_expression("pk = :pk AND sk BETWEEN :from AND :to")
+            .expression_attribute_values(":pk", text(accounts::partition(user)))
+            .expression_attribute_values(":from", text("SESSION#"))
+            .expression_attribute_values(":to", text(format!("SESSION#{}", SessionId::ceiling(until))))
+            .projection_expression("sk")
+            .consistent_read(true)
+            .scan_index_forward(false)
+            .limit(i32::try_from(limit).unwrap_or(i32::MAX))
+            .send()
+            .await
+            .map_err(unavailable)?;
+        let id = |item: Item| item.get("sk")?.as_s().ok()?.strip_prefix("SESSION#")?.parse().ok();
+        let ids: Option<Vec<SessionId>> = answer.items.unwrap_or_default().into_iter().map(id).collect();
+        ids.ok_or_else(|| Failure::Broken("a session's key that holds no id".to_owned()))
+    }
+
+    async fn end_several(&self, user: UserId, sessions: &[SessionId]) -> Outcome<()> {
+        let mut transaction = self.transaction();
+        for session in sessions {
+            transaction = transaction.delete("session", &key_of(user, *session), Condition::none());
+        }
+        transaction.commit().await?;
+        Ok(())
     }
 }

@@ -16,7 +16,7 @@ use crate::{
     table::Table,
 };
 
-fn key_of(name: &str) -> Key {
+pub fn key_of(name: &str) -> Key {
     Key::new(Table::Operations, format!("THROTTLE#{name}"), "THROTTLE")
 }
 

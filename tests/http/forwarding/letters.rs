@@ -4,7 +4,10 @@ use base64::{
     Engine,
     prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD},
 };
-use domain::secret::{Digest256, MacKey};
+use domain::{
+    role::Role,
+    secret::{Digest256, MacKey},
+};
 
 use super::*;
 
@@ -46,6 +49,11 @@ async fn send(person: &Person, letter: &str) -> Answer {
     person.app.send(request.header(LETTER, letter).body(FORM)).await
 }
 
+/// What a session's home says of a caller who wants to act in a workspace elsewhere.
+fn vouching(caller: &Person, owner: &str) -> Value {
+    json!({ "user": caller.id(), "owner": owner, "stepped_up": true })
+}
+
 /// Letters that no region wrote for this request.
 fn made_up(key: &MacKey, genuine: &Value, caller: &Person) -> Vec<String> {
     let changed = |member: &str, value: Value| {
@@ -53,7 +61,7 @@ fn made_up(key: &MacKey, genuine: &Value, caller: &Person) -> Vec<String> {
         letter[member] = value;
         letter.to_string()
     };
-    let (text, vouching) = (genuine.to_string(), json!({ "user": caller.id(), "stepped_up": true }));
+    let (text, vouching) = (genuine.to_string(), vouching(caller, &caller.handle));
     let right = sealed(key, &text, "POST", PATH, FORM);
     let (_, mac) = right.split_once('.').unwrap();
     vec![
@@ -118,4 +126,20 @@ async fn what_was_sent_on_is_not_sent_on_again() {
         assert!(calls.iter().all(|call| call["home"] == Region::Eu.aws()), "{calls:?}");
     }
     ada.get("/api/settings").await.expect(200);
+}
+
+#[tokio::test]
+async fn a_region_vouches_for_a_caller_in_one_workspace_only() {
+    let app = App::start().await.living_in(Region::Eu);
+    let (ada, bob) = (app.user("ada-e").await, app.user("bob-e").await);
+    let mut letter = letter(&app).await;
+    letter["caller"] = vouching(&bob, "bob-e");
+    let key = genuine_key(&app).await;
+    ada.let_in(&bob, Role::Viewer).await;
+    for (vouched, asked, brief) in [("ada-e", "ada-e", "200"), ("bob-e", "ada-e", "404 NOT_FOUND")] {
+        letter["caller"]["owner"] = json!(vouched);
+        let sealed = sealed(&key, &letter.to_string(), "GET", "/api/settings", "");
+        let request = app.request(Method::GET, &format!("/api/settings?owner={asked}"));
+        assert_eq!(app.send(request.header(LETTER, sealed)).await.brief(), brief, "{vouched} in {asked}");
+    }
 }

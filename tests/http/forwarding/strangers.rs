@@ -70,8 +70,8 @@ async fn attempts_are_counted_on_the_clients_address_not_on_the_region_that_sent
 }
 
 #[tokio::test]
-async fn a_right_password_is_not_held_back() {
-    let app = App::alone().await;
+async fn the_right_password_signs_in_at_home_through_every_endpoint() {
+    let app = App::start().await;
     let ada = app.living_in(Region::Eu).newcomer("ada-e").await;
     for way in Region::ALL {
         let session = app.by_way_of(way).sign_in(&ada.email, PASSWORD).await.expect(200);

@@ -4,10 +4,12 @@ use domain::region::Region;
 use reqwest::RequestBuilder;
 use tests::{Answer, App, Person, Value, json};
 
+use crate::password::tokens;
+
 /// What a home keeps in clear. (The two letters of an icon are too short to be looked for.)
-pub const KEPT: [&str; 14] = [
+pub const KEPT: [&str; 15] = [
     "name", "company", "bio", "colour", "github", "linkedin", "twitter", "youtube", "scholar", "discord",
-    "website", "email", "domain", "keyname",
+    "website", "email", "domain", "keyname", "mailed",
 ];
 /// What nobody keeps.
 pub const NOT_KEPT: [&str; 11] =
@@ -18,6 +20,7 @@ pub const PUBLIC: [&str; 2] = ["handle", "id"];
 pub struct Resident {
     pub person: Person,
     pub home: Region,
+    password: String,
     /// Which of the residents of this home.
     number: usize,
     /// What was made for them on the way: what it is, and what it reads.
@@ -43,18 +46,15 @@ impl Resident {
         // Partly in capitals: it is compared in lower case.
         let email = format!("{}.Of@{}.Example", mark("email").to_uppercase(), mark("domain"));
         let (app, token, refresh) = (app.living_in(home).by_way_of(entry), String::new(), String::new());
+        let password = format!("a plain {} above the desk", mark("password"));
         let person = Person { app, handle: mark("handle"), email, token, refresh };
-        Self { person, home, number, given: Vec::new() }
+        Self { person, home, password, number, given: Vec::new() }
     }
 
     /// The mark in a field.
     fn mark(&self, field: &str) -> String {
         assert!([&KEPT[..], &NOT_KEPT, &PUBLIC].concat().contains(&field), "{field} is not looked for");
         mark(self.home, self.number, field)
-    }
-
-    fn password(&self) -> String {
-        format!("a plain {} above the desk", self.mark("password"))
     }
 
     fn request(&self, method: &str, path: &str) -> RequestBuilder {
@@ -94,7 +94,7 @@ impl Resident {
     }
 
     pub async fn signs_in(&mut self) {
-        let form = json!({ "email": self.person.email.to_lowercase(), "password": self.password() });
+        let form = json!({ "email": self.person.email.to_lowercase(), "password": self.password });
         let answer = self.ask("", "POST", "/api/auth/sign-in", form).await;
         self.begins(answer);
     }
@@ -102,7 +102,7 @@ impl Resident {
     /// Signs up, with codes of other regions and a wrong one of their own on the way, and once more afterwards.
     pub async fn signs_up(&mut self) {
         let email = self.person.email.clone();
-        let form = json!({ "email": email, "password": self.password(), "region": self.home });
+        let form = json!({ "email": email, "password": self.password, "region": self.home });
         self.post("/api/auth/sign-up", form.clone()).await.expect(202);
         let code = self.person.app.code(&email).await;
         for more in 1..=3 {
@@ -192,13 +192,13 @@ impl Resident {
     pub async fn comes_and_goes(&mut self) {
         let (email, wrong) = (self.person.email.clone(), format!("{} was it", self.mark("wrong")));
         let typo = format!("{}@people.example", self.mark("typo"));
-        for (email, password) in [(&email, &wrong), (&typo, &wrong), (&typo, &self.password())] {
+        for (email, password) in [(&email, &wrong), (&typo, &wrong), (&typo, &self.password)] {
             let form = json!({ "email": email, "password": password });
             self.ask("", "POST", "/api/auth/sign-in", form).await.expect(401);
         }
         self.signs_in().await;
         self.post("/api/auth/step-up", json!({ "password": wrong })).await.expect(401);
-        self.post("/api/auth/step-up", json!({ "password": self.password() })).await.expect(200);
+        self.post("/api/auth/step-up", json!({ "password": self.password })).await.expect(200);
         let refresh = json!({ "refreshToken": self.person.refresh });
         let refreshed = self.ask("", "POST", "/api/auth/refresh", refresh.clone()).await;
         self.begins(refreshed);
@@ -212,8 +212,30 @@ impl Resident {
         self.ask("", "GET", "/.well-known/jwks.json", Value::Null).await.expect(200);
     }
 
+    /// Forgets the password, mistypes the address, and sets a new one with the token of the mail.
+    pub async fn forgets_the_password(&mut self) {
+        let (email, path) = (self.person.email.clone(), "/api/auth/password/reset");
+        for email in [format!("{}@people.example", self.mark("typo")), email.to_lowercase()] {
+            let form = json!({ "email": email });
+            self.ask("", "POST", "/api/auth/password/forgot", form).await.expect(202);
+        }
+        let token = tokens(&self.person.app, &email, 1).await.remove(0);
+        self.given.push(("mailed", token.clone()));
+        self.password = format!("one green {} on the stove", self.mark("password"));
+        let form = |token: &str, password: &str| json!({ "token": token, "password": password });
+        let ids = &token[5..token.len() - 43];
+        for region in Region::ALL {
+            let made_up = form(&format!("pr_{region}{ids}{}", "A".repeat(43)), &self.password);
+            self.ask("", "POST", path, made_up).await.expect(422);
+        }
+        self.ask("", "POST", path, form(&token, &email)).await.expect(400);
+        self.ask("", "POST", path, form(&token, &self.password)).await.expect(200);
+        self.person.app.mail_of_kind(&email, "password-changed").await;
+        self.signs_in().await;
+    }
+
     async fn uses_a_browser(&mut self) {
-        let form = json!({ "email": self.person.email, "password": self.password() });
+        let form = json!({ "email": self.person.email, "password": self.password });
         let mut answer = self.ask("", "POST", "/api/auth/sign-in?session=cookie", form).await.expect(200);
         for path in ["/api/auth/refresh?session=cookie", "/api/auth/sign-out"] {
             let lines = answer.headers.get_all("set-cookie").iter().map(|line| line.to_str().unwrap());

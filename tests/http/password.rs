@@ -1,0 +1,469 @@
+//! A forgotten password.
+
+use std::time::{Duration, Instant};
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use domain::{
+    Timestamp,
+    id::{ResetId, SessionId},
+    ports::{Alongside, Sessions},
+    region::Region,
+    secret::MacKey,
+    session::{RefreshToken, Session},
+};
+use futures::future::join_all;
+use insta::assert_snapshot;
+use jiff::SignedDuration;
+use tests::{Answer, App, PASSWORD, Person, json};
+
+use crate::search::{Needles, search};
+
+/// Another password that the estimator lets pass.
+pub const NEW: &str = "one green kettle on the stove";
+/// On the local platform answers that could tell where they come from are held back so long.
+const HELD_BACK: Duration = Duration::from_millis(100);
+
+/// Asks for a token.
+pub async fn forgot(app: &App, email: &str) -> Answer {
+    app.post("/api/auth/password/forgot", json!({ "email": email })).await
+}
+
+/// Sets a password with a token.
+pub async fn reset(app: &App, token: &str, password: &str) -> Answer {
+    app.post("/api/auth/password/reset", json!({ "token": token, "password": password })).await
+}
+
+/// Waits until so many tokens have come to an address, and gives them, newest first.
+pub async fn tokens(app: &App, email: &str, count: usize) -> Vec<String> {
+    for _ in 0..500 {
+        let mail = app.mail(email).await;
+        let mail = mail.iter().filter(|mail| mail["kind"] == "password-reset");
+        let line = |text: &str| text.lines().find(|line| line.starts_with("pr_")).unwrap().to_owned();
+        let tokens: Vec<String> = mail.map(|mail| line(mail["text"].as_str().unwrap())).collect();
+        if tokens.len() >= count {
+            return tokens;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    panic!("{count} tokens did not come");
+}
+
+/// Asks for a token, and takes it out of the mail.
+pub async fn token(app: &App, email: &str) -> String {
+    forgot(app, email).await.expect(202);
+    tokens(app, email, 1).await.remove(0)
+}
+
+/// Waits until the region whose endpoint somebody uses knows where their address is at home.
+pub async fn is_known(who: &Person) {
+    for _ in 0..100 {
+        if who.app.sign_in(&who.email, PASSWORD).await.status == 200 {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    panic!("{} did not get around", who.email);
+}
+
+/// When a token was asked for.
+fn asked_at(token: &str) -> Timestamp {
+    let id = token.split('_').nth(3).unwrap();
+    format!("rst_{id}").parse::<ResetId>().unwrap().made_at()
+}
+
+async fn set_clock(app: &App, now: Timestamp) {
+    app.post("/_local/clock", json!({ "now": now })).await.expect(200);
+}
+
+async fn session(who: &Person, password: &str) -> Person {
+    let tokens = who.app.sign_in(&who.email, password).await.expect(200);
+    Person::new(who.app.clone(), &who.handle, &who.email, &tokens)
+}
+
+async fn is_over(session: &Person) -> bool {
+    let refreshed = session.app.post("/api/auth/refresh", json!({ "refreshToken": session.refresh })).await;
+    let asked = session.get("/api/settings").await;
+    assert_eq!(refreshed.status, asked.status, "{} {}", refreshed.text, asked.text);
+    asked.brief() == "401 UNAUTHORIZED"
+}
+
+#[tokio::test]
+async fn a_mailed_token_sets_a_new_password_and_ends_every_session() {
+    let app = App::start().await;
+    let ada = app.user("ada-f").await;
+    let (phone, desk) = (session(&ada, PASSWORD).await, session(&ada, PASSWORD).await);
+    assert_snapshot!(forgot(&app, "ADA-f@people.example").await.expect(202).text, @r#"{"email":"ADA-f@people.example"}"#);
+    let token = tokens(&app, &ada.email, 1).await.remove(0);
+    assert!(!is_over(&desk).await, "asking for a token ends nothing");
+    let done = reset(&app, &token, NEW).await.expect(200);
+    assert_snapshot!(done.text, @r#"{"success":true}"#);
+    assert!(done.header("set-cookie").is_none());
+    for session in [&ada, &phone, &desk] {
+        assert!(is_over(session).await);
+    }
+    app.mail_of_kind(&ada.email, "password-changed").await;
+    assert_eq!(app.sign_in(&ada.email, PASSWORD).await.brief(), "401 INVALID_CREDENTIALS");
+    let ada = session(&ada, NEW).await;
+    let history = ada.activity().await;
+    assert_eq!(history[0], "updated security Password reset by mail: all sessions ended", "{history:?}");
+    assert_eq!(history.len(), 2, "{history:?}");
+}
+
+#[tokio::test]
+async fn a_token_works_once_and_its_second_use_harms_nobody() {
+    let app = App::start().await;
+    let bob = app.newcomer("bob-f").await;
+    let token = token(&app, &bob.email).await;
+    reset(&app, &token, NEW).await.expect(200);
+    let bob = session(&bob, NEW).await;
+    for password in [NEW, "a third one that nobody else has", PASSWORD] {
+        assert_eq!(reset(&app, &token, password).await.brief(), "422 TOKEN_INVALID");
+    }
+    assert_eq!(bob.get("/api/settings").await.brief(), "403 ONBOARDING_REQUIRED", "the new session lives on");
+    session(&bob, NEW).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_twenty_who_use_one_token_at_once_one_sets_the_password() {
+    let app = App::alone().await;
+    let cyd = app.user("cyd-f").await;
+    let token = token(&app, &cyd.email).await;
+    let password = |n: usize| format!("{NEW} and {n} cups");
+    let all = join_all((0..20).map(|n| {
+        let (app, token) = (&app, &token);
+        async move { reset(app, token, &password(n)).await.brief() }
+    }));
+    let answers = all.await;
+    let winners: Vec<usize> = (0..20).filter(|n| answers[*n] == "200").collect();
+    assert_eq!(winners.len(), 1, "{answers:?}");
+    assert!(answers.iter().all(|answer| answer == "200" || answer == "422 TOKEN_INVALID"), "{answers:?}");
+    let cyd = session(&cyd, &password(winners[0])).await;
+    assert_eq!(cyd.activity().await.len(), 2);
+    assert_eq!(app.mail(&cyd.email).await.iter().filter(|mail| mail["kind"] == "password-reset").count(), 1);
+}
+
+#[tokio::test]
+async fn a_token_lives_thirty_minutes_and_not_a_moment_longer() {
+    let app = App::alone().await;
+    let dora = app.newcomer("dora-f").await;
+    let token = token(&app, &dora.email).await;
+    let at = |second| asked_at(&token).saturating_add(seconds(second)).unwrap();
+    set_clock(&app, at(1_800)).await;
+    assert_eq!(reset(&app, &token, NEW).await.brief(), "422 TOKEN_INVALID");
+    set_clock(&app, at(1_799)).await;
+    reset(&app, &token, NEW).await.expect(200);
+    session(&dora, NEW).await;
+}
+
+fn seconds(count: i64) -> SignedDuration {
+    SignedDuration::from_secs(count)
+}
+
+#[tokio::test]
+async fn using_one_token_ends_all_others_and_none_that_is_asked_for_later() {
+    let app = App::start().await;
+    let erin = app.newcomer("erin-f").await;
+    for _ in 0..3 {
+        forgot(&app, &erin.email).await.expect(202);
+        app.advance(61).await;
+    }
+    let [newest, middle, oldest] = tokens(&app, &erin.email, 3).await.try_into().unwrap();
+    reset(&app, &middle, NEW).await.expect(200);
+    for token in [&newest, &oldest, &middle] {
+        assert_eq!(reset(&app, token, PASSWORD).await.brief(), "422 TOKEN_INVALID");
+    }
+    forgot(&app, &erin.email).await.expect(202);
+    let next = tokens(&app, &erin.email, 4).await.remove(0);
+    reset(&app, &next, PASSWORD).await.expect(200);
+    assert_eq!(reset(&app, &middle, NEW).await.brief(), "422 TOKEN_INVALID");
+    session(&erin, PASSWORD).await;
+}
+
+#[tokio::test]
+async fn a_weak_password_is_refused_with_advice_and_the_token_stays_good() {
+    let app = App::start().await;
+    let faye = app.newcomer("faye-f").await;
+    let token = token(&app, &faye.email).await;
+    for weak in ["short", "password1", "people.example1", "faye-f@people.example", "aaaaaaaaaaaaaaaa"] {
+        let answer = reset(&app, &token, weak).await;
+        assert_eq!(answer.brief(), "400 VALIDATION_ERROR");
+        assert_eq!(answer.complaints(), "password INVALID");
+        assert!(!answer.text.contains(weak), "{}", answer.text);
+    }
+    assert!(session(&faye, PASSWORD).await.get("/api/settings").await.status == 403, "nothing has changed");
+    reset(&app, &token, NEW).await.expect(200);
+}
+
+/// An answer as it went over the wire, but for what is each answer's own. The addresses are of one length.
+fn wire(answer: &Answer, email: &str) -> String {
+    let mut text = format!("{} {}", answer.status, answer.text.replace(email, "…"));
+    for (name, value) in &answer.headers {
+        let own = ["date", "x-request-id", "apigw-requestid"].contains(&name.as_str());
+        text += &format!("\n{name}: {}", if own { "…" } else { value.to_str().unwrap() });
+    }
+    text
+}
+
+#[tokio::test]
+async fn an_answer_does_not_tell_whether_an_address_has_an_account_or_where_or_whether_a_mail_went_out() {
+    let app = App::alone().await;
+    for (home, name) in [(Region::Us, "ada-u"), (Region::Eu, "bob-e"), (Region::Ap, "cyd-a")] {
+        app.living_in(home).newcomer(name).await;
+    }
+    for way in Region::ALL {
+        let mut seen = Vec::new();
+        for name in ["ada-u", "bob-e", "cyd-a", "nob-1", "nob-2", "nob-3", "ada-u", "nob-1"] {
+            let (email, started) = (format!("{name}@people.example"), Instant::now());
+            let answer = forgot(&app.by_way_of(way), &email).await.expect(202);
+            let took = started.elapsed();
+            assert!((HELD_BACK..HELD_BACK * 4).contains(&took), "{name} through {way} took {took:?}");
+            seen.push(wire(&answer, &email));
+        }
+        seen.dedup();
+        assert_eq!(seen.len(), 1, "{seen:#?}");
+    }
+}
+
+#[tokio::test]
+async fn a_known_and_an_unknown_address_are_the_same_work() {
+    let app = App::start().await;
+    let gus = app.newcomer("gus-f").await;
+    let work = async |email: &str| {
+        let before = app.last_call().await;
+        forgot(&app, email).await.expect(202);
+        let calls = app.calls_of("auth-password-forgot", before).await;
+        let mut work: Vec<String> = calls
+            .iter()
+            .map(|call| format!("{} {} {}", call["home"], call["operation"], call["capacity"]))
+            .collect();
+        work.sort();
+        work
+    };
+    work("warm-1@people.example").await;
+    let known = work(&gus.email).await;
+    assert_eq!(known.len(), 4, "{known:?}");
+    let mut same = 0;
+    for n in 0..20 {
+        let unknown = work(&format!("nob-{n}@people.example")).await;
+        // Others are at home elsewhere, and sent there.
+        if unknown.len() == known.len() {
+            assert_eq!(unknown, known);
+            same += 1;
+        }
+    }
+    assert!(same > 0);
+    assert!(app.mail("nob-1@people.example").await.is_empty());
+}
+
+#[tokio::test]
+async fn both_steps_work_through_every_regions_endpoint() {
+    let app = App::start().await;
+    for (home, name) in [(Region::Us, "hal-u"), (Region::Eu, "hal-e"), (Region::Ap, "hal-a")] {
+        let hal = app.living_in(home).user(name).await;
+        join_all(Region::ALL.map(|way| hal.by_way_of(way)).iter().map(is_known)).await;
+        for (n, way) in Region::ALL.into_iter().enumerate() {
+            let password = format!("{NEW} in {way}");
+            forgot(&app.by_way_of(way), &hal.email).await.expect(202);
+            let token = tokens(&app, &hal.email, n + 1).await.remove(0);
+            assert!(token.starts_with(&format!("pr_{home}_")));
+            reset(&app.by_way_of(way), &token, &password).await.expect(200);
+            let other = Region::ALL[(n + 1) % 3];
+            assert_eq!(reset(&app.by_way_of(other), &token, NEW).await.brief(), "422 TOKEN_INVALID");
+            assert_eq!(session(&hal, &password).await.activity().await.len(), n + 2);
+            app.advance(61).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_tampered_token_is_refused_like_a_used_one_and_leaves_the_true_one_good() {
+    let app = App::start().await;
+    let [ivy, jon, kai] = ["ivy-f", "jon-f", "kai-f"].map(|name| app.newcomer(name));
+    let (ivy, jon, kai) = futures::join!(ivy, jon, kai);
+    let (own, other, used) =
+        (token(&app, &ivy.email).await, token(&app, &jon.email).await, token(&app, &kai.email).await);
+    let with = |place: usize, text: &str| {
+        let mut parts: Vec<&str> = own.splitn(5, '_').collect();
+        parts[place] = text;
+        parts.join("_")
+    };
+    let part = |place| other.splitn(5, '_').nth(place).unwrap();
+    let later = ResetId::new(asked_at(&own).saturating_add(seconds(60)).unwrap(), &lambda::OsEntropy);
+    let elsewhere = if app.home() == Region::Eu { "ap" } else { "eu" };
+    let forged = [
+        with(1, elsewhere),
+        with(2, part(2)),
+        with(2, &later.bare()),
+        with(3, part(3)),
+        with(3, &later.bare()),
+        with(4, part(4)),
+        with(4, &"A".repeat(43)),
+    ];
+    reset(&app, &used, NEW).await.expect(200);
+    let used = reset(&app, &used, NEW).await;
+    assert_eq!(used.brief(), "422 TOKEN_INVALID");
+    for token in forged {
+        let refused = reset(&app, &token, NEW).await;
+        assert_eq!((refused.brief(), refused.at("/error")), (used.brief(), used.at("/error")), "{token}");
+    }
+    for unreadable in ["", "pr_", &own[..102], &format!("{own}A"), &own.to_uppercase(), &ivy.refresh] {
+        let refused = reset(&app, unreadable, NEW).await;
+        assert_eq!(
+            (refused.brief().as_str(), refused.complaints().as_str()),
+            ("400 VALIDATION_ERROR", "token INVALID")
+        );
+    }
+    for (who, token) in [(&ivy, &own), (&jon, &other)] {
+        session(who, PASSWORD).await;
+        reset(&app, token, NEW).await.expect(200);
+    }
+}
+
+/// How many of the requests that a test made wrote something, and so had a mail sent.
+async fn mailed(app: &App, since: u64) -> usize {
+    let calls = app.calls_of("auth-password-forgot", since).await;
+    calls.iter().filter(|call| call["operation"] == "TransactWriteItems" && call["status"] == 200).count()
+}
+
+#[tokio::test]
+async fn a_second_mail_waits_a_minute_and_a_sixth_waits_for_the_hour() {
+    let app = App::start().await;
+    let kim = app.newcomer("kim-f").await;
+    for email in [&kim.email, "nobody-f@people.example"] {
+        let since = app.last_call().await;
+        for n in 1..=5 {
+            for _ in 0..3 {
+                forgot(&app, email).await.expect(202);
+            }
+            assert_eq!(mailed(&app, since).await, n);
+            app.advance(61).await;
+        }
+        for _ in 0..3 {
+            forgot(&app, email).await.expect(202);
+            app.advance(61).await;
+        }
+        assert_eq!(mailed(&app, since).await, 5);
+        app.advance(3_600).await;
+        forgot(&app, email).await.expect(202);
+        assert_eq!(mailed(&app, since).await, 6);
+    }
+    assert_eq!(tokens(&app, &kim.email, 6).await.len(), 6);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_twenty_who_ask_at_once_one_has_a_mail_sent() {
+    let app = App::alone().await;
+    let lou = app.newcomer("lou-f").await;
+    let since = app.last_call().await;
+    let answers = join_all((0..20).map(|_| forgot(&app, &lou.email))).await;
+    assert!(answers.iter().all(|answer| answer.status == 202));
+    assert_eq!(mailed(&app, since).await, 1);
+    assert_eq!(tokens(&app, &lou.email, 1).await.len(), 1);
+}
+
+#[tokio::test]
+async fn a_request_under_one_key_is_carried_out_once() {
+    let app = App::start().await;
+    let mia = app.user("mia-f").await;
+    let since = app.last_call().await;
+    let ask = json!({ "email": mia.email });
+    for _ in 0..2 {
+        mia.post_once("/api/auth/password/forgot", ask.clone(), "ask").await.expect(202);
+        app.advance(61).await;
+    }
+    assert_eq!(mailed(&app, since).await, 1);
+    let token = tokens(&app, &mia.email, 1).await.remove(0);
+    let form = json!({ "token": token, "password": NEW });
+    mia.post_once("/api/auth/password/reset", form.clone(), "set").await.expect(200);
+    let mia = session(&mia, NEW).await;
+    mia.post_once("/api/auth/password/reset", form.clone(), "set").await.expect(200);
+    assert_eq!(mia.activity().await.len(), 2, "the session that began in between lives on");
+    assert_eq!(mia.post_once("/api/auth/password/reset", form, "another").await.brief(), "422 TOKEN_INVALID");
+}
+
+#[tokio::test]
+async fn a_new_password_need_not_wait_for_what_was_guessed_before() {
+    let app = App::start().await;
+    let ned = app.newcomer("ned-f").await;
+    for _ in 0..6 {
+        app.sign_in(&ned.email, "not the right password").await;
+    }
+    assert_eq!(app.sign_in(&ned.email, PASSWORD).await.brief(), "429 RATE_LIMITED");
+    let token = token(&app, &ned.email).await;
+    reset(&app, &token, NEW).await.expect(200);
+    session(&ned, NEW).await;
+}
+
+/// How many sessions a person has, from the table: no endpoint lists them yet.
+async fn sessions(who: &Person) -> i32 {
+    let query = who.app.tables().query().table_name(who.app.table("identity"));
+    let value = |text: &str| AttributeValue::S(text.to_owned());
+    let query = query.key_condition_expression("pk = :pk AND begins_with(sk, :sk)");
+    let query = query.expression_attribute_values(":pk", value(&format!("USER#{}", who.id())));
+    query.expression_attribute_values(":sk", value("SESSION#")).send().await.unwrap().count()
+}
+
+/// Begins sessions, as so many sign-ins would.
+async fn begin(who: &Person, count: usize) {
+    let store = store::Store::new(who.app.tables(), format!("account-{}-", who.app.home()));
+    let begin = async |_| {
+        let (now, user) = (who.id().made_at(), who.id());
+        let id = SessionId::new(now, &lambda::OsEntropy);
+        let first = RefreshToken::first(who.app.home(), user, id, &MacKey::new([7; 32]));
+        store.begin(&Session::begin(id, user, &first, now), None, Alongside::default()).await.unwrap();
+    };
+    join_all((0..count).map(begin)).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn more_sessions_than_a_transaction_holds_all_end_and_a_retry_ends_what_a_crash_left() {
+    let app = App::alone().await;
+    for (name, place, left) in
+        [("ola-f", "none", 0), ("pam-f", "Query", 207), ("quy-f", "TransactWriteItems", 207)]
+    {
+        let who = app.user(name).await;
+        begin(&who, 300).await;
+        let token = token(&app, &who.email).await;
+        app.faults(json!([{
+            "service": "dynamodb", "operation": place, "function": "auth-password-reset", "kind": "refused", "times": 0,
+            "nth": 2,
+        }]))
+        .await;
+        let answer = reset(&app, &token, NEW).await;
+        app.no_faults().await;
+        assert_eq!(
+            (answer.status, sessions(&who).await),
+            (if left == 0 { 200 } else { 503 }, left),
+            "{place}"
+        );
+        let who = session(&who, NEW).await;
+        // The password is set, so the token is used; but first the rest is done.
+        assert_eq!(reset(&app, &token, PASSWORD).await.brief(), "422 TOKEN_INVALID");
+        assert_eq!(sessions(&who).await, 1, "{place}");
+        assert_eq!(who.activity().await.len(), 2, "{place}");
+    }
+}
+
+#[tokio::test]
+async fn a_token_is_nowhere_but_in_the_mail() {
+    let app = App::start().await;
+    let ray = app.user("ray-f").await;
+    let token = token(&app, &ray.email).await;
+    for answer in [
+        reset(&app, &token, "password1").await,
+        reset(&app, &token, NEW).await,
+        reset(&app, &token, NEW).await,
+    ] {
+        assert!(!answer.text.contains(&token) && !format!("{:?}", answer.headers).contains(&token));
+    }
+    app.mail_of_kind(&ray.email, "password-changed").await;
+    let mut secrets = Needles::default();
+    let random = &token[token.len() - 43..];
+    secrets.keep("token", random);
+    secrets.keep_bytes("token", &domain::secret::decode_base64(random).unwrap());
+    secrets.keep("password", NEW);
+    app.stop().await;
+    let found = search(&secrets, &app.data());
+    let mail = format!("{}/mail.ndjson", app.home());
+    assert_eq!(found.into_iter().collect::<Vec<_>>(), [(mail, vec!["token".to_owned()])]);
+}
