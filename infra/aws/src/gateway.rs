@@ -21,7 +21,7 @@ use crate::s3::S3;
 use crate::secrets::Secrets;
 use crate::ses::Ses;
 use crate::upstream::Upstream;
-use crate::{Config, Directory, StartError, permission};
+use crate::{Config, Directory, Policy, StartError, permission};
 
 /// The largest body of a JSON service: DynamoDB's.
 const LARGEST: usize = 16 * 1024 * 1024;
@@ -37,6 +37,7 @@ pub(crate) struct Gateway {
     pub(crate) writes: watch::Sender<u64>,
     pub(crate) directory_writes: watch::Sender<u64>,
     directory: Directory,
+    policy: Arc<dyn Policy>,
     tables: Tables,
     kms: Arc<Kms>,
     secrets: Arc<Secrets>,
@@ -78,6 +79,7 @@ impl Gateway {
             now: config.now,
             journal: config.journal,
             directory: config.directory,
+            policy: config.policy,
             writes: watch::Sender::new(0),
             directory_writes: watch::Sender::new(0),
         })
@@ -142,7 +144,9 @@ impl Gateway {
         entry.seen.fault = struck;
         let named = Named::of(&caller, body.bytes());
         entry.seen.table = named.joined();
-        let allowed = permission::check(&caller, &named, &self.directory);
+        entry.seen.needs = permission::needs(&caller, &named, body.bytes());
+        let rules = (&self.directory, &*self.policy);
+        let allowed = permission::check(&caller, &named, &entry.seen.needs, rules);
         let struck_with = struck.and_then(|kind| fault::answer(kind, &caller, body.bytes()));
         let answer = match (allowed, struck_with) {
             (Err(refusal), _) | (_, Some(Struck::Refused(refusal))) => refusal.answer(caller.service),

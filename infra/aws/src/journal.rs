@@ -7,6 +7,7 @@ use std::time::Instant;
 use serde::Serialize;
 
 use crate::fault::{Armed, Fault, FaultKind};
+use crate::permission::Need;
 use crate::request::Caller;
 
 /// How many calls are kept.
@@ -46,6 +47,8 @@ pub struct Call {
     /// DynamoDB's tables, joined by commas if there are several.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub table: Option<String>,
+    /// What IAM asks the caller's policies about.
+    pub needs: Vec<Need>,
     /// DynamoDB's capacity units.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub capacity: Option<Capacity>,
@@ -117,6 +120,7 @@ impl Journal {
 /// What became of a call, as far as it is known.
 #[derive(Default)]
 pub(crate) struct Seen {
+    pub(crate) needs: Vec<Need>,
     pub(crate) table: Option<String>,
     pub(crate) capacity: Option<Capacity>,
     pub(crate) status: u16,
@@ -145,6 +149,7 @@ impl Drop for Entry<'_> {
             service: self.caller.service.name().to_owned(),
             operation: self.caller.operation.clone(),
             table: seen.table,
+            needs: seen.needs,
             capacity: seen.capacity,
             began: self.began.duration_since(self.journal.began).as_secs_f64() * 1000.0,
             millis: self.began.elapsed().as_secs_f64() * 1000.0,

@@ -37,6 +37,7 @@ use crate::dynamo::Databases;
 pub use crate::fault::{Fault, FaultKind};
 use crate::gateway::Gateway;
 pub use crate::journal::{Call, Capacity, Journal};
+pub use crate::permission::Need;
 use crate::server::Server;
 pub use crate::ses::Mail;
 
@@ -65,6 +66,23 @@ pub struct Config {
     pub journal: Arc<Journal>,
     /// Receives what `PutEvents` accepted.
     pub bus: Arc<dyn Bus>,
+    /// What the functions may do.
+    pub policy: Arc<dyn Policy>,
+}
+
+/// What IAM knows of the functions' roles.
+pub trait Policy: Send + Sync {
+    /// Whether a function may take a service's action on a thing, which is named as requests name it.
+    fn allows(&self, function: &str, service: &str, action: &str, on: &str) -> bool;
+}
+
+/// Roles that allow everything, where it is not about them.
+pub struct AllowAll;
+
+impl Policy for AllowAll {
+    fn allows(&self, _: &str, _: &str, _: &str, _: &str) -> bool {
+        true
+    }
 }
 
 /// The one table that all regions share. Functions write it in one region, from which it is replicated; every

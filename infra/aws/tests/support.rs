@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 
-use aws::{Aws, Bus, Config, Directory, Fault, Journal, SECRET_ACCESS_KEY};
+use aws::{AllowAll, Aws, Bus, Config, Directory, Fault, Journal, Policy, SECRET_ACCESS_KEY};
 use aws_credential_types::Credentials;
 use aws_smithy_http_client::Builder;
 use aws_smithy_runtime_api::client::behavior_version::BehaviorVersion;
@@ -56,6 +56,7 @@ pub struct Local {
     _temporary: Option<TempDir>,
     pub external: Option<url::Url>,
     pub authority: &'static str,
+    pub policy: Arc<dyn Policy>,
     seconds: Arc<AtomicI64>,
     http: SharedHttpClient,
 }
@@ -77,6 +78,7 @@ impl Local {
             _temporary: None,
             external: None,
             authority: AUTHORITY,
+            policy: Arc::new(AllowAll),
             seconds: Arc::new(AtomicI64::new(system_seconds())),
             http: Builder::new().build_http(),
         };
@@ -98,6 +100,7 @@ impl Local {
             external: self.external.clone(),
             journal: Arc::clone(&self.journal),
             bus: Arc::clone(&self.bus) as Arc<dyn Bus>,
+            policy: Arc::clone(&self.policy),
         };
         self.aws = Some(aws::start(config).await.unwrap());
     }

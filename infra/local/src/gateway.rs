@@ -83,7 +83,12 @@ async fn answer(
     };
     parts.extensions.insert(PathParams(path));
     parts.extensions.insert(NetworkAddress(client.ip()));
-    endpoint.call(http::Request::from_parts(parts, body)).await.map(Body::from)
+    let mut response = endpoint.call(http::Request::from_parts(parts, body)).await.map(Body::from);
+    // API Gateway's own name for the request, on every answer of a function.
+    if let Ok(id) = HeaderValue::from_str(&RequestId::new(SystemClock.now(), &OsEntropy).to_string()) {
+        response.headers_mut().append("apigw-requestid", id);
+    }
+    response
 }
 
 /// The gateway's own refusals have an id of their own, like a function's answers.

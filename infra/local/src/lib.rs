@@ -13,6 +13,7 @@ mod functions;
 mod gateway;
 mod listeners;
 mod pages;
+pub mod policy;
 mod provision;
 mod region;
 mod replication;
@@ -101,7 +102,7 @@ impl Platform {
         let clock = Arc::new(LocalClock::open(options.data.join("clock.json")));
         let journal = Arc::new(aws::Journal::new());
         let stand_ins = StandIns::start_all(&options, &clock, &journal).await?;
-        let (http, switch) = (lambda::http_client(), Arc::new(Switch::default()));
+        let (http, switch) = (http_client(), Arc::new(Switch::default()));
         let replication = match set_up(&options, &stand_ins, &endpoints, &http, &switch).await {
             Ok(replication) => replication,
             Err(error) => {
@@ -194,6 +195,12 @@ fn serve(
     }
     servers.push(gateway::serve(listeners.entry, entry, stopping.clone()));
     servers
+}
+
+/// An HTTP client for the stand-ins. It knows nothing of TLS, whose root certificates take longer to read than
+/// everything else takes to start.
+pub fn http_client() -> HttpClient {
+    aws_smithy_http_client::Builder::new().build_http()
 }
 
 /// An error with its causes.

@@ -17,6 +17,7 @@ use crate::{
     delivery::{self, LocalBus, Outbox},
     functions::{Functions, credentials},
     gateway::Routes,
+    policy::{EVENT_SOURCE, Roles},
     schedule,
     stream::Stream,
 };
@@ -101,6 +102,7 @@ impl StandIns {
             external: options.aws.clone(),
             journal: Arc::clone(journal),
             bus: bus.clone(),
+            policy: Arc::new(Roles::of_all()),
         });
         Ok(Self { region, aws: started.await?, folder, bus })
     }
@@ -148,7 +150,7 @@ impl RunningRegion {
             Boot::new(config.clone(), &own, &authority, http.clone(), clock.clone(), entropy)
         }));
         let StandIns { aws, folder, bus, .. } = &stand_ins;
-        let sdk = stand_ins.endpoint(credentials(region, "event-source"));
+        let sdk = stand_ins.endpoint(credentials(region, EVENT_SOURCE));
         let client = StreamsClient::new(&lambda::sdk_config(region.aws(), &sdk, http.clone()));
         let outbox = Table::Operations.name(&config.table_prefix);
         let stream = Stream::open(client, outbox, folder.join("stream-position.json"), aws.writes());

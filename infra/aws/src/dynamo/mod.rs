@@ -16,7 +16,7 @@ use std::sync::Arc;
 use crate::index::Streams;
 use crate::{Config, StartError, durable};
 use database::Database;
-pub(crate) use named::Named;
+pub(crate) use named::{Named, short};
 pub(crate) use tables::Tables;
 
 /// A region's embedded databases.

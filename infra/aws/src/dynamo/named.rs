@@ -42,6 +42,11 @@ impl Named {
         (!names.is_empty()).then(|| names.join(","))
     }
 
+    /// Each of them.
+    pub(crate) fn each(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(String::as_str)
+    }
+
     /// Whether this table is among them.
     pub(crate) fn has(&self, table: &str) -> bool {
         self.0.contains(table)
@@ -54,7 +59,7 @@ impl Named {
 }
 
 /// A table may be named by its ARN.
-fn short(name: &str) -> &str {
+pub(crate) fn short(name: &str) -> &str {
     name.rsplit_once(":table/").map_or(name, |(_, name)| name)
 }
 
