@@ -92,7 +92,8 @@ async fn a_made_up_key_costs_no_read_and_a_well_formed_one_costs_one() {
     }
     let question = json!({ "headers": { "authorization": format!("Bearer {key}") } });
     let before = app.last_call().await;
-    let answer = app.post("/_local/run/authorizer", question).await.expect(200);
+    let answer =
+        app.post(&format!("/_local/run/authorizer?region={}", app.home()), question).await.expect(200);
     assert_eq!(answer.at("/isAuthorized"), true);
     assert_eq!(answer.at("/context/username"), "dave4");
     let calls = app.calls_of("authorizer", before).await;

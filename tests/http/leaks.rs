@@ -105,19 +105,20 @@ impl Story {
     /// Weak, misplaced and mistyped passwords; then an account and a workspace: its access and refresh token.
     async fn sign_up(&mut self, email: &str) -> (String, String) {
         for weak in ["qwertyuiop", "aaaaaaaaaaaaaaaa", "short1"] {
-            let form = json!({ "email": email, "password": self.password(weak), "region": "us" });
+            let form = json!({ "email": email, "password": self.password(weak), "region": self.app.home() });
             self.post("/api/auth/sign-up", "", form).await.expect(400);
         }
         let misplaced = self.password("typed into the wrong field entirely");
         for form in [
-            json!({ "email": misplaced, "password": PASSWORD, "region": "us" }),
-            json!({ "email": email, "password": [misplaced], "region": "us" }),
+            json!({ "email": misplaced, "password": PASSWORD, "region": self.app.home() }),
+            json!({ "email": email, "password": [misplaced], "region": self.app.home() }),
             json!({ "email": email, "password": PASSWORD, "region": misplaced }),
             json!(misplaced),
         ] {
             self.post("/api/auth/sign-up", "", form).await.expect(400);
         }
-        let unknown = json!({ "email": email, "password": PASSWORD, "region": "us", misplaced: 1 });
+        let unknown =
+            json!({ "email": email, "password": PASSWORD, "region": self.app.home(), misplaced: 1 });
         self.post("/api/auth/sign-up", "", unknown).await.expect(400);
         self.named("password");
         let broken = format!("{{\"email\":\"{email}\",\"password\":\"{misplaced}\"");
@@ -125,7 +126,7 @@ impl Story {
         self.send("broken", request.header("content-type", "application/json").body(broken))
             .await
             .expect(400);
-        let form = json!({ "email": email, "password": self.password(PASSWORD), "region": "us" });
+        let form = json!({ "email": email, "password": self.password(PASSWORD), "region": self.app.home() });
         self.post("/api/auth/sign-up", "", form.clone()).await.expect(202);
         let early = self.code(email, 1).await;
         self.app.advance(61).await;

@@ -17,7 +17,7 @@ async fn nothing_but_onboarding_works_before_onboarding() {
     assert_eq!(settings.at("/username"), "ada2");
     assert_eq!(settings.at("/displayName"), "Ada");
     assert_eq!(settings.at("/email"), "ada2@people.example");
-    assert_eq!(settings.at("/region"), "us");
+    assert_eq!(settings.at("/region"), app.home().as_str());
     let read = ada.get("/api/settings").await.expect(200);
     assert_eq!(read.body, settings.body);
     assert_eq!(ada.activity().await, ["completed onboarding ada2"]);

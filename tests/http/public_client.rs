@@ -28,7 +28,12 @@ impl Client {
             home.join(".cache/account-platform/tools")
         });
         let program = tools.join("venv/bin/ul");
-        Self { program, home: tempfile::tempdir().unwrap(), url: app.url().to_owned(), key: key.to_owned() }
+        Self {
+            program,
+            home: tempfile::tempdir().unwrap(),
+            url: app.api_url().to_owned(),
+            key: key.to_owned(),
+        }
     }
 
     /// Runs `ul cloud …`.
@@ -75,7 +80,7 @@ async fn the_client_sees_the_account_until_its_key_is_revoked() {
 
 #[tokio::test]
 async fn the_client_uses_a_key_of_another_region_until_it_is_revoked_there() {
-    let app = App::start().await;
+    let app = App::start().await.living_in(Region::Us);
     let ada = app.living_in(Region::Eu).user("ada-e").await;
     let (id, key) = ada.make_key("laptop").await;
     // The client knows the entry point only, which is the endpoint of `us`.

@@ -98,6 +98,11 @@ impl App {
         Self { endpoint: region, ..self.clone() }
     }
 
+    /// Whether names can be claimed: not while the directory's authority is down.
+    pub fn can_claim(&self) -> bool {
+        self.inner.outage != Some(Region::AUTHORITY)
+    }
+
     /// Where people sign up.
     pub fn home(&self) -> Region {
         self.home
@@ -125,6 +130,15 @@ impl App {
         &self.inner.url
     }
 
+    /// The address of the API that requests go to.
+    pub fn api_url(&self) -> &str {
+        match self.endpoint {
+            // The entry point is the first region's too.
+            Region::Us => &self.inner.url,
+            region => &self.inner.regions[&region].api,
+        }
+    }
+
     /// The address of the home's stand-ins for AWS.
     pub fn aws_endpoint(&self) -> &str {
         &self.inner.regions[&self.home].aws
@@ -137,11 +151,7 @@ impl App {
 
     /// A request to a path, still to be filled.
     pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
-        let server = match (path.starts_with("/_local/"), self.endpoint) {
-            // The entry point is the first region's too.
-            (true, _) | (false, Region::Us) => &self.inner.url,
-            (false, region) => &self.inner.regions[&region].api,
-        };
+        let server = if path.starts_with("/_local/") { self.url() } else { self.api_url() };
         self.inner.client.request(method, format!("{server}{path}"))
     }
 
@@ -179,7 +189,7 @@ impl App {
     }
 
     /// Runs what claims a name: the authority has to be there for that.
-    async fn claiming<T>(&self, work: impl Future<Output = T>) -> T {
+    pub async fn claiming<T>(&self, work: impl Future<Output = T>) -> T {
         if self.inner.outage.is_none() {
             return work.await;
         }
@@ -282,7 +292,7 @@ impl App {
     pub fn tables(&self) -> aws_sdk_dynamodb::Client {
         let credentials = local::outsider("tests");
         let endpoint = lambda::Endpoint { url: Some(self.aws_endpoint().to_owned()), credentials };
-        let sdk = lambda::sdk_config(self.home.aws(), &endpoint, lambda::http_client());
+        let sdk = lambda::sdk_config(self.home.aws(), &endpoint, local::http_client());
         aws_sdk_dynamodb::Client::new(&sdk)
     }
 
