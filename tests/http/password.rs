@@ -412,7 +412,9 @@ async fn begin(who: &Person, count: usize) {
         let first = RefreshToken::first(who.app.home(), user, id, &MacKey::new([7; 32]));
         store.begin(&Session::begin(id, user, &first, now), None, Alongside::default()).await.unwrap();
     };
-    join_all((0..count).map(begin)).await;
+    for _ in 0..count / 10 {
+        join_all((0..10).map(begin)).await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

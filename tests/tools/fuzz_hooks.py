@@ -44,17 +44,34 @@ def newcomer():
     """Somebody whose sign-up awaits its code: the address and the code."""
     state["people"] += 1
     email = f"{os.environ['FUZZ_RUN']}-{state['people']}@fuzz.example"
-    ask("POST", "/api/auth/sign-up", {"email": email, "password": PASSWORD, "region": "us"})
+    region = ["us", "eu", "ap"][state["people"] % 3]
+    ask("POST", "/api/auth/sign-up", {"email": email, "password": PASSWORD, "region": region})
+    mail = mailed(email, "sign-up-code")
+    return email, "".join(filter(str.isdigit, mail["subject"] + mail["text"].splitlines()[0]))
+
+
+def mailed(email, kind):
+    """The newest mail of a kind to an address."""
     for _ in range(500):
         for mail in ask("GET", f"/_local/mail?to={email}"):
-            return email, "".join(filter(str.isdigit, mail["subject"] + mail["text"].splitlines()[0]))
+            if mail["kind"] == kind:
+                return mail
         time.sleep(0.02)
-    raise RuntimeError(f"no code came for {email}")
+    raise RuntimeError(f"no {kind} came for {email}")
 
 
 def verified():
     email, code = newcomer()
     return ask("POST", "/api/auth/verify", {"email": email, "code": code})
+
+
+def reset_token():
+    """What somebody new got by mail after having forgotten the password."""
+    email, code = newcomer()
+    ask("POST", "/api/auth/verify", {"email": email, "code": code})
+    ask("POST", "/api/auth/password/forgot", {"email": email})
+    words = mailed(email, "password-reset")["text"].split()
+    return next(word for word in words if word.startswith("pr_"))
 
 
 def sign_in():
@@ -105,8 +122,8 @@ def consistent(case, name):
         elif body.get("refreshToken") is None:
             body["refreshToken"] = sign_in()["refreshToken"]
     if name == "auth-sign-up":
-        # How easily a password is guessed is not a matter of its form; and there is one region so far.
-        body |= {"password": PASSWORD, "region": "us"}
+        # How easily a password is guessed is not a matter of its form.
+        body["password"] = PASSWORD
     if name == "auth-step-up":
         # A wrong one is a guess, and guessing is slowed down.
         body["password"] = PASSWORD
@@ -132,6 +149,8 @@ def existing(case, name):
     if name == "auth-verify" and every(name, 4):
         body["email"], body["code"] = newcomer()
         body.pop("password", None)
+    if name == "auth-password-reset" and every(name, 4):
+        body |= {"token": reset_token(), "password": PASSWORD}
     if name == "auth-refresh" and (case.query or {}).get("session") != "cookie" and every(name, 3):
         body["refreshToken"] = sign_in()["refreshToken"]
 

@@ -38,11 +38,11 @@ pub struct Form {
 
 /// If the address has an account, its primary address gets a mail.
 #[derive(Serialize, JsonSchema)]
-pub struct Heard {
+pub struct ResetAsked {
     /// The address that was entered.
     email: EmailAddress,
 }
-impl Output for Heard {}
+impl Output for ResetAsked {}
 
 /// What can go wrong.
 #[derive(Debug, thiserror::Error)]
@@ -71,7 +71,7 @@ impl Endpoint for PasswordForgot {
     type Caller = Anyone;
     type Deps = Deps;
     type Input = Body<Form>;
-    type Output = Heard;
+    type Output = ResetAsked;
     type Error = Error;
 
     fn deps(ports: &impl Ports) -> Deps {
@@ -83,12 +83,12 @@ impl Endpoint for PasswordForgot {
         }
     }
 
-    async fn handle(deps: &Deps, call: &Call<Anyone>, Body(form): Self::Input) -> Result<Heard, Error> {
-        let heard = Heard { email: form.email };
+    async fn handle(deps: &Deps, call: &Call<Anyone>, Body(form): Self::Input) -> Result<ResetAsked, Error> {
+        let answer = ResetAsked { email: form.email };
         if call.made_before::<ResetId>().is_some() {
-            return Ok(heard);
+            return Ok(answer);
         }
-        let address = deps.addresses.hash(&heard.email).await?;
+        let address = deps.addresses.hash(&answer.email).await?;
         let (user, asked) = (deps.accounts.by_address(address), deps.resets.asked(address));
         // The home is looked up even if the address turns out to be known here, so that it costs what an unknown one does.
         let home = async {
@@ -102,11 +102,11 @@ impl Endpoint for PasswordForgot {
             let before = asked.unwrap_or_else(|| Asked::never(address));
             // Too soon or too often is no refusal: a 429 would tell a stranger that somebody else has just asked with this
             // address, and there is nothing more to be done than to read the mail that went out already.
-            let Ok(again) = before.again(call.now) else { return Ok(heard) };
+            let Ok(again) = before.again(call.now) else { return Ok(answer) };
             let reset = call.id::<OfReset>();
             let notice = Notice::PasswordForgotten { address, reset };
             match deps.resets.ask(&again, call.alongside(None, Some(notice), reset)).await? {
-                Saved::Yes => return Ok(heard),
+                Saved::Yes => return Ok(answer),
                 // Somebody else asked first; the next round meets its throttle.
                 Saved::Stale => asked = deps.resets.asked(address).await?,
             }

@@ -59,11 +59,11 @@ pub struct Form {
 
 /// The password is set; sign in with it.
 #[derive(Serialize, JsonSchema)]
-pub struct Set {
+pub struct PasswordSet {
     /// Always true.
     success: bool,
 }
-impl Output for Set {}
+impl Output for PasswordSet {}
 
 /// What can go wrong.
 #[derive(Debug, thiserror::Error)]
@@ -105,7 +105,7 @@ impl Endpoint for PasswordReset {
     type Caller = Anyone;
     type Deps = Deps;
     type Input = Body<Form>;
-    type Output = Set;
+    type Output = PasswordSet;
     type Error = Error;
 
     fn deps(ports: &impl Ports) -> Deps {
@@ -117,7 +117,7 @@ impl Endpoint for PasswordReset {
         }
     }
 
-    async fn handle(deps: &Deps, call: &Call<Anyone>, Body(form): Self::Input) -> Result<Set, Error> {
+    async fn handle(deps: &Deps, call: &Call<Anyone>, Body(form): Self::Input) -> Result<PasswordSet, Error> {
         let ResetToken { region, user, reset, .. } = form.token;
         if region != call.region {
             return Err(Error::Elsewhere(region));
@@ -133,7 +133,7 @@ impl Endpoint for PasswordReset {
             end_the_rest(deps, user, at).await?;
         }
         match (standing, call.made_before::<ResetId>()) {
-            (_, Some(_)) => return Ok(Set { success: true }),
+            (_, Some(_)) => return Ok(PasswordSet { success: true }),
             (Standing::Good, None) => {}
             (Standing::Used(_) | Standing::Over, None) => return Err(Error::Refused),
         }
@@ -154,7 +154,7 @@ impl Endpoint for PasswordReset {
             return Err(Error::Refused);
         }
         end_the_rest(deps, user, by.at).await?;
-        Ok(Set { success: true })
+        Ok(PasswordSet { success: true })
     }
 }
 
