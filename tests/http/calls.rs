@@ -1,7 +1,7 @@
 //! What each endpoint costs, measured: AWS calls, sequential round trips, read and write units. The table in
 //! `docs/aws-calls.md` is what this prints; `UPDATE_DOCS=1 cargo test -p tests --test http what_each` writes it.
 
-use std::{collections::BTreeMap, fmt::Write as _, path::Path};
+use std::{cmp::Ordering, collections::BTreeMap, fmt::Write as _, path::Path};
 
 use domain::region::Region;
 use futures::future::BoxFuture;
@@ -212,8 +212,16 @@ async fn warm(
             break;
         }
         let next = measure(app, function, who, make, first + run).await;
-        assert_eq!(next.operations, least.operations, "{function}");
-        least.trips = least.trips.min(next.trips);
+        let calls = |cost: &Cost| cost.operations.values().sum::<usize>();
+        // An attempt that took too long was made again.
+        match calls(&next).cmp(&calls(&least)) {
+            Ordering::Less => least = next,
+            Ordering::Greater => {}
+            Ordering::Equal => {
+                assert_eq!(next.operations, least.operations, "{function}");
+                least.trips = least.trips.min(next.trips);
+            }
+        }
         if run % 20 == 0 {
             // Sessions and limits: a new minute.
             app.advance(61).await;
@@ -245,7 +253,7 @@ fn documented(table: &str, name: &str, column: usize) -> Option<usize> {
 }
 
 async fn row(function: &str, way: &str, make: Make, table: &str) -> String {
-    let app = App::start().await.living_in(Region::Eu);
+    let app = App::alone().await.living_in(Region::Eu);
     let name = if way.is_empty() { function.to_owned() } else { format!("{function} ({way})") };
     let mut who = app.user("measured").await;
     let key = if function == "api-keys-create" { None } else { Some(who.make_key("measured").await.1) };

@@ -127,7 +127,7 @@ async fn an_account_lives_in_the_region_that_was_chosen_whichever_endpoint_is_us
     for (home, endpoint) in [(Region::Eu, Region::Us), (Region::Us, Region::Ap), (Region::Ap, Region::Eu)] {
         let app = app.living_in(home).by_way_of(endpoint);
         let ada = app.newcomer(&format!("ada-{home}")).await;
-        let session = app.sign_in(&ada.email, PASSWORD).await.expect(200);
+        let session = app.first_sign_in(&ada.email).await;
         assert_eq!(session.at("/region"), home.as_str());
         let form = json!({ "username": ada.handle, "displayName": "A" });
         assert_eq!(ada.post("/api/onboarding", form).await.expect(201).at("/region"), home.as_str());

@@ -24,6 +24,9 @@ pub struct App {
 /// So many platforms run at a time: each request has three seconds, and a machine has only so many processors. A test may
 /// have one at a time: whoever waits for a second while holding one could wait for ever.
 const ROOMS: u32 = 3;
+/// Mail is waited for so often, twenty milliseconds each: longer than a worker's lease on a message, which one that was slow
+/// may have left.
+const PATIENCE: usize = 4_000;
 static ROOM: Semaphore = Semaphore::const_new(ROOMS as usize);
 
 struct Inner {
@@ -212,6 +215,19 @@ impl App {
         self.post("/api/auth/sign-up", form).await
     }
 
+    /// Signs in as somebody whose account is new, once the directory's replicas know of it.
+    pub async fn first_sign_in(&self, email: &str) -> Answer {
+        for _ in 0..20 {
+            let answer = self.sign_in(email, PASSWORD).await;
+            if answer.status == 200 {
+                return answer;
+            }
+            // Guesses are slowed down, and this looks like one.
+            self.advance(31).await;
+        }
+        panic!("{email} is known nowhere");
+    }
+
     /// Signs in.
     pub async fn sign_in(&self, email: &str, password: &str) -> Answer {
         self.post("/api/auth/sign-in", json!({ "email": email, "password": password })).await
@@ -225,7 +241,7 @@ impl App {
 
     /// The newest mail of a kind, once it has come.
     pub async fn mail_of_kind(&self, to: &str, kind: &str) -> Value {
-        for _ in 0..500 {
+        for _ in 0..PATIENCE {
             let mail = self.mail(to).await;
             if let Some(found) = mail.into_iter().find(|mail| mail["kind"] == kind) {
                 return found;
@@ -243,7 +259,7 @@ impl App {
 
     /// Waits until so many codes have come, and gives them, newest first.
     pub async fn codes(&self, email: &str, count: usize) -> Vec<String> {
-        for _ in 0..500 {
+        for _ in 0..PATIENCE {
             let mail = self.mail(email).await;
             let codes: Vec<&Value> = mail.iter().filter(|mail| mail["kind"] == "sign-up-code").collect();
             if codes.len() >= count {
@@ -292,7 +308,7 @@ impl App {
     pub fn tables(&self) -> aws_sdk_dynamodb::Client {
         let credentials = local::outsider("tests");
         let endpoint = lambda::Endpoint { url: Some(self.aws_endpoint().to_owned()), credentials };
-        let sdk = lambda::sdk_config(self.home.aws(), &endpoint, local::http_client());
+        let sdk = lambda::patient_sdk_config(self.home.aws(), &endpoint, local::http_client());
         aws_sdk_dynamodb::Client::new(&sdk)
     }
 

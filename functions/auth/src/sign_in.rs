@@ -8,7 +8,10 @@ use domain::{
     email::EmailAddress,
     id::{OfSession, OfUser, SessionId},
     password::Password,
-    ports::{Accounts, AddressHashes, Credentials, Directory, Failure, Sessions, Throttles, TokenKeys},
+    ports::{
+        Accounts, AddressHashes, Credentials, Directory, Failure, PasswordProof, Sessions, Throttles,
+        TokenKeys,
+    },
     region::Region,
     session::{RefreshToken, Session},
     user::{EmailHash, personal_workspace},
@@ -78,6 +81,7 @@ impl Endpoint for SignIn {
             Grant::secret("tokens"),
             Grant::table("GetItem", "identity"),
             Grant::table("PutItem", "identity"),
+            Grant::table("ConditionCheckItem", "identity"),
             Grant::table("BatchGetItem", "identity"),
             Grant::table("BatchGetItem", "workspaces"),
             Grant::table("BatchGetItem", "operations"),
@@ -121,12 +125,12 @@ impl Endpoint for SignIn {
         let found = deps.accounts.credentials(user.unwrap_or_else(|| call.id::<OfUser>()));
         let counted = attempts::count(&*deps.throttles, counters, call.now);
         let ((), found) = futures::try_join!(counted, async { Ok(found.await?) })?;
-        let Some((found, outdated)) = check(call, found, form.password).await? else {
+        let Some((found, rehashed)) = check(call, found, form.password).await? else {
             attempts::failed(&*deps.throttles, call.network, call.now).await?;
             return Err(Error::Wrong);
         };
         let key = deps.tokens.derivation_key().await?;
-        let user = found.user.id;
+        let (user, proof) = (found.user.id, PasswordProof { seen: found.password, rehashed });
         let id = call.made_before::<SessionId>();
         let first =
             RefreshToken::first(call.region, user, id.unwrap_or_else(|| call.id::<OfSession>()), &key);
@@ -140,7 +144,7 @@ impl Endpoint for SignIn {
                 },
                 None => Ok(deps
                     .sessions
-                    .begin(&session, outdated, call.alongside(None, None, session.id))
+                    .begin(&session, Some(proof), call.alongside(None, None, session.id))
                     .await?),
             }
         };

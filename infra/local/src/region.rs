@@ -151,7 +151,7 @@ impl RunningRegion {
         }));
         let StandIns { aws, folder, bus, .. } = &stand_ins;
         let sdk = stand_ins.endpoint(credentials(region, EVENT_SOURCE));
-        let client = StreamsClient::new(&lambda::sdk_config(region.aws(), &sdk, http.clone()));
+        let client = StreamsClient::new(&lambda::patient_sdk_config(region.aws(), &sdk, http.clone()));
         let outbox = Table::Operations.name(&config.table_prefix);
         let stream = Stream::open(client, outbox, folder.join("stream-position.json"), aws.writes());
         let (stop, stopping) = watch::channel(false);

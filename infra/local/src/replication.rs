@@ -94,7 +94,7 @@ pub struct Replication {
 impl Replication {
     /// From `authority` to no replica yet.
     pub fn new(authority: &StandIns, http: &HttpClient, switch: Arc<Switch>) -> Self {
-        let streams = StreamsClient::new(&lambda::sdk_config(
+        let streams = StreamsClient::new(&lambda::patient_sdk_config(
             authority.region.aws(),
             &authority.endpoint(outsider("replication")),
             http.clone(),
@@ -109,7 +109,7 @@ impl Replication {
         let position = folder.join("stream-position.json");
         let (streams, writes) = (self.streams.clone(), self.writes.clone());
         let stream = Stream::open(streams, DIRECTORY.to_owned(), position, writes);
-        let client = Client::new(&lambda::sdk_config(
+        let client = Client::new(&lambda::patient_sdk_config(
             replica.region.aws(),
             &replica.endpoint(outsider("replication")),
             self.http.clone(),

@@ -155,6 +155,14 @@ pub struct Standing {
     pub role: Option<Role>,
 }
 
+/// The password that a sign-in was proved with.
+pub struct PasswordProof {
+    /// Its hash, as it was read.
+    pub seen: PasswordHash,
+    /// The same with today's parameters, to replace it.
+    pub rehashed: Option<PasswordHash>,
+}
+
 /// Sessions.
 #[async_trait]
 pub trait Sessions: Send + Sync {
@@ -165,11 +173,11 @@ pub trait Sessions: Send + Sync {
         session: SessionId,
         workspace: WorkspaceId,
     ) -> Outcome<Option<Standing>>;
-    /// Begins a session after a sign-in; `rehashed` replaces a password hash with outdated parameters.
+    /// Begins a session after a sign-in; not if the password that it was proved with was changed meanwhile.
     async fn begin(
         &self,
         session: &Session,
-        rehashed: Option<PasswordHash>,
+        proof: Option<PasswordProof>,
         alongside: Alongside,
     ) -> Outcome<()>;
     /// Replaces `before` by `after`, if the session was neither refreshed nor stepped up since.

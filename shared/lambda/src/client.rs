@@ -22,6 +22,8 @@ use crate::config::ConfigError;
 const ATTEMPT: Duration = Duration::from_millis(700);
 /// One to another region: connecting alone takes two trips around half the world, about half a second.
 const FAR_ATTEMPT: Duration = Duration::from_millis(1_200);
+/// Nobody waits for this one.
+const PATIENT: Duration = Duration::from_secs(20);
 /// All attempts of a call together get this long, well inside a request's three seconds.
 const CALL: Duration = Duration::from_millis(2_400);
 const ATTEMPTS: u32 = 3;
@@ -53,19 +55,29 @@ pub fn http_client() -> SharedHttpClient {
 
 /// What every SDK client is made with.
 pub fn sdk_config(region: &'static str, endpoint: &Endpoint, http: SharedHttpClient) -> SdkConfig {
-    config(region, endpoint, http, ATTEMPT)
+    config(region, endpoint, http, (ATTEMPT, CALL))
 }
 
 /// The same for a region that may be far away.
 pub fn far_sdk_config(region: &'static str, endpoint: &Endpoint, http: SharedHttpClient) -> SdkConfig {
-    config(region, endpoint, http, FAR_ATTEMPT)
+    config(region, endpoint, http, (FAR_ATTEMPT, CALL))
 }
 
-fn config(region: &'static str, endpoint: &Endpoint, http: SharedHttpClient, attempt: Duration) -> SdkConfig {
+/// The same for what no request waits for: setting regions up, reading streams, looking into tables.
+pub fn patient_sdk_config(region: &'static str, endpoint: &Endpoint, http: SharedHttpClient) -> SdkConfig {
+    config(region, endpoint, http, (PATIENT, PATIENT))
+}
+
+fn config(
+    region: &'static str,
+    endpoint: &Endpoint,
+    http: SharedHttpClient,
+    (attempt, call): (Duration, Duration),
+) -> SdkConfig {
     let timeouts = TimeoutConfig::builder()
         .connect_timeout(Duration::from_millis(500))
         .operation_attempt_timeout(attempt)
-        .operation_timeout(CALL);
+        .operation_timeout(call);
     let retries =
         RetryConfig::standard().with_max_attempts(ATTEMPTS).with_initial_backoff(Duration::from_millis(40));
     let mut config = SdkConfigBuilder::default()

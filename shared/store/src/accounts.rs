@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use domain::{
     credential::PasswordHash,
     id::UserId,
-    ports::{Accounts, Credentials, Outcome},
+    ports::{Accounts, Credentials, Failure, Outcome},
     user::{EmailHash, User, personal_workspace},
     workspace::Workspace,
 };
@@ -17,6 +17,7 @@ use crate::{
     Store,
     item::{Item, Key, from_item, to_item},
     table::Table,
+    transaction::Condition,
     workspaces,
 };
 
@@ -54,6 +55,13 @@ pub fn user_item(user: &User) -> Outcome<(Key, Item)> {
 pub fn password_item(user: UserId, password: &PasswordHash) -> Outcome<(Key, Item)> {
     let key = password_key(user);
     Ok((key.clone(), to_item(&key, &PasswordOf { password: password.clone() })?))
+}
+
+/// The password's hash is still this one.
+pub fn password_is(user: UserId, password: &PasswordHash) -> Outcome<Condition> {
+    let (_, mut item) = password_item(user, password)?;
+    let hash = item.remove("password").ok_or_else(|| Failure::Broken("no hash in its item".to_owned()))?;
+    Ok(Condition::of("password = :password", [(":password", hash)]))
 }
 
 pub fn address_item(address: EmailHash, user: UserId) -> Outcome<(Key, Item)> {

@@ -5,9 +5,8 @@
 use async_trait::async_trait;
 use domain::{
     Timestamp,
-    credential::PasswordHash,
     id::{SessionId, UserId, WorkspaceId},
-    ports::{Alongside, Failure, Outcome, Saved, Sessions, Standing},
+    ports::{Alongside, Failure, Outcome, PasswordProof, Saved, Sessions, Standing},
     role::Role,
     session::Session,
     user::personal_workspace,
@@ -61,14 +60,18 @@ impl Sessions for Store {
     async fn begin(
         &self,
         session: &Session,
-        rehashed: Option<PasswordHash>,
+        proof: Option<PasswordProof>,
         alongside: Alongside,
     ) -> Outcome<()> {
         let (key, item) = session_item(session)?;
         let mut transaction = self.transaction().put("session", &key, item, Condition::absent());
-        if let Some(password) = rehashed {
-            let (key, item) = accounts::password_item(session.user, &password)?;
-            transaction = transaction.put("password", &key, item, Condition::present());
+        if let Some(PasswordProof { seen, rehashed }) = proof {
+            let unchanged = accounts::password_is(session.user, &seen)?;
+            let (key, item) = accounts::password_item(session.user, rehashed.as_ref().unwrap_or(&seen))?;
+            transaction = match rehashed {
+                Some(_) => transaction.put("password", &key, item, unchanged),
+                None => transaction.check("password", &key, unchanged),
+            };
         }
         match transaction.alongside(alongside)?.commit().await? {
             None => Ok(()),

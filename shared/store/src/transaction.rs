@@ -8,7 +8,7 @@ use std::{
 use aws_sdk_dynamodb::{
     error::SdkError,
     operation::transact_write_items::TransactWriteItemsError,
-    types::{AttributeValue, Delete, Put, TransactWriteItem, Update},
+    types::{AttributeValue, ConditionCheck, Delete, Put, TransactWriteItem, Update},
 };
 use domain::{
     Timestamp,
@@ -122,6 +122,21 @@ impl Transaction<'_> {
         }
         if let Ok(delete) = delete.build() {
             self.writes.push((label, TransactWriteItem::builder().delete(delete).build()));
+        }
+        self
+    }
+
+    /// Changes nothing at the key, but has to find it so.
+    pub fn check(mut self, label: &'static str, key: &Key, condition: Condition) -> Self {
+        let mut check = ConditionCheck::builder()
+            .table_name(self.store.name(key.table))
+            .set_key(Some(key.attributes()))
+            .set_condition_expression(condition.expression());
+        for (name, value) in condition.values {
+            check = check.expression_attribute_values(name, value);
+        }
+        if let Ok(check) = check.build() {
+            self.writes.push((label, TransactWriteItem::builder().condition_check(check).build()));
         }
         self
     }

@@ -1,7 +1,7 @@
 //! Sign-ups, accounts and sessions.
 
 use domain::{
-    ports::{Accounts, Alongside, Opened, Saved, Sessions, SignUps, Workspaces},
+    ports::{Accounts, Alongside, Opened, PasswordProof, Saved, Sessions, SignUps, Workspaces},
     role::Role,
     secret::Digest256,
     session::Session,
@@ -141,8 +141,13 @@ async fn people_come_in_order_with_their_workspaces_and_without_those_who_are_go
     assert_eq!(store.people(&[users[0]]).await.unwrap().len(), 1);
 }
 
+/// A sign-in that found this hash and makes it anew.
+fn proof(seen: &str) -> Option<PasswordProof> {
+    Some(PasswordProof { seen: password(seen), rehashed: Some(password("second")) })
+}
+
 #[tokio::test]
-async fn a_session_begins_once_and_a_new_hash_replaces_only_an_old_one() {
+async fn a_session_begins_once_and_only_while_the_password_is_what_it_was_proved_with() {
     let app = App::start().await;
     let store = store(&app);
     let account = account_of(&sign_up("ada"));
@@ -150,15 +155,19 @@ async fn a_session_begins_once_and_a_new_hash_replaces_only_an_old_one() {
     store.open_account(&account, Alongside::default()).await.unwrap();
     let user = account.user.id;
     let session = session_of(user);
-    store.begin(&session, Some(password("second")), Alongside::default()).await.unwrap();
+    store.begin(&session, proof("first"), Alongside::default()).await.unwrap();
     assert!(store.credentials(user).await.unwrap().unwrap().password == password("second"));
     assert_eq!(why(store.begin(&session, None, Alongside::default()).await), "lost too many races");
     store.begin(&session_of(user), None, Alongside::default()).await.unwrap();
     assert!(store.credentials(user).await.unwrap().unwrap().password == password("second"));
+    let unchanged = Some(PasswordProof { seen: password("second"), rehashed: None });
+    store.begin(&session_of(user), unchanged, Alongside::default()).await.unwrap();
     let before = items(&app, "identity").await;
-    let nobody = session_of(id());
-    let refused = store.begin(&nobody, Some(password("planted")), Alongside::default()).await;
-    assert_eq!(why(refused), "lost too many races");
+    let changed = Some(PasswordProof { seen: password("first"), rehashed: None });
+    for (who, proof) in [(user, changed), (user, proof("first")), (id(), proof("second"))] {
+        let refused = store.begin(&session_of(who), proof, Alongside::default()).await;
+        assert_eq!(why(refused), "lost too many races");
+    }
     assert_eq!(items(&app, "identity").await, before);
 }
 
