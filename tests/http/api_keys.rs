@@ -1,5 +1,6 @@
 //! API keys.
 
+use domain::region::Region;
 use insta::assert_snapshot;
 use tests::{App, Person, json};
 
@@ -75,6 +76,23 @@ async fn guessing_at_step_up_meets_growing_delays_of_its_own() {
     let late = dora.post("/api/auth/step-up", json!({ "password": tests::PASSWORD })).await;
     assert_eq!(late.brief(), "429 RATE_LIMITED");
     app.sign_in(&dora.email, tests::PASSWORD).await.expect(200);
+}
+
+#[tokio::test]
+async fn the_authorizer_refuses_callers_of_another_region_without_a_read_of_theirs() {
+    let app = App::start().await.living_in(Region::Eu);
+    let ada = app.user("ada-auth").await;
+    let (_, key) = ada.make_key("ci").await;
+    for (token, reads) in [(key, 0), (ada.token.clone(), 1)] {
+        let question = json!({ "headers": { "authorization": format!("Bearer {token}") } });
+        let at_home = app.post("/_local/run/authorizer?region=eu", question.clone()).await.expect(200);
+        assert_eq!(at_home.at("/isAuthorized"), true);
+        let before = app.last_call().await;
+        let elsewhere = app.post("/_local/run/authorizer?region=us", question).await.expect(200);
+        assert_eq!(elsewhere.at("/isAuthorized"), false);
+        // A session's signature is checked with public keys, which are read once.
+        assert_eq!(app.calls_of("authorizer", before).await.len(), reads);
+    }
 }
 
 #[tokio::test]

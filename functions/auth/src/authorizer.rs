@@ -1,5 +1,6 @@
 //! `authorizer`: tells API Gateway who calls another service of the platform: an API key or a session in, an identity out
-//! ([payload format 2.0, simple response]). A key costs one read and no KMS call.
+//! ([payload format 2.0, simple response]). A key costs one read and no KMS call. Callers of another region are refused: there
+//! is nobody to ask here.
 //!
 //! [payload format 2.0, simple response]: https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-lambda-authorizer.html
 
@@ -89,6 +90,9 @@ async fn key(kit: &Kit, token: &str) -> Result<HashMap<&'static str, String>, Pr
 async fn session(kit: &Kit, job: &Job, token: &str) -> Result<HashMap<&'static str, String>, Problem> {
     let claims = verify_token(kit, token, job.now).await?;
     let over = || Problem::unauthorized("This session has ended.");
+    if claims.iss != kit.region {
+        return Err(over());
+    }
     let standing = kit.sessions.standing(claims.sub, claims.sid, personal_workspace(claims.sub)).await?;
     let standing = standing.filter(|standing| standing.session.is_live(job.now)).ok_or_else(over)?;
     let workspace = standing.workspace.ok_or_else(over)?;

@@ -10,6 +10,7 @@ use crate::{
     handle::Handle,
     id::{UserId, WorkspaceId},
     region::Region,
+    time::after,
     user::EmailHash,
 };
 
@@ -64,7 +65,6 @@ impl Claim {
     }
 
     fn new(name: Name, region: Region, id: String, now: Timestamp) -> Self {
-        let deadline = now.saturating_add(PENDING).unwrap_or(Timestamp::MAX);
-        Self { name, region, id, deadline }
+        Self { name, region, id, deadline: after(now, PENDING) }
     }
 }

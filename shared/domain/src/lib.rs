@@ -27,6 +27,7 @@ pub mod sign_up;
 pub mod social;
 pub mod text;
 pub mod throttle;
+mod time;
 pub mod user;
 pub mod workspace;
 

@@ -4,18 +4,17 @@
 //! user. What is kept of a user is which token set the password last, and when: that ends it and all that were asked for
 //! before, so one use is one use and leaves no other token behind.
 
-use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use jiff::{SignedDuration, Timestamp};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
-use zeroize::{Zeroize, ZeroizeOnDrop};
 
 use crate::{
     id::{ResetId, UserId},
     region::Region,
-    secret::{Digest256, MacKey, Secret},
+    secret::{Derived, MacKey, Secret},
     text::Invalid,
     throttle::Wait,
+    time::after,
     user::EmailHash,
 };
 
@@ -111,11 +110,8 @@ pub struct ResetToken {
     pub user: UserId,
     /// Its id, which says when it was asked for.
     pub reset: ResetId,
-    secret: SecretBytes,
+    secret: Derived,
 }
-
-#[derive(Clone, Zeroize, ZeroizeOnDrop)]
-struct SecretBytes([u8; 32]);
 
 impl ResetToken {
     /// The token with this id.
@@ -125,8 +121,7 @@ impl ResetToken {
 
     /// Whether it was mailed: nobody without the key can make one.
     pub fn is_genuine(&self, key: &MacKey) -> bool {
-        let expected = secret(self.user, self.reset, key);
-        Digest256::from_bytes(self.secret.0).matches(Digest256::from_bytes(expected.0))
+        self.secret.matches(&secret(self.user, self.reset, key))
     }
 
     /// What it is good for, if it is genuine; `last` is what the user's record says.
@@ -142,18 +137,14 @@ impl ResetToken {
 
     /// The token as it is mailed.
     pub fn text(&self) -> Secret {
-        let secret = BASE64_URL_SAFE_NO_PAD.encode(self.secret.0);
+        let secret = self.secret.text();
         Secret::new(format!("pr_{}_{}_{}_{secret}", self.region, self.user.bare(), self.reset.bare()))
     }
 }
 
-fn secret(user: UserId, reset: ResetId, key: &MacKey) -> SecretBytes {
+fn secret(user: UserId, reset: ResetId, key: &MacKey) -> Derived {
     let (user, reset) = (user.to_string(), reset.to_string());
-    SecretBytes(key.derive("password-reset", &[user.as_bytes(), reset.as_bytes()]))
-}
-
-fn after(at: Timestamp, duration: SignedDuration) -> Timestamp {
-    at.saturating_add(duration).unwrap_or(Timestamp::MAX)
+    Derived::new(key, "password-reset", &[user.as_bytes(), reset.as_bytes()])
 }
 
 impl std::str::FromStr for ResetToken {
@@ -166,8 +157,8 @@ impl std::str::FromStr for ResetToken {
             let region = next().parse().ok()?;
             let user = format!("user_{}", next()).parse().ok()?;
             let reset = format!("rst_{}", next()).parse().ok()?;
-            let secret = BASE64_URL_SAFE_NO_PAD.decode(next()).ok()?.try_into().ok()?;
-            Some(Self { region, user, reset, secret: SecretBytes(secret) })
+            let secret = Derived::parse(next())?;
+            Some(Self { region, user, reset, secret })
         });
         token
             .flatten()
@@ -203,6 +194,7 @@ impl JsonSchema for ResetToken {
 mod tests {
     use super::*;
     use crate::entropy::Entropy;
+    use crate::secret::Digest256;
 
     struct Zero;
     impl Entropy for Zero {

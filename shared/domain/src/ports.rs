@@ -408,7 +408,7 @@ pub trait Directory: Send + Sync {
     async fn confirm(&self, claim: &directory::Claim) -> Outcome<bool>;
     /// Frees a name, if its claim is still this one and unconfirmed.
     async fn release(&self, claim: &directory::Claim) -> Outcome<()>;
-    /// The unconfirmed claims of a region whose deadline has passed. At most a thousand.
+    /// The unconfirmed claims of a region whose deadline has passed; of very many, some.
     async fn overdue(&self, region: Region, now: Timestamp) -> Outcome<Vec<directory::Claim>>;
     /// The public keys that access tokens are verified with.
     async fn signing_keys(&self) -> Outcome<Vec<PublicKey>>;

@@ -53,6 +53,32 @@ impl MacKey {
     }
 }
 
+/// 32 derived bytes that nobody without the key can guess: the secret part of a token that is stored nowhere.
+#[derive(Clone, Zeroize, ZeroizeOnDrop)]
+pub struct Derived([u8; 32]);
+
+impl Derived {
+    /// Derives them, as [`MacKey::derive`] does.
+    pub fn new(key: &MacKey, purpose: &str, parts: &[&[u8]]) -> Self {
+        Self(key.derive(purpose, parts))
+    }
+
+    /// Reads what [`Derived::text`] wrote.
+    pub fn parse(text: &str) -> Option<Self> {
+        Some(Self(decode_base64(text)?.try_into().ok()?))
+    }
+
+    /// URL-safe base64 without padding, 43 characters.
+    pub fn text(&self) -> String {
+        BASE64_URL_SAFE_NO_PAD.encode(self.0)
+    }
+
+    /// Compares in constant time.
+    pub fn matches(&self, other: &Self) -> bool {
+        self.0.ct_eq(&other.0).into()
+    }
+}
+
 /// Reads URL-safe base64 without padding, as tokens are written in.
 pub fn decode_base64(text: &str) -> Option<Vec<u8>> {
     BASE64_URL_SAFE_NO_PAD.decode(text).ok()

@@ -7,13 +7,13 @@ use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use jiff::{SignedDuration, Timestamp};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
-use zeroize::{Zeroize, ZeroizeOnDrop};
 
 use crate::{
     id::{SessionId, UserId},
     region::Region,
-    secret::{Digest256, MacKey, Secret},
+    secret::{Derived, Digest256, MacKey, Secret},
     text::Invalid,
+    time::after,
 };
 
 /// How long an access token is good for.
@@ -106,10 +106,6 @@ impl Session {
     }
 }
 
-fn after(at: Timestamp, duration: SignedDuration) -> Timestamp {
-    at.saturating_add(duration).unwrap_or(Timestamp::MAX)
-}
-
 /// What the bearer of a session shows to be refreshed: `rt_<region>_<user>_<session>_<number>_<43 characters>`.
 ///
 /// Names its session so that it is found by one read, and its region so that it is found from any.
@@ -123,11 +119,8 @@ pub struct RefreshToken {
     pub session: SessionId,
     /// How many came before it.
     number: u32,
-    secret: SecretBytes,
+    secret: Derived,
 }
-
-#[derive(Clone, Zeroize, ZeroizeOnDrop)]
-struct SecretBytes([u8; 32]);
 
 impl RefreshToken {
     /// The first token of a session.
@@ -143,13 +136,13 @@ impl RefreshToken {
 
     /// Whether it is, or was, a token of its session: nobody without the key can make one.
     pub fn is_genuine(&self, key: &MacKey) -> bool {
-        Digest256::of(self.secret.0).matches(Digest256::of(secret(self.session, self.number, key).0))
+        self.secret.matches(&secret(self.session, self.number, key))
     }
 
     /// The token as the client keeps it.
     pub fn text(&self) -> Secret {
         let (user, session, number) = (self.user.bare(), self.session.bare(), self.number);
-        let secret = BASE64_URL_SAFE_NO_PAD.encode(self.secret.0);
+        let secret = self.secret.text();
         Secret::new(format!("rt_{}_{user}_{session}_{number}_{secret}", self.region))
     }
 
@@ -159,8 +152,8 @@ impl RefreshToken {
     }
 }
 
-fn secret(session: SessionId, number: u32, key: &MacKey) -> SecretBytes {
-    SecretBytes(key.derive("refresh", &[session.to_string().as_bytes(), &number.to_be_bytes()]))
+fn secret(session: SessionId, number: u32, key: &MacKey) -> Derived {
+    Derived::new(key, "refresh", &[session.to_string().as_bytes(), &number.to_be_bytes()])
 }
 
 impl std::str::FromStr for RefreshToken {
@@ -174,8 +167,8 @@ impl std::str::FromStr for RefreshToken {
             let user = format!("user_{}", next()).parse().ok()?;
             let session = format!("ses_{}", next()).parse().ok()?;
             let number = next().parse().ok()?;
-            let secret = BASE64_URL_SAFE_NO_PAD.decode(next()).ok()?.try_into().ok()?;
-            Some(Self { region, user, session, number, secret: SecretBytes(secret) })
+            let secret = Derived::parse(next())?;
+            Some(Self { region, user, session, number, secret })
         });
         // One token has one text: `+1` and `01` would read as the same number.
         let token = token.flatten().filter(|token| token.text().expose() == text);

@@ -17,6 +17,7 @@ use crate::{
     region::Region,
     text::Invalid,
     throttle::Wait,
+    time::after,
     user::EmailHash,
 };
 
@@ -211,10 +212,6 @@ impl SignUp {
     pub fn expires_at(&self) -> Timestamp {
         self.attempts.last().map_or(Timestamp::MIN, |last| after(last.at, KEPT))
     }
-}
-
-fn after(at: Timestamp, duration: SignedDuration) -> Timestamp {
-    at.saturating_add(duration).unwrap_or(Timestamp::MAX)
 }
 
 #[cfg(test)]

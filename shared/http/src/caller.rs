@@ -241,9 +241,10 @@ pub(crate) async fn identify(
     }
 }
 
-/// Who holds a presented API key of this region: form and checksum first, then one read. No KMS call.
+/// Who holds a presented API key of this region: form, checksum and home first, then one read. No KMS call.
 pub async fn verify_key(kit: &Kit, key: &str) -> Result<KeyHolder, Problem> {
-    holder(kit, &KeySecret::parse(key).ok_or_else(invalid_key)?).await
+    let key = KeySecret::parse(key).filter(|key| key.region() == kit.region).ok_or_else(invalid_key)?;
+    holder(kit, &key).await
 }
 
 async fn holder(kit: &Kit, key: &KeySecret) -> Result<KeyHolder, Problem> {

@@ -33,8 +33,9 @@ use crate::{
 const SIGNING_KEYS: &str = "SIGNING-KEYS";
 /// More than there ever are: three regions, each with a key in use, one before and one to come.
 const MOST_KEYS: usize = 100;
-/// One query's worth of overdue claims.
+/// So many overdue claims are enough for one run, give or take a page.
 const MOST_OVERDUE: usize = 1_000;
+const A_PAGE: usize = 500;
 /// Handles whose holders a container remembers: a confirmed one stays with its holder.
 const REMEMBERED: usize = 1_000;
 
@@ -196,15 +197,24 @@ impl domain::ports::Directory for Directory {
     }
 
     async fn overdue(&self, region: Region, now: Timestamp) -> Outcome<Vec<Claim>> {
-        let all = ("!".to_owned(), "~".to_owned());
-        let partition = format!("PENDING#{region}");
-        let page = self.authority.range(Table::Directory, partition, all, MOST_OVERDUE).await?;
-        let read = |item| {
-            let PendingItem { sk, id, deadline } = from_item(item)?;
-            Ok(Claim { name: name_of(&sk)?, region, id, deadline })
-        };
-        let claims: Vec<Claim> = page.items.into_iter().map(read).collect::<Outcome<_>>()?;
-        Ok(claims.into_iter().filter(|claim| claim.deadline <= now).collect())
+        // Their order is that of the names, so all are looked at: what is not confirmed within a second is a mishap.
+        let mut overdue = Vec::new();
+        let mut below = "~".to_owned();
+        loop {
+            let range = ("!".to_owned(), below.clone());
+            let partition = format!("PENDING#{region}");
+            let page = self.authority.range(Table::Directory, partition, range, A_PAGE).await?;
+            for item in page.items {
+                let PendingItem { sk, id, deadline } = from_item(item)?;
+                if sk != below && deadline <= now {
+                    overdue.push(Claim { name: name_of(&sk)?, region, id, deadline });
+                }
+                below = sk;
+            }
+            if !page.more || overdue.len() >= MOST_OVERDUE {
+                return Ok(overdue);
+            }
+        }
     }
 
     async fn signing_keys(&self) -> Outcome<Vec<PublicKey>> {

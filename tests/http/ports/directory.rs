@@ -89,3 +89,20 @@ async fn of_many_who_claim_a_name_one_has_it() {
     let losers = answers.iter().filter(|answer| matches!(answer, Ok(Claimed::Taken))).count();
     assert_eq!((winners, losers), (1, 29));
 }
+
+#[tokio::test]
+async fn an_overdue_claim_is_found_behind_many_that_are_not() {
+    let app = App::start().await;
+    let directory = directory(&app);
+    // Pages begin with the last name.
+    let overdue = claim("aaaa", Region::Us, 0);
+    let waiting: Vec<Claim> = (0..520).map(|n| claim(&format!("wait{n}"), Region::Us, 100)).collect();
+    directory.claim(&overdue).await.unwrap();
+    for some in waiting.chunks(20) {
+        for claimed in join_all(some.iter().map(|claim| directory.claim(claim))).await {
+            assert_eq!(claimed.unwrap(), Claimed::Yes);
+        }
+    }
+    assert_eq!(directory.overdue(Region::Us, at(600)).await.unwrap(), [overdue]);
+    assert_eq!(directory.overdue(Region::Us, at(700)).await.unwrap().len(), 521);
+}
