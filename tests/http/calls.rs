@@ -128,13 +128,13 @@ async fn refresh(who: Person) -> Answer {
 
 async fn forget(who: Person, n: usize) -> Answer {
     let forgetful = who.app.newcomer(&format!("forgetful{n}")).await;
-    password::is_known(&forgetful).await;
+    forgetful.app.first_sign_in(&forgetful.email).await;
     password::forgot(&who.app, &forgetful.email).await
 }
 
 async fn reset(who: Person, n: usize) -> Answer {
     let forgetful = who.app.user(&format!("reset{n}")).await;
-    password::is_known(&forgetful).await;
+    forgetful.app.first_sign_in(&forgetful.email).await;
     let token = password::token(&who.app, &forgetful.email).await;
     password::reset(&who.app, &token, password::NEW).await
 }

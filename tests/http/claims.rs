@@ -1,6 +1,6 @@
 //! Handles and addresses are unique over all regions, whoever claims them when, and whatever fails on the way.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::collections::BTreeMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::region::Region;
@@ -230,15 +230,8 @@ async fn kill_everywhere(
 async fn works_everywhere(who: &Person) {
     let signed_in = |region| async move {
         let app = who.app.by_way_of(region);
-        let mut tokens = app.sign_in(&who.email, PASSWORD).await;
-        for _ in 0..3 {
-            if tokens.status == 200 {
-                break;
-            }
-            tokio::time::sleep(Duration::from_millis(200)).await;
-            tokens = app.sign_in(&who.email, PASSWORD).await;
-        }
-        Person::new(app, &who.handle, &who.email, &tokens.expect(200))
+        let tokens = app.first_sign_in(&who.email).await;
+        Person::new(app, &who.handle, &who.email, &tokens)
     };
     for who in join_all(Region::ALL.map(signed_in)).await {
         let answer = who.get("/api/settings").await;
@@ -308,6 +301,7 @@ async fn whoever_dies_on_the_way_to_an_account_gets_it_by_a_retry_or_leaves_noth
 #[tokio::test]
 async fn a_claim_that_nobody_confirms_is_confirmed_by_the_reaper() {
     let app = App::start().await.living_in(Region::Ap);
+    app.stop_clock().await;
     let refused =
         json!([{ "service": "dynamodb", "function": "confirm-claims", "kind": "refused", "times": 0 }]);
     app.faults(refused).await;

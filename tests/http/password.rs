@@ -54,17 +54,6 @@ pub async fn token(app: &App, email: &str) -> String {
     tokens(app, email, 1).await.remove(0)
 }
 
-/// Waits until the region whose endpoint somebody uses knows where their address is at home.
-pub async fn is_known(who: &Person) {
-    for _ in 0..100 {
-        if who.app.sign_in(&who.email, PASSWORD).await.status == 200 {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-    panic!("{} did not get around", who.email);
-}
-
 /// When a token was asked for.
 fn asked_at(token: &str) -> Timestamp {
     let id = token.split('_').nth(3).unwrap();
@@ -212,12 +201,18 @@ async fn an_answer_does_not_tell_whether_an_address_has_an_account_or_where_or_w
     }
     for way in Region::ALL {
         let mut seen = Vec::new();
-        for name in ["ada-u", "bob-e", "cyd-a", "nob-1", "nob-2", "nob-3", "ada-u", "nob-1"] {
-            let (email, started) = (format!("{name}@people.example"), Instant::now());
-            let answer = forgot(&app.by_way_of(way), &email).await.expect(202);
-            let took = started.elapsed();
-            assert!((HELD_BACK..HELD_BACK * 4).contains(&took), "{name} through {way} took {took:?}");
-            seen.push(wire(&answer, &email));
+        for name in ["ada-u", "bob-e", "cyd-a", "nob-1", "nob-2", "nob-3"] {
+            let email = format!("{name}@people.example");
+            let mut times = Vec::new();
+            for _ in 0..3 {
+                let started = Instant::now();
+                let answer = forgot(&app.by_way_of(way), &email).await.expect(202);
+                times.push(started.elapsed());
+                seen.push(wire(&answer, &email));
+            }
+            // Not the slowest: the machine may have had something else to do.
+            let least = times.iter().min().unwrap();
+            assert!((HELD_BACK..HELD_BACK * 2).contains(least), "{name} through {way}: {times:?}");
         }
         seen.dedup();
         assert_eq!(seen.len(), 1, "{seen:#?}");
@@ -260,7 +255,8 @@ async fn both_steps_work_through_every_regions_endpoint() {
     let app = App::start().await;
     for (home, name) in [(Region::Us, "hal-u"), (Region::Eu, "hal-e"), (Region::Ap, "hal-a")] {
         let hal = app.living_in(home).user(name).await;
-        join_all(Region::ALL.map(|way| hal.by_way_of(way)).iter().map(is_known)).await;
+        let everywhere = Region::ALL.map(|way| app.by_way_of(way));
+        join_all(everywhere.iter().map(|app| app.first_sign_in(&hal.email))).await;
         for (n, way) in Region::ALL.into_iter().enumerate() {
             let password = format!("{NEW} in {way}");
             forgot(&app.by_way_of(way), &hal.email).await.expect(202);

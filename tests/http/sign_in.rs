@@ -25,9 +25,16 @@ async fn an_unknown_address_and_a_wrong_password_cannot_be_told_apart() {
         let least = times.iter().min().unwrap();
         assert!((HELD_BACK..HELD_BACK * 2).contains(least), "{name}: {times:?}");
     }
-    let started = Instant::now();
-    app.sign_in("carol@people.example", PASSWORD).await.expect(200);
-    assert!(started.elapsed() < HELD_BACK * 3);
+    let mut times = Vec::new();
+    for _ in 0..4 {
+        let started = Instant::now();
+        app.sign_in("carol@people.example", PASSWORD).await.expect(200);
+        times.push(started.elapsed());
+    }
+    assert!(
+        *times.iter().min().unwrap() < HELD_BACK * 2,
+        "whoever signs in rightly was held back: {times:?}"
+    );
 }
 
 #[tokio::test]
@@ -74,6 +81,8 @@ async fn signing_in_rightly_never_slows_down_a_shared_network() {
 #[tokio::test]
 async fn guessing_across_many_accounts_slows_the_network_address_down() {
     let app = App::start().await;
+    // Delays grow by the clock, and a slow machine must not let them pass.
+    app.stop_clock().await;
     app.newcomer("henry").await;
     // Unknown addresses are at home in all three regions, each of which counts a hundred.
     let guess = |n| {

@@ -224,6 +224,7 @@ impl App {
             }
             // Guesses are slowed down, and this looks like one.
             self.advance(31).await;
+            tokio::time::sleep(Duration::from_millis(50)).await;
         }
         panic!("{email} is known nowhere");
     }
@@ -275,6 +276,11 @@ impl App {
         self.post("/_local/clock", json!({ "advanceSeconds": seconds })).await.expect(200);
     }
 
+    /// Has the clock stand still until it is moved, for what happens at a certain second.
+    pub async fn stop_clock(&self) {
+        self.post("/_local/clock", json!({ "stopped": true })).await.expect(200);
+    }
+
     /// The AWS calls after the `since`th.
     pub async fn calls(&self, since: u64) -> Vec<Value> {
         self.get(&format!("/_local/calls?since={since}")).await.expect(200).body.as_array().cloned().unwrap()
@@ -308,7 +314,7 @@ impl App {
     pub fn tables(&self) -> aws_sdk_dynamodb::Client {
         let credentials = local::outsider("tests");
         let endpoint = lambda::Endpoint { url: Some(self.aws_endpoint().to_owned()), credentials };
-        let sdk = lambda::patient_sdk_config(self.home.aws(), &endpoint, local::http_client());
+        let sdk = lambda::patient_sdk_config(self.home.aws(), &endpoint, &lambda::HttpClient::new());
         aws_sdk_dynamodb::Client::new(&sdk)
     }
 

@@ -13,9 +13,14 @@ use domain::{Timestamp, region::Region};
 use futures::future::join_all;
 use kit::Clock;
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
-use crate::{clock::LocalClock, pages, region::RunningRegion, replication::Switch};
+use crate::{
+    clock::{Hands, LocalClock},
+    pages,
+    region::RunningRegion,
+    replication::Switch,
+};
 
 /// What the controls control.
 pub struct Controls {
@@ -53,7 +58,10 @@ pub fn router(controls: Arc<Controls>) -> Router {
 
 async fn health(State(here): Here) -> Json<Value> {
     let regions: Vec<&str> = here.regions.iter().map(|region| region.region.as_str()).collect();
-    Json(json!({ "status": "ready", "regions": regions }))
+    // Where SDK clients and the AWS command line find each region's stand-ins.
+    let aws = here.regions.iter().map(|region| (region.region.to_string(), region.aws.endpoint().into()));
+    let aws: Map<String, Value> = aws.collect();
+    Json(json!({ "status": "ready", "regions": regions, "aws": aws }))
 }
 
 #[derive(Deserialize)]
@@ -81,7 +89,8 @@ fn all_mail(here: &Controls, to: Option<&str>) -> Vec<aws::Mail> {
 }
 
 async fn read_clock(State(here): Here) -> Json<Value> {
-    Json(json!({ "now": here.clock.now() }))
+    let stopped = matches!(here.clock.hands(), Hands::Stopped(_));
+    Json(json!({ "now": here.clock.now(), "stopped": stopped }))
 }
 
 #[derive(Deserialize)]
@@ -89,13 +98,15 @@ async fn read_clock(State(here): Here) -> Json<Value> {
 struct Move {
     now: Option<Timestamp>,
     advance_seconds: Option<i64>,
+    stopped: Option<bool>,
 }
 
 async fn move_clock(State(here): Here, Json(wanted): Json<Move>) -> Response {
-    let moved = match (wanted.now, wanted.advance_seconds) {
-        (Some(now), None) => here.clock.set_to(now),
-        (None, Some(seconds)) => here.clock.advance(seconds),
-        _ => return (StatusCode::BAD_REQUEST, "send either now or advanceSeconds").into_response(),
+    let moved = match (wanted.now, wanted.advance_seconds, wanted.stopped) {
+        (Some(now), None, None) => here.clock.set_to(now),
+        (None, Some(seconds), None) => here.clock.advance(seconds),
+        (None, None, Some(stopped)) => here.clock.stop(stopped),
+        _ => return (StatusCode::BAD_REQUEST, "send one of now, advanceSeconds and stopped").into_response(),
     };
     if let Err(error) = moved {
         return (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response();

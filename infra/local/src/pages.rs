@@ -11,7 +11,7 @@ pub const INDEX: &str = r#"<!doctype html><html lang="en"><meta charset="utf-8">
 <li><a href="/_local/reference">API reference</a> (<a href="/_local/openapi.json">OpenAPI document</a>)</li>
 <li><a href="/_local/mailbox">Mailbox</a> (<a href="/_local/mail">as JSON</a>; <code>?to=ADDRESS</code>)</li>
 <li><a href="/_local/calls">AWS calls</a> (<code>?since=N</code>)</li>
-<li><a href="/_local/clock">Clock</a>: <code>POST {"advanceSeconds": N}</code> or <code>{"now": "…"}</code> moves it</li>
+<li><a href="/_local/clock">Clock</a>: <code>POST {"advanceSeconds": N}</code> or <code>{"now": "…"}</code> moves it, <code>{"stopped": true}</code> has it stand still</li>
 <li><a href="/_local/replication">Replication</a> of the directory: <code>POST {"paused": true}</code> or <code>false</code></li>
 <li><code>POST /_local/run/FUNCTION?region=REGION</code> with an event: runs a function without a route</li>
 <li><code>POST /_local/faults</code> with a plan, <code>DELETE</code> clears it</li>
