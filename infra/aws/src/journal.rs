@@ -31,7 +31,7 @@ struct Calls {
 pub struct Call {
     /// Counts up from 1, in the order in which the calls ended.
     pub n: u64,
-    /// The request on whose behalf it was made: the root of `x-amzn-trace-id`.
+    /// The request on whose behalf it was made: the field `Request` of `x-amzn-trace-id`.
     pub request: Option<String>,
     /// The function that called.
     pub function: String,

@@ -144,10 +144,10 @@ fn target(parts: &Parts) -> Option<String> {
     (!operation.is_empty()).then(|| operation.to_owned())
 }
 
-/// `Root=1-…;Parent=…;Sampled=0` names the request.
+/// `Root=1-…;Parent=…;Sampled=0;Request=…`: the last field is ours and names the request.
 fn trace(parts: &Parts) -> Option<String> {
     let mut fields = header(parts, "x-amzn-trace-id")?.split(';');
-    fields.find_map(|field| field.trim().strip_prefix("Root=")).map(str::to_owned)
+    fields.find_map(|field| field.trim().strip_prefix("Request=")).map(str::to_owned)
 }
 
 fn ses_operation(parts: &Parts) -> &'static str {

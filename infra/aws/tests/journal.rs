@@ -20,9 +20,10 @@ async fn a_call_is_recorded_with_function_table_capacity_and_request() {
         .consistent_read(true)
         .customize()
         .mutate_request(|request| {
-            request
-                .headers_mut()
-                .insert("x-amzn-trace-id", "Root=1-67891233-abcdef012345678912345678;Sampled=0");
+            request.headers_mut().insert(
+                "x-amzn-trace-id",
+                "Root=1-67891233-abcdef012345678912345678;Sampled=0;Request=req_1",
+            );
         })
         .send()
         .await
@@ -73,6 +74,6 @@ async fn a_call_is_recorded_with_function_table_capacity_and_request() {
             (6, "auth-sign-in", "kms", "CreateKey", None, None, 200),
         ]
     );
-    assert_eq!(calls[1].request.as_deref(), Some("1-67891233-abcdef012345678912345678"));
+    assert_eq!(calls[1].request.as_deref(), Some("req_1"));
     assert!(calls.iter().all(|call| call.region == "eu-central-1" && call.fault.is_none()));
 }

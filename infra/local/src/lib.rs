@@ -102,7 +102,7 @@ impl Platform {
         let clock = Arc::new(LocalClock::open(options.data.join("clock.json")));
         let journal = Arc::new(aws::Journal::new());
         let stand_ins = StandIns::start_all(&options, &clock, &journal).await?;
-        let (http, switch) = (http_client(), Arc::new(Switch::default()));
+        let (http, switch) = (HttpClient::new(), Arc::new(Switch::default()));
         let replication = match set_up(&options, &stand_ins, &endpoints, &http, &switch).await {
             Ok(replication) => replication,
             Err(error) => {
@@ -158,7 +158,7 @@ async fn set_up(
 ) -> Result<Replication, String> {
     let site = |it: &StandIns| {
         let config = region::config(it.region, endpoints);
-        Site::new(config, &it.endpoint(outsider("provision")), http.clone())
+        Site::new(config, &it.endpoint(outsider("provision")), http)
     };
     let sites: Vec<Site> = stand_ins.iter().map(site).collect();
     provision::provision(&sites).await?;
@@ -195,12 +195,6 @@ fn serve(
     }
     servers.push(gateway::serve(listeners.entry, entry, stopping.clone()));
     servers
-}
-
-/// An HTTP client for the stand-ins. It knows nothing of TLS, whose root certificates take longer to read than
-/// everything else takes to start.
-pub fn http_client() -> HttpClient {
-    aws_smithy_http_client::Builder::new().build_http()
 }
 
 /// An error with its causes.

@@ -147,11 +147,11 @@ impl RunningRegion {
             let authority =
                 Endpoint { url: Some(authority.to_owned()), credentials: own.credentials.clone() };
             let entropy = Arc::new(OsEntropy);
-            Boot::new(config.clone(), &own, &authority, http.clone(), clock.clone(), entropy)
+            Boot::new(config.clone(), &own, &authority, http, clock.clone(), entropy)
         }));
         let StandIns { aws, folder, bus, .. } = &stand_ins;
         let sdk = stand_ins.endpoint(credentials(region, EVENT_SOURCE));
-        let client = StreamsClient::new(&lambda::patient_sdk_config(region.aws(), &sdk, http.clone()));
+        let client = StreamsClient::new(&lambda::patient_sdk_config(region.aws(), &sdk, http));
         let outbox = Table::Operations.name(&config.table_prefix);
         let stream = Stream::open(client, outbox, folder.join("stream-position.json"), aws.writes());
         let (stop, stopping) = watch::channel(false);

@@ -97,7 +97,7 @@ impl Replication {
         let streams = StreamsClient::new(&lambda::patient_sdk_config(
             authority.region.aws(),
             &authority.endpoint(outsider("replication")),
-            http.clone(),
+            http,
         ));
         let (writes, http) = (authority.aws.directory_writes(), http.clone());
         Self { streams, writes, http, switch, replicas: Vec::new() }
@@ -112,7 +112,7 @@ impl Replication {
         let client = Client::new(&lambda::patient_sdk_config(
             replica.region.aws(),
             &replica.endpoint(outsider("replication")),
-            self.http.clone(),
+            &self.http,
         ));
         self.replicas.push((stream, Replica { client, switch: Arc::clone(&self.switch) }));
         Ok(())

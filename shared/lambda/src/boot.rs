@@ -1,9 +1,13 @@
 //! What a function is built from: each port over its SDK client. Only the ports that a function asks for are linked.
 
-use std::sync::{Arc, OnceLock};
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, Mutex, OnceLock, PoisonError},
+    time::Duration,
+};
 
-use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use aws_types::SdkConfig;
+use bytes::Bytes;
 use domain::{
     entropy::Entropy,
     ports::{
@@ -12,19 +16,28 @@ use domain::{
     },
     region::Region,
 };
+use futures::future::join_all;
 use kit::{Clock, Kit, Ports, limits::Leases, token::Verifier};
 use store::Store;
 
 use crate::{
-    client::{Count, Endpoint, far_sdk_config, http_client, sdk_config},
+    client::{Count, Endpoint, far_sdk_config, sdk_config},
     config::{Config, ConfigError},
+    http_client::HttpClient,
     regions::HttpRegions,
     system::{OsEntropy, SystemClock},
 };
 
+/// Connecting during INIT gets this long: whoever is slower is connected to by the first request.
+const CONNECTING: Duration = Duration::from_secs(1);
+
 /// A function's beginning.
 pub struct Boot {
     config: Config,
+    endpoint: Endpoint,
+    http: HttpClient,
+    /// The services that every request calls.
+    certain: Mutex<BTreeSet<&'static str>>,
     sdk: SdkConfig,
     /// Of the directory's authority, which may be in another region.
     authority: SdkConfig,
@@ -42,7 +55,7 @@ impl Boot {
     pub fn from_env() -> Result<Self, ConfigError> {
         let (config, endpoint) = (Config::from_env()?, Endpoint::from_env()?);
         let (clock, entropy) = (Arc::new(SystemClock), Arc::new(OsEntropy));
-        Ok(Self::new(config, &endpoint, &endpoint, http_client(), clock, entropy))
+        Ok(Self::new(config, &endpoint, &endpoint, &HttpClient::from_env()?, clock, entropy))
     }
 
     /// With everything given: `authority` is where AWS is in the directory's authority.
@@ -50,15 +63,18 @@ impl Boot {
         config: Config,
         endpoint: &Endpoint,
         authority: &Endpoint,
-        http: SharedHttpClient,
+        http: &HttpClient,
         clock: Arc<dyn Clock>,
         entropy: Arc<dyn Entropy>,
     ) -> Self {
         Self {
-            sdk: sdk_config(config.region.aws(), endpoint, http.clone()),
+            sdk: sdk_config(config.region.aws(), endpoint, http),
             authority: far_sdk_config(Region::AUTHORITY.aws(), authority, http),
-            regions: Arc::new(HttpRegions::new(config.endpoints.clone())),
+            regions: Arc::new(HttpRegions::new(config.endpoints.clone(), http.clone())),
             config,
+            endpoint: endpoint.clone(),
+            http: http.clone(),
+            certain: Mutex::default(),
             clock,
             entropy,
             dynamodb: OnceLock::new(),
@@ -66,6 +82,24 @@ impl Boot {
             directory: OnceLock::new(),
             secrets: OnceLock::new(),
         }
+    }
+
+    /// Connects to what the function was built to call every time. Lambda gives a function a full processor until it is
+    /// ready for its first request, and nobody waits for it then.
+    pub async fn connect(&self) {
+        let services = std::mem::take(&mut *self.certain.lock().unwrap_or_else(PoisonError::into_inner));
+        let connect = |service| async move {
+            let host = || format!("https://{service}.{}.amazonaws.com", self.config.region.aws());
+            let url = self.endpoint.url.clone().unwrap_or_else(host);
+            // What AWS's load balancers ask. Any answer will do, and none: the first request then connects.
+            let Ok(ping) = http::Request::get(format!("{url}/ping")).body(Bytes::new()) else { return };
+            let _ = tokio::time::timeout(CONNECTING, self.http.send(ping)).await;
+        };
+        join_all(services.into_iter().map(connect)).await;
+    }
+
+    fn is_certain(&self, service: &'static str) {
+        self.certain.lock().unwrap_or_else(PoisonError::into_inner).insert(service);
     }
 
     /// The time.
@@ -85,6 +119,7 @@ impl Boot {
 
     /// The one client of this region's tables.
     fn dynamodb(&self) -> aws_sdk_dynamodb::Client {
+        self.is_certain("dynamodb");
         self.dynamodb.get_or_init(|| dynamodb(&self.sdk)).clone()
     }
 
@@ -177,18 +212,22 @@ impl Ports for Boot {
     }
 
     fn token_keys(&self) -> Arc<dyn TokenKeys> {
+        self.is_certain("secretsmanager");
         self.secrets()
     }
 
     fn address_hashes(&self) -> Arc<dyn AddressHashes> {
+        self.is_certain("secretsmanager");
         self.secrets()
     }
 
     fn codes(&self) -> Arc<dyn Codes> {
+        self.is_certain("secretsmanager");
         self.secrets()
     }
 
     fn mailer(&self) -> Arc<dyn Mailer> {
+        self.is_certain("email");
         let config = aws_sdk_sesv2::config::Builder::from(&self.sdk).interceptor(Count).build();
         Arc::new(mail::SesMailer::new(
             aws_sdk_sesv2::Client::from_conf(config),
@@ -197,6 +236,7 @@ impl Ports for Boot {
     }
 
     fn bus(&self) -> Arc<dyn Bus> {
+        self.is_certain("events");
         let config = aws_sdk_eventbridge::config::Builder::from(&self.sdk).interceptor(Count).build();
         let client = aws_sdk_eventbridge::Client::from_conf(config);
         Arc::new(events::EventBridge::new(client, self.config.event_bus.clone()))

@@ -1,14 +1,12 @@
-//! SDK clients: one HTTP client for all of them, tight time limits, and a count of every call.
+//! SDK clients: tight time limits, and a count of every call.
 
 use std::time::Duration;
 
 use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
 use aws_smithy_async::rt::sleep::{SharedAsyncSleep, TokioSleep};
-use aws_smithy_http_client::{Builder, tls};
 use aws_smithy_runtime_api::{
     box_error::BoxError,
     client::{
-        http::SharedHttpClient,
         interceptors::{Intercept, context::BeforeTransmitInterceptorContextMut, dyn_dispatch_hint},
         runtime_components::RuntimeComponents,
     },
@@ -16,7 +14,7 @@ use aws_smithy_runtime_api::{
 use aws_smithy_types::{config_bag::ConfigBag, retry::RetryConfig, timeout::TimeoutConfig};
 use aws_types::{SdkConfig, region::Region, sdk_config::Builder as SdkConfigBuilder};
 
-use crate::config::ConfigError;
+use crate::{config::ConfigError, http_client::HttpClient};
 
 /// One attempt of an AWS call gets this long: a slow answer is cheaper to ask for again than to wait for.
 const ATTEMPT: Duration = Duration::from_millis(700);
@@ -48,43 +46,35 @@ impl Endpoint {
     }
 }
 
-/// The HTTP client that all SDK clients of a process share.
-pub fn http_client() -> SharedHttpClient {
-    Builder::new().tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring)).build_https()
-}
-
 /// What every SDK client is made with.
-pub fn sdk_config(region: &'static str, endpoint: &Endpoint, http: SharedHttpClient) -> SdkConfig {
+pub fn sdk_config(region: &'static str, endpoint: &Endpoint, http: &HttpClient) -> SdkConfig {
     config(region, endpoint, http, (ATTEMPT, CALL))
 }
 
 /// The same for a region that may be far away.
-pub fn far_sdk_config(region: &'static str, endpoint: &Endpoint, http: SharedHttpClient) -> SdkConfig {
+pub fn far_sdk_config(region: &'static str, endpoint: &Endpoint, http: &HttpClient) -> SdkConfig {
     config(region, endpoint, http, (FAR_ATTEMPT, CALL))
 }
 
 /// The same for what no request waits for: setting regions up, reading streams, looking into tables.
-pub fn patient_sdk_config(region: &'static str, endpoint: &Endpoint, http: SharedHttpClient) -> SdkConfig {
+pub fn patient_sdk_config(region: &'static str, endpoint: &Endpoint, http: &HttpClient) -> SdkConfig {
     config(region, endpoint, http, (PATIENT, PATIENT))
 }
 
 fn config(
     region: &'static str,
     endpoint: &Endpoint,
-    http: SharedHttpClient,
+    http: &HttpClient,
     (attempt, call): (Duration, Duration),
 ) -> SdkConfig {
-    let timeouts = TimeoutConfig::builder()
-        .connect_timeout(Duration::from_millis(500))
-        .operation_attempt_timeout(attempt)
-        .operation_timeout(call);
+    let timeouts = TimeoutConfig::builder().operation_attempt_timeout(attempt).operation_timeout(call);
     let retries =
         RetryConfig::standard().with_max_attempts(ATTEMPTS).with_initial_backoff(Duration::from_millis(40));
     let mut config = SdkConfigBuilder::default()
         .behavior_version(aws_sdk_dynamodb::config::BehaviorVersion::latest())
         .region(Region::new(region))
         .credentials_provider(SharedCredentialsProvider::new(endpoint.credentials.clone()))
-        .http_client(http)
+        .http_client(http.sdk())
         .sleep_impl(SharedAsyncSleep::new(TokioSleep::new()))
         .timeout_config(timeouts.build())
         .retry_config(retries);
@@ -92,7 +82,11 @@ fn config(
     config.build()
 }
 
-/// Counts each attempt that goes out, and names the request that it is for ([tracing header]).
+/// Lambda's runtime puts the invocation's trace here, as X-Ray's SDKs expect it.
+const TRACE: &str = "_X_AMZN_TRACE_ID";
+
+/// Counts each attempt that goes out. It goes under the invocation's trace, if X-Ray traces it, and names the request that
+/// it is for in a field of our own ([tracing header]).
 ///
 /// [tracing header]: https://docs.aws.amazon.com/xray/latest/devguide/xray-concepts.html#xray-concepts-tracingheader
 #[derive(Debug)]
@@ -111,7 +105,9 @@ impl Intercept for Count {
         _: &mut ConfigBag,
     ) -> Result<(), BoxError> {
         if let Some(request) = kit::meter::count_call() {
-            context.request_mut().headers_mut().insert("x-amzn-trace-id", format!("Root={request}"));
+            let trace = std::env::var(TRACE).map(|trace| format!("{trace};")).unwrap_or_default();
+            let headers = context.request_mut().headers_mut();
+            headers.insert("x-amzn-trace-id", format!("{trace}Request={request}"));
         }
         Ok(())
     }

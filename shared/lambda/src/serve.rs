@@ -20,6 +20,7 @@ pub fn serve<E: Endpoint>() -> Result<(), Error> {
     block_on(async {
         let boot = Boot::from_env()?;
         let (kit, deps) = (Arc::new(boot.kit()), Arc::new(E::deps(&boot)));
+        boot.connect().await;
         lambda_http::run(service_fn(move |request: Request| {
             let (kit, deps) = (Arc::clone(&kit), Arc::clone(&deps));
             async move {
@@ -36,6 +37,7 @@ pub fn work<W: Worker>() -> Result<(), Error> {
     block_on(async {
         let boot = Arc::new(Boot::from_env()?);
         let deps = Arc::new(W::deps(&*boot));
+        boot.connect().await;
         lambda_runtime::run(lambda_runtime::service_fn(move |event: LambdaEvent<W::Event>| {
             let (boot, deps) = (Arc::clone(&boot), Arc::clone(&deps));
             async move {

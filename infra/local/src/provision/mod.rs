@@ -23,7 +23,7 @@ pub struct Site {
 
 impl Site {
     /// The region of `config`, whose AWS is at `endpoint`.
-    pub fn new(config: Config, endpoint: &Endpoint, http: HttpClient) -> Self {
+    pub fn new(config: Config, endpoint: &Endpoint, http: &HttpClient) -> Self {
         let sdk = lambda::patient_sdk_config(config.region.aws(), endpoint, http);
         // A bucket's name in the host would be looked up by DNS.
         let s3 = aws_sdk_s3::config::Builder::from(&sdk).force_path_style(true).build();

@@ -1,0 +1,246 @@
+"""What stands around a function's process when it runs as Lambda runs it: a runtime API, and AWS over TLS.
+
+The stand-ins of a local platform are AWS; they are reached with a chain of certificates like that of AWS's own endpoints.
+"""
+
+import contextlib
+import http.server
+import json
+import os
+import queue
+import re
+import signal
+import socket
+import ssl
+import subprocess
+import threading
+import time
+import urllib.request
+
+
+class Failed(Exception):
+    """Why a process could not be run to its end."""
+
+
+def certificates(folder):
+    """A root, an intermediate and a server's certificate, RSA 2048 each, as AWS's endpoints have them."""
+
+    def run(*arguments):
+        subprocess.run(["openssl", *arguments], cwd=folder, check=True, capture_output=True)
+
+    def issue(name, issuer, extensions):
+        (folder / f"{name}.ext").write_text(extensions)
+        run("req", "-newkey", "rsa:2048", "-nodes", "-keyout", f"{name}.key", "-out", f"{name}.csr", "-subj", f"/CN={name}")
+        run("x509", "-req", "-in", f"{name}.csr", "-CA", f"{issuer}.pem", "-CAkey", f"{issuer}.key", "-CAcreateserial",
+            "-days", "2", "-extfile", f"{name}.ext", "-out", f"{name}.pem")
+
+    run("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", "root.key", "-out", "root.pem", "-days", "2",
+        "-subj", "/CN=root", "-addext", "basicConstraints=critical,CA:TRUE")
+    issue("intermediate", "root", "basicConstraints=critical,CA:TRUE\n")
+    issue("server", "intermediate", "subjectAltName=DNS:localhost\nbasicConstraints=CA:FALSE\n")
+    chain = folder / "chain.pem"
+    chain.write_text((folder / "server.pem").read_text() + (folder / "intermediate.pem").read_text())
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(chain, folder / "server.key")
+    return context, folder / "root.pem"
+
+
+def pump(source, sink):
+    try:
+        while data := source.recv(65536):
+            sink.sendall(data)
+    except OSError:
+        pass
+    for end in (source, sink):
+        try:
+            end.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            pass
+
+
+def terminate_tls(context, target):
+    """Listens with TLS and passes on what it says without; the port."""
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def accept():
+        while True:
+            plain, _ = listener.accept()
+            threading.Thread(target=converse, args=(plain,), daemon=True).start()
+
+    def converse(plain):
+        try:
+            secure = context.wrap_socket(plain, server_side=True)
+        except OSError:
+            return
+        inner = socket.create_connection(target)
+        threading.Thread(target=pump, args=(inner, secure), daemon=True).start()
+        pump(secure, inner)
+
+    threading.Thread(target=accept, daemon=True).start()
+    return listener.getsockname()[1]
+
+
+class RuntimeApi(http.server.ThreadingHTTPServer):
+    """Lambda's runtime API for one process (https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html)."""
+
+    daemon_threads = True
+
+    def __init__(self, events):
+        super().__init__(("127.0.0.1", 0), Invocations)
+        self.events = queue.SimpleQueue()
+        for event in events:
+            self.events.put(event)
+        self.answers, self.done = [], threading.Event()
+
+
+class Invocations(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def log_message(self, *_):
+        pass
+
+    def do_GET(self):
+        try:
+            event = self.server.events.get_nowait()
+        except queue.Empty:
+            self.server.done.set()
+            time.sleep(3600)
+            return
+        body = json.dumps(event).encode()
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.send_header("Lambda-Runtime-Aws-Request-Id", f"00000000-0000-4000-8000-{len(self.server.answers):012}")
+        self.send_header("Lambda-Runtime-Deadline-Ms", str(int(time.time() * 1000) + 60_000))
+        self.send_header("Lambda-Runtime-Invoked-Function-Arn", "arn:aws:lambda:us-east-1:000000000000:function:f")
+        self.send_header("Lambda-Runtime-Trace-Id", "Root=1-67891233-abcdef012345678912345678;Sampled=0")
+        self.end_headers()
+        self.wfile.write(body)
+
+    def do_POST(self):
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        if self.headers.get("Transfer-Encoding") == "chunked":
+            while size := int(self.rfile.readline(), 16):
+                body += self.rfile.read(size)
+                self.rfile.readline()
+            self.rfile.readline()
+        self.server.answers.append((self.path, json.loads(body or b"null")))
+        self.send_response(202)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+
+def run(command, events, environment, patience=120):
+    """Runs a function's process on these events, then ends it; its answers, as (path, JSON), and what it printed."""
+    api = RuntimeApi(events)
+    threading.Thread(target=api.serve_forever, daemon=True).start()
+    environment = environment | {"AWS_LAMBDA_RUNTIME_API": f"127.0.0.1:{api.server_address[1]}"}
+    process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    output = []
+    reader = threading.Thread(target=lambda: output.append(process.stdout.read()), daemon=True)
+    reader.start()
+    asked_for_more = api.done.wait(patience)
+    process.send_signal(signal.SIGTERM if asked_for_more else signal.SIGKILL)
+    process.wait(60)
+    reader.join()
+    api.shutdown()
+    if not asked_for_more or len(api.answers) != len(events):
+        raise Failed(f"{command[-1]} did not answer; it said:\n{output[0]}")
+    return api.answers, output[0]
+
+
+def ask(url, body=None, token=None):
+    headers = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {token}"} if token else {})
+    request = urllib.request.Request(url, headers=headers, data=None if body is None else json.dumps(body).encode())
+    with urllib.request.urlopen(request, timeout=30) as answer:
+        return json.load(answer)
+
+
+def patiently(what):
+    """Asks until there is an answer."""
+    for _ in range(200):
+        try:
+            if found := what():
+                return found
+        except OSError:
+            pass
+        time.sleep(0.05)
+    raise Failed("the local platform does not answer")
+
+
+@contextlib.contextmanager
+def platform(local, folder):
+    """A local platform with somebody in it, and its AWS over TLS."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    process = subprocess.Popen([local, "--data", str(folder / "data"), "--port", str(port)],
+                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        yield Platform(f"http://127.0.0.1:{port}", folder)
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+class Platform:
+    """A running platform: a person's access token and API key, and where its AWS is."""
+
+    def __init__(self, url, folder):
+        health = patiently(lambda: ask(f"{url}/_local/health"))
+        host, port = re.fullmatch(r"http://(.+):(\d+)", health["aws"]["us"]).groups()
+        self.token, self.key = person(url)
+        context, self.root = certificates(folder)
+        self.tls = terminate_tls(context, (host, int(port)))
+
+    def environment(self, function):
+        """What Lambda and the template set."""
+        endpoints = ",".join(f"{region}=https://{region}.api.example.com" for region in ("us", "eu", "ap"))
+        return {
+            "PATH": os.environ["PATH"], "AWS_REGION": "us-east-1", "AWS_ACCESS_KEY_ID": f"us-east-1.{function}",
+            "AWS_SECRET_ACCESS_KEY": "local-secret", "AWS_ENDPOINT_URL": f"https://localhost:{self.tls}",
+            "AWS_CA_BUNDLE": str(self.root), "AWS_LAMBDA_FUNCTION_NAME": function,
+            "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "256", "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
+            "PLATFORM_REGION": "us", "TABLE_PREFIX": "account-us-", "SECRET_PREFIX": "account/us/",
+            "SHARED_SECRET_PREFIX": "account/shared/", "KMS_KEY": "alias/account-us", "EVENT_BUS": "account-us",
+            "BUCKET": "account-us-files", "DIRECTORY_TABLE": "account-directory", "API_ENDPOINTS": endpoints,
+            "MAIL_FROM": "no-reply@account.example",
+        }
+
+
+def person(url):
+    """Signs somebody up; an access token and an API key."""
+    email, password = "budget@people.example", "a plain lamp above the desk"
+    ask(f"{url}/api/auth/sign-up", {"email": email, "password": password, "region": "us"})
+    mail = patiently(lambda: ask(f"{url}/_local/mail?to={email}"))
+    code = re.search(r"\b\d{6}\b", mail[0]["text"])[0]
+    token = ask(f"{url}/api/auth/verify", {"email": email, "code": code})["accessToken"]
+    ask(f"{url}/api/onboarding", {"username": "budget", "displayName": "Budget"}, token)
+    return token, ask(f"{url}/api/api-keys", {"name": "budget"}, token)["key"]
+
+
+def gateway_event(method, path, token):
+    """A request as an HTTP API hands it to a function (payload format 2.0)."""
+    headers = {"authorization": f"Bearer {token}", "accept": "*/*", "content-length": "0", "host": "us.api.example.com",
+               "user-agent": "budgets/1", "x-amzn-trace-id": "Root=1-67891233-abcdef012345678912345678",
+               "x-forwarded-for": "192.0.2.1", "x-forwarded-port": "443", "x-forwarded-proto": "https"}
+    return {
+        "version": "2.0", "routeKey": f"{method} {path}", "rawPath": path, "rawQueryString": "", "headers": headers,
+        "requestContext": {
+            "accountId": "000000000000", "apiId": "api", "domainName": "us.api.example.com", "domainPrefix": "us",
+            "http": {"method": method, "path": path, "protocol": "HTTP/1.1", "sourceIp": "192.0.2.1", "userAgent": "budgets/1"},
+            "requestId": "JKJaXmPLvHcESHA=", "routeKey": f"{method} {path}", "stage": "$default",
+            "time": "10/Mar/2026:05:16:23 +0000", "timeEpoch": 1773119783636,
+        },
+        "isBase64Encoded": False,
+    }
+
+
+def authorizer_event(token):
+    """A request as an HTTP API asks its authorizer about it."""
+    return gateway_event("GET", "/work", token) | {"type": "REQUEST"}
+
+
+def binary(functions, function):
+    """Where a function's binary is: cargo-lambda gives each a folder, cargo does not."""
+    bootstrap = functions / function / "bootstrap"
+    return bootstrap if bootstrap.exists() else functions / function
