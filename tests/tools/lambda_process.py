@@ -3,11 +3,13 @@
 The stand-ins of a local platform are AWS; they are reached with a chain of certificates like that of AWS's own endpoints.
 """
 
+import asyncio
 import contextlib
 import http.server
 import json
 import os
 import queue
+import random
 import re
 import signal
 import socket
@@ -45,39 +47,28 @@ def certificates(folder):
     return context, folder / "root.pem"
 
 
-def pump(source, sink):
+async def pump(reader, writer):
     try:
-        while data := source.recv(65536):
-            sink.sendall(data)
+        while data := await reader.read(65536):
+            writer.write(data)
+            await writer.drain()
     except OSError:
         pass
-    for end in (source, sink):
-        try:
-            end.shutdown(socket.SHUT_RDWR)
-        except OSError:
-            pass
+    writer.close()
 
 
 def terminate_tls(context, target):
     """Listens with TLS and passes on what it says without; the port."""
-    listener = socket.create_server(("127.0.0.1", 0))
+    loop = asyncio.new_event_loop()
+    threading.Thread(target=loop.run_forever, daemon=True).start()
 
-    def accept():
-        while True:
-            plain, _ = listener.accept()
-            threading.Thread(target=converse, args=(plain,), daemon=True).start()
+    async def converse(reader, writer):
+        inner_reader, inner_writer = await asyncio.open_connection(*target)
+        await asyncio.gather(pump(reader, inner_writer), pump(inner_reader, writer))
 
-    def converse(plain):
-        try:
-            secure = context.wrap_socket(plain, server_side=True)
-        except OSError:
-            return
-        inner = socket.create_connection(target)
-        threading.Thread(target=pump, args=(inner, secure), daemon=True).start()
-        pump(secure, inner)
-
-    threading.Thread(target=accept, daemon=True).start()
-    return listener.getsockname()[1]
+    listening = asyncio.start_server(converse, "127.0.0.1", 0, ssl=context)
+    server = asyncio.run_coroutine_threadsafe(listening, loop).result(10)
+    return server.sockets[0].getsockname()[1]
 
 
 class RuntimeApi(http.server.ThreadingHTTPServer):
@@ -139,7 +130,9 @@ def run(command, events, environment, patience=120):
     output = []
     reader = threading.Thread(target=lambda: output.append(process.stdout.read()), daemon=True)
     reader.start()
-    asked_for_more = api.done.wait(patience)
+    give_up = time.monotonic() + patience
+    while not (asked_for_more := api.done.wait(0.05)) and process.poll() is None and time.monotonic() < give_up:
+        pass
     process.send_signal(signal.SIGTERM if asked_for_more else signal.SIGKILL)
     process.wait(60)
     reader.join()
@@ -168,11 +161,23 @@ def patiently(what):
     raise Failed("the local platform does not answer")
 
 
+def free_ports(count):
+    """The first of so many ports in a row that nobody listens on, below those that the system gives to clients."""
+    while True:
+        first = random.randrange(15_000, 32_000)
+        try:
+            with contextlib.ExitStack() as held:
+                for port in range(first, first + count):
+                    held.enter_context(socket.create_server(("127.0.0.1", port)))
+            return first
+        except OSError:
+            pass
+
+
 @contextlib.contextmanager
 def platform(local, folder):
     """A local platform with somebody in it, and its AWS over TLS."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_ports(4)
     process = subprocess.Popen([local, "--data", str(folder / "data"), "--port", str(port)],
                                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:

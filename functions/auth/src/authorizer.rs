@@ -21,7 +21,13 @@ pub struct Authorizer;
 #[derive(Deserialize)]
 pub struct Question {
     #[serde(default)]
-    headers: HashMap<String, String>,
+    headers: Headers,
+}
+
+/// What of a request's headers matters here. API Gateway writes their names in lower case.
+#[derive(Default, Deserialize)]
+struct Headers {
+    authorization: Option<String>,
 }
 
 /// What it is told.
@@ -54,10 +60,8 @@ impl Worker for Authorizer {
     }
 
     async fn handle(kit: &Kit, job: &Job, question: Question) -> Result<Answer, Failure> {
-        let header = question.headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("authorization"));
-        let token = header
-            .and_then(|(_, value)| value.split_once(' '))
-            .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
+        let header = question.headers.authorization.unwrap_or_default();
+        let token = header.split_once(' ').filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
         let Some((_, token)) = token else { return Ok(refused()) };
         let identity =
             if token.starts_with("ul_") { key(kit, token).await } else { session(kit, job, token).await };

@@ -78,6 +78,9 @@ pub enum StartError {
     /// A stand-in does not start.
     #[error("the stand-ins for AWS don't start: {0}")]
     Aws(#[from] aws::StartError),
+    /// The HTTP client can't be made.
+    #[error(transparent)]
+    Http(#[from] lambda::ConfigError),
     /// The tables, keys, secrets or buckets can't be made.
     #[error("the regions can't be set up: {0}")]
     Provision(String),
@@ -102,7 +105,7 @@ impl Platform {
         let clock = Arc::new(LocalClock::open(options.data.join("clock.json")));
         let journal = Arc::new(aws::Journal::new());
         let stand_ins = StandIns::start_all(&options, &clock, &journal).await?;
-        let (http, switch) = (HttpClient::new(), Arc::new(Switch::default()));
+        let (http, switch) = (HttpClient::new()?, Arc::new(Switch::default()));
         let replication = match set_up(&options, &stand_ins, &endpoints, &http, &switch).await {
             Ok(replication) => replication,
             Err(error) => {

@@ -101,7 +101,7 @@ impl Digest256 {
 
     /// Lower-case hexadecimal, 64 characters.
     pub fn to_hex(self) -> String {
-        self.0.iter().map(|byte| format!("{byte:02x}")).collect()
+        hex::encode(self.0)
     }
 
     /// URL-safe base64 without padding, 43 characters.

@@ -3,15 +3,28 @@
 use std::time::Duration;
 
 use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
+use aws_runtime::{
+    invocation_id::InvocationIdInterceptor, request_info::RequestInfoInterceptor,
+    service_clock_skew::ServiceClockSkewInterceptor, user_agent::UserAgentInterceptor,
+};
 use aws_smithy_async::rt::sleep::{SharedAsyncSleep, TokioSleep};
 use aws_smithy_runtime_api::{
     box_error::BoxError,
     client::{
-        interceptors::{Intercept, context::BeforeTransmitInterceptorContextMut, dyn_dispatch_hint},
+        interceptors::{
+            Intercept,
+            context::{BeforeSerializationInterceptorContextRef, BeforeTransmitInterceptorContextMut},
+            disable_interceptor, dyn_dispatch_hint,
+        },
         runtime_components::RuntimeComponents,
+        stalled_stream_protection::StalledStreamProtectionConfig,
     },
 };
-use aws_smithy_types::{config_bag::ConfigBag, retry::RetryConfig, timeout::TimeoutConfig};
+use aws_smithy_types::{
+    config_bag::{ConfigBag, Layer},
+    retry::RetryConfig,
+    timeout::TimeoutConfig,
+};
 use aws_types::{SdkConfig, region::Region, sdk_config::Builder as SdkConfigBuilder};
 
 use crate::{config::ConfigError, http_client::HttpClient};
@@ -77,6 +90,8 @@ fn config(
         .http_client(http.sdk())
         .sleep_impl(SharedAsyncSleep::new(TokioSleep::new()))
         .timeout_config(timeouts.build())
+        // Answers are small, and an attempt that stalls meets its time limit.
+        .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
         .retry_config(retries);
     config.set_endpoint_url(endpoint.url.clone());
     config.build()
@@ -96,6 +111,23 @@ pub struct Count;
 impl Intercept for Count {
     fn name(&self) -> &'static str {
         "Count"
+    }
+
+    /// Leaves out the headers that only say which SDK calls, and which attempt this is: they would be written, signed and
+    /// hashed for every call.
+    fn read_before_execution(
+        &self,
+        _: &BeforeSerializationInterceptorContextRef<'_>,
+        config: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        const NOBODY_READS_IT: &str = "the services do not need it";
+        let mut state = Layer::new("headers left out");
+        state.store_put(disable_interceptor::<UserAgentInterceptor>(NOBODY_READS_IT));
+        state.store_put(disable_interceptor::<RequestInfoInterceptor>(NOBODY_READS_IT));
+        state.store_put(disable_interceptor::<ServiceClockSkewInterceptor>(NOBODY_READS_IT));
+        state.store_put(disable_interceptor::<InvocationIdInterceptor>(NOBODY_READS_IT));
+        config.push_layer(state);
+        Ok(())
     }
 
     fn modify_before_signing(

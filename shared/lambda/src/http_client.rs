@@ -1,20 +1,26 @@
 //! The one HTTP client of a process: every SDK client and the way to the other regions share its connections.
 
-use std::time::Duration;
+use std::sync::Arc;
 
-use aws_smithy_async::rt::sleep::{SharedAsyncSleep, TokioSleep};
-use aws_smithy_http_client::{
-    Connector,
-    tls::{Provider, TlsContext, TrustStore, rustls_provider::CryptoMode},
-};
 use aws_smithy_runtime_api::client::{
-    http::{HttpConnector, HttpConnectorSettings, SharedHttpClient, SharedHttpConnector, http_client_fn},
-    orchestrator::HttpRequest,
+    http::{HttpConnector, HttpConnectorFuture, SharedHttpClient, SharedHttpConnector, http_client_fn},
+    orchestrator::{HttpRequest, HttpResponse},
+    result::ConnectorError,
 };
 use aws_smithy_types::body::SdkBody;
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::{BodyExt, Limited};
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_util::{
+    client::legacy::{Client, connect::HttpConnector as TcpConnector},
+    rt::TokioExecutor,
+};
+use rustls::{
+    ClientConfig, RootCertStore,
+    crypto::ring::default_provider,
+    pki_types::{CertificateDer, pem::PemObject},
+};
 
 use crate::config::ConfigError;
 
@@ -27,20 +33,23 @@ const AMAZON_ROOTS: &[u8] = include_bytes!("amazon_roots.pem");
 ///
 /// [setting]: https://docs.aws.amazon.com/sdkref/latest/guide/settings-reference.html
 const BUNDLE: &str = "AWS_CA_BUNDLE";
-/// Connecting to another region takes two trips around half the world, about half a second.
-const CONNECT: Duration = Duration::from_secs(1);
 /// What a function can answer at the most ([Lambda's limit]).
 ///
 /// [Lambda's limit]: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
 const LARGEST: usize = 6 * 1024 * 1024;
 
-/// An HTTP client for HTTPS and, on one machine, HTTP.
+/// An HTTP client for HTTPS and, on one machine, HTTP. It speaks HTTP/1.1, as the services do, and leaves time limits to who
+/// asks.
 #[derive(Debug, Clone)]
-pub struct HttpClient(SharedHttpConnector);
+pub struct HttpClient(Client<HttpsConnector<TcpConnector>, SdkBody>);
 
 impl HttpClient {
     /// A client that trusts Amazon's roots.
-    pub fn new() -> Self {
+    ///
+    /// # Errors
+    ///
+    /// When they are not understood: a test sees to it that they are.
+    pub fn new() -> Result<Self, ConfigError> {
         Self::trusting(AMAZON_ROOTS)
     }
 
@@ -48,27 +57,33 @@ impl HttpClient {
     ///
     /// # Errors
     ///
-    /// When the file can't be read.
+    /// When the file can't be read or understood.
     pub fn from_env() -> Result<Self, ConfigError> {
-        let Ok(file) = std::env::var(BUNDLE) else { return Ok(Self::new()) };
-        let bundle = std::fs::read(file).map_err(|_| ConfigError::Unreadable(BUNDLE))?;
-        Ok(Self::trusting(&bundle))
+        let Ok(file) = std::env::var(BUNDLE) else { return Self::new() };
+        Self::trusting(&std::fs::read(file).map_err(|_| ConfigError::Unreadable(BUNDLE))?)
     }
 
-    fn trusting(roots: &[u8]) -> Self {
-        let trusted = TrustStore::empty().with_pem_certificate(roots);
-        let context = TlsContext::builder().with_trust_store(trusted).build().unwrap_or_default();
-        let connector = Connector::builder()
-            .connector_settings(HttpConnectorSettings::builder().connect_timeout(CONNECT).build())
-            .sleep_impl(SharedAsyncSleep::new(TokioSleep::new()))
-            .tls_provider(Provider::Rustls(CryptoMode::Ring))
-            .tls_context(context);
-        Self(SharedHttpConnector::new(connector.build()))
+    fn trusting(pem: &[u8]) -> Result<Self, ConfigError> {
+        let unreadable = |_| ConfigError::Unreadable(BUNDLE);
+        let mut roots = RootCertStore::empty();
+        for certificate in CertificateDer::pem_slice_iter(pem) {
+            roots.add(certificate.map_err(|_| ConfigError::Unreadable(BUNDLE))?).map_err(unreadable)?;
+        }
+        let tls = ClientConfig::builder_with_provider(Arc::new(default_provider()))
+            .with_safe_default_protocol_versions()
+            .map_err(unreadable)?
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        let mut tcp = TcpConnector::new();
+        tcp.enforce_http(false);
+        tcp.set_nodelay(true);
+        let tls = HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http().enable_http1();
+        Ok(Self(Client::builder(TokioExecutor::new()).build(tls.wrap_connector(tcp))))
     }
 
-    /// The same for SDK clients, whose own settings for connecting don't matter: the connections are there already.
+    /// The same for SDK clients.
     pub fn sdk(&self) -> SharedHttpClient {
-        let connector = self.0.clone();
+        let connector = SharedHttpConnector::new(self.clone());
         http_client_fn(move |_, _| connector.clone())
     }
 
@@ -78,17 +93,26 @@ impl HttpClient {
     ///
     /// When there is no answer, or too long a one; with the reason.
     pub async fn send(&self, request: Request<Bytes>) -> Result<Response<Bytes>, String> {
-        let request = HttpRequest::try_from(request.map(SdkBody::from)).map_err(text)?;
-        let answer = self.0.call(request).await.map_err(text)?.try_into_http1x().map_err(text)?;
+        let answer = self.0.request(request.map(SdkBody::from)).await.map_err(text)?;
         let (parts, body) = answer.into_parts();
         let body = Limited::new(body, LARGEST).collect().await.map_err(text)?;
         Ok(Response::from_parts(parts, body.to_bytes()))
     }
 }
 
-impl Default for HttpClient {
-    fn default() -> Self {
-        Self::new()
+impl HttpConnector for HttpClient {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        let request = match request.try_into_http1x() {
+            Ok(request) => request,
+            Err(error) => return HttpConnectorFuture::ready(Err(ConnectorError::user(error.into()))),
+        };
+        let answer = self.0.request(request);
+        HttpConnectorFuture::new(async move {
+            // Whatever broke on the way, the SDK may try again.
+            let answer = answer.await.map_err(|error| ConnectorError::io(error.into()))?;
+            let answer = answer.map(SdkBody::from_body_1_x);
+            HttpResponse::try_from(answer).map_err(|error| ConnectorError::other(error.into(), None))
+        })
     }
 }
 
@@ -104,7 +128,12 @@ mod tests {
     fn the_roots_are_certificates_and_not_many() {
         let text = std::str::from_utf8(AMAZON_ROOTS).unwrap();
         assert_eq!(text.matches("BEGIN CERTIFICATE").count(), 5);
-        // Panics when one can't be read.
-        HttpClient::new();
+        HttpClient::new().unwrap();
+    }
+
+    #[test]
+    fn a_bundle_that_is_none_is_refused() {
+        let bad = b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+        assert_eq!(HttpClient::trusting(bad).unwrap_err(), ConfigError::Unreadable(BUNDLE));
     }
 }

@@ -7,8 +7,9 @@ use kit::{
     Endpoint, Ports, Worker,
     dispatch::{NetworkAddress, PathParams},
 };
-use lambda_http::{Body, Request, RequestExt, Response, request::RequestContext, service_fn};
-use lambda_runtime::LambdaEvent;
+use lambda_http::{Adapter, Body, Request, RequestExt, Response, request::RequestContext};
+use lambda_runtime::{LambdaEvent, Runtime, service_fn};
+use serde_json::value::RawValue;
 
 use crate::boot::Boot;
 
@@ -21,13 +22,15 @@ pub fn serve<E: Endpoint>() -> Result<(), Error> {
         let boot = Boot::from_env()?;
         let (kit, deps) = (Arc::new(boot.kit()), Arc::new(E::deps(&boot)));
         boot.connect().await;
-        lambda_http::run(service_fn(move |request: Request| {
+        // Without the runtime's own span: dispatch writes the request's one line.
+        Runtime::new(Adapter::from(service_fn(move |request: Request| {
             let (kit, deps) = (Arc::clone(&kit), Arc::clone(&deps));
             async move {
                 let response = kit::dispatch::<E>(&kit, &deps, from_gateway(request)).await;
                 Ok::<_, Error>(to_gateway(response))
             }
-        }))
+        })))
+        .run()
         .await
     })
 }
@@ -38,14 +41,14 @@ pub fn work<W: Worker>() -> Result<(), Error> {
         let boot = Arc::new(Boot::from_env()?);
         let deps = Arc::new(W::deps(&*boot));
         boot.connect().await;
-        lambda_runtime::run(lambda_runtime::service_fn(move |event: LambdaEvent<W::Event>| {
+        Runtime::new(service_fn(move |event: LambdaEvent<Box<RawValue>>| {
             let (boot, deps) = (Arc::clone(&boot), Arc::clone(&deps));
             async move {
-                W::handle(&deps, &boot.job(), event.payload)
-                    .await
-                    .map_err(|error| Error::from(error.to_string()))
+                let event: W::Event = serde_json::from_str(event.payload.get())?;
+                W::handle(&deps, &boot.job(), event).await.map_err(|error| Error::from(error.to_string()))
             }
         }))
+        .run()
         .await
     })
 }

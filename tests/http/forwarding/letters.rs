@@ -17,7 +17,7 @@ const LETTER: &str = "x-account-forwarded";
 async fn genuine_key(app: &App) -> MacKey {
     let credentials = local::outsider("tests");
     let endpoint = lambda::Endpoint { url: Some(app.aws_endpoint().to_owned()), credentials };
-    let sdk = lambda::sdk_config(app.home().aws(), &endpoint, &lambda::HttpClient::new());
+    let sdk = lambda::sdk_config(app.home().aws(), &endpoint, &lambda::HttpClient::new().unwrap());
     let secrets = aws_sdk_secretsmanager::Client::new(&sdk);
     let secret = secrets.get_secret_value().secret_id("account/shared/forwarding").send().await.unwrap();
     let document: Value = serde_json::from_str(secret.secret_string().unwrap()).unwrap();

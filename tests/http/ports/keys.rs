@@ -31,13 +31,13 @@ fn endpoint(app: &App) -> lambda::Endpoint {
 }
 
 fn vault_of(app: &App, region: Region) -> KmsVault {
-    let sdk = lambda::sdk_config(app.home().aws(), &endpoint(app), &lambda::HttpClient::new());
+    let sdk = lambda::sdk_config(app.home().aws(), &endpoint(app), &lambda::HttpClient::new().unwrap());
     let client = aws_sdk_kms::Client::new(&sdk);
     KmsVault::new(client, format!("alias/account-{}", app.home()), region, Arc::new(OsEntropy))
 }
 
 fn secrets_client(app: &App) -> aws_sdk_secretsmanager::Client {
-    let sdk = lambda::sdk_config(app.home().aws(), &endpoint(app), &lambda::HttpClient::new());
+    let sdk = lambda::sdk_config(app.home().aws(), &endpoint(app), &lambda::HttpClient::new().unwrap());
     aws_sdk_secretsmanager::Client::new(&sdk)
 }
 
