@@ -40,7 +40,7 @@ pub(crate) struct Gateway {
     policy: Arc<dyn Policy>,
     tables: Tables,
     kms: Arc<Kms>,
-    secrets: Arc<Secrets>,
+    pub(crate) secrets: Arc<Secrets>,
     pub(crate) ses: Arc<Ses>,
     events: Arc<Events>,
     s3: Store,

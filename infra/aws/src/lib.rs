@@ -164,6 +164,21 @@ impl Aws {
         self.gateway.directory_writes.subscribe()
     }
 
+    /// Changes after every change of a secret, so that who replicates need not poll.
+    pub fn secret_writes(&self) -> watch::Receiver<u64> {
+        self.gateway.secrets.writes.subscribe()
+    }
+
+    /// Makes `other` have a replica of a secret of this region as it is now.
+    pub async fn replicate_secret(&self, name: String, other: &Self) {
+        let (from, to) = (Arc::clone(&self.gateway.secrets), Arc::clone(&other.gateway.secrets));
+        let replicate = move || from.copy(&name).and_then(|copy| to.replicate(&name, copy));
+        match tokio::task::spawn_blocking(replicate).await {
+            Ok(Ok(())) => {}
+            failed => tracing::warn!(?failed, "a secret was not replicated"),
+        }
+    }
+
     /// The mail sent from this region, newest first, one entry a recipient; only that address's if one is
     /// given.
     pub fn mail(&self, to: Option<&str>) -> Vec<Mail> {

@@ -1,6 +1,6 @@
-//! Secrets Manager: versions and stages, durable, and nothing in clear on disk.
+//! Secrets Manager: versions, their labels and rotation, durable, and nothing in clear on disk.
 
-use crate::support::{Local, code};
+use crate::support::{Local, code, said};
 
 const VALUE: &str = "a-value-to-look-for-7f3a";
 
@@ -67,4 +67,119 @@ async fn what_is_missing_or_wrong_is_refused() {
     assert_eq!(code(secrets.create_secret().name("sp ace").send().await), "ValidationException");
     let long = secrets.put_secret_value().secret_id("empty").secret_string("x".repeat(65_537)).send().await;
     assert_eq!(code(long), "ValidationException");
+}
+
+const TOKEN: &str = "0123456789abcdef0123456789abcdef";
+const FUNCTION: &str = "arn:aws:lambda:eu-central-1:000000000000:function:rotate";
+
+#[tokio::test]
+async fn a_rotation_announces_a_version_without_a_value() {
+    let local = Local::start().await;
+    let secrets = local.secrets("f");
+    secrets.create_secret().name("s").secret_string("1").send().await.unwrap();
+    let rotate = || secrets.rotate_secret().secret_id("s");
+    let none = "InvalidRequestException: No Lambda rotation function ARN is associated with this secret.";
+    assert_eq!(said(rotate().send().await), none);
+    let begun = rotate().rotation_lambda_arn(FUNCTION).client_request_token(TOKEN).send().await.unwrap();
+    assert_eq!(begun.version_id.as_deref(), Some(TOKEN));
+    let described = secrets.describe_secret().secret_id("s").send().await.unwrap();
+    assert_eq!(described.rotation_enabled, Some(true));
+    assert_eq!(described.version_ids_to_stages.unwrap()[TOKEN], ["AWSPENDING"]);
+    let pending = || secrets.get_secret_value().secret_id("s").version_id(TOKEN).version_stage("AWSPENDING");
+    assert_eq!(code(pending().send().await), "ResourceNotFoundException");
+    let other =
+        "InvalidRequestException: A previous rotation isn't complete. That rotation will be reattempted.";
+    assert_eq!(said(rotate().send().await), other);
+    rotate().client_request_token(TOKEN).send().await.unwrap();
+    let put = |value: &str| {
+        let put = secrets.put_secret_value().secret_id("s").client_request_token(TOKEN);
+        put.version_stages("AWSPENDING").secret_string(value).send()
+    };
+    put("2").await.unwrap();
+    put("2").await.unwrap();
+    assert_eq!(code(put("3").await), "ResourceExistsException");
+    assert_eq!(pending().send().await.unwrap().secret_string.unwrap(), "2");
+    let current = secrets.get_secret_value().secret_id("s").send().await.unwrap();
+    assert_eq!(current.secret_string.unwrap(), "1");
+}
+
+#[tokio::test]
+async fn a_label_moves_only_from_the_version_that_the_call_names() {
+    let local = Local::start().await;
+    let secrets = local.secrets("f");
+    let made = secrets.create_secret().name("s").secret_string("1").send().await.unwrap().version_id.unwrap();
+    secrets
+        .rotate_secret()
+        .secret_id("s")
+        .rotation_lambda_arn(FUNCTION)
+        .client_request_token(TOKEN)
+        .send()
+        .await
+        .unwrap();
+    let put = secrets.put_secret_value().secret_id("s").client_request_token(TOKEN);
+    put.version_stages("AWSPENDING").secret_string("2").send().await.unwrap();
+    let update = |label: &str, to: Option<&str>, from: Option<&str>| {
+        let owned = |text: Option<&str>| text.map(str::to_owned);
+        let update = secrets.update_secret_version_stage().secret_id("s").version_stage(label);
+        update.set_move_to_version_id(owned(to)).set_remove_from_version_id(owned(from)).send()
+    };
+    let unknown = "fedcba9876543210fedcba9876543210";
+    for (label, to, from) in [
+        ("AWSCURRENT", Some(TOKEN), None),
+        ("AWSCURRENT", Some(TOKEN), Some(TOKEN)),
+        ("AWSCURRENT", Some(TOKEN), Some(unknown)),
+        ("AWSCURRENT", Some(unknown), Some(made.as_str())),
+        ("AWSCURRENT", None, Some(made.as_str())),
+        ("AWSPENDING", None, Some(made.as_str())),
+        ("AWSPENDING", None, None),
+        ("MINE", None, None),
+    ] {
+        assert_eq!(
+            code(update(label, to, from).await),
+            "InvalidParameterException",
+            "{label} {to:?} {from:?}"
+        );
+    }
+    update("AWSCURRENT", Some(TOKEN), Some(&made)).await.unwrap();
+    let stages = async || {
+        secrets.describe_secret().secret_id("s").send().await.unwrap().version_ids_to_stages.unwrap()
+    };
+    let mut labels = stages().await[TOKEN].clone();
+    labels.sort();
+    assert_eq!(labels, ["AWSCURRENT", "AWSPENDING"]);
+    assert_eq!(stages().await[&made], ["AWSPREVIOUS"]);
+    assert_eq!(code(update("AWSCURRENT", Some(TOKEN), Some(&made)).await), "InvalidParameterException");
+    // The label is at the current version: no rotation is under way.
+    let next = secrets.rotate_secret().secret_id("s").send().await.unwrap().version_id.unwrap();
+    assert_eq!(stages().await[TOKEN], ["AWSCURRENT"]);
+    update("AWSPENDING", None, Some(&next)).await.unwrap();
+    assert!(!stages().await.contains_key(&next), "without a label it is forgotten");
+    update("MINE", Some(&made), None).await.unwrap();
+    assert_eq!(stages().await[&made], ["AWSPREVIOUS", "MINE"]);
+}
+
+#[tokio::test]
+async fn a_replica_is_a_copy_that_only_its_primary_changes() {
+    let (one, two) = (Local::start().await, Local::start().await);
+    let (primary, replica) = (one.secrets("f"), two.secrets("f"));
+    primary.create_secret().name("s").secret_string(VALUE).send().await.unwrap();
+    for value in [VALUE, "2"] {
+        primary.put_secret_value().secret_id("s").secret_string(value).send().await.unwrap();
+        one.aws().replicate_secret("s".to_owned(), two.aws()).await;
+        let read = replica.get_secret_value().secret_id("s").send().await.unwrap();
+        assert_eq!(read.secret_string.as_deref(), Some(value));
+    }
+    assert!(!two.on_disk(VALUE));
+    let labels = async |client: &aws_sdk_secretsmanager::Client| {
+        client.describe_secret().secret_id("s").send().await.unwrap().version_ids_to_stages.unwrap()
+    };
+    assert_eq!(labels(&primary).await, labels(&replica).await);
+    let refused = "InvalidRequestException";
+    assert_eq!(code(replica.put_secret_value().secret_id("s").secret_string("3").send().await), refused);
+    assert_eq!(
+        code(replica.rotate_secret().secret_id("s").rotation_lambda_arn(FUNCTION).send().await),
+        refused
+    );
+    let update = replica.update_secret_version_stage().secret_id("s").version_stage("AWSPENDING");
+    assert_eq!(code(update.send().await), refused);
 }

@@ -1,9 +1,13 @@
 //! Secrets Manager (<https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_Operations.html>):
-//! secrets, their versions and the stages `AWSCURRENT` and `AWSPREVIOUS`, in `secrets.json`, every value
-//! encrypted under a key of the KMS stand-in, as AWS does.
+//! secrets, their versions and the labels of these, in `secrets.json`, every value encrypted under a key of the
+//! KMS stand-in, as AWS does. A rotation is announced; whoever runs the functions takes its steps.
 //!
 //! Ours, and not `rustack-secretsmanager-core`: that one keeps nothing, so all that is here would still be
 //! needed around it to save and restore its versions.
+
+mod labels;
+mod replicas;
+mod rotate;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -16,15 +20,15 @@ use jiff::Timestamp;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
+use tokio::sync::watch;
 
 use crate::answer::Refusal;
 use crate::journal::lock;
 use crate::kms::{Context, Kms};
 use crate::request::Service;
+use crate::secrets::labels::{CURRENT, PENDING};
 use crate::{ACCOUNT, Config, Now, StartError, durable};
 
-const CURRENT: &str = "AWSCURRENT";
-const PREVIOUS: &str = "AWSPREVIOUS";
 const LARGEST: usize = 65_536;
 /// The key that secrets are encrypted under unless they name one.
 const KEY: &str = "alias/aws/secretsmanager";
@@ -36,6 +40,8 @@ pub(crate) struct Secrets {
     file: PathBuf,
     kms: Arc<Kms>,
     by_name: Mutex<ByName>,
+    /// Counts changes.
+    pub(crate) writes: watch::Sender<u64>,
 }
 
 type ByName = BTreeMap<String, Secret>;
@@ -48,6 +54,12 @@ struct Secret {
     created: Timestamp,
     changed: Timestamp,
     versions: BTreeMap<String, Version>,
+    /// The function that rotates it.
+    #[serde(default)]
+    rotated_by: Option<String>,
+    /// Of a replica: the region that it is a copy of.
+    #[serde(default)]
+    primary: Option<String>,
 }
 
 #[derive(Clone, Serialize, Deserialize)]
@@ -55,8 +67,8 @@ struct Version {
     created: Timestamp,
     stages: Vec<String>,
     kind: Kind,
-    /// The ciphertext.
-    sealed: String,
+    /// The ciphertext; none if a rotation has only announced the version.
+    sealed: Option<String>,
 }
 
 /// How the value was given, and is given back.
@@ -102,11 +114,14 @@ struct DescribeSecret {
     secret_id: String,
 }
 
+type Plain = (Kind, Vec<u8>);
+
 impl Secrets {
     pub(crate) fn open(config: &Config, kms: Arc<Kms>) -> Result<Self, StartError> {
         let file = config.folder.join("secrets.json");
         let by_name = Mutex::new(durable::read(&file)?);
-        Ok(Self { region: config.region.clone(), now: Arc::clone(&config.now), file, kms, by_name })
+        let (region, now) = (config.region.clone(), Arc::clone(&config.now));
+        Ok(Self { region, now, file, kms, by_name, writes: watch::Sender::new(0) })
     }
 
     pub(crate) fn apply(&self, operation: &str, body: &Bytes) -> Result<Value, Refusal> {
@@ -116,6 +131,8 @@ impl Secrets {
             "PutSecretValue" => self.put(secrets, read(body)?),
             "GetSecretValue" => self.get(secrets, read(body)?),
             "DescribeSecret" => describe(secrets, read(body)?),
+            "UpdateSecretVersionStage" => self.update_label(secrets, read(body)?),
+            "RotateSecret" => self.rotate(secrets, read(body)?),
             _ => Err(Refusal::bare("UnknownOperationException")),
         }
     }
@@ -133,7 +150,7 @@ impl Secrets {
         if let Some(there) = secrets.get(&input.name) {
             // The same call again, as a retry is, made what it asks for.
             return match (there.versions.get(&token), value) {
-                (Some(version), Some(value)) if self.is_same(there, version, &value)? => {
+                (Some(version), Some(value)) if self.open_value(there, version)?.as_ref() == Some(&value) => {
                     Ok(named(&input.name, there, &token))
                 }
                 _ => {
@@ -152,6 +169,8 @@ impl Secrets {
             created: now,
             changed: now,
             versions: BTreeMap::new(),
+            rotated_by: None,
+            primary: None,
         };
         if let Some(value) = value {
             let version = self.seal(&secret, value, vec![CURRENT.to_owned()])?;
@@ -163,8 +182,7 @@ impl Secrets {
     }
 
     fn put(&self, secrets: &mut ByName, input: PutSecretValue) -> Result<Value, Refusal> {
-        let name = find(secrets, &input.secret_id)?;
-        let mut secret = secrets.get(&name).cloned().ok_or_else(missing)?;
+        let (name, mut secret) = find_primary(secrets, &input.secret_id)?;
         let Some(value) = value(input.secret_string, input.secret_binary)? else {
             return Err(Refusal::new(
                 "InvalidRequestException",
@@ -173,20 +191,23 @@ impl Secrets {
         };
         let token = input.client_request_token.unwrap_or_else(durable::uuid);
         check_token(&token)?;
-        if let Some(version) = secret.versions.get(&token) {
-            if !self.is_same(&secret, version, &value)? {
+        let there =
+            secret.versions.get(&token).map(|version| self.open_value(&secret, version)).transpose()?;
+        match there.flatten() {
+            Some(there) if there == value => return Ok(put_answer(&name, &secret, &token)),
+            Some(_) => {
                 let message =
                     "You can't use ClientRequestToken for a version that already exists with other content.";
                 return Err(Refusal::new("ResourceExistsException", message));
             }
-            return Ok(put_answer(&name, &secret, &token));
+            // New, or announced by a rotation.
+            None => {}
         }
         let stages = input.version_stages.unwrap_or_else(|| vec![CURRENT.to_owned()]);
-        move_stages(&mut secret, &stages);
+        labels::take_away(&mut secret, &stages);
         let version = self.seal(&secret, value, stages)?;
         secret.versions.insert(token.clone(), version);
-        // AWS forgets versions without a stage too, in its own time.
-        secret.versions.retain(|_, version| !version.stages.is_empty());
+        labels::forget_unlabelled(&mut secret);
         secret.changed = (self.now)();
         let answer = put_answer(&name, &secret, &token);
         self.save(secrets, name, secret)?;
@@ -201,18 +222,20 @@ impl Secrets {
             input.version_id.as_ref().is_none_or(|wanted| wanted == *id)
                 && stage.is_none_or(|stage| version.stages.iter().any(|s| s == stage))
         };
-        let (id, version) = secret.versions.iter().find(wanted).ok_or_else(|| {
+        let found = secret.versions.iter().find(wanted);
+        let found =
+            found.map(|(id, version)| Ok((id, version, self.open_value(secret, version)?))).transpose()?;
+        let Some((id, version, Some((kind, plain)))) = found else {
             let label = stage.or(input.version_id.as_deref()).unwrap_or(CURRENT);
             let message =
                 format!("Secrets Manager can't find the specified secret value for staging label: {label}");
-            Refusal::new("ResourceNotFoundException", message)
-        })?;
-        let plain = self.kms.open_for(&context(&secret.arn), &version.sealed).map_err(undecipherable)?;
+            return Err(Refusal::new("ResourceNotFoundException", message));
+        };
         let mut answer = match named(&name, secret, id) {
             Value::Object(answer) => answer,
             _ => Map::new(),
         };
-        match version.kind {
+        match kind {
             Kind::String => answer.insert("SecretString".to_owned(), json!(String::from_utf8_lossy(&plain))),
             Kind::Binary => answer.insert("SecretBinary".to_owned(), json!(BASE64_STANDARD.encode(plain))),
         };
@@ -221,24 +244,21 @@ impl Secrets {
         Ok(Value::Object(answer))
     }
 
-    fn is_same(&self, secret: &Secret, version: &Version, value: &(Kind, Vec<u8>)) -> Result<bool, Refusal> {
-        let plain = self.kms.open_for(&context(&secret.arn), &version.sealed).map_err(undecipherable)?;
-        Ok(version.kind == value.0 && plain == value.1)
+    /// A version's value, if it has one.
+    fn open_value(&self, secret: &Secret, version: &Version) -> Result<Option<Plain>, Refusal> {
+        let open = |sealed: &String| self.kms.open_for(&context(&secret.arn), sealed).map_err(undecipherable);
+        let plain = version.sealed.as_ref().map(open).transpose()?;
+        Ok(plain.map(|plain| (version.kind, plain)))
     }
 
-    fn seal(
-        &self,
-        secret: &Secret,
-        (kind, plain): (Kind, Vec<u8>),
-        stages: Vec<String>,
-    ) -> Result<Version, Refusal> {
+    fn seal(&self, secret: &Secret, (kind, plain): Plain, stages: Vec<String>) -> Result<Version, Refusal> {
         let sealed = self.kms.seal_for(KEY, secret.kms_key.as_deref(), &context(&secret.arn), &plain);
         let refused = |_| {
             let message =
                 "Secrets Manager can't encrypt the protected secret text using the provided KMS key.";
             Refusal::new("EncryptionFailure", message)
         };
-        Ok(Version { created: (self.now)(), stages, kind, sealed: sealed.map_err(refused)? })
+        Ok(Version { created: (self.now)(), stages, kind, sealed: Some(sealed.map_err(refused)?) })
     }
 
     fn save(&self, secrets: &mut ByName, name: String, secret: Secret) -> Result<(), Refusal> {
@@ -247,6 +267,7 @@ impl Secrets {
         durable::write(&self.file, &next)
             .map_err(|error| Refusal::internal(Service::SecretsManager, &error))?;
         *secrets = next;
+        self.writes.send_modify(|n| *n += 1);
         Ok(())
     }
 }
@@ -264,20 +285,10 @@ fn describe(secrets: &ByName, input: DescribeSecret) -> Result<Value, Refusal> {
         "CreatedDate": seconds(secret.created),
         "LastChangedDate": seconds(secret.changed),
         "VersionIdsToStages": stages,
+        "RotationEnabled": secret.rotated_by.is_some(),
+        "RotationLambdaARN": secret.rotated_by,
+        "PrimaryRegion": secret.primary,
     }))
-}
-
-/// A stage is at one version at a time; what was current becomes previous.
-fn move_stages(secret: &mut Secret, stages: &[String]) {
-    let takes_current = stages.iter().any(|stage| stage == CURRENT);
-    for version in secret.versions.values_mut() {
-        let was_current = version.stages.iter().any(|stage| stage == CURRENT);
-        let moves = |stage: &String| stages.contains(stage) || (takes_current && stage == PREVIOUS);
-        version.stages.retain(|stage| !moves(stage));
-        if takes_current && was_current {
-            version.stages.push(PREVIOUS.to_owned());
-        }
-    }
 }
 
 /// By name, by ARN, or by ARN without its random end.
@@ -289,7 +300,19 @@ fn find(secrets: &ByName, id: &str) -> Result<String, Refusal> {
     found.map(|(name, _)| name.clone()).ok_or_else(missing)
 }
 
-fn value(string: Option<String>, binary: Option<String>) -> Result<Option<(Kind, Vec<u8>)>, Refusal> {
+/// A secret that may be changed here.
+fn find_primary(secrets: &ByName, id: &str) -> Result<(String, Secret), Refusal> {
+    let name = find(secrets, id)?;
+    let secret = secrets.get(&name).cloned().ok_or_else(missing)?;
+    if secret.primary.is_some() {
+        let message =
+            "Operation not permitted on a replica secret. Call must be made in primary secret's region.";
+        return Err(Refusal::new("InvalidRequestException", message));
+    }
+    Ok((name, secret))
+}
+
+fn value(string: Option<String>, binary: Option<String>) -> Result<Option<Plain>, Refusal> {
     let value = match (string, binary) {
         (Some(_), Some(_)) => {
             let message =
