@@ -64,6 +64,7 @@ fn trigger(trigger: Trigger) -> String {
         Trigger::Bus(types) => format!("events: {}", types.join(", ")),
         Trigger::Schedule(every) => format!("a schedule: {}", often(every)),
         Trigger::Authorizer => "API Gateway, for other services".to_owned(),
+        Trigger::Rotation => "Secrets Manager, to rotate a secret".to_owned(),
     }
 }
 

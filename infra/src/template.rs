@@ -135,11 +135,14 @@ fn worker(spec: &WorkerSpec) -> Result<String, Error> {
         Trigger::Bus(types) => bus(types),
         Trigger::Schedule(every) => schedule(every),
         // Whoever's API asks it is given the permission to by that API.
-        Trigger::Authorizer => String::new(),
+        Trigger::Authorizer | Trigger::Rotation => String::new(),
     });
     let mut grants = spec.grants.to_vec();
     grants.sort();
     text.push_str(&policies(&grants)?);
+    if spec.trigger == Trigger::Rotation {
+        text.push_str(&rotation(spec.id));
+    }
     Ok(text)
 }
 
@@ -207,6 +210,22 @@ fn schedule(every: Every) -> String {
     format!(
         "      Events:\n        Schedule:\n          Type: ScheduleV2\n          \
          Properties: {{ ScheduleExpression: rate({rate}) }}\n"
+    )
+}
+
+/// Secrets Manager may call the function, for secrets of this account.
+fn rotation(id: &str) -> String {
+    format!(
+        r#"
+  {name}Permission:
+    Type: AWS::Lambda::Permission
+    Properties:
+      Action: lambda:InvokeFunction
+      FunctionName: !Ref {name}
+      Principal: secretsmanager.amazonaws.com
+      SourceAccount: !Ref "AWS::AccountId"
+"#,
+        name = pascal(id),
     )
 }
 

@@ -152,9 +152,21 @@ async fn collide(app: &App) {
     }
 }
 
+/// Every secret gets its first keys, and tokens as many as it takes until one is withdrawn.
+async fn rotate(app: &App) {
+    let app = app.living_in(Region::AUTHORITY);
+    crate::rotation::empty(&app, "addresses").await;
+    for secret in ["addresses", "codes", "forwarding", "tokens", "tokens"] {
+        app.rotate(secret).await.expect(200);
+    }
+    app.advance(2 * 3_600).await;
+    app.rotate("tokens").await.expect(200);
+}
+
 #[tokio::test]
 async fn every_grant_is_needed() {
     let app = App::start().await;
+    rotate(&app).await;
     live(&app).await;
     repeat(&app).await;
     collide(&app).await;

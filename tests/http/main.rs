@@ -19,6 +19,7 @@ mod ports;
 mod public_client;
 mod races;
 mod residency;
+mod rotation;
 mod search;
 mod sessions;
 mod settings;

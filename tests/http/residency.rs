@@ -85,6 +85,7 @@ async fn what_people_enter_is_stored_in_the_region_they_chose_and_in_no_other() 
         resident.comes_and_goes().await;
         resident.forgets_the_password().await;
         app.post(&format!("/_local/run/reap-claims?region={}", resident.home), json!({})).await.expect(200);
+        app.living_in(resident.home).rotate("tokens").await.expect(200);
     }
     for resident in &mut residents {
         resident.signs_in().await;

@@ -310,6 +310,19 @@ impl App {
         self.faults(json!([])).await;
     }
 
+    /// The secrets at home.
+    pub fn secrets_manager(&self) -> aws_sdk_secretsmanager::Client {
+        let credentials = local::outsider("tests");
+        let endpoint = lambda::Endpoint { url: Some(self.aws_endpoint().to_owned()), credentials };
+        let sdk = lambda::patient_sdk_config(self.home.aws(), &endpoint, local::http_client());
+        aws_sdk_secretsmanager::Client::new(&sdk)
+    }
+
+    /// Has one of the secrets at home rotated, or the rotation attempted again that was not completed.
+    pub async fn rotate(&self, secret: &str) -> Answer {
+        self.post(&format!("/_local/rotate/{secret}?region={}", self.home), json!({})).await
+    }
+
     /// The tables at home, for what no endpoint shows.
     pub fn tables(&self) -> aws_sdk_dynamodb::Client {
         let credentials = local::outsider("tests");

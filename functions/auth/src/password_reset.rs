@@ -122,7 +122,7 @@ impl Endpoint for PasswordReset {
         if region != call.region {
             return Err(Error::Elsewhere(region));
         }
-        if !form.token.is_genuine(&deps.tokens.derivation_key().await?) {
+        if !form.token.is_genuine(&deps.tokens.derivation_key(reset.made_at()).await?) {
             return Err(Error::Refused);
         }
         let sessions = deps.sessions.begun_until(user, Timestamp::MAX, NewPassword::MOST_SESSIONS);

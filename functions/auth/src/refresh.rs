@@ -85,7 +85,7 @@ impl Endpoint for Refresh {
     ) -> Result<Tokens, Error> {
         let presented = presented(deps, call, delivery.session, form.refresh_token).await?;
         let (user, id) = (presented.user, presented.session);
-        let key = deps.tokens.derivation_key().await?;
+        let key = deps.tokens.derivation_key(id.made_at()).await?;
         if !presented.is_genuine(&key) {
             return Err(Error::Refused);
         }
@@ -149,7 +149,8 @@ async fn presented(
         return Err(Error::Elsewhere(token.region));
     }
     if cookies.is_some() {
-        let wanted = session::csrf_token(token.session, &deps.tokens.derivation_key().await?);
+        let key = deps.tokens.derivation_key(token.session.made_at()).await?;
+        let wanted = session::csrf_token(token.session, &key);
         let given = call.csrf_header().map(Digest256::of);
         let right = given.is_some_and(|given| given.matches(Digest256::of(wanted.expose())));
         return if right { Ok(token) } else { Err(Error::NoCsrfToken) };

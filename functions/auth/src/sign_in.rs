@@ -129,11 +129,11 @@ impl Endpoint for SignIn {
             attempts::failed(&*deps.throttles, call.network, call.now).await?;
             return Err(Error::Wrong);
         };
-        let key = deps.tokens.derivation_key().await?;
         let (user, proof) = (found.user.id, PasswordProof { seen: found.password, rehashed });
         let id = call.made_before::<SessionId>();
-        let first =
-            RefreshToken::first(call.region, user, id.unwrap_or_else(|| call.id::<OfSession>()), &key);
+        let session = id.unwrap_or_else(|| call.id::<OfSession>());
+        let key = deps.tokens.derivation_key(session.made_at()).await?;
+        let first = RefreshToken::first(call.region, user, session, &key);
         let session = Session::begin(first.session, user, &first, call.now);
         let begin = async {
             match id {

@@ -76,7 +76,9 @@ pub async fn hand_out(
 ) -> Outcome<Tokens> {
     let region = refresh.region;
     let csrf = match cookies {
-        Some(Cookies::Cookie) => Some(session::csrf_token(session.id, &keys.derivation_key().await?)),
+        Some(Cookies::Cookie) => {
+            Some(session::csrf_token(session.id, &keys.derivation_key(session.id.made_at()).await?))
+        }
         None => None,
     };
     let access = keys.sign(&Claims::of(session, region, csrf.as_ref(), now)).await?;

@@ -161,7 +161,8 @@ async fn first_token(
     user: UserId,
     session: SessionId,
 ) -> Result<RefreshToken, Error> {
-    Ok(RefreshToken::first(call.region, user, session, &deps.tokens.derivation_key().await?))
+    let key = deps.tokens.derivation_key(session.made_at()).await?;
+    Ok(RefreshToken::first(call.region, user, session, &key))
 }
 
 /// Makes an account of the sign-up that the code confirms.

@@ -6,5 +6,6 @@ kit::functions! {
     worker confirm_claims::ConfirmClaims;
     worker publish_events::PublishEvents;
     worker reap_claims::ReapClaims;
+    worker rotate_secrets::RotateSecrets;
     worker send_mail::SendMail;
 }

@@ -145,7 +145,8 @@ async fn password_reset(
     reset: ResetId,
 ) -> Result<Option<Mail>, Failure> {
     let Some(user) = deps.accounts.by_address(address).await? else { return Ok(None) };
-    let token = ResetToken::new(region, user, reset, &deps.tokens.derivation_key().await?);
+    let key = deps.tokens.derivation_key(reset.made_at()).await?;
+    let token = ResetToken::new(region, user, reset, &key);
     to_user(deps, user, |to| letters::password_reset(to, &token)).await
 }
 

@@ -9,7 +9,7 @@ use axum::{
     response::{Html, IntoResponse, Response},
     routing::{get, post},
 };
-use domain::{Timestamp, region::Region};
+use domain::{Timestamp, region::Region, rotation::SecretName};
 use futures::future::join_all;
 use kit::Clock;
 use serde::Deserialize;
@@ -20,6 +20,7 @@ use crate::{
     pages,
     region::RunningRegion,
     replication::Switch,
+    rotation,
 };
 
 /// What the controls control.
@@ -46,6 +47,7 @@ pub fn router(controls: Arc<Controls>) -> Router {
         .route("/_local/clock", get(read_clock).post(move_clock))
         .route("/_local/replication", get(read_replication).post(set_replication))
         .route("/_local/run/{function}", post(run))
+        .route("/_local/rotate/{secret}", post(rotate))
         .route("/_local/calls", get(calls))
         .route("/_local/faults", post(set_faults).delete(clear_faults))
         .route(
@@ -135,16 +137,24 @@ struct Where {
     region: Option<String>,
 }
 
+impl Where {
+    fn find<'a>(&self, here: &'a Controls) -> Option<&'a Arc<RunningRegion>> {
+        let wanted = self.region.as_deref().unwrap_or("us");
+        here.regions.iter().find(|region| region.region.as_str() == wanted)
+    }
+}
+
+fn no_such_region() -> Response {
+    (StatusCode::NOT_FOUND, "there is no such region").into_response()
+}
+
 async fn run(
     State(here): Here,
     Path(function): Path<String>,
     Query(place): Query<Where>,
     event: Option<Json<Value>>,
 ) -> Response {
-    let wanted = place.region.as_deref().unwrap_or("us");
-    let Some(region) = here.regions.iter().find(|region| region.region.as_str() == wanted) else {
-        return (StatusCode::NOT_FOUND, "there is no such region").into_response();
-    };
+    let Some(region) = place.find(&here) else { return no_such_region() };
     let Some(worker) = region.functions.worker(&function) else {
         let known = region.functions.worker_ids().join(", ");
         return (StatusCode::NOT_FOUND, format!("there is no such function; there are {known}"))
@@ -152,6 +162,19 @@ async fn run(
     };
     match worker.run(event.map_or(Value::Null, |Json(event)| event)).await {
         Ok(result) => Json(result).into_response(),
+        Err(error) => (StatusCode::BAD_GATEWAY, Json(json!({ "errorMessage": error }))).into_response(),
+    }
+}
+
+async fn rotate(State(here): Here, Path(secret): Path<String>, Query(place): Query<Where>) -> Response {
+    let Some(region) = place.find(&here) else { return no_such_region() };
+    let Some(secret) = SecretName::ALL.into_iter().find(|known| known.as_str() == secret) else {
+        let known = SecretName::ALL.map(SecretName::as_str).join(", ");
+        return (StatusCode::NOT_FOUND, format!("there is no such secret; there are {known}"))
+            .into_response();
+    };
+    match rotation::rotate(region, secret).await {
+        Ok(version) => Json(json!({ "version": version })).into_response(),
         Err(error) => (StatusCode::BAD_GATEWAY, Json(json!({ "errorMessage": error }))).into_response(),
     }
 }

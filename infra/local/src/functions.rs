@@ -86,7 +86,7 @@ impl Functions {
     pub fn consumers(&self, detail_type: &str) -> Vec<(&'static str, Arc<MountedWorker>)> {
         let listens = |worker: &MountedWorker| match worker.trigger {
             Trigger::Bus(types) => types.contains(&detail_type),
-            Trigger::OutboxStream | Trigger::Authorizer | Trigger::Schedule(_) => false,
+            Trigger::OutboxStream | Trigger::Authorizer | Trigger::Schedule(_) | Trigger::Rotation => false,
         };
         let consumers = self.workers.iter().filter(|(_, worker)| listens(worker));
         consumers.map(|(id, worker)| (*id, Arc::clone(worker))).collect()
@@ -96,7 +96,7 @@ impl Functions {
     pub fn scheduled(&self) -> Vec<Scheduled> {
         let scheduled = |(id, worker): (&&'static str, &Arc<MountedWorker>)| match worker.trigger {
             Trigger::Schedule(every) => Some(Scheduled { id, every, worker: Arc::clone(worker) }),
-            Trigger::Bus(_) | Trigger::OutboxStream | Trigger::Authorizer => None,
+            Trigger::Bus(_) | Trigger::OutboxStream | Trigger::Authorizer | Trigger::Rotation => None,
         };
         self.workers.iter().filter_map(scheduled).collect()
     }
@@ -104,6 +104,12 @@ impl Functions {
     /// The workers that the outbox's stream sets off.
     pub fn stream_readers(&self) -> Vec<Arc<MountedWorker>> {
         self.workers.values().filter(|worker| worker.trigger == Trigger::OutboxStream).cloned().collect()
+    }
+
+    /// The worker that rotates secrets.
+    pub fn rotator(&self) -> Option<(&'static str, Arc<MountedWorker>)> {
+        let mut rotators = self.workers.iter().filter(|(_, worker)| worker.trigger == Trigger::Rotation);
+        rotators.next().map(|(id, worker)| (*id, Arc::clone(worker)))
     }
 }
 

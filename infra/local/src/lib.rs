@@ -3,7 +3,8 @@
 //!
 //! The functions are the library code that the Lambda binaries serve. Only what stands around them differs: `gateway` is
 //! API Gateway, `delivery` is the table stream and the event bus, `schedule` is EventBridge Scheduler, `replication` is
-//! what makes the directory a global table, `controls` is what a deployment does not have.
+//! what makes the directory a global table, `rotation` is what Secrets Manager does by itself, `controls` is what a deployment
+//! does not have.
 
 mod clock;
 mod controls;
@@ -17,6 +18,7 @@ pub mod policy;
 mod provision;
 mod region;
 mod replication;
+mod rotation;
 mod schedule;
 mod stream;
 
@@ -43,7 +45,7 @@ use crate::{
 };
 
 /// The form of the data folder. A folder of another form is refused, never guessed at.
-const DATA_VERSION: &str = "2";
+const DATA_VERSION: &str = "3";
 
 /// How to start.
 #[derive(Debug, Clone)]
@@ -120,7 +122,8 @@ impl Platform {
         };
         let regions: Vec<_> = stand_ins.into_iter().map(mount).collect();
         let (stop, stopping) = watch::channel(false);
-        let replication = replication.start(&stopping);
+        let mut replication = replication.start(&stopping);
+        replication.extend(rotation::follow(&regions, Arc::clone(&switch), &stopping));
         let controls = Arc::new(Controls { clock, journal, switch, regions: regions.clone() });
         let servers = serve(listeners, controls, &stopping);
         Ok(Self { url, endpoints, regions, stop, servers, replication })
@@ -166,6 +169,8 @@ async fn set_up(
     let sites: Vec<Site> = stand_ins.iter().map(site).collect();
     provision::provision(&sites).await?;
     let authority = authority(stand_ins).ok_or("the directory has no authority")?;
+    let others = stand_ins.iter().filter(|it| it.region != authority.region).map(|it| &it.aws);
+    rotation::replicate(&authority.aws, &others.collect::<Vec<_>>()).await;
     let mut replication = Replication::new(authority, http, Arc::clone(switch));
     for replica in stand_ins.iter().filter(|it| it.region != authority.region) {
         replication.add(replica, options.data.join("directory").join(replica.region.as_str()))?;

@@ -13,7 +13,7 @@ use aws_sdk_dynamodbstreams::{
 use futures::future::try_join_all;
 use lambda::HttpClient;
 use tokio::{
-    sync::{Mutex, OwnedRwLockWriteGuard, RwLock, watch},
+    sync::{Mutex, OwnedRwLockReadGuard, OwnedRwLockWriteGuard, RwLock, watch},
     task::JoinHandle,
 };
 
@@ -24,7 +24,7 @@ use crate::{
     why,
 };
 
-/// The switch that pauses it.
+/// The switch that pauses it, and that of the secrets which all regions share.
 #[derive(Default)]
 pub struct Switch {
     /// Held for reading while a change is made; for writing while paused.
@@ -40,6 +40,11 @@ impl Switch {
             None if paused => Some(Arc::clone(&self.running).write_owned().await),
             held => held.filter(|_| paused),
         };
+    }
+
+    /// Returns once it is not paused, and keeps it so while what it gives is held.
+    pub async fn running(&self) -> OwnedRwLockReadGuard<()> {
+        Arc::clone(&self.running).read_owned().await
     }
 
     /// Whether it is paused.
@@ -75,7 +80,7 @@ impl Replica {
 impl Taker for Replica {
     async fn take(&self, records: &[Record]) -> Result<(), Untaken> {
         for (taken, record) in records.iter().enumerate() {
-            let _running = self.switch.running.read().await;
+            let _running = self.switch.running().await;
             self.make(record).await.map_err(|reason| Untaken { taken, reason })?;
         }
         Ok(())

@@ -7,7 +7,7 @@ use domain::{
     entropy::Entropy,
     ports::{
         Accounts, AddressHashes, ApiKeys, Bus, Codes, Consumed, Directory, History, Mailer, PasswordResets,
-        Sessions, SignUps, Throttles, TokenKeys, Vault, Workspaces,
+        Rotations, Sessions, SignUps, Throttles, TokenKeys, Vault, Workspaces,
     },
     region::Region,
 };
@@ -122,6 +122,8 @@ pub trait Ports {
     fn address_hashes(&self) -> Arc<dyn AddressHashes>;
     /// Mailed codes.
     fn codes(&self) -> Arc<dyn Codes>;
+    /// New versions of secrets.
+    fn rotations(&self) -> Arc<dyn Rotations>;
     /// Mail.
     fn mailer(&self) -> Arc<dyn Mailer>;
     /// The event bus.

@@ -66,7 +66,12 @@ impl Grant {
 
     /// Reading a secret.
     pub const fn secret(on: &'static str) -> Self {
-        Self { service: "secretsmanager", action: "GetSecretValue", on }
+        Self::on_secret("GetSecretValue", on)
+    }
+
+    /// A Secrets Manager action on a secret.
+    pub const fn on_secret(action: &'static str, on: &'static str) -> Self {
+        Self { service: "secretsmanager", action, on }
     }
 }
 
@@ -330,6 +335,8 @@ pub enum Trigger {
     Authorizer,
     /// EventBridge Scheduler, again and again.
     Schedule(Every),
+    /// Secrets Manager, in four steps, whenever a secret is rotated.
+    Rotation,
 }
 
 /// How often something is scheduled.

@@ -12,10 +12,12 @@ use domain::{
 use jiff::{SignedDuration, Timestamp};
 use jsonwebtoken::{Algorithm, DecodingKey, Validation};
 
-/// Public keys are asked for again at most this often, however many tokens name unknown ones.
+/// Public keys are asked for again at most this often, however many tokens name unknown ones;
 const REFETCH_AFTER: SignedDuration = SignedDuration::from_secs(10);
+/// and at least this often, so that one that was withdrawn is forgotten.
+const KEPT: SignedDuration = SignedDuration::from_hours(1);
 
-/// Verifies access tokens with the directory's public keys, which it keeps for the container's life.
+/// Verifies access tokens with the directory's public keys.
 pub struct Verifier {
     directory: Arc<dyn Directory>,
     known: Mutex<Known>,
@@ -45,9 +47,9 @@ impl Verifier {
         let find = |keys: &[PublicKey]| keys.iter().find(|key| key.kid == kid).cloned();
         {
             let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-            let fresh = known.fetched_at.is_some_and(|at| now.duration_since(at) < REFETCH_AFTER);
             let found = find(&known.keys);
-            if found.is_some() || fresh {
+            let kept_for = if found.is_some() { KEPT } else { REFETCH_AFTER };
+            if known.fetched_at.is_some_and(|at| now.duration_since(at).abs() < kept_for) {
                 return Ok(found);
             }
         }

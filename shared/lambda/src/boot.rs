@@ -12,7 +12,7 @@ use domain::{
     entropy::Entropy,
     ports::{
         Accounts, AddressHashes, ApiKeys, Bus, Codes, Consumed, Directory, History, Mailer, PasswordResets,
-        Sessions, SignUps, Throttles, TokenKeys, Vault, Workspaces,
+        Rotations, Sessions, SignUps, Throttles, TokenKeys, Vault, Workspaces,
     },
     region::Region,
 };
@@ -133,12 +133,17 @@ impl Boot {
 
     fn secrets(&self) -> Arc<keys::Secrets> {
         let make = || {
-            let config = aws_sdk_secretsmanager::config::Builder::from(&self.sdk).interceptor(Count).build();
-            let client = aws_sdk_secretsmanager::Client::from_conf(config);
-            let Config { region, secret_prefix, shared_secret_prefix, .. } = &self.config;
-            Arc::new(keys::Secrets::new(client, *region, secret_prefix.clone(), shared_secret_prefix.clone()))
+            let clock = Arc::clone(&self.clock);
+            let now = Arc::new(move || clock.now());
+            let (client, names) = (self.secrets_manager(), self.config.secret_names());
+            Arc::new(keys::Secrets::new(client, self.config.region, names, now))
         };
         Arc::clone(self.secrets.get_or_init(make))
+    }
+
+    fn secrets_manager(&self) -> aws_sdk_secretsmanager::Client {
+        let config = aws_sdk_secretsmanager::config::Builder::from(&self.sdk).interceptor(Count).build();
+        aws_sdk_secretsmanager::Client::from_conf(config)
     }
 }
 
@@ -224,6 +229,11 @@ impl Ports for Boot {
     fn codes(&self) -> Arc<dyn Codes> {
         self.is_certain("secretsmanager");
         self.secrets()
+    }
+
+    fn rotations(&self) -> Arc<dyn Rotations> {
+        let (client, names) = (self.secrets_manager(), self.config.secret_names());
+        Arc::new(keys::SecretRotations::new(client, self.config.region, names, Arc::clone(&self.entropy)))
     }
 
     fn mailer(&self) -> Arc<dyn Mailer> {

@@ -95,6 +95,11 @@ impl Config {
             refusals_after: REFUSALS_AFTER,
         })
     }
+
+    /// What the secrets are called.
+    pub fn secret_names(&self) -> keys::SecretNames {
+        keys::SecretNames { own: self.secret_prefix.clone(), shared: self.shared_secret_prefix.clone() }
+    }
 }
 
 /// Lets a name pass that is this region's: an ARN by its region, any other by the data region among its words.

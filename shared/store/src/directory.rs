@@ -31,7 +31,7 @@ use crate::{
 };
 
 const SIGNING_KEYS: &str = "SIGNING-KEYS";
-/// More than there ever are: three regions, each with a key in use, one before and one to come.
+/// More than there are: three regions, each with a key in use, one or two before and one to come.
 const MOST_KEYS: usize = 100;
 /// So many overdue claims are enough for one run, give or take a page.
 const MOST_OVERDUE: usize = 1_000;
@@ -113,6 +113,10 @@ fn name_of(partition: &str) -> Outcome<Name> {
 
 fn claim_key(name: &Name) -> Key {
     Key::new(Table::Directory, partition(name), "CLAIM")
+}
+
+fn signing_key(region: Region, kid: &str) -> Key {
+    Key::new(Table::Directory, SIGNING_KEYS.to_owned(), format!("{region}#{kid}"))
 }
 
 fn pending_key(region: Region, name: &Name) -> Key {
@@ -224,11 +228,18 @@ impl domain::ports::Directory for Directory {
     }
 
     async fn publish_signing_key(&self, key: &PublicKey) -> Outcome<()> {
-        let place =
-            Key::new(Table::Directory, SIGNING_KEYS.to_owned(), format!("{}#{}", key.region, key.kid));
+        let place = signing_key(key.region, &key.kid);
         let item = to_item(&place, key)?;
         let table = self.authority.name(place.table);
         let request = self.authority.client.put_item().table_name(table).set_item(Some(item));
+        request.send().await.map_err(unavailable)?;
+        Ok(())
+    }
+
+    async fn withdraw_signing_key(&self, region: Region, kid: &str) -> Outcome<()> {
+        let place = signing_key(region, kid);
+        let table = self.authority.name(place.table);
+        let request = self.authority.client.delete_item().table_name(table).set_key(Some(place.attributes()));
         request.send().await.map_err(unavailable)?;
         Ok(())
     }

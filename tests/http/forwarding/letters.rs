@@ -21,7 +21,7 @@ async fn genuine_key(app: &App) -> MacKey {
     let secrets = aws_sdk_secretsmanager::Client::new(&sdk);
     let secret = secrets.get_secret_value().secret_id("account/shared/forwarding").send().await.unwrap();
     let document: Value = serde_json::from_str(secret.secret_string().unwrap()).unwrap();
-    let key = BASE64_STANDARD.decode(document["key"].as_str().unwrap()).unwrap();
+    let key = BASE64_STANDARD.decode(document["keys"][0]["key"].as_str().unwrap()).unwrap();
     MacKey::new(key.try_into().unwrap())
 }
 

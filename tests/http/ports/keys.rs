@@ -11,11 +11,12 @@ use domain::{
     ports::{AddressHashes, Codes, Directory, Place, TokenKeys, Vault},
     region::Region,
     role::Role,
+    rotation::SecretName,
     secret::{Digest256, Secret},
     session::Claims,
     workspace::Workspace,
 };
-use keys::{KmsVault, Secrets, secrets::TokenSecret};
+use keys::{Document, KmsVault, SecretNames, Secrets};
 use kit::token::Verifier;
 use lambda::OsEntropy;
 use tests::{App, json};
@@ -42,8 +43,12 @@ fn secrets_client(app: &App) -> aws_sdk_secretsmanager::Client {
 }
 
 fn secrets(app: &App) -> Secrets {
-    let own = format!("account/{}/", app.home());
-    Secrets::new(secrets_client(app), app.home(), own, "account/shared/".to_owned())
+    secrets_named(app, &app.home().to_string())
+}
+
+fn secrets_named(app: &App, own: &str) -> Secrets {
+    let names = SecretNames { own: format!("account/{own}/"), shared: "account/shared/".to_owned() };
+    Secrets::new(secrets_client(app), app.home(), names, Arc::new(|| at(0)))
 }
 
 /// A workspace with a data key of its own.
@@ -145,10 +150,10 @@ async fn a_key_service_that_fails_is_unavailable_and_asked_again_later() {
     let denied = "is unavailable: AccessDeniedException";
     assert_eq!(why(vault.seal(place(&ada, "key_1", "value"), &value).await), format!("kms {denied}"));
     assert_eq!(why(vault.new_data_key(ada.id).await), format!("kms {denied}"));
-    assert_eq!(why(secrets.derivation_key().await), format!("secretsmanager {denied}"));
+    assert_eq!(why(secrets.derivation_key(at(0)).await), format!("secretsmanager {denied}"));
     app.no_faults().await;
     assert_eq!(why(vault.seal(place(&ada, "key_1", "value"), &value).await), "done");
-    assert_eq!(why(secrets.derivation_key().await), "done");
+    assert_eq!(why(secrets.derivation_key(at(0)).await), "done");
 }
 
 #[tokio::test]
@@ -211,7 +216,7 @@ async fn a_signed_token_is_good_until_the_second_it_expires() {
     assert_eq!(verify(token.expose(), at(599)).await, Some(claims.clone()));
     assert_eq!(verify(token.expose(), last).await, Some(claims.clone()));
     assert_eq!(verify(token.expose(), at(600)).await, None);
-    assert_eq!(verify(token.expose(), at(9_999)).await, None);
+    assert_eq!(verify(token.expose(), at(3_599)).await, None);
     // Another region's claims under this region's key.
     let foreign = secrets.sign(&Claims { iss: Region::Eu, ..claims }).await.unwrap();
     assert_eq!(verify(foreign.expose(), at(0)).await, None);
@@ -240,24 +245,18 @@ async fn a_token_with_any_character_changed_is_refused() {
 }
 
 #[tokio::test]
-async fn a_token_of_a_new_key_is_refused_until_the_key_is_published() {
+async fn a_token_is_good_from_when_its_key_is_published_until_it_is_withdrawn() {
     let app = App::start().await;
     let directory = Arc::new(directory(&app));
     let verifier = Verifier::new(directory.clone());
-    let rotated = TokenSecret::generate(&OsEntropy);
-    let text = serde_json::to_string(&rotated).unwrap();
-    let create = secrets_client(&app).create_secret().name("account/next/tokens").secret_string(text);
-    create.send().await.unwrap();
-    let next = Secrets::new(
-        secrets_client(&app),
-        Region::Us,
-        "account/next/".to_owned(),
-        "account/shared/".to_owned(),
-    );
+    let rotated = Document::first(SecretName::Tokens, &OsEntropy);
+    let create = secrets_client(&app).create_secret().name("account/next/tokens");
+    create.secret_string(rotated.write().unwrap().expose()).send().await.unwrap();
+    let next = secrets_named(&app, "next");
     let claims = Claims::of(&session_of(id()), Region::Us, None, at(0));
     let token = next.sign(&claims).await.unwrap();
     assert_eq!(verifier.verify(token.expose(), at(0)).await.unwrap(), None);
-    let public = rotated.public_key(Region::Us).unwrap();
+    let public = rotated.public_keys(Region::Us).unwrap().pop().unwrap();
     directory.publish_signing_key(&public).await.unwrap();
     directory.publish_signing_key(&public).await.unwrap();
     let known = directory.signing_keys().await.unwrap();
@@ -269,4 +268,11 @@ async fn a_token_of_a_new_key_is_refused_until_the_key_is_published() {
     assert_eq!(verifier.verify(token.expose(), at(10)).await.unwrap(), Some(claims));
     let own = secrets(&app).sign(&Claims::of(&session_of(id()), Region::Us, None, at(10))).await.unwrap();
     assert!(verifier.verify(own.expose(), at(10)).await.unwrap().is_some(), "the key before stays good");
+    for _ in 0..2 {
+        directory.withdraw_signing_key(Region::Us, &public.kid).await.unwrap();
+    }
+    let late = Claims::of(&session_of(id()), Region::Us, None, at(3_600));
+    let token = next.sign(&late).await.unwrap();
+    assert!(verifier.verify(token.expose(), at(3_609)).await.unwrap().is_some(), "kept for an hour");
+    assert_eq!(verifier.verify(token.expose(), at(3_610)).await.unwrap(), None, "withdrawn");
 }

@@ -1,5 +1,5 @@
 //! Sets the regions up as the template does: tables, the KMS key, secrets, the bucket, and the public signing keys in the
-//! directory. What is there already stays as it is.
+//! directory. What is there already stays as it is. Secrets begin as their first rotation would make them.
 
 mod secrets;
 mod tables;
@@ -51,11 +51,13 @@ impl Site {
         .map(drop)
     }
 
-    async fn publish_key(&self, authority: &Self) -> Result<(), String> {
-        let key = secrets::signing_key(&self.secrets, &self.config).await?;
+    async fn publish_keys(&self, authority: &Self) -> Result<(), String> {
         let (replica, authority) = (self.dynamodb.clone(), authority.dynamodb.clone());
         let directory = store::Directory::new(replica, authority, self.config.directory_table.clone());
-        directory.publish_signing_key(&key).await.map_err(why)
+        for key in secrets::signing_keys(&self.secrets, &self.config).await? {
+            directory.publish_signing_key(&key).await.map_err(why)?;
+        }
+        Ok(())
     }
 }
 
@@ -64,10 +66,8 @@ pub async fn provision(sites: &[Site]) -> Result<(), String> {
     try_join_all(sites.iter().map(Site::set_up)).await?;
     let of_authority = |site: &&Site| site.config.region == Region::AUTHORITY;
     let authority = sites.iter().find(of_authority).ok_or("the directory has no authority")?;
-    let shared = secrets::make_shared(&authority.secrets, &authority.config).await?;
-    let others = sites.iter().filter(|site| !of_authority(site));
-    try_join_all(others.map(|site| secrets::copy_shared(&site.secrets, &shared))).await?;
-    try_join_all(sites.iter().map(|site| site.publish_key(authority))).await.map(drop)
+    secrets::make_shared(&authority.secrets, &authority.config).await?;
+    try_join_all(sites.iter().map(|site| site.publish_keys(authority))).await.map(drop)
 }
 
 async fn make_key(client: &aws_sdk_kms::Client, alias: &str) -> Result<(), String> {

@@ -1,0 +1,87 @@
+//! What Secrets Manager does with a secret beyond keeping it: has it rotated, and replicates those that all regions share.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use domain::{region::Region, rotation::SecretName};
+use serde_json::json;
+use tokio::{sync::watch, task::JoinHandle};
+
+use crate::{
+    functions::outsider,
+    region::{RunningRegion, config},
+    replication::Switch,
+    why,
+};
+
+/// The steps of a rotation, in their order.
+const STEPS: [&str; 4] = ["createSecret", "setSecret", "testSecret", "finishSecret"];
+
+/// Rotates a secret of a region now, or attempts a rotation again that was not completed; the new version's id.
+pub async fn rotate(region: &RunningRegion, secret: SecretName) -> Result<String, String> {
+    let (id, worker) = region.functions.rotator().ok_or("nothing rotates")?;
+    let (client, name) = (client(region), config(region.region, &BTreeMap::new()).secret_names().of(secret));
+    let account = aws::ACCOUNT;
+    let arn = format!("arn:aws:lambda:{}:{account}:function:{id}", region.region.aws());
+    let version = match client.rotate_secret().secret_id(&name).rotation_lambda_arn(arn).send().await {
+        Ok(begun) => begun.version_id,
+        Err(error) if error.as_service_error().is_some_and(|error| error.is_invalid_request_exception()) => {
+            let described = client.describe_secret().secret_id(&name).send().await.map_err(why)?;
+            let versions = described.version_ids_to_stages.unwrap_or_default();
+            let is_pending = |stages: &[String]| stages.iter().any(|stage| stage == "AWSPENDING");
+            let pending = versions.into_iter().find(|(_, stages)| is_pending(stages));
+            Some(pending.ok_or_else(|| why(error))?.0)
+        }
+        Err(error) => return Err(why(error)),
+    };
+    let version = version.ok_or("no version was announced")?;
+    for step in STEPS {
+        let event = json!({ "Step": step, "SecretId": name, "ClientRequestToken": version });
+        worker.run(event).await.map_err(|error| format!("{step}: {error}"))?;
+    }
+    Ok(version)
+}
+
+fn client(region: &RunningRegion) -> aws_sdk_secretsmanager::Client {
+    let endpoint =
+        lambda::Endpoint { url: Some(region.aws.endpoint().to_owned()), credentials: outsider("rotation") };
+    let sdk = lambda::patient_sdk_config(region.region.aws(), &endpoint, crate::http_client());
+    aws_sdk_secretsmanager::Client::new(&sdk)
+}
+
+/// Makes the other regions' replicas of the shared secrets like what the authority has.
+pub async fn replicate(authority: &aws::Aws, others: &[&aws::Aws]) {
+    let names = config(Region::AUTHORITY, &BTreeMap::new()).secret_names();
+    for secret in SecretName::ALL.into_iter().filter(|secret| secret.is_shared()) {
+        for other in others {
+            authority.replicate_secret(names.of(secret), other).await;
+        }
+    }
+}
+
+/// Has the replicas follow until told to stop.
+pub fn follow(
+    regions: &[Arc<RunningRegion>],
+    switch: Arc<Switch>,
+    stopping: &watch::Receiver<bool>,
+) -> Option<JoinHandle<()>> {
+    let (authority, others): (Vec<_>, Vec<_>) =
+        regions.iter().cloned().partition(|running| running.region == Region::AUTHORITY);
+    let authority = authority.into_iter().next()?;
+    let (mut writes, mut stopping) = (authority.aws.secret_writes(), stopping.clone());
+    Some(tokio::spawn(async move {
+        let others: Vec<&aws::Aws> = others.iter().map(|running| &running.aws).collect();
+        loop {
+            let running = tokio::select! {
+                _ = stopping.wait_for(|stop| *stop) => return,
+                running = async {
+                    let _ = writes.changed().await;
+                    switch.running().await
+                } => running,
+            };
+            // A change that comes meanwhile is seen in the next round.
+            writes.mark_unchanged();
+            replicate(&authority.aws, &others).await;
+            drop(running);
+        }
+    }))
+}

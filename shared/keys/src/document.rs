@@ -1,0 +1,245 @@
+//! What a secret holds: a JSON document with its keys and from when on each is used.
+
+use base64::{Engine, prelude::BASE64_STANDARD};
+use domain::{
+    Timestamp,
+    entropy::{self, Entropy},
+    ports::{Failure, NewVersion, Outcome, PublicKey},
+    region::Region,
+    rotation::{Keyring, SecretName},
+    secret::{MacKey, Secret},
+    session,
+};
+use jsonwebtoken::{
+    Algorithm, EncodingKey,
+    jwk::{AlgorithmParameters, Jwk},
+};
+use serde::{Deserialize, Serialize};
+use zeroize::{Zeroize, ZeroizeOnDrop};
+
+/// One version of a secret. An empty one (`{}`) has no keys yet.
+#[derive(Default, Serialize, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct Document {
+    /// The keys to derive or authenticate with.
+    keys: Keyring<MacText>,
+    /// Of [`SecretName::Tokens`]: the keys to sign with.
+    signing: Keyring<SigningKey>,
+    /// The version that it was made from.
+    made_from: Option<String>,
+    /// The signing keys that fell out when it was made.
+    retired: Vec<String>,
+}
+
+/// 32 bytes in base64.
+#[derive(Serialize, Deserialize, Zeroize, ZeroizeOnDrop)]
+#[serde(transparent)]
+struct MacText(String);
+
+/// An Ed25519 key.
+#[derive(Serialize, Deserialize, Zeroize, ZeroizeOnDrop)]
+pub struct SigningKey {
+    /// Its name.
+    #[zeroize(skip)]
+    pub kid: String,
+    /// PKCS #8 in base64.
+    private: String,
+}
+
+/// An Ed25519 private key in PKCS #8 is this and the 32 bytes of its seed ([RFC 8410]).
+///
+/// [RFC 8410]: https://www.rfc-editor.org/rfc/rfc8410
+const PKCS8_ED25519: [u8; 16] =
+    [0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x04, 0x22, 0x04, 0x20];
+
+impl Document {
+    /// The first version of a secret.
+    pub fn first(secret: SecretName, entropy: &dyn Entropy) -> Self {
+        let mut first = Self::default();
+        first.add_keys(secret, Timestamp::UNIX_EPOCH, entropy);
+        first
+    }
+
+    /// Reads a version's text.
+    pub fn read(text: &Secret) -> Outcome<Self> {
+        serde_json::from_str(text.expose()).map_err(broken)
+    }
+
+    /// The text of this version.
+    pub fn write(&self) -> Outcome<Secret> {
+        serde_json::to_string(self).map(Secret::new).map_err(broken)
+    }
+
+    /// Whether there are no keys yet.
+    pub fn is_empty(&self) -> bool {
+        self.keys.newest_from().is_none()
+    }
+
+    /// The version that follows this one, whose id is `current`, with new keys and without those that nothing depends on any
+    /// more. None if the secret has a key that can't be replaced.
+    pub fn successor(
+        mut self,
+        secret: SecretName,
+        current: Option<String>,
+        now: Timestamp,
+        entropy: &dyn Entropy,
+    ) -> Option<Self> {
+        if secret.matters_for().is_none() && !self.is_empty() {
+            return None;
+        }
+        self.made_from = current;
+        self.add_keys(secret, now, entropy);
+        Some(self)
+    }
+
+    fn add_keys(&mut self, secret: SecretName, now: Timestamp, entropy: &dyn Entropy) {
+        let matters_for = secret.matters_for().unwrap_or_default();
+        self.keys.add(MacText::generate(entropy), now, matters_for);
+        self.retired.clear();
+        if secret == SecretName::Tokens {
+            let retired = self.signing.add(SigningKey::generate(entropy), now, session::ACCESS_VALID);
+            self.retired.extend(retired.iter().map(|key| key.kid.clone()));
+        }
+    }
+
+    /// The key of what was made at `time`.
+    pub fn mac_key(&self, time: Timestamp) -> Outcome<MacKey> {
+        let text = self.keys.at(time).ok_or_else(no_keys)?;
+        let bytes = BASE64_STANDARD.decode(&text.0).map_err(broken)?;
+        Ok(MacKey::new(bytes.try_into().map_err(|_| broken("a key has 32 bytes"))?))
+    }
+
+    /// The key to sign with at `time`.
+    pub fn signing_key(&self, time: Timestamp) -> Outcome<&SigningKey> {
+        self.signing.at(time).ok_or_else(no_keys)
+    }
+
+    /// The public halves of the signing keys, oldest first.
+    pub fn public_keys(&self, region: Region) -> Outcome<Vec<PublicKey>> {
+        self.signing.keys().map(|key| key.public(region)).collect()
+    }
+
+    /// What this version brings.
+    pub fn news(&self, region: Region) -> Outcome<NewVersion> {
+        Ok(NewVersion {
+            made_from: self.made_from.clone(),
+            newest_from: self.keys.newest_from().ok_or_else(no_keys)?,
+            public_keys: self.public_keys(region)?,
+            retired: self.retired.clone(),
+        })
+    }
+}
+
+impl MacText {
+    fn generate(entropy: &dyn Entropy) -> Self {
+        Self(BASE64_STANDARD.encode(entropy::bytes::<32>(entropy)))
+    }
+}
+
+impl SigningKey {
+    fn generate(entropy: &dyn Entropy) -> Self {
+        let seed: [u8; 32] = entropy::bytes(entropy);
+        let kid: [u8; 8] = entropy::bytes(entropy);
+        let pkcs8: Vec<u8> = PKCS8_ED25519.into_iter().chain(seed).collect();
+        Self {
+            kid: kid.iter().map(|byte| format!("{byte:02x}")).collect(),
+            private: BASE64_STANDARD.encode(pkcs8),
+        }
+    }
+
+    /// What signs.
+    pub fn encoding_key(&self) -> Outcome<EncodingKey> {
+        Ok(EncodingKey::from_ed_der(&BASE64_STANDARD.decode(&self.private).map_err(broken)?))
+    }
+
+    fn public(&self, region: Region) -> Outcome<PublicKey> {
+        let jwk = Jwk::from_encoding_key(&self.encoding_key()?, Algorithm::EdDSA).map_err(broken)?;
+        match jwk.algorithm {
+            AlgorithmParameters::OctetKeyPair(pair) => {
+                Ok(PublicKey { kid: self.kid.clone(), region, x: pair.x })
+            }
+            _ => Err(broken("not an Ed25519 key")),
+        }
+    }
+}
+
+/// A secret that can't be understood.
+pub fn broken(error: impl std::fmt::Display) -> Failure {
+    Failure::Broken(format!("a secret can't be used: {error}"))
+}
+
+/// A new deployment fills its secrets in a moment.
+fn no_keys() -> Failure {
+    Failure::Unavailable { service: "secretsmanager", detail: "the secret has no keys yet".to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::SignedDuration;
+
+    use super::*;
+
+    struct Counter(std::sync::atomic::AtomicU8);
+    impl Entropy for Counter {
+        fn fill(&self, bytes: &mut [u8]) {
+            bytes.fill(self.0.fetch_add(1, std::sync::atomic::Ordering::Relaxed));
+        }
+    }
+
+    fn at(hour: i64) -> Timestamp {
+        Timestamp::UNIX_EPOCH + SignedDuration::from_hours(500_000 + hour)
+    }
+
+    /// A first version, and one more made at each of these hours.
+    fn rotated(secret: SecretName, hours: &[i64]) -> Document {
+        let entropy = Counter(0.into());
+        let first = Document::first(secret, &entropy);
+        hours.iter().fold(first, |document, hour| {
+            let read = Document::read(&document.write().unwrap()).unwrap();
+            read.successor(secret, Some("before".to_owned()), at(*hour), &entropy).unwrap()
+        })
+    }
+
+    #[test]
+    fn tokens_of_a_session_are_derived_alike_before_and_after_rotations() {
+        let before = rotated(SecretName::Tokens, &[]);
+        let after = rotated(SecretName::Tokens, &[24, 25, 720]);
+        let derived = |document: &Document, hour| document.mac_key(at(hour)).unwrap().derive("t", &[]);
+        assert_eq!(derived(&before, 24), derived(&after, 24));
+        let keys: std::collections::BTreeSet<_> = [24, 25, 26, 721].map(|hour| derived(&after, hour)).into();
+        assert_eq!(keys.len(), 4, "each key is used from an hour after it was made");
+    }
+
+    #[test]
+    fn a_signing_key_is_retired_once_its_last_token_has_expired_and_a_derivation_key_after_ninety_days() {
+        let document = rotated(SecretName::Tokens, &[24, 720]);
+        assert_eq!(document.retired.len(), 1);
+        assert_eq!((document.signing.keys().count(), document.keys.keys().count()), (2, 3));
+        let late = rotated(SecretName::Tokens, &[24, 720, 24 + 1 + 90 * 24, 24 + 2 + 90 * 24]);
+        assert_eq!(late.keys.keys().count(), 4, "the first one fell out");
+        assert!(late.retired.is_empty(), "what is retired is said once");
+    }
+
+    #[test]
+    fn twice_in_a_row_no_signing_key_is_retired_before_its_time() {
+        let document = rotated(SecretName::Tokens, &[24, 24, 25]);
+        assert!(document.retired.is_empty());
+        assert_eq!(document.public_keys(Region::Eu).unwrap().len(), 4);
+    }
+
+    #[test]
+    fn what_addresses_are_hashed_with_is_made_once() {
+        let entropy = Counter(0.into());
+        let next = |document: Document| document.successor(SecretName::Addresses, None, at(1), &entropy);
+        let first = next(Document::default()).unwrap();
+        assert!(next(first).is_none());
+    }
+
+    #[test]
+    fn an_empty_secret_is_unavailable_until_it_is_filled() {
+        let empty = Document::read(&Secret::new("{}".to_owned())).unwrap();
+        assert!(empty.is_empty());
+        assert!(matches!(empty.mac_key(at(0)), Err(Failure::Unavailable { .. })));
+        assert!(Document::read(&Secret::new("a password".to_owned())).is_err());
+    }
+}

@@ -1,0 +1,276 @@
+//! Secrets are rotated, and nobody notices.
+
+use domain::{
+    region::Region,
+    rotation::{KEPT, LEAD, SecretName},
+};
+use futures::future::join_all;
+use reqwest::Method;
+use tests::{Answer, App, PASSWORD, Person, Value, json};
+
+use crate::password::{self, NEW};
+
+mod first;
+mod steps;
+
+/// The secrets that are rotated.
+const ROTATED: [&str; 3] = ["tokens", "codes", "forwarding"];
+
+/// A secret's full name, as the local platform gives them.
+fn name(app: &App, secret: &str) -> String {
+    let named = SecretName::ALL.into_iter().find(|known| known.as_str() == secret).unwrap();
+    if named.is_shared() {
+        format!("account/shared/{secret}")
+    } else {
+        format!("account/{}/{secret}", app.home())
+    }
+}
+
+/// Makes a secret as a new deployment has it, before its first rotation.
+pub async fn empty(app: &App, secret: &str) {
+    let put = app.secrets_manager().put_secret_value().secret_id(name(app, secret)).secret_string("{}");
+    put.send().await.unwrap();
+}
+
+/// Rotates everything that can be, everywhere.
+async fn rotate_all(app: &App) {
+    for region in Region::ALL {
+        for secret in ["tokens", "codes"] {
+            app.living_in(region).rotate(secret).await.expect(200);
+        }
+    }
+    app.living_in(Region::AUTHORITY).rotate("forwarding").await.expect(200);
+}
+
+/// The keys that a secret holds.
+async fn keys(app: &App, secret: &str) -> usize {
+    let read = app.secrets_manager().get_secret_value().secret_id(name(app, secret)).send().await.unwrap();
+    let document: Value = serde_json::from_str(read.secret_string().unwrap()).unwrap();
+    document["keys"].as_array().unwrap().len()
+}
+
+/// The names of the public keys that a region's endpoint shows.
+async fn published(app: &App) -> Vec<String> {
+    let answer = app.get("/.well-known/jwks.json").await.expect(200);
+    let keys = answer.at("/keys").as_array().unwrap().iter();
+    keys.map(|key| key["kid"].as_str().unwrap().to_owned()).collect()
+}
+
+/// Which key an access token names.
+fn kid(person: &Person) -> String {
+    let header = domain::secret::decode_base64(person.token.split('.').next().unwrap()).unwrap();
+    let header: Value = serde_json::from_slice(&header).unwrap();
+    header["kid"].as_str().unwrap().to_owned()
+}
+
+/// The session is refreshed through a region, twice as when the answer was lost, and works through every region.
+async fn goes_on(person: &mut Person, way: Region) {
+    let app = person.app.by_way_of(way);
+    let form = json!({ "refreshToken": person.refresh });
+    let next = app.post("/api/auth/refresh", form.clone()).await.expect(200);
+    let again = app.post("/api/auth/refresh", form).await.expect(200);
+    assert_eq!(next.at("/refreshToken"), again.at("/refreshToken"), "a lost answer comes again");
+    *person = Person::new(person.app.clone(), &person.handle, &person.email, &next);
+    for way in Region::ALL {
+        let seen = person.by_way_of(way).get("/api/settings").await.expect(200);
+        assert_eq!(seen.at("/username"), person.handle.as_str());
+    }
+}
+
+/// A person of each region.
+async fn people(app: &App) -> Vec<Person> {
+    join_all(Region::ALL.map(|home| {
+        let app = app.living_in(home);
+        async move { app.user(&format!("ada-{home}")).await }
+    }))
+    .await
+}
+
+#[tokio::test]
+async fn sessions_of_every_region_go_on_through_rotations_and_after_them() {
+    let app = App::start().await;
+    let mut people = people(&app).await;
+    for person in &mut people {
+        goes_on(person, Region::Us).await;
+    }
+    for round in 0..3 {
+        rotate_all(&app).await;
+        // What was read before is still kept; then nothing is; then the new keys are used.
+        for seconds in [0, KEPT.as_secs() - 1, 2, LEAD.as_secs() - KEPT.as_secs() - 2, 1, 1] {
+            app.advance(seconds).await;
+            for (n, person) in people.iter_mut().enumerate() {
+                goes_on(person, Region::ALL[(n + round) % 3]).await;
+            }
+        }
+    }
+    let old = people.iter().map(|person| person.refresh.clone()).collect::<Vec<_>>();
+    let homes = people.iter().map(|person| person.app.home()).collect::<Vec<_>>();
+    drop(people);
+    let app = app.restart().await;
+    for (home, refresh) in homes.into_iter().zip(old) {
+        let form = json!({ "refreshToken": refresh });
+        app.living_in(home).post("/api/auth/refresh", form).await.expect(200);
+    }
+}
+
+#[tokio::test]
+async fn functions_that_have_read_different_versions_understand_each_other() {
+    let app = App::start().await;
+    let ada = app.user("ada-mixed").await;
+    // Signing in has read the old version, refreshing reads whichever there is.
+    app.sign_in(&ada.email, PASSWORD).await.expect(200);
+    for _ in 0..3 {
+        app.rotate("tokens").await.expect(200);
+        let tokens = app.sign_in(&ada.email, PASSWORD).await.expect(200);
+        goes_on(&mut Person::new(app.clone(), "ada-mixed", &ada.email, &tokens), app.home()).await;
+        let browser = app.post("/api/auth/sign-in?session=cookie", sign_in(&ada)).await.expect(200);
+        refreshed(&app, &browser).await;
+        app.advance(61).await;
+    }
+}
+
+fn sign_in(person: &Person) -> Value {
+    json!({ "email": person.email, "password": PASSWORD })
+}
+
+/// A browser's next session, with the CSRF token of the one before.
+async fn refreshed(app: &App, session: &Answer) -> Answer {
+    let lines = session.headers.get_all("set-cookie").iter().map(|line| line.to_str().unwrap());
+    let jar: Vec<&str> = lines.map(|line| line.split(';').next().unwrap()).collect();
+    let request = app.request(Method::POST, "/api/auth/refresh?session=cookie").json(&json!({}));
+    let request =
+        request.header("cookie", jar.join("; ")).header("x-csrf-token", session.text_at("/csrfToken"));
+    app.send(request).await.expect(200)
+}
+
+#[tokio::test]
+async fn a_browser_keeps_its_csrf_token_through_rotations() {
+    let app = App::start().await;
+    let ada = app.user("ada-browser").await;
+    let mut session = app.post("/api/auth/sign-in?session=cookie", sign_in(&ada)).await.expect(200);
+    let csrf = session.text_at("/csrfToken");
+    for _ in 0..2 {
+        app.rotate("tokens").await.expect(200);
+        for seconds in [0, LEAD.as_secs() - 1, 1, 1] {
+            app.advance(seconds).await;
+            session = refreshed(&app, &session).await;
+            assert_eq!(session.text_at("/csrfToken"), csrf);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_stolen_refresh_token_is_still_recognised_after_rotations() {
+    let app = App::start().await;
+    let mut ada = app.user("ada-stolen").await;
+    let stolen = ada.refresh.clone();
+    for _ in 0..3 {
+        goes_on(&mut ada, app.home()).await;
+        app.rotate("tokens").await.expect(200);
+        app.advance(25 * 24 * 3_600).await;
+    }
+    goes_on(&mut ada, app.home()).await;
+    let refused = app.post("/api/auth/refresh", json!({ "refreshToken": stolen })).await;
+    assert_eq!(refused.brief(), "401 UNAUTHORIZED");
+    app.mail_of_kind(&ada.email, "session-ended").await;
+    assert_eq!(ada.get("/api/settings").await.brief(), "401 UNAUTHORIZED");
+}
+
+#[tokio::test]
+async fn a_code_that_was_mailed_before_new_keys_are_used_opens_an_account_after() {
+    let app = App::start().await;
+    for secret in ROTATED {
+        app.living_in(Region::AUTHORITY).rotate(secret).await.expect(200);
+    }
+    app.rotate("codes").await.expect(200);
+    app.rotate("tokens").await.expect(200);
+    // A minute before they are used, at that moment, and after: each entered two minutes later.
+    app.advance(LEAD.as_secs() - 60).await;
+    for n in 0..3 {
+        let email = format!("new-{n}@people.example");
+        app.sign_up(&email).await.expect(202);
+        let code = app.code(&email).await;
+        app.advance(120).await;
+        let opened = app.post("/api/auth/verify", json!({ "email": email, "code": code })).await.expect(200);
+        app.post("/api/auth/refresh", json!({ "refreshToken": opened.text_at("/refreshToken") }))
+            .await
+            .expect(200);
+    }
+}
+
+#[tokio::test]
+async fn a_password_reset_that_was_mailed_before_new_keys_are_used_works_after() {
+    let app = App::start().await;
+    let ada = app.user("ada-reset").await;
+    app.rotate("tokens").await.expect(200);
+    app.rotate("tokens").await.expect(200);
+    app.advance(LEAD.as_secs() - 60).await;
+    let token = password::token(&app, &ada.email).await;
+    app.advance(29 * 60).await;
+    password::reset(&app, &token, NEW).await.expect(200);
+    app.sign_in(&ada.email, NEW).await.expect(200);
+}
+
+#[tokio::test]
+async fn requests_are_sent_on_while_replicas_lag_and_after_the_new_key_is_used() {
+    let app = App::start().await;
+    let people = people(&app).await;
+    let people = join_all(people.iter().map(|person| person.with_api_key("ci"))).await;
+    let everybody_calls_everywhere = async || {
+        for person in &people {
+            for way in Region::ALL {
+                person.by_way_of(way).get("/api/account/summary").await.expect(200);
+            }
+        }
+    };
+    let authority = app.living_in(Region::AUTHORITY);
+    everybody_calls_everywhere().await;
+    app.post("/_local/replication", json!({ "paused": true })).await.expect(200);
+    authority.rotate("forwarding").await.expect(200);
+    let (eu, ap) = (app.living_in(Region::Eu), app.living_in(Region::Ap));
+    assert_eq!((keys(&authority, "forwarding").await, keys(&eu, "forwarding").await), (2, 1));
+    // The authority reads the new version, the others the old one again.
+    for seconds in [0, KEPT.as_secs(), KEPT.as_secs()] {
+        app.advance(seconds).await;
+        everybody_calls_everywhere().await;
+    }
+    app.post("/_local/replication", json!({ "paused": false })).await.expect(200);
+    until(async || keys(&eu, "forwarding").await + keys(&ap, "forwarding").await == 4).await;
+    for seconds in [0, KEPT.as_secs(), LEAD.as_secs(), 1] {
+        app.advance(seconds).await;
+        everybody_calls_everywhere().await;
+    }
+}
+
+async fn until(is: impl AsyncFn() -> bool) {
+    for _ in 0..500 {
+        if is().await {
+            return;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    panic!("it did not come");
+}
+
+#[tokio::test]
+async fn a_public_key_is_shown_before_it_is_used_and_until_its_last_token_has_expired() {
+    let app = App::start().await;
+    let mut ada = app.user("ada-keys").await;
+    let (first, others) = (kid(&ada), published(&app).await);
+    assert!(others.contains(&first) && others.len() == 3);
+    app.rotate("tokens").await.expect(200);
+    goes_on(&mut ada, app.home()).await;
+    assert_eq!((kid(&ada), published(&app).await.len()), (first.clone(), 4), "shown, and not yet used");
+    app.advance(LEAD.as_secs() + 1).await;
+    goes_on(&mut ada, app.home()).await;
+    let second = kid(&ada);
+    assert_ne!(second, first);
+    // The token of the key before can still be good.
+    app.rotate("tokens").await.expect(200);
+    assert!(published(&app).await.contains(&first));
+    app.advance(3_600).await;
+    app.rotate("tokens").await.expect(200);
+    let shown = published(&app).await;
+    assert!(!shown.contains(&first) && shown.contains(&second), "{shown:?}");
+    goes_on(&mut ada, app.home()).await;
+}
