@@ -22,8 +22,10 @@ async fn a_new_deployments_secrets_are_filled_by_their_first_rotation_and_used_a
         app.rotate(secret.as_str()).await.expect(200);
         assert_eq!(keys(&app, secret.as_str()).await, 1);
     }
+    for secret in ["addresses", "forwarding"] {
+        is_everywhere(&app, secret).await;
+    }
     let eu = app.living_in(Region::Eu);
-    until(async || keys(&eu, "addresses").await + keys(&eu, "forwarding").await == 2).await;
     let mut ada = app.user("ada-first").await;
     let mut bob = eu.user("bob-first").await;
     for person in [&mut ada, &mut bob] {
