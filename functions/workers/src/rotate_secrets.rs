@@ -140,20 +140,16 @@ impl Worker for RotateSecrets {
             (Progress::Done, _) => return Ok(Report { is_current: true }),
             (Progress::None, _) => return Err(Error::NotBegun),
             (Progress::Announced, Step::Create) => prepare(deps, job, &rotation).await?,
-            (Progress::Announced, _) => return Err(Error::NoValue),
-            (Progress::Pending(version), _) if !is_in_time(version.newest_from, job.now) => {
-                // Past that time, no run that came in time can be under way any more and make it the current one all the same.
-                if version.newest_from <= job.now {
-                    withdraw_newest(deps, job, &version).await?;
-                }
-                deps.rotations.give_up(&rotation).await?;
-                return Err(Error::TooLate);
-            }
-            // It came before.
-            (Progress::Pending(_), Step::Create) => {}
+            // Whether the function can be called at all is tested so, when a schedule is set.
+            (Progress::Announced, Step::Test) => {}
+            (Progress::Announced, Step::Set | Step::Finish) => return Err(Error::NoValue),
+            (Progress::Pending(version), Step::Create) => in_time(deps, job, &rotation, &version).await?,
             (Progress::Pending(version), Step::Set) => publish(deps, &version).await?,
             (Progress::Pending(version), Step::Test) => arrived(deps, &version).await?,
-            (Progress::Pending(version), Step::Finish) => finish(deps, job, &rotation, &version).await?,
+            (Progress::Pending(version), Step::Finish) => {
+                in_time(deps, job, &rotation, &version).await?;
+                finish(deps, job, &rotation, &version).await?;
+            }
         }
         Ok(Report { is_current: event.step == Step::Finish })
     }
@@ -167,6 +163,20 @@ async fn prepare(deps: &Deps, job: &Job, rotation: &Rotation) -> Result<(), Erro
             Err(Error::Irreplaceable(rotation.secret))
         }
     }
+}
+
+/// Gives a version up whose key would be used before everybody knew it. Once the key's time has come, no run can be under way
+/// any more that makes the version the current one all the same: then its public key goes too.
+async fn in_time(deps: &Deps, job: &Job, rotation: &Rotation, version: &NewVersion) -> Result<(), Error> {
+    if is_in_time(version.newest_from, job.now) {
+        return Ok(());
+    }
+    let newest = version.public_keys.last().filter(|_| version.newest_from <= job.now);
+    if let Some(key) = newest {
+        deps.directory.withdraw_signing_key(job.region, &key.kid).await?;
+    }
+    deps.rotations.give_up(rotation).await?;
+    Err(Error::TooLate)
 }
 
 async fn publish(deps: &Deps, version: &NewVersion) -> Result<(), Error> {
@@ -199,17 +209,8 @@ async fn finish(deps: &Deps, job: &Job, rotation: &Rotation, version: &NewVersio
     match deps.rotations.finish(rotation, version.made_from.as_deref()).await? {
         Saved::Yes => Ok(()),
         Saved::Stale => {
-            withdraw_newest(deps, job, version).await?;
             deps.rotations.give_up(rotation).await?;
             Err(Error::Overtaken)
         }
     }
-}
-
-/// Withdraws the key of a version that will never be the current one: nothing will ever be signed with it.
-async fn withdraw_newest(deps: &Deps, job: &Job, version: &NewVersion) -> Result<(), Error> {
-    if let Some(newest) = version.public_keys.last() {
-        deps.directory.withdraw_signing_key(job.region, &newest.kid).await?;
-    }
-    Ok(())
 }

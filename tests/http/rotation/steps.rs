@@ -142,8 +142,8 @@ async fn a_version_that_another_has_overtaken_never_becomes_the_current_one() {
     let refused = step(&app, "tokens", &version, "finishSecret").await;
     assert!(why(&refused).starts_with("another version"), "{}", refused.text);
     assert_eq!(labelled(&app, "tokens", "AWSCURRENT").await, by_hand);
-    assert_eq!(published(&app).await.len(), 3);
     app.rotate("tokens").await.expect(200);
+    app.advance(LEAD.as_secs()).await;
     goes_on(&mut ada, app.home()).await;
 }
 
@@ -169,9 +169,10 @@ async fn what_is_no_rotation_changes_nothing() {
         assert_eq!(why(&step(&app, "codes", never, each).await), "there is no such rotation, or it is over");
     }
     let version = announce(&app, "codes").await;
-    for each in &STEPS[1..] {
+    for each in ["setSecret", "finishSecret"] {
         assert_eq!(why(&step(&app, "codes", &version, each).await), "the version has no value yet");
     }
+    step(&app, "codes", &version, "testSecret").await.expect(200);
     let run = "/_local/run/rotate-secrets";
     for event in [
         json!({ "Step": "createSecret", "SecretId": "account/eu/codes", "ClientRequestToken": never }),
