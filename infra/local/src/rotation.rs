@@ -3,6 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use domain::{region::Region, rotation::SecretName};
+use futures::future::join_all;
 use serde_json::json;
 use tokio::{sync::watch, task::JoinHandle};
 
@@ -51,11 +52,10 @@ fn client(region: &RunningRegion) -> aws_sdk_secretsmanager::Client {
 /// Makes the other regions' replicas of the shared secrets like what the authority has.
 pub async fn replicate(authority: &aws::Aws, others: &[&aws::Aws]) {
     let names = config(Region::AUTHORITY, &BTreeMap::new()).secret_names();
-    for secret in SecretName::ALL.into_iter().filter(|secret| secret.is_shared()) {
-        for other in others {
-            authority.replicate_secret(names.of(secret), other).await;
-        }
-    }
+    let shared =
+        SecretName::ALL.into_iter().filter(|secret| secret.is_shared()).map(|secret| names.of(secret));
+    let copies = shared.flat_map(|name| others.iter().map(move |other| (name.clone(), *other)));
+    join_all(copies.map(|(name, other)| authority.replicate_secret(name, other))).await;
 }
 
 /// Has the replicas follow until told to stop.
