@@ -39,7 +39,11 @@ fn store(app: &App) -> Store {
 }
 
 fn directory(app: &App) -> Directory {
-    Directory::new(app.tables(), app.living_in(Region::AUTHORITY).tables(), "account-directory".to_owned())
+    Directory::new(
+        app.tables(),
+        app.living_in(Region::AUTHORITY).tables().config().clone(),
+        "account-directory".to_owned(),
+    )
 }
 
 /// So many seconds into the test: a time that is yet to come, so that nothing has expired.

@@ -314,7 +314,7 @@ impl App {
     pub fn secrets_manager(&self) -> aws_sdk_secretsmanager::Client {
         let credentials = local::outsider("tests");
         let endpoint = lambda::Endpoint { url: Some(self.aws_endpoint().to_owned()), credentials };
-        let sdk = lambda::patient_sdk_config(self.home.aws(), &endpoint, local::http_client());
+        let sdk = lambda::patient_sdk_config(self.home.aws(), &endpoint, &lambda::HttpClient::new().unwrap());
         aws_sdk_secretsmanager::Client::new(&sdk)
     }
 

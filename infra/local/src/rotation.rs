@@ -20,7 +20,7 @@ const STEPS: [&str; 4] = ["createSecret", "setSecret", "testSecret", "finishSecr
 /// Rotates a secret of a region now, or attempts a rotation again that was not completed; the new version's id.
 pub async fn rotate(region: &RunningRegion, secret: SecretName) -> Result<String, String> {
     let (id, worker) = region.functions.rotator().ok_or("nothing rotates")?;
-    let (client, name) = (client(region), config(region.region, &BTreeMap::new()).secret_names().of(secret));
+    let (client, name) = (client(region)?, config(region.region, &BTreeMap::new()).secret_names().of(secret));
     let account = aws::ACCOUNT;
     let arn = format!("arn:aws:lambda:{}:{account}:function:{id}", region.region.aws());
     let version = match client.rotate_secret().secret_id(&name).rotation_lambda_arn(arn).send().await {
@@ -42,11 +42,12 @@ pub async fn rotate(region: &RunningRegion, secret: SecretName) -> Result<String
     Ok(version)
 }
 
-fn client(region: &RunningRegion) -> aws_sdk_secretsmanager::Client {
+fn client(region: &RunningRegion) -> Result<aws_sdk_secretsmanager::Client, String> {
     let endpoint =
         lambda::Endpoint { url: Some(region.aws.endpoint().to_owned()), credentials: outsider("rotation") };
-    let sdk = lambda::patient_sdk_config(region.region.aws(), &endpoint, crate::http_client());
-    aws_sdk_secretsmanager::Client::new(&sdk)
+    let http = lambda::HttpClient::new().map_err(why)?;
+    let sdk = lambda::patient_sdk_config(region.region.aws(), &endpoint, &http);
+    Ok(aws_sdk_secretsmanager::Client::new(&sdk))
 }
 
 /// Makes the other regions' replicas of the shared secrets like what the authority has.

@@ -10,12 +10,8 @@ use domain::{
     secret::{MacKey, Secret},
     session,
 };
-use jsonwebtoken::{
-    Algorithm, EncodingKey,
-    jwk::{AlgorithmParameters, Jwk},
-};
 use serde::{Deserialize, Serialize};
-use zeroize::{Zeroize, ZeroizeOnDrop};
+use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 /// One version of a secret. An empty one (`{}`) has no keys yet.
 #[derive(Default, Serialize, Deserialize)]
@@ -147,19 +143,18 @@ impl SigningKey {
         }
     }
 
-    /// What signs.
-    pub fn encoding_key(&self) -> Outcome<EncodingKey> {
-        Ok(EncodingKey::from_ed_der(&BASE64_STANDARD.decode(&self.private).map_err(broken)?))
+    /// Signs claims.
+    pub fn sign(&self, claims: &session::Claims) -> Outcome<Secret> {
+        jwt::sign(&self.kid, &self.private()?, claims).map(Secret::new).map_err(broken)
     }
 
     fn public(&self, region: Region) -> Outcome<PublicKey> {
-        let jwk = Jwk::from_encoding_key(&self.encoding_key()?, Algorithm::EdDSA).map_err(broken)?;
-        match jwk.algorithm {
-            AlgorithmParameters::OctetKeyPair(pair) => {
-                Ok(PublicKey { kid: self.kid.clone(), region, x: pair.x })
-            }
-            _ => Err(broken("not an Ed25519 key")),
-        }
+        let x = jwt::public_key(&self.private()?).map_err(broken)?;
+        Ok(PublicKey { kid: self.kid.clone(), region, x })
+    }
+
+    fn private(&self) -> Outcome<Zeroizing<Vec<u8>>> {
+        BASE64_STANDARD.decode(&self.private).map(Zeroizing::new).map_err(broken)
     }
 }
 

@@ -6,7 +6,7 @@ use std::{
 };
 
 use async_trait::async_trait;
-use aws_sdk_secretsmanager::Client;
+use aws_sdk_secretsmanager::{Client, Config};
 use domain::{
     Timestamp,
     email::EmailAddress,
@@ -20,9 +20,9 @@ use domain::{
     user::EmailHash,
 };
 use jiff::SignedDuration;
-use jsonwebtoken::{Algorithm, Header};
 
 use crate::{
+    Lazy,
     document::{Document, broken},
     failure::unavailable,
 };
@@ -62,7 +62,7 @@ impl SecretNames {
 
 /// The secrets of one region.
 pub struct Secrets {
-    client: Client,
+    client: Lazy<Client>,
     region: Region,
     names: SecretNames,
     now: Now,
@@ -71,7 +71,8 @@ pub struct Secrets {
 
 impl Secrets {
     /// The secrets of `region`.
-    pub fn new(client: Client, region: Region, names: SecretNames, now: Now) -> Self {
+    pub fn new(config: Config, region: Region, names: SecretNames, now: Now) -> Self {
+        let client = Lazy::new(Box::new(|| Client::from_conf(config)));
         Self { client, region, names, now, cache: Mutex::default() }
     }
 
@@ -101,9 +102,7 @@ impl TokenKeys for Secrets {
     async fn sign(&self, claims: &Claims) -> Outcome<Secret> {
         let signed_at = Timestamp::from_second(claims.iat).map_err(broken)?;
         let document = self.read(SecretName::Tokens).await?;
-        let key = document.signing_key(signed_at)?;
-        let header = Header { kid: Some(key.kid.clone()), ..Header::new(Algorithm::EdDSA) };
-        jsonwebtoken::encode(&header, claims, &key.encoding_key()?).map(Secret::new).map_err(broken)
+        document.signing_key(signed_at)?.sign(claims)
     }
 
     async fn derivation_key(&self, made_at: Timestamp) -> Outcome<MacKey> {

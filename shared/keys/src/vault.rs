@@ -15,7 +15,7 @@ use aes_gcm::{
     aead::{Aead, Payload},
 };
 use async_trait::async_trait;
-use aws_sdk_kms::{Client, primitives::Blob, types::DataKeySpec};
+use aws_sdk_kms::{Client, Config, primitives::Blob, types::DataKeySpec};
 use base64::{Engine, prelude::BASE64_STANDARD};
 use domain::{
     api_key::Sealed,
@@ -29,7 +29,7 @@ use domain::{
 use tokio::time::Instant;
 use zeroize::Zeroizing;
 
-use crate::failure::unavailable;
+use crate::{Lazy, failure::unavailable};
 
 /// A plaintext data key is kept this long at the most,
 const KEPT: Duration = Duration::from_secs(300);
@@ -43,7 +43,7 @@ const NONCE_LENGTH: usize = 12;
 
 /// The vault of one region.
 pub struct KmsVault {
-    client: Client,
+    client: Lazy<Client>,
     key: String,
     region: Region,
     entropy: Arc<dyn Entropy>,
@@ -58,7 +58,8 @@ struct Cached {
 
 impl KmsVault {
     /// A vault whose data keys `key` (an id, ARN or alias) wraps.
-    pub fn new(client: Client, key: String, region: Region, entropy: Arc<dyn Entropy>) -> Self {
+    pub fn new(config: Config, key: String, region: Region, entropy: Arc<dyn Entropy>) -> Self {
+        let client = Lazy::new(Box::new(|| Client::from_conf(config)));
         Self { client, key, region, entropy, cache: Mutex::default() }
     }
 

@@ -120,7 +120,7 @@ impl Boot {
     /// The one client of this region's tables.
     fn dynamodb(&self) -> aws_sdk_dynamodb::Client {
         self.is_certain("dynamodb");
-        self.dynamodb.get_or_init(|| dynamodb(&self.sdk)).clone()
+        self.dynamodb.get_or_init(|| aws_sdk_dynamodb::Client::from_conf(dynamodb(&self.sdk))).clone()
     }
 
     fn names(&self) -> Arc<store::Directory> {
@@ -135,21 +135,19 @@ impl Boot {
         let make = || {
             let clock = Arc::clone(&self.clock);
             let now = Arc::new(move || clock.now());
-            let (client, names) = (self.secrets_manager(), self.config.secret_names());
-            Arc::new(keys::Secrets::new(client, self.config.region, names, now))
+            let (config, names) = (self.secrets_manager(), self.config.secret_names());
+            Arc::new(keys::Secrets::new(config, self.config.region, names, now))
         };
         Arc::clone(self.secrets.get_or_init(make))
     }
 
-    fn secrets_manager(&self) -> aws_sdk_secretsmanager::Client {
-        let config = aws_sdk_secretsmanager::config::Builder::from(&self.sdk).interceptor(Count).build();
-        aws_sdk_secretsmanager::Client::from_conf(config)
+    fn secrets_manager(&self) -> aws_sdk_secretsmanager::Config {
+        aws_sdk_secretsmanager::config::Builder::from(&self.sdk).interceptor(Count).build()
     }
 }
 
-fn dynamodb(sdk: &SdkConfig) -> aws_sdk_dynamodb::Client {
-    let config = aws_sdk_dynamodb::config::Builder::from(sdk).interceptor(Count).build();
-    aws_sdk_dynamodb::Client::from_conf(config)
+fn dynamodb(sdk: &SdkConfig) -> aws_sdk_dynamodb::Config {
+    aws_sdk_dynamodb::config::Builder::from(sdk).interceptor(Count).build()
 }
 
 impl Ports for Boot {
@@ -211,9 +209,8 @@ impl Ports for Boot {
 
     fn vault(&self) -> Arc<dyn Vault> {
         let config = aws_sdk_kms::config::Builder::from(&self.sdk).interceptor(Count).build();
-        let client = aws_sdk_kms::Client::from_conf(config);
         let (key, entropy) = (self.config.kms_key.clone(), Arc::clone(&self.entropy));
-        Arc::new(keys::KmsVault::new(client, key, self.config.region, entropy))
+        Arc::new(keys::KmsVault::new(config, key, self.config.region, entropy))
     }
 
     fn token_keys(&self) -> Arc<dyn TokenKeys> {
@@ -232,7 +229,8 @@ impl Ports for Boot {
     }
 
     fn rotations(&self) -> Arc<dyn Rotations> {
-        let (client, names) = (self.secrets_manager(), self.config.secret_names());
+        let client = aws_sdk_secretsmanager::Client::from_conf(self.secrets_manager());
+        let names = self.config.secret_names();
         Arc::new(keys::SecretRotations::new(client, self.config.region, names, Arc::clone(&self.entropy)))
     }
 

@@ -6,11 +6,11 @@
 
 use std::{
     collections::HashMap,
-    sync::{Mutex, PoisonError},
+    sync::{LazyLock, Mutex, PoisonError},
 };
 
 use async_trait::async_trait;
-use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::{Client, Config};
 use domain::{
     Timestamp,
     directory::{Claim, Holder, Name},
@@ -42,7 +42,8 @@ const REMEMBERED: usize = 1_000;
 /// The directory: this region's replica, and the authority that is written.
 pub struct Directory {
     replica: Store,
-    authority: Store,
+    /// Made when it is first needed, which is when names are claimed.
+    authority: LazyLock<Store, Box<dyn FnOnce() -> Store + Send + Sync>>,
     handles: Mutex<HashMap<Name, Holder>>,
 }
 
@@ -64,12 +65,10 @@ struct PendingItem {
 
 impl Directory {
     /// The directory in `table`, read in this region and written where the authority is.
-    pub fn new(replica: Client, authority: Client, table: String) -> Self {
-        Self {
-            replica: Store::of_one_table(replica, table.clone()),
-            authority: Store::of_one_table(authority, table),
-            handles: Mutex::default(),
-        }
+    pub fn new(replica: Client, authority: Config, table: String) -> Self {
+        let replica = Store::of_one_table(replica, table.clone());
+        let authority = move || Store::of_one_table(Client::from_conf(authority), table);
+        Self { replica, authority: LazyLock::new(Box::new(authority)), handles: Mutex::default() }
     }
 
     fn remembered(&self, name: &Name) -> Option<Holder> {
