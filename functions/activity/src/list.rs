@@ -17,7 +17,7 @@ use domain::{
 };
 use jiff::SignedDuration;
 use kit::{
-    Access, Call, Endpoint, Grant, Output, Params, Ports, Problem, Spec,
+    Access, Call, Endpoint, Grant, Items, Output, Params, Ports, Problem, Spec,
     cursor::{Cursor, Cursors},
     input::{PageNumber, PageSize, YesNo},
     spec,
@@ -147,9 +147,10 @@ impl Endpoint for List {
         .summary("Read a workspace's history")
         .access(Access::Member(Role::Viewer))
         .grants(&[
-            Grant::table("Query", "activity"),
-            Grant::table("GetItem", "activity"),
-            Grant::table("BatchGetItem", "activity"),
+            Grant::items("Query", Items::Events),
+            Grant::items("GetItem", Items::Marks),
+            Grant::items("BatchGetItem", Items::Marks),
+            Grant::items("BatchGetItem", Items::Users),
         ]);
     type Caller = Member;
     type Deps = Deps;

@@ -10,7 +10,8 @@ use domain::{
     user::personal_workspace,
 };
 use kit::{
-    Access, Body, Call, Code, Endpoint, Grant, Output, Person, Ports, Problem, Spec, spec, spec::Method::Post,
+    Access, Body, Call, Code, Endpoint, Grant, Items, Output, Person, Ports, Problem, Spec, spec,
+    spec::Method::Post,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -71,10 +72,12 @@ impl Endpoint for StepUp {
         .full_cpu()
         .problems(&[Code::InvalidCredentials, Code::RateLimited])
         .grants(&[
-            Grant::table("BatchGetItem", "operations"),
-            Grant::table("PutItem", "operations"),
-            Grant::table("DeleteItem", "operations"),
-            Grant::table("PutItem", "identity"),
+            Grant::items("BatchGetItem", Items::Users),
+            Grant::items("BatchGetItem", Items::Passwords),
+            Grant::items("BatchGetItem", Items::Throttles),
+            Grant::items("PutItem", Items::Sessions),
+            Grant::items("PutItem", Items::Throttles),
+            Grant::items("DeleteItem", Items::Throttles),
         ]);
     type Caller = Person;
     type Deps = Deps;

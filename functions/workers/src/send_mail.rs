@@ -16,7 +16,7 @@ use domain::{
     user::EmailHash,
 };
 use jiff::{SignedDuration, Timestamp};
-use kit::{Grant, Job, Ports, Trigger, Worker, WorkerSpec, worker};
+use kit::{Grant, Items, Job, Ports, Trigger, Worker, WorkerSpec, worker};
 use serde::{Deserialize, Serialize};
 
 use crate::letters;
@@ -59,12 +59,14 @@ impl Worker for SendMail {
         &[
             Grant::secret("codes"),
             Grant::secret("tokens"),
-            Grant::table("GetItem", "identity"),
-            Grant::table("GetItem", "directory"),
-            Grant::table("PutItem", "operations"),
-            Grant::table("UpdateItem", "operations"),
-            Grant::table("DeleteItem", "operations"),
-            Grant { service: "ses", action: "SendEmail", on: "mail" },
+            Grant::items("GetItem", Items::SignUps),
+            Grant::items("GetItem", Items::Addresses),
+            Grant::items("GetItem", Items::Users),
+            Grant::items("GetItem", Items::AddressClaims),
+            Grant::items("PutItem", Items::Consumed),
+            Grant::items("UpdateItem", Items::Consumed),
+            Grant::items("DeleteItem", Items::Consumed),
+            Grant::mail(),
         ],
     );
     type Deps = Deps;

@@ -43,7 +43,7 @@ use crate::{
 };
 
 /// The form of the data folder. A folder of another form is refused, never guessed at.
-const DATA_VERSION: &str = "2";
+const DATA_VERSION: &str = "3";
 
 /// How to start.
 #[derive(Debug, Clone)]

@@ -5,4 +5,4 @@ pub mod secrets;
 mod vault;
 
 pub use secrets::Secrets;
-pub use vault::KmsVault;
+pub use vault::{KmsVault, PURPOSE};

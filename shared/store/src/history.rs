@@ -1,5 +1,5 @@
-//! Event, mark and inbox.  Table `activity`: PK `WS#<workspace>`  SK `EVT#<event>` (never changed) and `INBOX`; PK
-//! `MARKS#<workspace>`  SK `EVT#<event>` (what was said of an event).
+//! Event, mark and inbox.  Table `activity`: PK `WS#<workspace>`  SK `EVT#<event>` (never changed); PK `MARKS#<workspace>`
+//! SK `EVT#<event>` (what was said of an event) and `INBOX` (what was said of all).
 //! Reads: a page of events (query, newest first), the inbox (get), the marks of a page (batch get).
 
 use async_trait::async_trait;
@@ -9,28 +9,27 @@ use domain::{
     policy::KeepsInbox,
     ports::{All, Failure, History, Marking, Outcome, Page},
 };
+use tables::Items;
 
 use crate::{
     Store,
     failure::unavailable,
     item::{Item, Key, from_item, to_item},
-    table::Table,
-    workspaces,
 };
 
 /// DynamoDB takes at most 100 writes in a transaction.
 const TRANSACTION_LIMIT: usize = 100;
 
 fn event_key(workspace: WorkspaceId, event: EventId) -> Key {
-    Key::new(Table::Activity, workspaces::partition(workspace), format!("EVT#{event}"))
+    Key::new(Items::Events, workspace, format!("EVT#{event}"))
 }
 
 fn inbox_key(workspace: WorkspaceId) -> Key {
-    Key::new(Table::Activity, workspaces::partition(workspace), "INBOX")
+    Key::new(Items::Marks, workspace, "INBOX")
 }
 
 fn mark_key(workspace: WorkspaceId, event: EventId) -> Key {
-    Key::new(Table::Activity, format!("MARKS#{workspace}"), format!("EVT#{event}"))
+    Key::new(Items::Marks, workspace, format!("EVT#{event}"))
 }
 
 pub fn event_item(event: &Event) -> Outcome<(Key, Item)> {
@@ -51,7 +50,7 @@ impl History for Store {
             return Ok(Page { items: Vec::new(), more: false });
         }
         let range = (format!("EVT#{oldest}"), format!("EVT#{newest}"));
-        let page = self.range(Table::Activity, workspaces::partition(workspace), range, limit).await?;
+        let page = self.range(Items::Events, workspace, range, limit).await?;
         Ok(Page { items: page.items.into_iter().map(from_item).collect::<Outcome<_>>()?, more: page.more })
     }
 
