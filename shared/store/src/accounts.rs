@@ -1,7 +1,7 @@
 //! User, password and address.  Table `identity`: PK `USER#<user>`  SK `USER`; PK `PASSWORD#<user>`  SK `PASSWORD`; PK
 //! `EMAIL#<address hash>`  SK `EMAIL` (uniqueness).
-//! Reads: whose address it is (get), what a sign-in compares with (batch get of user, password and workspace), people of
-//! a list (batch get), all strongly consistent.
+//! Reads: whose address it is (get), what a sign-in compares with (batch get of user, password and workspace), a password
+//! (get), people of a list (batch get), all strongly consistent.
 
 use async_trait::async_trait;
 use domain::{
@@ -84,6 +84,11 @@ impl Accounts for Store {
             password: password.password,
             onboarded: workspace.is_some(),
         }))
+    }
+
+    async fn password(&self, user: UserId) -> Outcome<Option<PasswordHash>> {
+        let found: Option<PasswordOf> = self.get(&password_key(user)).await?.map(from_item).transpose()?;
+        Ok(found.map(|found| found.password))
     }
 
     async fn user(&self, user: UserId) -> Outcome<Option<User>> {

@@ -63,13 +63,35 @@ impl Store {
         Err(Failure::Unavailable { service: "dynamodb", detail: "unprocessed keys".to_owned() })
     }
 
-    /// Items of one kind and subject whose sort keys are in `range` (both ends included), the last first.
+    /// Items of one kind and subject whose sort keys are in `range` (both ends included), the last first, as they were a moment
+    /// ago perhaps.
     pub async fn range(
         &self,
         kind: Items,
         subject: impl Display,
         range: (String, String),
         limit: usize,
+    ) -> Outcome<Page<Item>> {
+        self.query((kind, subject), range, limit, false).await
+    }
+
+    /// The same, strongly consistent.
+    pub async fn range_now(
+        &self,
+        kind: Items,
+        subject: impl Display,
+        range: (String, String),
+        limit: usize,
+    ) -> Outcome<Page<Item>> {
+        self.query((kind, subject), range, limit, true).await
+    }
+
+    async fn query(
+        &self,
+        (kind, subject): (Items, impl Display),
+        range: (String, String),
+        limit: usize,
+        consistent: bool,
     ) -> Outcome<Page<Item>> {
         let answer = self
             .client
@@ -79,6 +101,7 @@ impl Store {
             .expression_attribute_values(":pk", text(kind.partition(subject)))
             .expression_attribute_values(":from", text(range.0))
             .expression_attribute_values(":to", text(range.1))
+            .consistent_read(consistent)
             .scan_index_forward(false)
             // One more tells whether there are more: DynamoDB itself says so at every page's end, the last one's too.
             .limit(i32::try_from(limit.saturating_add(1)).unwrap_or(i32::MAX))
