@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use kit::{
-    Access, Grant, Spec, Trigger,
+    Access, Grant, On, Spec, Trigger,
     spec::{Every, Memory},
 };
 
@@ -17,7 +17,7 @@ pub fn document(functions: &Functions) -> String {
 Written by `cargo generate` from the `SPEC` beside each handler; change it there. *Caller*: `anyone`; `person` (a session,
 before onboarding too); `user` (a session after it); `viewer`, `editor`, `admin`, `owner` (a session with at least that role
 in the workspace that `owner=` names); `key` (also an API key). *Once*: an `Idempotency-Key` is honoured. *Grants* hold what
-access, limits and receipts need too.
+access, limits and receipts need too; items are named by the [kinds](../shared/tables/src/items.rs) that IAM can tell apart.
 
 | function | method | path | caller | memory | once | grants |
 |---|---|---|---|---|---|---|
@@ -76,15 +76,26 @@ fn often(every: Every) -> String {
     }
 }
 
-/// By what they are on: `identity`: GetItem, PutItem.
+/// By what they are on: `Sessions`: BatchGetItem, PutItem.
 fn grants(grants: &[Grant]) -> String {
-    let mut by_resource: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    let mut by_resource: BTreeMap<String, Vec<&str>> = BTreeMap::new();
     for grant in grants {
-        by_resource.entry(grant.on).or_default().push(grant.action);
+        by_resource.entry(on(grant.on)).or_default().push(grant.action);
     }
-    let group = |(on, mut actions): (&str, Vec<&str>)| {
+    let group = |(on, mut actions): (String, Vec<&str>)| {
         actions.sort_unstable();
-        format!("`{on}`: {}", actions.join(", "))
+        format!("{on}: {}", actions.join(", "))
     };
     by_resource.into_iter().map(group).collect::<Vec<_>>().join("; ")
+}
+
+fn on(on: On) -> String {
+    match on {
+        On::Items(kind) => format!("`{kind:?}`"),
+        On::Authority(kind) => format!("`{kind:?}` in the authority"),
+        On::DataKeys => "data keys".to_owned(),
+        On::Secret(name) => format!("secret `{name}`"),
+        On::Bus => "the bus".to_owned(),
+        On::Mail => "mail".to_owned(),
+    }
 }

@@ -1,6 +1,6 @@
 //! Every function, as data.
 
-use kit::{Endpoint, Input, Spec, Visitor, Worker, WorkerSpec, caller::Caller};
+use kit::{Endpoint, Grant, Input, Spec, Visitor, Worker, WorkerSpec, caller::Caller};
 use schemars::{SchemaGenerator, generate::SchemaSettings};
 use serde_json::Value;
 
@@ -57,6 +57,25 @@ impl Visitor for Functions {
 
     fn worker<W: Worker>(&mut self) {
         self.workers.push(W::SPEC);
+    }
+}
+
+/// What each function may do with AWS, by its id.
+pub fn grants() -> Vec<(&'static str, Vec<Grant>)> {
+    let mut all = Grants(Vec::new());
+    crate::every(&mut all);
+    all.0
+}
+
+struct Grants(Vec<(&'static str, Vec<Grant>)>);
+
+impl Visitor for Grants {
+    fn endpoint<E: Endpoint>(&mut self) {
+        self.0.push((E::SPEC.id, E::SPEC.all_grants()));
+    }
+
+    fn worker<W: Worker>(&mut self) {
+        self.0.push((W::SPEC.id, W::SPEC.grants.to_vec()));
     }
 }
 

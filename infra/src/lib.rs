@@ -2,6 +2,7 @@
 //! statements, the OpenAPI document and the tables of the docs; `cargo generate` writes them, `cargo generate --check`
 //! says whether they are as they should be.
 
+pub mod conditions;
 pub mod data_model;
 pub mod endpoints;
 pub mod functions;
@@ -13,7 +14,7 @@ mod schemas;
 pub mod statements;
 pub mod template;
 
-pub use functions::Functions;
+pub use functions::{Functions, grants};
 
 /// Shows every function of every area to `visitor`.
 pub fn every(visitor: &mut impl kit::Visitor) {

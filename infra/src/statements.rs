@@ -1,117 +1,229 @@
-//! The IAM statements of the template's functions, from their grants.
+//! The IAM statements of the functions' roles, from their grants: written into the template, and applied by the local
+//! platform, so that what is deployed is what was tested.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use domain::region::Region;
-use kit::Grant;
+use kit::{Grant, Items, On};
 use store::table::Table;
 
-use crate::template::{REGION, table_id};
+use crate::{
+    conditions::{self, Condition, Context, Deployment, Test, Text},
+    template::{REGION, table_id},
+};
 
 /// The secrets that are the same in every region.
 const SHARED_SECRETS: [&str; 2] = ["addresses", "forwarding"];
 
-/// A function is granted something on a thing that the template does not have.
-#[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error("there is nothing called {0} to grant anything on")]
-pub struct UnknownResource(String);
+/// Allows some actions on one thing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Statement {
+    /// The actions, as in `dynamodb:GetItem`.
+    pub actions: BTreeSet<String>,
+    /// What on.
+    pub resource: Resource,
+    /// What a request has to be like.
+    pub conditions: Vec<Condition>,
+}
 
-/// One statement for each thing that something is granted on.
-///
-/// # Errors
-///
-/// When a grant names a thing that the template does not have.
-pub fn policies(grants: &[Grant]) -> Result<String, UnknownResource> {
-    let mut by_resource: BTreeMap<(&str, &str), Vec<String>> = BTreeMap::new();
-    for grant in grants {
-        let action = format!("{}:{}", grant.service, grant.action);
-        by_resource.entry((grant.service, place(grant))).or_default().push(action);
+/// What actions are allowed on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Resource {
+    /// A table; of the directory, the region's own replica.
+    Table(Table),
+    /// The directory where it is written.
+    Authority,
+    /// The region's key.
+    Key,
+    /// A secret.
+    Secret(&'static str),
+    /// The region's event bus.
+    Bus,
+    /// The domain that mail is from.
+    Mail,
+}
+
+impl Resource {
+    fn of(on: On) -> Self {
+        match on {
+            On::Items(items) => Self::Table(items.table()),
+            On::Authority(_) => Self::Authority,
+            On::DataKeys => Self::Key,
+            On::Secret(name) => Self::Secret(name),
+            On::Bus => Self::Bus,
+            On::Mail => Self::Mail,
+        }
     }
-    if by_resource.is_empty() {
-        return Ok(String::new());
+
+    /// In the template's terms.
+    fn yaml(self) -> String {
+        let here = "${AWS::Region}:${AWS::AccountId}";
+        let arn = |rest: String| format!("!Sub \"arn:${{AWS::Partition}}:{rest}\"");
+        let directory = |region: &str| {
+            arn(format!("dynamodb:{region}:${{AWS::AccountId}}:table/${{DirectoryTableName}}"))
+        };
+        match self {
+            Self::Table(Table::Directory) => directory("${AWS::Region}"),
+            Self::Table(table) => format!("!GetAtt {}.Arn", table_id(table)),
+            Self::Authority => directory(Region::AUTHORITY.aws()),
+            Self::Key => "!GetAtt Key.Arn".to_owned(),
+            Self::Bus => "!GetAtt Bus.Arn".to_owned(),
+            Self::Mail => arn(format!("ses:{here}:identity/${{MailDomain}}")),
+            // Secrets Manager puts six characters of its own after a secret's name.
+            Self::Secret(name) if SHARED_SECRETS.contains(&name) => {
+                arn(format!("secretsmanager:{here}:secret:${{AWS::StackName}}/shared/{name}-??????"))
+            }
+            Self::Secret(name) => format!(
+                "!Sub [\"arn:${{AWS::Partition}}:secretsmanager:{here}:secret:${{AWS::StackName}}/${{Region}}/{name}-??????\", \
+                 {REGION}]"
+            ),
+        }
+    }
+}
+
+/// The statements that allow what is granted, and nothing else.
+///
+/// An action on a table has one statement with all the kinds of items that it may be on: DynamoDB asks for the keys of a
+/// batch together, and no two statements would each allow half of it.
+pub fn statements(grants: &[Grant]) -> Vec<Statement> {
+    let mut items: BTreeMap<(Resource, String), BTreeSet<Items>> = BTreeMap::new();
+    let mut others: BTreeMap<Resource, BTreeSet<String>> = BTreeMap::new();
+    for grant in grants {
+        let (resource, action) = (Resource::of(grant.on), grant.iam_action());
+        match grant.on {
+            On::Items(kind) | On::Authority(kind) => {
+                items.entry((resource, action)).or_default().insert(kind);
+            }
+            On::DataKeys | On::Secret(_) | On::Bus | On::Mail => {
+                others.entry(resource).or_default().insert(action);
+            }
+        }
+    }
+    let mut alike: BTreeMap<(Resource, BTreeSet<Items>), BTreeSet<String>> = BTreeMap::new();
+    for ((resource, action), kinds) in items {
+        alike.entry((resource, kinds)).or_default().insert(action);
+    }
+    let on_items = alike.into_iter().map(|((resource, kinds), actions)| {
+        let conditions = vec![Condition::items(&kinds)];
+        Statement { actions, resource, conditions }
+    });
+    let on_others = others.into_iter().map(|(resource, actions)| {
+        let conditions = conditions_on(resource);
+        Statement { actions, resource, conditions }
+    });
+    on_items.chain(on_others).collect()
+}
+
+/// What a request on something other than items has to be like.
+fn conditions_on(resource: Resource) -> Vec<Condition> {
+    let is = |key: &'static str, text: Text| Condition { key, test: Test::Is(text) };
+    let same = |text: &str| Text::Same(text.to_owned());
+    match resource {
+        // The key also encrypts tables: what is decrypted for a function is a workspace's data key of this region.
+        Resource::Key => vec![
+            is("kms:EncryptionContext:purpose", same(keys::PURPOSE)),
+            is("kms:EncryptionContext:region", Text::ThenRegion(String::new())),
+            Condition { key: "kms:EncryptionContext:workspace", test: Test::IsThere },
+        ],
+        // One call carries events of several messages.
+        Resource::Bus => {
+            vec![Condition { key: "events:source", test: Test::EachLike(vec![same(events::SOURCE)]) }]
+        }
+        Resource::Mail => vec![is("ses:FromAddress", Text::Sender)],
+        Resource::Table(_) | Resource::Authority | Resource::Secret(_) => Vec::new(),
+    }
+}
+
+impl Statement {
+    /// Whether it allows an action on what it is about, to a request with this context.
+    pub fn allows(&self, action: &str, context: &Context, deployment: &Deployment) -> bool {
+        self.actions.contains(action)
+            && self.conditions.iter().all(|condition| condition.holds(context, deployment))
+    }
+
+    fn yaml(&self) -> String {
+        let actions: Vec<&str> = self.actions.iter().map(String::as_str).collect();
+        format!(
+            "            - Effect: Allow\n              Action: [{}]\n              Resource: {}\n{}",
+            actions.join(", "),
+            self.resource.yaml(),
+            conditions::yaml(&self.conditions),
+        )
+    }
+}
+
+/// The policy of a role with these grants, as the template has it.
+pub fn policies(grants: &[Grant]) -> String {
+    let statements = statements(grants);
+    if statements.is_empty() {
+        return String::new();
     }
     let mut text = "      Policies:\n        - Version: \"2012-10-17\"\n          Statement:\n".to_owned();
-    for ((service, on), actions) in by_resource {
-        let _ = write!(
-            text,
-            "            - Effect: Allow\n              Action: [{}]\n              Resource: {}\n",
-            actions.join(", "),
-            resource(service, on)?,
-        );
+    for statement in statements {
+        let _ = write!(text, "{}", statement.yaml());
     }
-    Ok(text)
-}
-
-/// The directory is written in the authority's region only, whichever region writes.
-const AUTHORITY: &str = "directory in the authority";
-
-fn place(grant: &Grant) -> &'static str {
-    let reads = matches!(grant.action, "GetItem" | "Query");
-    if grant.on == Table::Directory.as_str() && !reads { AUTHORITY } else { grant.on }
-}
-
-/// What a grant is on, in the template's terms.
-fn resource(service: &str, on: &str) -> Result<String, UnknownResource> {
-    let arn = |rest: String| format!("!Sub \"arn:${{AWS::Partition}}:{rest}\"");
-    let here = "${AWS::Region}:${AWS::AccountId}";
-    match service {
-        "dynamodb" if on == AUTHORITY => Some(directory_in(Region::AUTHORITY.aws())),
-        "dynamodb" if on == Table::Directory.as_str() => {
-            let (here, there) = (directory_in("${AWS::Region}"), directory_in(Region::AUTHORITY.aws()));
-            Some(format!("[{here}, {there}]"))
-        }
-        "dynamodb" => {
-            let table = Table::REGIONAL.into_iter().find(|table| table.as_str() == on);
-            table.map(|table| format!("!GetAtt {}.Arn", table_id(table)))
-        }
-        "kms" if on == "key" => Some("!GetAtt Key.Arn".to_owned()),
-        "events" if on == "bus" => Some("!GetAtt Bus.Arn".to_owned()),
-        "ses" if on == "mail" => Some(arn(format!("ses:{here}:identity/${{MailDomain}}"))),
-        // Secrets Manager puts six characters of its own after a secret's name.
-        "secretsmanager" => {
-            let scope = if SHARED_SECRETS.contains(&on) { "shared" } else { "${Region}" };
-            let arn = format!(
-                "arn:${{AWS::Partition}}:secretsmanager:{here}:secret:${{AWS::StackName}}/{scope}/{on}-??????"
-            );
-            Some(match scope {
-                "shared" => format!("!Sub \"{arn}\""),
-                _ => format!("!Sub [\"{arn}\", {REGION}]"),
-            })
-        }
-        _ => None,
-    }
-    .ok_or_else(|| UnknownResource(format!("{service} {on}")))
-}
-
-fn directory_in(region: &str) -> String {
-    format!(
-        "!Sub \"arn:${{AWS::Partition}}:dynamodb:{region}:${{AWS::AccountId}}:table/${{DirectoryTableName}}\""
-    )
+    text
 }
 
 #[cfg(test)]
 mod tests {
-    use crate::Functions;
-
     use super::*;
 
+    /// What IAM takes of a role's policies together, white space apart
+    /// (<https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html>).
+    const LONGEST: usize = 10_240;
+    /// No name that a deployment gives is longer.
+    const NAME: usize = 64;
+
     #[test]
-    fn every_grant_is_on_something_that_the_template_has() {
-        let all = Functions::all();
-        let endpoints = all.operations.iter().flat_map(|operation| operation.spec.all_grants());
-        for grant in endpoints.chain(all.workers.iter().flat_map(|worker| worker.grants.to_vec())) {
-            resource(grant.service, grant.on).unwrap();
-        }
-        assert!(resource("dynamodb", "nonsense").is_err());
+    fn an_action_names_all_kinds_that_it_may_be_on_and_nothing_else() {
+        let grants = [
+            Grant::items("BatchGetItem", Items::Sessions),
+            Grant::items("BatchGetItem", Items::Users),
+            Grant::items("PutItem", Items::Sessions),
+        ];
+        let text = policies(&grants);
+        let batch = "Action: [dynamodb:BatchGetItem]\n              Resource: !GetAtt IdentityTable.Arn\n              \
+                     Condition:\n                \"Null\": { \"dynamodb:LeadingKeys\": \"false\" }\n                \
+                     ForAllValues:StringLike: { \"dynamodb:LeadingKeys\": [\"USER#*\", \"SESSIONS#*\"] }\n";
+        assert!(text.contains(batch), "{text}");
+        assert!(text.contains("{ \"dynamodb:LeadingKeys\": [\"SESSIONS#*\"] }"), "{text}");
+        assert_eq!(policies(&[]), "");
     }
 
     #[test]
-    fn a_statement_names_one_resource_and_no_wildcard_action() {
-        let text =
-            policies(&[Grant::table("GetItem", "identity"), Grant::table("Query", "identity")]).unwrap();
-        assert!(text.contains("Action: [dynamodb:GetItem, dynamodb:Query]\n"));
-        assert!(text.contains("Resource: !GetAtt IdentityTable.Arn\n") && !text.contains('*'));
-        assert_eq!(policies(&[]).unwrap(), "");
+    fn every_statement_on_a_table_or_a_key_has_a_condition() {
+        for (id, grants) in crate::grants() {
+            for statement in statements(&grants) {
+                let free = matches!(statement.resource, Resource::Secret(_));
+                assert!(free || !statement.conditions.is_empty(), "{id}: {statement:?}");
+                assert!(statement.actions.iter().all(|action| !action.contains('*')), "{id}: {statement:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn every_roles_policy_is_short_enough_for_iam() {
+        let name = "n".repeat(NAME);
+        let table = format!("arn:aws:dynamodb:ap-southeast-1:000000000000:table/{name}-operations");
+        let mut lengths: Vec<(usize, &str)> = Vec::new();
+        for (id, grants) in crate::grants() {
+            let mut text = policies(&grants);
+            for short in ["AWS::Partition", "AWS::Region", "AWS::AccountId", "AWS::StackName"] {
+                text = text.replace(&format!("${{{short}}}"), &name);
+            }
+            for short in ["${DirectoryTableName}", "${MailDomain}"] {
+                text = text.replace(short, &name);
+            }
+            text = text.replace("!GetAtt", &table).replace(REGION, "");
+            lengths.push((text.chars().filter(|letter| !letter.is_whitespace()).count(), id));
+        }
+        let longest = lengths.iter().max().unwrap();
+        assert!(longest.0 < LONGEST, "{longest:?}");
+        eprintln!(
+            "the longest policy is that of {}: at most {} characters of {LONGEST}",
+            longest.1, longest.0
+        );
     }
 }

@@ -3,13 +3,10 @@
 use std::fmt::Write as _;
 
 use domain::region::Region;
-use kit::{Spec, Trigger, WorkerSpec, spec::Every};
+use kit::{Items, Spec, Trigger, WorkerSpec, spec::Every};
 use store::table::{PARTITION_KEY, SORT_KEY, TTL, Table};
 
-use crate::{
-    Functions, pascal,
-    statements::{UnknownResource, policies},
-};
+use crate::{Functions, pascal, statements::policies};
 
 /// What the tables' names begin with. Each name says its data region: a function refuses those of another.
 const TABLE_PREFIX: &str = "${AWS::StackName}-${Region}-";
@@ -24,23 +21,19 @@ pub enum Error {
     /// A comment that says where a generated part begins or ends is gone.
     #[error("template.yaml has no line \"# --- generated {0}: begin ---\", or none that ends it")]
     NoMarkers(&'static str),
-    /// A function is granted something on a thing that the template does not have.
-    #[error(transparent)]
-    UnknownResource(#[from] UnknownResource),
 }
 
 /// The template with its generated parts made again.
 ///
 /// # Errors
 ///
-/// When a marker is missing, or a grant names an unknown thing.
+/// When a marker is missing.
 pub fn fill_in(template: &str, functions: &Functions) -> Result<String, Error> {
     let template = replace(template, "regions", &regions())?;
     let template = replace(&template, "replicas", &replicas())?;
     let template = replace(&template, "tables", &Table::REGIONAL.map(table).join("\n"))?;
     let endpoints = functions.operations.iter().map(|operation| endpoint(&operation.spec));
-    let workers = functions.workers.iter().map(worker);
-    let all = endpoints.chain(workers).collect::<Result<Vec<_>, _>>()?;
+    let all: Vec<String> = endpoints.chain(functions.workers.iter().map(worker)).collect();
     replace(&template, "functions", &all.join("\n"))
 }
 
@@ -106,7 +99,7 @@ fn table(table: Table) -> String {
     text
 }
 
-fn endpoint(spec: &Spec) -> Result<String, Error> {
+fn endpoint(spec: &Spec) -> String {
     let mut text = function(spec.id, spec.summary);
     let _ = writeln!(text, "      MemorySize: {}", spec.memory.megabytes());
     text.push_str("      Events:\n");
@@ -120,11 +113,11 @@ fn endpoint(spec: &Spec) -> Result<String, Error> {
             path = quoted(spec.path),
         );
     }
-    text.push_str(&policies(&spec.all_grants())?);
-    Ok(text)
+    text.push_str(&policies(&spec.all_grants()));
+    text
 }
 
-fn worker(spec: &WorkerSpec) -> Result<String, Error> {
+fn worker(spec: &WorkerSpec) -> String {
     let mut text = function(spec.id, spec.summary);
     // The authorizer stands in a request's way: it has no longer than an endpoint.
     if spec.trigger != Trigger::Authorizer {
@@ -137,13 +130,11 @@ fn worker(spec: &WorkerSpec) -> Result<String, Error> {
         // Whoever's API asks it is given the permission to by that API.
         Trigger::Authorizer | Trigger::Rotation => String::new(),
     });
-    let mut grants = spec.grants.to_vec();
-    grants.sort();
-    text.push_str(&policies(&grants)?);
+    text.push_str(&policies(spec.grants));
     if spec.trigger == Trigger::Rotation {
         text.push_str(&rotation(spec.id));
     }
-    Ok(text)
+    text
 }
 
 fn function(id: &str, summary: &str) -> String {
@@ -174,9 +165,10 @@ fn outbox() -> String {
             FunctionResponseTypes: [ReportBatchItemFailures]
             FilterCriteria:
               Filters:
-                - Pattern: '{{"eventName":["INSERT"],"dynamodb":{{"Keys":{{"{PARTITION_KEY}":{{"S":[{{"prefix":"OUT#"}}]}}}}}}}}'
+                - Pattern: '{{"eventName":["INSERT"],"dynamodb":{{"Keys":{{"{PARTITION_KEY}":{{"S":[{{"prefix":"{outbox}"}}]}}}}}}}}'
 "#,
             table = table_id(table),
+            outbox = Items::Outbox.prefix(),
         )
     };
     format!("      Events:\n{}", streamed.map(event).collect::<String>())

@@ -1,7 +1,16 @@
-//! What each endpoint costs, measured: AWS calls, sequential round trips, read and write units. The table in
-//! `docs/aws-calls.md` is what this prints; `UPDATE_DOCS=1 cargo test -p tests --test http what_each` writes it.
+//! What each function costs, measured: AWS calls, sequential round trips, read and write units, and what they come to in
+//! dollars. `docs/aws-calls.md` is what this prints; `UPDATE_DOCS=1 cargo test --workspace --test http what_each` writes it.
 
-use std::{cmp::Ordering, collections::BTreeMap, fmt::Write as _, path::Path};
+mod least;
+mod prices;
+mod workers;
+
+use std::{
+    cmp::Ordering,
+    collections::{BTreeMap, BTreeSet},
+    fmt::Write as _,
+    path::Path,
+};
 
 use domain::region::Region;
 use futures::future::BoxFuture;
@@ -14,16 +23,18 @@ const RUNS: usize = 5;
 /// So many runs before more trips than documented are believed.
 const MOST_RUNS: usize = 60;
 
-const HEAD: &str = "# AWS calls by endpoint
+const HEAD: &str = "# AWS calls by function
 
 Measured on the local platform, whose stand-in for DynamoDB reports the units that DynamoDB would charge. Written by
-`UPDATE_DOCS=1 cargo test -p tests --test http what_each`; the same test fails when the figures are no longer these.
+`UPDATE_DOCS=1 cargo test --workspace --test http what_each`; the same test fails when the figures are no longer these.
 
 *Home* is the region `eu`, so that calls to the directory's authority in `us` show (*in `us`*). *Warm* is a container that has
 answered before. *Cold* adds what the first request reads once and keeps: secrets, public signing keys, and a workspace's data
 key. Trips are calls that wait for one another. A transactional write counts two units for each item of up to 1 KB. API-key
 requests also take ten requests at a time out of their minute's counter, with one `UpdateItem` (1 write unit) in ten requests;
 it is in the cold column, as the first of ten.
+
+What could be less, why it is not, and what all this comes to in dollars, stands below.
 
 *Sent on* is the same request by way of `ap`, both containers warm: all calls and trips in both regions, and which of them are
 made in `ap`. To these trips comes the one between the regions. A dash: the region that is asked answers itself.
@@ -163,6 +174,10 @@ struct Cost {
     read: f64,
     write: f64,
     kms: usize,
+    /// Of the write units, those of the directory.
+    directory: f64,
+    /// Messages written to the outbox.
+    messages: usize,
 }
 
 fn cost(calls: &[Value]) -> Cost {
@@ -181,12 +196,31 @@ fn cost(calls: &[Value]) -> Cost {
         cost.read += call["capacity"]["read"].as_f64().unwrap_or(0.0);
         cost.write += call["capacity"]["write"].as_f64().unwrap_or(0.0);
         cost.kms += usize::from(text("service") == "kms");
+        if call["table"] == "account-directory" {
+            cost.directory += call["capacity"]["write"].as_f64().unwrap_or(0.0);
+        }
+        cost.messages += call["needs"].as_array().unwrap().iter().filter(|need| is_message(need)).count();
         let (began, millis) = (call["began"].as_f64().unwrap(), call["millis"].as_f64().unwrap());
         let before = depths.iter().filter(|(ended, _)| *ended <= began).map(|(_, depth)| *depth).max();
         depths.push((began + millis, before.unwrap_or(0) + 1));
     }
     cost.trips = depths.iter().map(|(_, depth)| *depth).max().unwrap_or(0);
     cost
+}
+
+impl Cost {
+    fn calls(&self) -> usize {
+        self.operations.values().sum()
+    }
+
+    fn of(&self, operation: &str) -> usize {
+        self.operations.get(operation).copied().unwrap_or(0)
+    }
+}
+
+fn is_message(need: &Value) -> bool {
+    let key = need["context"]["dynamodb:LeadingKeys"][0].as_str().unwrap_or_default();
+    key.starts_with(kit::Items::Outbox.prefix())
 }
 
 /// The calls of the last request to `function`.
@@ -212,9 +246,8 @@ async fn warm(
             break;
         }
         let next = measure(app, function, who, make, first + run).await;
-        let calls = |cost: &Cost| cost.operations.values().sum::<usize>();
         // An attempt that took too long was made again.
-        match calls(&next).cmp(&calls(&least)) {
+        match next.calls().cmp(&least.calls()) {
             Ordering::Less => least = next,
             Ordering::Greater => {}
             Ordering::Equal => {
@@ -252,9 +285,20 @@ fn documented(table: &str, name: &str, column: usize) -> Option<usize> {
     row.split('|').nth(column)?.trim().parse().ok()
 }
 
-async fn row(function: &str, way: &str, make: Make, table: &str) -> String {
+fn named(function: &str, way: &str) -> String {
+    if way.is_empty() { function.to_owned() } else { format!("{function} ({way})") }
+}
+
+/// A function, in one of its ways, and what it costs at home in a warm container.
+struct Row {
+    function: &'static str,
+    name: String,
+    cost: Cost,
+}
+
+async fn row((function, way, make): (&'static str, &str, Make), table: &str) -> (Row, String) {
     let app = App::alone().await.living_in(Region::Eu);
-    let name = if way.is_empty() { function.to_owned() } else { format!("{function} ({way})") };
+    let name = named(function, way);
     let mut who = app.user("measured").await;
     let key = if function == "api-keys-create" { None } else { Some(who.make_key("measured").await.1) };
     if way == "API key" {
@@ -262,7 +306,6 @@ async fn row(function: &str, way: &str, make: Make, table: &str) -> String {
     }
     let cold = measure(&app, function, &who, make, 0).await;
     let home = warm((&app, &who), (function, make), 1, documented(table, &name, 3)).await;
-    let calls = |cost: &Cost| cost.operations.values().sum::<usize>();
     let of = |region: Region| home.by_region.get(region.aws()).map(list).unwrap_or_default();
     let sent_on = match function {
         "jwks" | "username-check" | "authorizer" => "– | – | –".to_owned(),
@@ -272,12 +315,12 @@ async fn row(function: &str, way: &str, make: Make, table: &str) -> String {
             make(sent.clone(), 100).await.expect(cold_status(function));
             let way = (function, make);
             let cost = warm((&app, &sent), way, 101, documented(table, &name, 11)).await;
-            format!("{} | {} | {}", calls(&cost), cost.trips, list(&cost.on_the_way))
+            format!("{} | {} | {}", cost.calls(), cost.trips, list(&cost.on_the_way))
         }
     };
-    format!(
+    let line = format!(
         "| {name} | {} | {} | {} | {} | {} | {} | {} | {} | {sent_on} |\n",
-        calls(&home),
+        home.calls(),
         home.trips,
         home.read,
         home.write,
@@ -285,7 +328,8 @@ async fn row(function: &str, way: &str, make: Make, table: &str) -> String {
         list(&home.operations),
         of(Region::Us),
         list(&beyond(&cold.operations, &home.operations)),
-    )
+    );
+    (Row { function, name, cost: home }, line)
 }
 
 fn cold_status(function: &str) -> u16 {
@@ -304,9 +348,17 @@ async fn what_each_endpoint_costs_is_as_documented() {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/aws-calls.md");
     let before = std::fs::read_to_string(&file).unwrap_or_default();
     let mut table = HEAD.to_owned();
-    for (function, way, make) in ways() {
-        let _ = write!(table, "{}", row(function, way, make, &before).await);
+    let mut rows = Vec::new();
+    for way in ways() {
+        let (row, line) = row(way, &before).await;
+        table.push_str(&line);
+        rows.push(row);
     }
+    let followers = workers::rows().await;
+    table.push_str(&workers::table(&followers));
+    rows.extend(followers);
+    table.push_str(&least::table(&rows));
+    table.push_str(&prices::table(&rows));
     if std::env::var_os("UPDATE_DOCS").is_some() {
         std::fs::write(&file, &table).unwrap();
     }
@@ -314,4 +366,11 @@ async fn what_each_endpoint_costs_is_as_documented() {
     assert_eq!(documented, table, "docs/aws-calls.md is not what was measured");
     let verify = table.lines().find(|line| line.starts_with("| authorizer (API key)")).unwrap();
     assert!(verify.starts_with("| authorizer (API key) | 1 | 1 | 1 | 0 | 0 |"), "{verify}");
+    let measured: BTreeSet<&str> = rows.iter().map(|row| row.function).collect();
+    let all: BTreeSet<&str> = infra::grants().into_iter().map(|(function, _)| function).collect();
+    assert_eq!(measured, all, "every function is measured");
+    let wrong = least::wrong(&rows);
+    assert!(wrong.is_empty(), "{wrong:#?}");
+    let unpriced = prices::wrong(&rows);
+    assert!(unpriced.is_empty(), "{unpriced:#?}");
 }

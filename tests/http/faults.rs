@@ -2,6 +2,7 @@
 //! exactly one effect and exactly one line in the history.
 
 use futures::future::{BoxFuture, join_all};
+use kit::Items;
 use tests::{Answer, App, PASSWORD, Person, Value, json};
 
 use crate::password::{self, NEW};
@@ -318,7 +319,7 @@ async fn sessions(who: &Person) -> usize {
         .key_condition_expression("pk = :pk AND begins_with(sk, :sk)")
         .expression_attribute_values(
             ":pk",
-            aws_sdk_dynamodb::types::AttributeValue::S(format!("USER#{}", who.id())),
+            aws_sdk_dynamodb::types::AttributeValue::S(Items::Sessions.partition(who.id())),
         )
         .expression_attribute_values(":sk", aws_sdk_dynamodb::types::AttributeValue::S("SESSION#".into()))
         .send()

@@ -14,6 +14,7 @@ use domain::{
 use futures::future::join_all;
 use insta::assert_snapshot;
 use jiff::SignedDuration;
+use kit::Items;
 use tests::{Answer, App, PASSWORD, Person, json};
 
 use crate::search::{Needles, search};
@@ -395,7 +396,7 @@ async fn sessions(who: &Person) -> i32 {
     let query = who.app.tables().query().table_name(who.app.table("identity"));
     let value = |text: &str| AttributeValue::S(text.to_owned());
     let query = query.key_condition_expression("pk = :pk AND begins_with(sk, :sk)");
-    let query = query.expression_attribute_values(":pk", value(&format!("USER#{}", who.id())));
+    let query = query.expression_attribute_values(":pk", value(&Items::Sessions.partition(who.id())));
     query.expression_attribute_values(":sk", value("SESSION#")).send().await.unwrap().count()
 }
 

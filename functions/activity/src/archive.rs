@@ -8,7 +8,7 @@ use domain::{
     ports::{All, History, Marking},
     role::Role,
 };
-use kit::{Access, Body, Call, Endpoint, Grant, Ports, Spec, spec, spec::Method::Post};
+use kit::{Access, Body, Call, Endpoint, Grant, Items, Ports, Spec, spec, spec::Method::Post};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -49,7 +49,7 @@ impl Endpoint for Archive {
     const SPEC: Spec = spec("activity-archive", Post, "/api/activity/archive")
         .summary("Put events into the archive, or back into the inbox")
         .access(Access::Member(Role::Viewer))
-        .grants(&[Grant::table("BatchGetItem", "activity"), Grant::table("UpdateItem", "activity")]);
+        .grants(&[Grant::items("BatchGetItem", Items::Events), Grant::items("UpdateItem", Items::Marks)]);
     type Caller = Member;
     type Deps = Deps;
     type Input = Body<Which>;

@@ -3,7 +3,10 @@
 //! A request looks at 1,000 events at the most, however long the history; `nextCursor` says where to go on. The two
 //! counts stop at 100 for the same reason: a first page costs the same in a long history as in a short one.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
 
 use domain::{
     Timestamp,
@@ -17,7 +20,7 @@ use domain::{
 };
 use jiff::SignedDuration;
 use kit::{
-    Access, Call, Endpoint, Grant, Output, Params, Ports, Problem, Spec,
+    Access, Call, Endpoint, Grant, Items, Output, Params, Ports, Problem, Spec,
     cursor::{Cursor, Cursors},
     input::{PageNumber, PageSize, YesNo},
     spec,
@@ -147,9 +150,10 @@ impl Endpoint for List {
         .summary("Read a workspace's history")
         .access(Access::Member(Role::Viewer))
         .grants(&[
-            Grant::table("Query", "activity"),
-            Grant::table("GetItem", "activity"),
-            Grant::table("BatchGetItem", "activity"),
+            Grant::items("Query", Items::Events),
+            Grant::items("Query", Items::Marks),
+            Grant::items("GetItem", Items::Marks),
+            Grant::items("BatchGetItem", Items::Users),
         ]);
     type Caller = Member;
     type Deps = Deps;
@@ -173,15 +177,16 @@ impl Endpoint for List {
             }
             None => wanted.page.map_or(0, |page| page.skips(wanted.limit.get())),
         };
-        let inbox = deps.history.inbox(workspace.id).await?;
         let limit = wanted.limit.get();
         let needed = COUNTED.max(skip + limit + 1);
         let archived = wanted.archived == Some(YesNo::True);
         let needle = wanted.search.map(|search| search.0).unwrap_or_default();
         let wanted =
             |event: &Event, standing: Standing| standing.archived == archived && event.is_found_by(&needle);
-        let found = find(deps, workspace.id, range, inbox, needed, wanted);
-        let (found, unseen) = futures::try_join!(found, count_unseen(deps, workspace.id, inbox, call.now))?;
+        let history = OneHistory { history: &*deps.history, workspace: workspace.id };
+        let start = history.start(range, call.now).await?;
+        let unseen = start.unseen();
+        let found = history.find(range, start, needed, wanted).await?;
         let total = found.matching.len();
         let more = total > skip + limit || found.stopped_at.is_some();
         let rows: Vec<(Event, Standing)> = found.matching.into_iter().skip(skip).take(limit).collect();
@@ -217,49 +222,100 @@ struct Found {
     stopped_at: Option<EventId>,
 }
 
-/// Looks at events from the newest back until there are `needed` that match or 1,000 were looked at.
-async fn find(
-    deps: &Deps,
-    workspace: WorkspaceId,
-    mut range: Range,
-    inbox: Inbox,
-    needed: usize,
-    wanted: impl Fn(&Event, Standing) -> bool,
-) -> Result<Found, Error> {
-    let mut found = Found { matching: Vec::new(), stopped_at: None };
-    for _ in 0..LOOKED_AT / CHUNK {
-        let page = deps.history.page(workspace, range.newest, range.oldest, CHUNK).await?;
-        let ids: Vec<EventId> = page.items.iter().map(|event| event.id).collect();
-        let marks: Vec<Mark> = deps.history.marks(workspace, &ids).await?;
-        for (event, mark) in page.items.into_iter().zip(marks) {
-            let standing = inbox.standing(event.id, mark);
-            found.stopped_at = Some(event.id);
-            if wanted(&event, standing) {
-                found.matching.push((event, standing));
-            }
-        }
-        found.stopped_at = found.stopped_at.filter(|_| page.more);
-        match found.stopped_at {
-            Some(last) if found.matching.len() < needed => range.newest = last.before(),
-            _ => break,
-        }
-    }
-    Ok(found)
+/// Events, newest first, and what was said of the single ones.
+struct Chunk {
+    events: Vec<Event>,
+    marks: BTreeMap<EventId, Mark>,
+    /// Whether the range goes on after them.
+    more: bool,
 }
 
-/// How many of the newest events are in the inbox and were not seen.
-async fn count_unseen(
-    deps: &Deps,
-    workspace: WorkspaceId,
+/// What a request begins with.
+struct Start {
     inbox: Inbox,
-    now: Timestamp,
-) -> Result<usize, Error> {
-    let oldest = inbox.seen.map_or(EventId::floor(Timestamp::UNIX_EPOCH), |seen| seen.up_to);
-    let page = deps.history.page(workspace, EventId::ceiling(now), oldest, COUNTED).await?;
-    let ids: Vec<EventId> = page.items.iter().map(|event| event.id).collect();
-    let marks = deps.history.marks(workspace, &ids).await?;
-    let standings = ids.into_iter().zip(marks).map(|(id, mark)| inbox.standing(id, mark));
-    Ok(standings.filter(|standing| !standing.seen && !standing.archived).count())
+    /// The newest events of all.
+    newest: Chunk,
+    /// The first of the range, if they are others.
+    first: Option<Chunk>,
+}
+
+impl Start {
+    /// How many of the newest events are in the inbox and were not seen.
+    fn unseen(&self) -> usize {
+        let Chunk { events, marks, .. } = &self.newest;
+        let standings = events.iter().map(|event| standing(event, marks, self.inbox));
+        standings.filter(|standing| !standing.seen && !standing.archived).count()
+    }
+}
+
+impl Chunk {
+    /// Those from `oldest` on.
+    fn since(mut self, oldest: EventId) -> Self {
+        let all = self.events.len();
+        self.events.retain(|event| event.id >= oldest);
+        self.more &= self.events.len() == all;
+        self
+    }
+}
+
+/// The history of a workspace.
+struct OneHistory<'a> {
+    history: &'a dyn History,
+    workspace: WorkspaceId,
+}
+
+impl OneHistory<'_> {
+    /// Events and their marks, read side by side.
+    async fn chunk(&self, range: Range) -> Result<Chunk, Failure> {
+        let page = self.history.page(self.workspace, range.newest, range.oldest, CHUNK);
+        // An event may be marked a moment before this page has it: more marks than events, to be sure of those of all.
+        let marks = self.history.marks(self.workspace, range.newest, 2 * CHUNK);
+        let (page, marks) = futures::try_join!(page, marks)?;
+        Ok(Chunk { events: page.items, marks, more: page.more })
+    }
+
+    /// All that a first page needs, read side by side: it begins with the events in which the unseen are counted.
+    async fn start(&self, range: Range, now: Timestamp) -> Result<Start, Failure> {
+        let all = Range { newest: EventId::ceiling(now), oldest: EventId::floor(Timestamp::UNIX_EPOCH) };
+        let first =
+            async { if range.newest < all.newest { self.chunk(range).await.map(Some) } else { Ok(None) } };
+        let (inbox, newest, first) =
+            futures::try_join!(self.history.inbox(self.workspace), self.chunk(all), first)?;
+        Ok(Start { inbox, newest, first })
+    }
+
+    /// Looks at events from the newest back until there are `needed` that match or 1,000 were looked at.
+    async fn find(
+        &self,
+        mut range: Range,
+        start: Start,
+        needed: usize,
+        wanted: impl Fn(&Event, Standing) -> bool,
+    ) -> Result<Found, Failure> {
+        let mut found = Found { matching: Vec::new(), stopped_at: None };
+        let mut chunk = start.first.unwrap_or_else(|| start.newest.since(range.oldest));
+        for looked_at in (CHUNK..=LOOKED_AT).step_by(CHUNK) {
+            found.stopped_at = chunk.events.last().map(|event| event.id).filter(|_| chunk.more);
+            for event in chunk.events {
+                let standing = standing(&event, &chunk.marks, start.inbox);
+                if wanted(&event, standing) {
+                    found.matching.push((event, standing));
+                }
+            }
+            match found.stopped_at {
+                Some(last) if found.matching.len() < needed && looked_at < LOOKED_AT => {
+                    range.newest = last.before();
+                    chunk = self.chunk(range).await?;
+                }
+                _ => break,
+            }
+        }
+        Ok(found)
+    }
+}
+
+fn standing(event: &Event, marks: &BTreeMap<EventId, Mark>, inbox: Inbox) -> Standing {
+    inbox.standing(event.id, marks.get(&event.id).copied().unwrap_or_default())
 }
 
 /// Adds who did it, as they are called today.

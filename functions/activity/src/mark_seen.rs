@@ -10,7 +10,9 @@ use domain::{
     ports::{All, Failure, History, Marking},
     role::Role,
 };
-use kit::{Access, Body, Call, Endpoint, Grant, Output, Ports, Problem, Spec, spec, spec::Method::Post};
+use kit::{
+    Access, Body, Call, Endpoint, Grant, Items, Output, Ports, Problem, Spec, spec, spec::Method::Post,
+};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -98,7 +100,7 @@ impl Endpoint for MarkSeen {
     const SPEC: Spec = spec("activity-mark-seen", Post, "/api/activity/mark-seen")
         .summary("Mark events as seen")
         .access(Access::Member(Role::Viewer))
-        .grants(&[Grant::table("BatchGetItem", "activity"), Grant::table("UpdateItem", "activity")]);
+        .grants(&[Grant::items("BatchGetItem", Items::Events), Grant::items("UpdateItem", Items::Marks)]);
     type Caller = Member;
     type Deps = Deps;
     type Input = Body<Which>;

@@ -14,7 +14,9 @@ use domain::{
     role::Role,
     secret::Secret,
 };
-use kit::{Access, Body, Call, Endpoint, Grant, Output, Ports, Problem, Spec, spec, spec::Method::Post};
+use kit::{
+    Access, Body, Call, Endpoint, Grant, Items, Output, Ports, Problem, Spec, spec, spec::Method::Post,
+};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -71,11 +73,13 @@ impl Endpoint for Create {
         .answers(201)
         .once()
         .grants(&[
-            Grant::kms("Decrypt"),
-            Grant::table("GetItem", "workspaces"),
-            Grant::table("PutItem", "workspaces"),
-            Grant::table("PutItem", "activity"),
-            Grant::table("PutItem", "operations"),
+            Grant::data_keys("Decrypt"),
+            Grant::items("GetItem", Items::Keys),
+            Grant::items("PutItem", Items::Keys),
+            Grant::items("PutItem", Items::KeyHolders),
+            Grant::items("PutItem", Items::Events),
+            Grant::items("PutItem", Items::Outbox),
+            Grant::items("PutItem", Items::Receipts),
         ]);
     type Caller = Member;
     type Deps = Deps;

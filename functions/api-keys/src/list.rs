@@ -14,7 +14,7 @@ use domain::{
     workspace::Workspace,
 };
 use kit::{
-    Access, Call, Code, Endpoint, Grant, KeyOrMember, Output, Params, Ports, Problem, Spec,
+    Access, Call, Code, Endpoint, Grant, Items, KeyOrMember, Output, Params, Ports, Problem, Spec,
     cursor::{Cursor, Cursors},
     input::PageSize,
     spec,
@@ -110,9 +110,9 @@ impl Endpoint for List {
         .access(Access::KeyOr(Role::Owner))
         .problems(&[Code::StepUpRequired])
         .grants(&[
-            Grant::kms("Decrypt"),
-            Grant::table("GetItem", "workspaces"),
-            Grant::table("Query", "workspaces"),
+            Grant::data_keys("Decrypt"),
+            Grant::items("GetItem", Items::Workspaces),
+            Grant::items("Query", Items::Keys),
         ]);
     type Caller = KeyOrMember;
     type Deps = Deps;

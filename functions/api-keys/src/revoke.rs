@@ -11,7 +11,8 @@ use domain::{
     role::Role,
 };
 use kit::{
-    Access, Call, Code, Endpoint, Grant, Output, Params, Ports, Problem, Spec, spec, spec::Method::Delete,
+    Access, Call, Code, Endpoint, Grant, Items, Output, Params, Ports, Problem, Spec, spec,
+    spec::Method::Delete,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -59,10 +60,11 @@ impl Endpoint for Revoke {
         .access(Access::Member(Role::Owner))
         .problems(&[Code::NotFound])
         .grants(&[
-            Grant::table("GetItem", "workspaces"),
-            Grant::table("DeleteItem", "workspaces"),
-            Grant::table("PutItem", "activity"),
-            Grant::table("PutItem", "operations"),
+            Grant::items("GetItem", Items::Keys),
+            Grant::items("DeleteItem", Items::Keys),
+            Grant::items("DeleteItem", Items::KeyHolders),
+            Grant::items("PutItem", Items::Events),
+            Grant::items("PutItem", Items::Outbox),
         ]);
     type Caller = Member;
     type Deps = Deps;

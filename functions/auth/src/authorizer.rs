@@ -8,7 +8,7 @@ use std::collections::HashMap;
 
 use domain::{ports::Failure, user::personal_workspace};
 use kit::{
-    Grant, Job, Kit, Ports, Problem, Trigger, Worker, WorkerSpec,
+    Grant, Items, Job, Kit, Ports, Problem, Trigger, Worker, WorkerSpec,
     caller::{verify_key, verify_token},
     worker,
 };
@@ -44,10 +44,10 @@ impl Worker for Authorizer {
         Trigger::Authorizer,
         "Tells API Gateway who calls another service",
         &[
-            Grant::table("GetItem", "workspaces"),
-            Grant::table("BatchGetItem", "workspaces"),
-            Grant::table("BatchGetItem", "identity"),
-            Grant::table("Query", "directory"),
+            Grant::items("GetItem", Items::KeyHolders),
+            Grant::items("BatchGetItem", Items::Sessions),
+            Grant::items("BatchGetItem", Items::Workspaces),
+            Grant::items("Query", Items::SigningKeys),
         ],
     );
     type Deps = Kit;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use domain::ports::{Directory, Failure, PublicKey};
 use http::{HeaderName, HeaderValue, header};
-use kit::{Anyone, Call, Endpoint, Grant, Output, Ports, Problem, Spec, spec, spec::Method::Get};
+use kit::{Anyone, Call, Endpoint, Grant, Items, Output, Ports, Problem, Spec, spec, spec::Method::Get};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -59,7 +59,7 @@ pub enum Error {
 impl Endpoint for Jwks {
     const SPEC: Spec = spec("jwks", Get, "/.well-known/jwks.json")
         .summary("The public keys that access tokens are verified with")
-        .grants(&[Grant::table("Query", "directory")]);
+        .grants(&[Grant::items("Query", Items::SigningKeys)]);
     type Caller = Anyone;
     type Deps = Deps;
     type Input = ();

@@ -11,7 +11,9 @@ use domain::{
     ports::{Accounts, AddressHashes, Directory, Failure, PasswordResets, Saved},
     region::Region,
 };
-use kit::{Anyone, Body, Call, Endpoint, Grant, Output, Ports, Problem, Spec, spec, spec::Method::Post};
+use kit::{
+    Anyone, Body, Call, Endpoint, Grant, Items, Output, Ports, Problem, Spec, spec, spec::Method::Post,
+};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -63,10 +65,12 @@ impl Endpoint for PasswordForgot {
         .once()
         .grants(&[
             Grant::secret("addresses"),
-            Grant::table("GetItem", "identity"),
-            Grant::table("PutItem", "identity"),
-            Grant::table("PutItem", "operations"),
-            Grant::table("GetItem", "directory"),
+            Grant::items("GetItem", Items::Addresses),
+            Grant::items("GetItem", Items::ResetsAsked),
+            Grant::items("GetItem", Items::AddressClaims),
+            Grant::items("PutItem", Items::ResetsAsked),
+            Grant::items("PutItem", Items::Outbox),
+            Grant::items("PutItem", Items::Receipts),
         ]);
     type Caller = Anyone;
     type Deps = Deps;

@@ -26,7 +26,7 @@ use domain::{
     user::personal_workspace,
 };
 use kit::{
-    Anyone, Body, Call, Code, Endpoint, Grant, Output, Ports, Problem, Spec, spec, spec::Method::Post,
+    Anyone, Body, Call, Code, Endpoint, Grant, Items, Output, Ports, Problem, Spec, spec, spec::Method::Post,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -93,14 +93,17 @@ impl Endpoint for PasswordReset {
         .grants(&[
             Grant::secret("addresses"),
             Grant::secret("tokens"),
-            Grant::table("BatchGetItem", "identity"),
-            Grant::table("BatchGetItem", "workspaces"),
-            Grant::table("Query", "identity"),
-            Grant::table("PutItem", "identity"),
-            Grant::table("DeleteItem", "identity"),
-            Grant::table("PutItem", "activity"),
-            Grant::table("PutItem", "operations"),
-            Grant::table("DeleteItem", "operations"),
+            Grant::items("BatchGetItem", Items::Users),
+            Grant::items("BatchGetItem", Items::LastResets),
+            Grant::items("BatchGetItem", Items::Workspaces),
+            Grant::items("Query", Items::Sessions),
+            Grant::items("PutItem", Items::Passwords),
+            Grant::items("PutItem", Items::LastResets),
+            Grant::items("PutItem", Items::Events),
+            Grant::items("PutItem", Items::Outbox),
+            Grant::items("PutItem", Items::Receipts),
+            Grant::items("DeleteItem", Items::Sessions),
+            Grant::items("DeleteItem", Items::Throttles),
         ]);
     type Caller = Anyone;
     type Deps = Deps;

@@ -12,7 +12,9 @@ use domain::{
     session::{self, Refresh as Verdict, RefreshToken},
     user::personal_workspace,
 };
-use kit::{Anyone, Body, Call, Endpoint, Grant, Params, Ports, Problem, Spec, spec, spec::Method::Post};
+use kit::{
+    Anyone, Body, Call, Endpoint, Grant, Items, Params, Ports, Problem, Spec, spec, spec::Method::Post,
+};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -61,12 +63,12 @@ impl Endpoint for Refresh {
         .problems(&[kit::Code::Unauthorized, kit::Code::CsrfTokenRequired])
         .grants(&[
             Grant::secret("tokens"),
-            Grant::table("BatchGetItem", "identity"),
-            Grant::table("BatchGetItem", "workspaces"),
-            Grant::table("PutItem", "identity"),
-            Grant::table("DeleteItem", "identity"),
-            Grant::table("PutItem", "activity"),
-            Grant::table("PutItem", "operations"),
+            Grant::items("BatchGetItem", Items::Sessions),
+            Grant::items("BatchGetItem", Items::Workspaces),
+            Grant::items("PutItem", Items::Sessions),
+            Grant::items("PutItem", Items::Events),
+            Grant::items("PutItem", Items::Outbox),
+            Grant::items("DeleteItem", Items::Sessions),
         ]);
     type Caller = Anyone;
     type Deps = Deps;

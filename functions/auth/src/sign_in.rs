@@ -16,7 +16,9 @@ use domain::{
     session::{RefreshToken, Session},
     user::{EmailHash, personal_workspace},
 };
-use kit::{Anyone, Body, Call, Endpoint, Grant, Params, Ports, Problem, Spec, spec, spec::Method::Post};
+use kit::{
+    Anyone, Body, Call, Endpoint, Grant, Items, Params, Ports, Problem, Spec, spec, spec::Method::Post,
+};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -79,15 +81,19 @@ impl Endpoint for SignIn {
         .grants(&[
             Grant::secret("addresses"),
             Grant::secret("tokens"),
-            Grant::table("GetItem", "identity"),
-            Grant::table("PutItem", "identity"),
-            Grant::table("ConditionCheckItem", "identity"),
-            Grant::table("BatchGetItem", "identity"),
-            Grant::table("BatchGetItem", "workspaces"),
-            Grant::table("BatchGetItem", "operations"),
-            Grant::table("PutItem", "operations"),
-            Grant::table("DeleteItem", "operations"),
-            Grant::table("GetItem", "directory"),
+            Grant::items("GetItem", Items::Addresses),
+            Grant::items("GetItem", Items::AddressClaims),
+            Grant::items("BatchGetItem", Items::Users),
+            Grant::items("BatchGetItem", Items::Passwords),
+            Grant::items("BatchGetItem", Items::Sessions),
+            Grant::items("BatchGetItem", Items::Workspaces),
+            Grant::items("BatchGetItem", Items::Throttles),
+            Grant::items("PutItem", Items::Sessions),
+            Grant::items("PutItem", Items::Passwords),
+            Grant::items("PutItem", Items::Throttles),
+            Grant::items("PutItem", Items::Receipts),
+            Grant::items("ConditionCheckItem", Items::Passwords),
+            Grant::items("DeleteItem", Items::Throttles),
         ]);
     type Caller = Anyone;
     type Deps = Deps;

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use domain::ports::{Failure, Sessions};
 use http::{HeaderName, HeaderValue};
-use kit::{Access, Call, Endpoint, Grant, Output, Person, Ports, Problem, Spec, spec, spec::Method::Post};
+use kit::{
+    Access, Call, Endpoint, Grant, Items, Output, Person, Ports, Problem, Spec, spec, spec::Method::Post,
+};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -41,7 +43,7 @@ impl Endpoint for SignOut {
     const SPEC: Spec = spec("auth-sign-out", Post, "/api/auth/sign-out")
         .summary("End this session")
         .access(Access::Person)
-        .grants(&[Grant::table("DeleteItem", "identity")]);
+        .grants(&[Grant::items("DeleteItem", Items::Sessions)]);
     type Caller = Person;
     type Deps = Deps;
     type Input = ();

@@ -15,7 +15,9 @@ use domain::{
     text::Invalid,
     throttle::Wait,
 };
-use kit::{Anyone, Body, Call, Endpoint, Grant, Output, Ports, Problem, Spec, spec, spec::Method::Post};
+use kit::{
+    Anyone, Body, Call, Endpoint, Grant, Items, Output, Ports, Problem, Spec, spec, spec::Method::Post,
+};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -76,9 +78,10 @@ impl Endpoint for SignUp {
         .problems(&[kit::Code::RateLimited])
         .grants(&[
             Grant::secret("addresses"),
-            Grant::table("GetItem", "identity"),
-            Grant::table("PutItem", "identity"),
-            Grant::table("PutItem", "operations"),
+            Grant::items("GetItem", Items::SignUps),
+            Grant::items("PutItem", Items::SignUps),
+            Grant::items("PutItem", Items::Outbox),
+            Grant::items("PutItem", Items::Receipts),
         ]);
     type Caller = Anyone;
     type Deps = Deps;

@@ -10,7 +10,8 @@ use domain::{
     user::personal_workspace,
 };
 use kit::{
-    Access, Body, Call, Code, Endpoint, Grant, Output, Person, Ports, Problem, Spec, spec, spec::Method::Post,
+    Access, Body, Call, Code, Endpoint, Grant, Items, Output, Person, Ports, Problem, Spec, spec,
+    spec::Method::Post,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -71,10 +72,11 @@ impl Endpoint for StepUp {
         .full_cpu()
         .problems(&[Code::InvalidCredentials, Code::RateLimited])
         .grants(&[
-            Grant::table("BatchGetItem", "operations"),
-            Grant::table("PutItem", "operations"),
-            Grant::table("DeleteItem", "operations"),
-            Grant::table("PutItem", "identity"),
+            Grant::items("GetItem", Items::Passwords),
+            Grant::items("BatchGetItem", Items::Throttles),
+            Grant::items("PutItem", Items::Sessions),
+            Grant::items("PutItem", Items::Throttles),
+            Grant::items("DeleteItem", Items::Throttles),
         ]);
     type Caller = Person;
     type Deps = Deps;
@@ -90,21 +92,24 @@ impl Endpoint for StepUp {
         let mut session = call.caller.session.clone();
         let account = format!("step-up/{}", session.user);
         let counters = attempts::look(&*deps.throttles, &account, call.network);
-        let (counters, found) = futures::try_join!(counters, deps.accounts.credentials(session.user))?;
+        let (counters, found) = futures::try_join!(counters, deps.accounts.password(session.user))?;
         attempts::count(&*deps.throttles, counters, call.now).await?;
-        let hash = found.map_or_else(PasswordHash::nobody, |found| found.password);
+        let hash = found.unwrap_or_else(PasswordHash::nobody);
         let verdict = call.heavy(move || hash.verify(&form.password)).await.map_err(Error::Interrupted)??;
         if verdict == Verdict::Wrong {
             attempts::failed(&*deps.throttles, call.network, call.now).await?;
             return Err(Error::Wrong);
         }
         // A refresh may rotate the session's token at the same time: then the newer record is stepped up.
-        while deps.sessions.replace(&session, &stepped_up(&session, call)).await? == Saved::Stale {
-            let standing =
-                deps.sessions.standing(session.user, session.id, personal_workspace(session.user)).await?;
-            session = standing.ok_or(Error::Ended)?.session;
-        }
-        deps.throttles.clear(&account).await?;
+        let step_up = async {
+            while deps.sessions.replace(&session, &stepped_up(&session, call)).await? == Saved::Stale {
+                let own = personal_workspace(session.user);
+                let standing = deps.sessions.standing(session.user, session.id, own).await?;
+                session = standing.ok_or(Error::Ended)?.session;
+            }
+            Ok::<(), Error>(())
+        };
+        futures::try_join!(step_up, async { Ok(deps.throttles.clear(&account).await?) })?;
         Ok(SteppedUp { success: true, expires_in: STEP_UP.as_secs() })
     }
 }

@@ -19,7 +19,9 @@ use domain::{
     text::Invalid,
     user::{EmailHash, User, personal_workspace},
 };
-use kit::{Anyone, Body, Call, Endpoint, Grant, Params, Ports, Problem, Spec, spec, spec::Method::Post};
+use kit::{
+    Anyone, Body, Call, Endpoint, Grant, Items, Params, Ports, Problem, Spec, spec, spec::Method::Post,
+};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -80,14 +82,20 @@ impl Endpoint for Verify {
             Grant::secret("addresses"),
             Grant::secret("codes"),
             Grant::secret("tokens"),
-            Grant::table("GetItem", "identity"),
-            Grant::table("PutItem", "identity"),
-            Grant::table("DeleteItem", "identity"),
-            Grant::table("BatchGetItem", "identity"),
-            Grant::table("BatchGetItem", "workspaces"),
-            Grant::table("PutItem", "operations"),
-            Grant::table("PutItem", "directory"),
-            Grant::table("GetItem", "directory"),
+            Grant::items("GetItem", Items::SignUps),
+            Grant::items("BatchGetItem", Items::Sessions),
+            Grant::items("BatchGetItem", Items::Workspaces),
+            Grant::items("PutItem", Items::SignUps),
+            Grant::items("PutItem", Items::Addresses),
+            Grant::items("PutItem", Items::Users),
+            Grant::items("PutItem", Items::Passwords),
+            Grant::items("PutItem", Items::Sessions),
+            Grant::items("PutItem", Items::Outbox),
+            Grant::items("PutItem", Items::Receipts),
+            Grant::items("DeleteItem", Items::SignUps),
+            Grant::authority("PutItem", Items::AddressClaims),
+            Grant::authority("PutItem", Items::PendingClaims),
+            Grant::authority("GetItem", Items::AddressClaims),
         ]);
     type Caller = Anyone;
     type Deps = Deps;

@@ -11,7 +11,7 @@ use domain::{
     workspace::{Workspace, WorkspaceKind},
 };
 use kit::{
-    Access, Call, Endpoint, Grant, KeyOrMember, Output, Ports, Problem, Spec, spec, spec::Method::Get,
+    Access, Call, Endpoint, Grant, Items, KeyOrMember, Output, Ports, Problem, Spec, spec, spec::Method::Get,
 };
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -87,7 +87,7 @@ impl Endpoint for Summarize {
     const SPEC: Spec = spec("account-summary", Get, "/api/account/summary")
         .summary("Who am I, and what do I have?")
         .access(Access::KeyOr(Role::Viewer))
-        .grants(&[Grant::table("GetItem", "workspaces")]);
+        .grants(&[Grant::items("GetItem", Items::Workspaces)]);
     type Caller = KeyOrMember;
     type Deps = Deps;
     type Input = ();

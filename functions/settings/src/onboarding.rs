@@ -18,7 +18,7 @@ use domain::{
     workspace::{Profile, Workspace, WorkspaceKind, WrappedKey},
 };
 use kit::{
-    Access, Body, Call, Code, Endpoint, Grant, Person, Ports, Problem, Spec, spec, spec::Method::Post,
+    Access, Body, Call, Code, Endpoint, Grant, Items, Person, Ports, Problem, Spec, spec, spec::Method::Post,
 };
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -82,15 +82,19 @@ impl Endpoint for Onboard {
         .once()
         .problems(&[Code::UsernameTaken, Code::Conflict, Code::PromoInvalid])
         .grants(&[
-            Grant::kms("GenerateDataKeyWithoutPlaintext"),
-            Grant::table("GetItem", "identity"),
-            Grant::table("GetItem", "workspaces"),
-            Grant::table("PutItem", "workspaces"),
-            Grant::table("PutItem", "activity"),
-            Grant::table("PutItem", "operations"),
-            Grant::table("PutItem", "directory"),
-            Grant::table("GetItem", "directory"),
-            Grant::table("DeleteItem", "directory"),
+            Grant::data_keys("GenerateDataKeyWithoutPlaintext"),
+            Grant::items("GetItem", Items::Users),
+            Grant::items("GetItem", Items::Workspaces),
+            Grant::items("PutItem", Items::Workspaces),
+            Grant::items("PutItem", Items::Handles),
+            Grant::items("PutItem", Items::Events),
+            Grant::items("PutItem", Items::Outbox),
+            Grant::items("PutItem", Items::Receipts),
+            Grant::authority("PutItem", Items::HandleClaims),
+            Grant::authority("PutItem", Items::PendingClaims),
+            Grant::authority("GetItem", Items::HandleClaims),
+            Grant::authority("DeleteItem", Items::HandleClaims),
+            Grant::authority("DeleteItem", Items::PendingClaims),
         ]);
     type Caller = Person;
     type Deps = Deps;

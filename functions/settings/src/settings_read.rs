@@ -14,7 +14,7 @@ use domain::{
     social::SocialLinks,
     workspace::{Workspace, WorkspaceKind},
 };
-use kit::{Access, Call, Endpoint, Grant, Output, Ports, Problem, Spec, spec, spec::Method::Get};
+use kit::{Access, Call, Endpoint, Grant, Items, Output, Ports, Problem, Spec, spec, spec::Method::Get};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -87,7 +87,7 @@ impl Endpoint for ReadSettings {
     const SPEC: Spec = spec("settings-read", Get, "/api/settings")
         .summary("Read a workspace's settings")
         .access(Access::Member(Role::Viewer))
-        .grants(&[Grant::table("GetItem", "identity")]);
+        .grants(&[Grant::items("GetItem", Items::Users)]);
     type Caller = Member;
     type Deps = Deps;
     type Input = ();

@@ -12,7 +12,7 @@ use domain::{
     workspace::Workspace,
 };
 use kit::{
-    Access, Body, Call, Endpoint, Grant, Output, Ports, Problem, Spec, spec,
+    Access, Body, Call, Endpoint, Grant, Items, Output, Ports, Problem, Spec, spec,
     spec::Method::{self, Post},
 };
 use schemars::JsonSchema;
@@ -54,10 +54,10 @@ impl Endpoint for UpdateSettings {
         .summary("Change some of a workspace's settings")
         .access(Access::Member(Role::Admin))
         .grants(&[
-            Grant::table("GetItem", "workspaces"),
-            Grant::table("PutItem", "workspaces"),
-            Grant::table("PutItem", "activity"),
-            Grant::table("PutItem", "operations"),
+            Grant::items("GetItem", Items::Workspaces),
+            Grant::items("PutItem", Items::Workspaces),
+            Grant::items("PutItem", Items::Events),
+            Grant::items("PutItem", Items::Outbox),
         ]);
     type Caller = Member;
     type Deps = Deps;

@@ -8,7 +8,7 @@ use domain::{
     ports::{Directory, Failure},
 };
 use kit::{
-    Anyone, Call, Endpoint, Grant, Output, Params, Ports, Problem, Spec, input::YesNo, spec,
+    Anyone, Call, Endpoint, Grant, Items, Output, Params, Ports, Problem, Spec, input::YesNo, spec,
     spec::Method::Get,
 };
 use schemars::JsonSchema;
@@ -52,9 +52,11 @@ pub enum Error {
 }
 
 impl Endpoint for CheckUsername {
-    const SPEC: Spec = spec("username-check", Get, "/api/username/check")
-        .summary("Is a username free?")
-        .grants(&[Grant::table("GetItem", "directory")]);
+    const SPEC: Spec =
+        spec("username-check", Get, "/api/username/check").summary("Is a username free?").grants(&[
+            Grant::items("GetItem", Items::HandleClaims),
+            Grant::authority("GetItem", Items::HandleClaims),
+        ]);
     type Caller = Anyone;
     type Deps = Deps;
     type Input = Params<Question>;

@@ -11,7 +11,9 @@ use domain::{
     social::SocialLinks,
     workspace::{Workspace, WorkspaceKind},
 };
-use kit::{Anyone, Call, Endpoint, Grant, Output, Params, Ports, Problem, Spec, spec, spec::Method::Get};
+use kit::{
+    Anyone, Call, Endpoint, Grant, Items, Output, Params, Ports, Problem, Spec, spec, spec::Method::Get,
+};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -101,7 +103,11 @@ impl Endpoint for PublicProfile {
         .summary("What anybody may see of a user or team")
         .roams()
         .problems(&[kit::Code::NotFound])
-        .grants(&[Grant::table("GetItem", "workspaces"), Grant::table("GetItem", "directory")]);
+        .grants(&[
+            Grant::items("GetItem", Items::Handles),
+            Grant::items("GetItem", Items::Workspaces),
+            Grant::items("GetItem", Items::HandleClaims),
+        ]);
     type Caller = Anyone;
     type Deps = Deps;
     type Input = Params<Whose>;

@@ -8,7 +8,7 @@ use domain::{
     outbox::{Message, Notice},
     ports::{Directory, Failure},
 };
-use kit::{Grant, Job, Ports, Trigger, Worker, WorkerSpec, worker};
+use kit::{Grant, Items, Job, Ports, Trigger, Worker, WorkerSpec, worker};
 use serde::{Deserialize, Serialize};
 
 /// Confirms claims on names.
@@ -36,7 +36,11 @@ impl Worker for ConfirmClaims {
         "confirm-claims",
         Trigger::Bus(&Notice::CONFIRMING),
         "Makes the claims of new accounts and workspaces good for ever",
-        &[Grant::table("PutItem", "directory"), Grant::table("DeleteItem", "directory")],
+        &[
+            Grant::authority("PutItem", Items::HandleClaims),
+            Grant::authority("PutItem", Items::AddressClaims),
+            Grant::authority("DeleteItem", Items::PendingClaims),
+        ],
     );
     type Deps = Deps;
     type Event = Envelope;

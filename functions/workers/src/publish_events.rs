@@ -8,7 +8,7 @@ use domain::{
     outbox::Message,
     ports::{Bus, Failure},
 };
-use kit::{Grant, Job, Ports, Trigger, Worker, WorkerSpec, worker};
+use kit::{Grant, Items, Job, Ports, Trigger, Worker, WorkerSpec, worker};
 use serde::{Deserialize, Serialize};
 use serde_dynamo::{AttributeValue, Item};
 
@@ -62,7 +62,7 @@ impl Worker for PublishEvents {
         "publish-events",
         Trigger::OutboxStream,
         "Puts new outbox messages on the bus",
-        &[Grant { service: "events", action: "PutEvents", on: "bus" }],
+        &[Grant::bus()],
     );
     type Deps = Deps;
     type Event = Batch;
@@ -103,7 +103,7 @@ fn message(record: Record) -> Result<Option<Message>, serde_dynamo::Error> {
         return Ok(None);
     };
     match image.get("pk") {
-        Some(AttributeValue::S(partition)) if partition.starts_with("OUT#") => {
+        Some(AttributeValue::S(partition)) if partition.starts_with(Items::Outbox.prefix()) => {
             serde_dynamo::from_item(image).map(Some)
         }
         _ => Ok(None),

@@ -7,7 +7,7 @@ use domain::{
     directory::{Claim, Name},
     ports::{Accounts, Directory, Failure, Workspaces},
 };
-use kit::{Grant, Job, Ports, Trigger, Worker, WorkerSpec, spec::Every, worker};
+use kit::{Grant, Items, Job, Ports, Trigger, Worker, WorkerSpec, spec::Every, worker};
 use serde::{Deserialize, Serialize};
 
 /// Settles claims.
@@ -37,11 +37,14 @@ impl Worker for ReapClaims {
         Trigger::Schedule(Every::Minutes(5)),
         "Confirms or frees claims on names that were left unconfirmed",
         &[
-            Grant::table("Query", "directory"),
-            Grant::table("PutItem", "directory"),
-            Grant::table("DeleteItem", "directory"),
-            Grant::table("GetItem", "identity"),
-            Grant::table("GetItem", "workspaces"),
+            Grant::authority("Query", Items::PendingClaims),
+            Grant::items("GetItem", Items::Addresses),
+            Grant::items("GetItem", Items::Handles),
+            Grant::authority("PutItem", Items::HandleClaims),
+            Grant::authority("PutItem", Items::AddressClaims),
+            Grant::authority("DeleteItem", Items::HandleClaims),
+            Grant::authority("DeleteItem", Items::AddressClaims),
+            Grant::authority("DeleteItem", Items::PendingClaims),
         ],
     );
     type Deps = Deps;

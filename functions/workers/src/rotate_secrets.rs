@@ -14,7 +14,7 @@ use domain::{
     region::Region,
     rotation::{SecretName, is_in_time},
 };
-use kit::{Grant, Job, Ports, Trigger, Worker, WorkerSpec, worker};
+use kit::{Grant, Items, Job, Ports, Trigger, Worker, WorkerSpec, worker};
 use serde::{Deserialize, Serialize};
 
 /// Rotates secrets.
@@ -112,9 +112,9 @@ const GRANTS: [Grant; 19] = {
         Grant::on_secret(get, "forwarding"),
         Grant::on_secret(put, "forwarding"),
         Grant::on_secret(label, "forwarding"),
-        Grant::table("Query", "directory"),
-        Grant::table("PutItem", "directory"),
-        Grant::table("DeleteItem", "directory"),
+        Grant::items("Query", Items::SigningKeys),
+        Grant::authority("PutItem", Items::SigningKeys),
+        Grant::authority("DeleteItem", Items::SigningKeys),
     ]
 };
 

@@ -16,7 +16,7 @@ use domain::{
     user::EmailHash,
 };
 use jiff::{SignedDuration, Timestamp};
-use kit::{Grant, Job, Ports, Trigger, Worker, WorkerSpec, worker};
+use kit::{Grant, Items, Job, Ports, Trigger, Worker, WorkerSpec, worker};
 use serde::{Deserialize, Serialize};
 
 use crate::letters;
@@ -59,12 +59,14 @@ impl Worker for SendMail {
         &[
             Grant::secret("codes"),
             Grant::secret("tokens"),
-            Grant::table("GetItem", "identity"),
-            Grant::table("GetItem", "directory"),
-            Grant::table("PutItem", "operations"),
-            Grant::table("UpdateItem", "operations"),
-            Grant::table("DeleteItem", "operations"),
-            Grant { service: "ses", action: "SendEmail", on: "mail" },
+            Grant::items("GetItem", Items::SignUps),
+            Grant::items("GetItem", Items::Addresses),
+            Grant::items("GetItem", Items::Users),
+            Grant::items("GetItem", Items::AddressClaims),
+            Grant::items("PutItem", Items::Consumed),
+            Grant::items("UpdateItem", Items::Consumed),
+            Grant::items("DeleteItem", Items::Consumed),
+            Grant::mail(),
         ],
     );
     type Deps = Deps;
@@ -128,9 +130,11 @@ async fn write_and_send(deps: &Deps, region: Region, notice: Notice) -> Result<b
 
 /// The code, or, if the address has an account, word of that: only whoever reads the address's mail learns which.
 async fn sign_up(deps: &Deps, address: EmailHash, attempt: AttemptId) -> Result<Option<Mail>, Failure> {
-    let Some(waiting) = deps.sign_ups.find(address).await? else { return Ok(None) };
-    let holder = deps.directory.find(&Name::Address(address)).await?;
-    if deps.accounts.by_address(address).await?.is_some() || holder.is_some_and(|holder| holder.confirmed) {
+    let name = Name::Address(address);
+    let (waiting, user) = (deps.sign_ups.find(address), deps.accounts.by_address(address));
+    let (waiting, user, holder) = futures::try_join!(waiting, user, deps.directory.find(&name))?;
+    let Some(waiting) = waiting else { return Ok(None) };
+    if user.is_some() || holder.is_some_and(|holder| holder.confirmed) {
         return Ok(Some(letters::account_exists(waiting.email)));
     }
     let code = deps.codes.sign_up_codes(&[attempt]).await?.pop();

@@ -119,7 +119,7 @@ pub(crate) fn answer(kind: FaultKind, caller: &Caller, body: &[u8]) -> Option<St
     let refusal = match kind {
         FaultKind::LostResponse | FaultKind::Stall => return None,
         FaultKind::Unprocessed => return Some(Struck::Answered(unprocessed(caller, body))),
-        FaultKind::Refused => denied(caller, &caller.operation),
+        FaultKind::Refused => denied(caller, &caller.action()),
         FaultKind::Throttled => throttled(caller.service),
         FaultKind::Error => Refusal::internal(caller.service, &"planned fault"),
         FaultKind::Conflict => conflict(caller, body),
@@ -127,12 +127,11 @@ pub(crate) fn answer(kind: FaultKind, caller: &Caller, body: &[u8]) -> Option<St
     Some(Struck::Refused(refusal))
 }
 
-/// What IAM says when no policy allows a call.
-pub(crate) fn denied(caller: &Caller, operation: &str) -> Refusal {
-    let service = caller.service.name();
+/// What IAM says when no policy allows an action.
+pub(crate) fn denied(caller: &Caller, action: &str) -> Refusal {
     let message = format!(
-        "User: arn:aws:sts::{}:assumed-role/{function}/{function} is not authorized to perform: {service}:{operation} \
-         because no identity-based policy allows the {service}:{operation} action",
+        "User: arn:aws:sts::{}:assumed-role/{function}/{function} is not authorized to perform: {action} \
+         because no identity-based policy allows the {action} action",
         crate::ACCOUNT,
         function = caller.function,
     );

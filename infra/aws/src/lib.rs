@@ -72,15 +72,15 @@ pub struct Config {
 
 /// What IAM knows of the functions' roles.
 pub trait Policy: Send + Sync {
-    /// Whether a function may take a service's action on a thing, which is named as requests name it.
-    fn allows(&self, function: &str, service: &str, action: &str, on: &str) -> bool;
+    /// Whether a function that runs in the AWS region `home` may do what a call needs.
+    fn allows(&self, function: &str, home: &str, need: &Need) -> bool;
 }
 
 /// Roles that allow everything, where it is not about them.
 pub struct AllowAll;
 
 impl Policy for AllowAll {
-    fn allows(&self, _: &str, _: &str, _: &str, _: &str) -> bool {
+    fn allows(&self, _: &str, _: &str, _: &Need) -> bool {
         true
     }
 }

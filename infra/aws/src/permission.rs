@@ -1,8 +1,15 @@
 //! What the functions' roles allow of a call, beyond what the signature proves: nothing but their own region and the
 //! directory, which only its authority lets them write; and of that, what their policies say.
+//!
+//! A call is read into what IAM asks of policies: actions, resources, and the
+//! [condition keys](https://docs.aws.amazon.com/service-authorization/latest/reference/reference_policies_actions-resources-contextkeys.html)
+//! of the request.
 
-use serde::Serialize;
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use tables::PARTITION_KEY;
 
 use crate::answer::Refusal;
 use crate::dynamo::{Named, Tables, short};
@@ -11,51 +18,134 @@ use crate::request::{Caller, Service};
 use crate::{Directory, Policy};
 
 /// One thing that IAM asks a role's policies about.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Need {
-    /// The action without its service, as in `PutItem`. A transaction needs those of its items.
+    /// The action, as in `dynamodb:PutItem`. A transaction needs those of its items.
     pub action: String,
     /// What on: a table, key, secret, bus or bucket, as the request names it.
     pub on: String,
+    /// The AWS region that it is in.
+    pub region: String,
+    /// The values of the condition keys that the request has.
+    pub context: Context,
 }
+
+/// Condition keys and their values.
+type Context = BTreeMap<String, BTreeSet<String>>;
+
+type Fields = Map<String, Value>;
 
 /// What a call needs to be allowed.
 pub(crate) fn needs(caller: &Caller, named: &Named, body: &[u8]) -> Vec<Need> {
-    let request: Map<String, Value> = serde_json::from_slice(body).unwrap_or_default();
+    let request: Fields = serde_json::from_slice(body).unwrap_or_default();
     let text = |name: &str| request.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
-    let need = |on: String| vec![Need { action: caller.operation.clone(), on }];
-    match caller.service {
-        Service::DynamoDb => match request.get("TransactItems") {
-            Some(Value::Array(items)) => of_items(items),
-            _ => named.each().flat_map(|table| need(table.to_owned())).collect(),
-        },
-        Service::Kms => need(text("KeyId")),
-        Service::SecretsManager => need(text("SecretId")),
+    let service = caller.service.name();
+    let need = |action: &str, on: String, context: Context| Need {
+        action: format!("{service}:{action}"),
+        on,
+        region: caller.region.clone(),
+        context,
+    };
+    let one = |on: String, context: Context| vec![need(&caller.operation, on, context)];
+    let needs: Vec<Need> = match caller.service {
+        Service::DynamoDb => of_tables(caller, named, &request)
+            .into_iter()
+            .map(|(action, table, partitions)| {
+                need(&action, table, keyed("dynamodb:LeadingKeys", partitions))
+            })
+            .collect(),
+        Service::Kms => one(text("KeyId"), encryption_context(&request)),
+        Service::SecretsManager => one(text("SecretId"), Context::new()),
         Service::Events => {
-            let entries = request.get("Entries").and_then(Value::as_array).into_iter().flatten();
-            let bus = |entry: &Value| entry.get("EventBusName").and_then(Value::as_str).map(str::to_owned);
-            entries.filter_map(bus).next().map(need).unwrap_or_default()
+            of_buses(&request).into_iter().flat_map(|(bus, context)| one(bus, context)).collect()
         }
-        Service::Ses => need("mail".to_owned()),
+        Service::Ses => one("mail".to_owned(), keyed("ses:FromAddress", [text("FromEmailAddress")])),
         // Which bucket, its path says; no function stores files yet.
-        Service::S3 => need(String::new()),
-    }
+        Service::S3 => one(String::new(), Context::new()),
+    };
+    // What is about nothing in particular needs to be allowed too.
+    if needs.is_empty() { one(String::new(), Context::new()) } else { needs }
 }
 
-/// A transaction's items are each allowed like the single operation.
-fn of_items(items: &[Value]) -> Vec<Need> {
-    let each = items.iter().filter_map(Value::as_object).flatten();
-    let mut needs: Vec<Need> = Vec::new();
-    for (name, item) in each {
-        let action =
-            if name == "ConditionCheck" { "ConditionCheckItem".to_owned() } else { format!("{name}Item") };
-        let table = item.get("TableName").and_then(Value::as_str).map(short).unwrap_or_default();
-        let need = Need { action, on: table.to_owned() };
-        if !needs.contains(&need) {
-            needs.push(need);
-        }
+fn keyed(key: &str, values: impl IntoIterator<Item = String>) -> Context {
+    let values: BTreeSet<String> = values.into_iter().collect();
+    // A key without a value is no key.
+    if values.is_empty() { Context::new() } else { Context::from([(key.to_owned(), values)]) }
+}
+
+fn encryption_context(request: &Fields) -> Context {
+    let pairs = request.get("EncryptionContext").and_then(Value::as_object).into_iter().flatten();
+    let value = |(name, value): (&String, &Value)| {
+        Some((format!("kms:EncryptionContext:{name}"), BTreeSet::from([value.as_str()?.to_owned()])))
+    };
+    pairs.filter_map(value).collect()
+}
+
+/// The buses that are written to, each with the sources of all its events.
+fn of_buses(request: &Fields) -> Vec<(String, Context)> {
+    let mut buses: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for entry in request.get("Entries").and_then(Value::as_array).into_iter().flatten() {
+        let text = |name: &str| entry.get(name).and_then(Value::as_str).map(str::to_owned);
+        let sources = buses.entry(text("EventBusName").unwrap_or_default()).or_default();
+        sources.extend(text("Source"));
     }
-    needs
+    buses.into_iter().map(|(bus, sources)| (bus, keyed("events:source", sources))).collect()
+}
+
+/// An action, the table that it is on, and the partition keys that it names there.
+type OnTable = (String, String, BTreeSet<String>);
+
+/// A transaction's items are each allowed like the single operation, a batch's keys of one table together.
+fn of_tables(caller: &Caller, named: &Named, request: &Fields) -> BTreeSet<OnTable> {
+    let operation = || caller.operation.clone();
+    if let Some(Value::Array(items)) = request.get("TransactItems") {
+        return items.iter().filter_map(Value::as_object).flatten().map(of_transaction).collect();
+    }
+    if let Some(Value::Object(tables)) = request.get("RequestItems") {
+        let batch =
+            |(table, wanted): (&String, &Value)| (operation(), short(table).to_owned(), of_batch(wanted));
+        return tables.iter().map(batch).collect();
+    }
+    let partitions: BTreeSet<String> = partition(request).into_iter().collect();
+    named.each().map(|table| (operation(), table.to_owned(), partitions.clone())).collect()
+}
+
+fn of_transaction((name, item): (&String, &Value)) -> OnTable {
+    let action =
+        if name == "ConditionCheck" { "ConditionCheckItem".to_owned() } else { format!("{name}Item") };
+    let table = item.get("TableName").and_then(Value::as_str).map(short).unwrap_or_default();
+    (action, table.to_owned(), item.as_object().and_then(partition).into_iter().collect())
+}
+
+/// The partition keys of the keys that a batch reads, or of the items that it writes.
+fn of_batch(wanted: &Value) -> BTreeSet<String> {
+    let keys = wanted.get("Keys").and_then(Value::as_array).into_iter().flatten();
+    let writes = wanted.as_array().into_iter().flatten().filter_map(Value::as_object).flat_map(Map::values);
+    let of_write = |write: &Value| write.as_object().and_then(partition);
+    keys.filter_map(of_key).chain(writes.filter_map(of_write)).collect()
+}
+
+/// The partition key that a request on one item, or a query, names.
+fn partition(request: &Fields) -> Option<String> {
+    let item = request.get("Key").or_else(|| request.get("Item"));
+    item.map_or_else(|| of_query(request), of_key)
+}
+
+fn of_key(key: &Value) -> Option<String> {
+    Some(key.get(PARTITION_KEY)?.get("S")?.as_str()?.to_owned())
+}
+
+/// The value that a query's condition sets equal to the partition key.
+fn of_query(request: &Fields) -> Option<String> {
+    let condition = request.get("KeyConditionExpression")?.as_str()?;
+    let wanted = |term: &str| {
+        let (name, value) = term.split_once('=')?;
+        let named =
+            request.get("ExpressionAttributeNames").and_then(|names| names.get(name.trim())?.as_str());
+        (named.unwrap_or(name.trim()) == PARTITION_KEY).then(|| value.trim().to_owned())
+    };
+    let placeholder = condition.split(" AND ").find_map(wanted)?;
+    Some(request.get("ExpressionAttributeValues")?.get(&placeholder)?.get("S")?.as_str()?.to_owned())
 }
 
 /// Refuses what a function's role does not allow. Outsiders may do everything: they set regions up, replicate, and look
@@ -72,11 +162,10 @@ pub(crate) fn check(
     } else {
         *home == caller.region || named.is_only(&directory.table)
     };
-    let service = caller.service.name();
-    let refused = needs.iter().find(|need| !policy.allows(&caller.function, service, &need.action, &need.on));
+    let refused = needs.iter().find(|need| !policy.allows(&caller.function, home, need));
     match refused {
         None if in_reach => Ok(()),
-        None => Err(denied(caller, &caller.operation)),
+        None => Err(denied(caller, &caller.action())),
         Some(need) => Err(denied(caller, &need.action)),
     }
 }

@@ -69,6 +69,13 @@ pub(crate) struct Caller {
     pub(crate) request: Option<String>,
 }
 
+impl Caller {
+    /// The name of what is called in IAM, as in `dynamodb:GetItem`.
+    pub(crate) fn action(&self) -> String {
+        format!("{}:{}", self.service.name(), self.operation)
+    }
+}
+
 /// A request read so far that it can be served.
 pub(crate) struct Request {
     pub(crate) caller: Caller,

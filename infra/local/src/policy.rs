@@ -1,58 +1,61 @@
-//! The functions' roles, as the template makes them: each may do what its spec grants, on what it grants it.
+//! The functions' roles, with the very statements that the template gives them: each may do what its spec grants, on what
+//! it grants it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use kit::{Endpoint, Grant, Visitor, Worker};
+use aws::Need;
+use domain::region::Region;
+use infra::{
+    conditions::Deployment,
+    statements::{Resource, Statement, statements},
+};
+use kit::Grant;
+use store::table::Table;
+
+use crate::region;
 
 /// What each function may do.
-#[derive(Default)]
-pub struct Roles(BTreeMap<&'static str, BTreeSet<Grant>>);
+pub struct Roles(BTreeMap<&'static str, Vec<Statement>>);
 
 /// Lambda's own: reads the outbox's stream for the function that it sets off.
 pub const EVENT_SOURCE: &str = "event-source";
 
 impl Roles {
-    /// The roles of all functions.
-    pub fn of_all() -> Self {
-        let mut roles = Self::default();
-        infra::every(&mut roles);
-        roles
-    }
-
-    fn allows(&self, function: &str, (service, action, on): (&str, &str, &str)) -> bool {
-        let granted = self.0.get(function).into_iter().flatten();
-        granted.into_iter().any(|grant| (grant.service, grant.action, grant.on) == (service, action, on))
-    }
-}
-
-impl Visitor for Roles {
-    fn endpoint<E: Endpoint>(&mut self) {
-        self.0.insert(E::SPEC.id, E::SPEC.all_grants().into_iter().collect());
-    }
-
-    fn worker<W: Worker>(&mut self) {
-        self.0.insert(W::SPEC.id, W::SPEC.grants.iter().copied().collect());
+    /// The roles of functions with these grants.
+    pub fn new(grants: impl IntoIterator<Item = (&'static str, Vec<Grant>)>) -> Self {
+        Self(grants.into_iter().map(|(function, grants)| (function, statements(&grants))).collect())
     }
 }
 
 impl aws::Policy for Roles {
-    fn allows(&self, function: &str, service: &str, action: &str, on: &str) -> bool {
-        let streams = ["ListStreams", "DescribeStream", "GetShardIterator", "GetRecords"];
+    fn allows(&self, function: &str, home: &str, need: &Need) -> bool {
         if function == EVENT_SOURCE {
-            return service == "dynamodb" && streams.contains(&action);
+            let streams = ["ListStreams", "DescribeStream", "GetShardIterator", "GetRecords"];
+            return need.action.strip_prefix("dynamodb:").is_some_and(|action| streams.contains(&action));
         }
-        self.allows(function, (service, action, granted_on(service, on)))
+        let Some(home) = Region::ALL.into_iter().find(|region| region.aws() == home) else { return false };
+        let config = region::config(home, &BTreeMap::new());
+        let deployment = Deployment { region: home.to_string(), sender: config.mail_from };
+        let mut statements = self.0.get(function).into_iter().flatten();
+        statements.any(|statement| {
+            is_about(statement.resource, home, need)
+                && statement.allows(&need.action, &need.context, &deployment)
+        })
     }
 }
 
-/// What a grant calls the thing that a request names: `account-eu-identity` is the table `identity`, `account/eu/tokens` the
-/// secret `tokens`. Whether it is the right region's, its address and its signature say.
-pub fn granted_on<'a>(service: &str, on: &'a str) -> &'a str {
-    match service {
-        "dynamodb" => on.rsplit('-').next().unwrap_or(on),
-        "secretsmanager" => on.rsplit('/').next().unwrap_or(on),
-        "kms" => "key",
-        "events" => "bus",
-        _ => on,
+/// Whether what a request names is what a statement of a region's role is about: `account-eu-identity` is the table
+/// `identity`, `account/eu/tokens` the secret `tokens`.
+fn is_about(resource: Resource, home: Region, need: &Need) -> bool {
+    let here = need.region == home.aws();
+    let ends_with = |separator: char, name: &str| need.on.rsplit(separator).next() == Some(name);
+    match resource {
+        Resource::Authority => {
+            need.region == Region::AUTHORITY.aws() && ends_with('-', Table::Directory.as_str())
+        }
+        Resource::Table(table) => here && ends_with('-', table.as_str()),
+        Resource::Secret(name) => here && ends_with('/', name),
+        // There is one of each in a region.
+        Resource::Key | Resource::Bus | Resource::Mail => here,
     }
 }

@@ -102,7 +102,7 @@ impl StandIns {
             external: options.aws.clone(),
             journal: Arc::clone(journal),
             bus: bus.clone(),
-            policy: Arc::new(Roles::of_all()),
+            policy: Arc::new(Roles::new(infra::grants())),
         });
         Ok(Self { region, aws: started.await?, folder, bus })
     }

@@ -1,6 +1,8 @@
 //! What the rules need from the world. Each method that changes something is one atomic change: all of it happens, or
 //! nothing does. Adapters implement these; an endpoint asks for those it uses, and links no others.
 
+use std::collections::BTreeMap;
+
 use async_trait::async_trait;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -78,6 +80,13 @@ pub struct Alongside {
     pub receipt: Option<Receipt>,
 }
 
+impl Alongside {
+    /// Whether nothing is.
+    pub fn is_empty(&self) -> bool {
+        self.event.is_none() && self.message.is_none() && self.receipt.is_none()
+    }
+}
+
 /// Whether a conditional change happened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Saved {
@@ -140,6 +149,8 @@ pub trait Accounts: Send + Sync {
     async fn by_address(&self, address: EmailHash) -> Outcome<Option<UserId>>;
     /// What a sign-in compares with, in one read. For an unknown user it reads as much and answers `None`.
     async fn credentials(&self, user: UserId) -> Outcome<Option<Credentials>>;
+    /// A user's password.
+    async fn password(&self, user: UserId) -> Outcome<Option<PasswordHash>>;
     /// One user.
     async fn user(&self, user: UserId) -> Outcome<Option<User>>;
     /// Users with their personal workspaces, in one read; those that are gone are left out. At most 50.
@@ -321,8 +332,14 @@ pub trait History: Send + Sync {
     ) -> Outcome<Page<Event>>;
     /// What "all" was said of.
     async fn inbox(&self, workspace: WorkspaceId) -> Outcome<Inbox>;
-    /// What was said of each of these events. At most 100.
-    async fn marks(&self, workspace: WorkspaceId, events: &[EventId]) -> Outcome<Vec<Mark>>;
+    /// What was said of the newest `limit` events up to `newest` of which anything was. Only events that exist are marked, so
+    /// these are all the marks of as many events.
+    async fn marks(
+        &self,
+        workspace: WorkspaceId,
+        newest: EventId,
+        limit: usize,
+    ) -> Outcome<BTreeMap<EventId, Mark>>;
     /// Which of these events there are. At most 100.
     async fn existing(&self, workspace: WorkspaceId, events: &[EventId]) -> Outcome<Vec<EventId>>;
     /// Says something of single events.

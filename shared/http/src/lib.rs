@@ -23,4 +23,5 @@ pub use dispatch::{Kit, dispatch};
 pub use endpoint::{Endpoint, Job, Output, Ports, Visitor, Worker};
 pub use input::{Body, Input, Params};
 pub use problem::{Code, FieldError, Problem};
-pub use spec::{Access, Grant, Memory, RateClass, Spec, Trigger, WorkerSpec, spec, worker};
+pub use spec::{Access, Grant, Memory, On, RateClass, Spec, Trigger, WorkerSpec, spec, worker};
+pub use tables::Items;

@@ -2,6 +2,7 @@
 //! the access matrix all derive from it.
 
 use domain::role::Role;
+use tables::Items;
 
 use crate::problem::Code;
 
@@ -42,36 +43,84 @@ pub enum Access {
     KeyOr(Role),
 }
 
-/// What a function may do with AWS: one IAM statement.
+/// Something that a function may do with AWS.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Grant {
-    /// The service's prefix in IAM actions.
-    pub service: &'static str,
-    /// The action without that prefix.
+    /// What it is granted on.
+    pub on: On,
+    /// The action, without its service.
     pub action: &'static str,
-    /// What it is granted on: a table, `key`, `bus`, `mail`, or a secret's name.
-    pub on: &'static str,
+}
+
+/// What a grant is on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum On {
+    /// A kind of items in the region's own tables, or in its replica of the directory.
+    Items(Items),
+    /// A kind of items of the directory, where it is written.
+    Authority(Items),
+    /// The workspaces' data keys, which the region's key wraps.
+    DataKeys,
+    /// A secret.
+    Secret(&'static str),
+    /// The region's event bus.
+    Bus,
+    /// Mail from the platform's address.
+    Mail,
+}
+
+impl On {
+    /// The prefix of the service's actions in IAM.
+    pub const fn service(self) -> &'static str {
+        match self {
+            Self::Items(_) | Self::Authority(_) => "dynamodb",
+            Self::DataKeys => "kms",
+            Self::Secret(_) => "secretsmanager",
+            Self::Bus => "events",
+            Self::Mail => "ses",
+        }
+    }
 }
 
 impl Grant {
-    /// A DynamoDB action on a table.
-    pub const fn table(action: &'static str, on: &'static str) -> Self {
-        Self { service: "dynamodb", action, on }
+    /// A DynamoDB action on items of a kind; of the directory's, in the region's own replica.
+    pub const fn items(action: &'static str, items: Items) -> Self {
+        Self { on: On::Items(items), action }
     }
 
-    /// A KMS action on the region's key.
-    pub const fn kms(action: &'static str) -> Self {
-        Self { service: "kms", action, on: "key" }
+    /// A DynamoDB action on items of the directory where it is written.
+    pub const fn authority(action: &'static str, items: Items) -> Self {
+        Self { on: On::Authority(items), action }
+    }
+
+    /// A KMS action on workspaces' data keys.
+    pub const fn data_keys(action: &'static str) -> Self {
+        Self { on: On::DataKeys, action }
     }
 
     /// Reading a secret.
-    pub const fn secret(on: &'static str) -> Self {
-        Self::on_secret("GetSecretValue", on)
+    pub const fn secret(name: &'static str) -> Self {
+        Self::on_secret("GetSecretValue", name)
     }
 
     /// A Secrets Manager action on a secret.
-    pub const fn on_secret(action: &'static str, on: &'static str) -> Self {
-        Self { service: "secretsmanager", action, on }
+    pub const fn on_secret(action: &'static str, name: &'static str) -> Self {
+        Self { on: On::Secret(name), action }
+    }
+
+    /// Publishing events.
+    pub const fn bus() -> Self {
+        Self { on: On::Bus, action: "PutEvents" }
+    }
+
+    /// Sending mail.
+    pub const fn mail() -> Self {
+        Self { on: On::Mail, action: "SendEmail" }
+    }
+
+    /// The action as IAM names it.
+    pub fn iam_action(self) -> String {
+        format!("{}:{}", self.on.service(), self.action)
     }
 }
 
@@ -303,20 +352,24 @@ impl Spec {
         }
         if self.is_private() {
             grants.extend([
-                Grant::table("Query", "directory"),
-                Grant::table("BatchGetItem", "identity"),
-                Grant::table("BatchGetItem", "workspaces"),
+                Grant::items("Query", Items::SigningKeys),
+                Grant::items("BatchGetItem", Items::Sessions),
+                Grant::items("BatchGetItem", Items::Workspaces),
             ]);
         }
         if self.takes_owner() {
-            grants.push(Grant::table("GetItem", "workspaces"));
-            grants.push(Grant::table("GetItem", "directory"));
+            grants.extend([
+                Grant::items("GetItem", Items::Handles),
+                Grant::items("GetItem", Items::HandleClaims),
+                Grant::items("BatchGetItem", Items::Members),
+            ]);
         }
         if self.takes_key() {
-            grants.push(Grant::table("UpdateItem", "operations"));
+            grants.push(Grant::items("GetItem", Items::KeyHolders));
+            grants.push(Grant::items("UpdateItem", Items::RateWindows));
         }
         if self.once {
-            grants.push(Grant::table("GetItem", "operations"));
+            grants.push(Grant::items("GetItem", Items::Receipts));
         }
         grants.sort();
         grants.dedup();

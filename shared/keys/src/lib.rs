@@ -14,4 +14,4 @@ type Lazy<Client> = LazyLock<Client, Box<dyn FnOnce() -> Client + Send + Sync>>;
 pub use document::Document;
 pub use rotations::SecretRotations;
 pub use secrets::{Now, SecretNames, Secrets};
-pub use vault::KmsVault;
+pub use vault::{KmsVault, PURPOSE};

@@ -31,6 +31,9 @@ use zeroize::Zeroizing;
 
 use crate::{Lazy, failure::unavailable};
 
+/// What the encryption context of every data key says that it is for.
+pub const PURPOSE: &str = "workspace-data-key";
+
 /// A plaintext data key is kept this long at the most,
 const KEPT: Duration = Duration::from_secs(300);
 /// for so many values,
@@ -67,7 +70,7 @@ impl KmsVault {
         HashMap::from([
             ("workspace".to_owned(), workspace.to_string()),
             ("region".to_owned(), self.region.to_string()),
-            ("purpose".to_owned(), "workspace-data-key".to_owned()),
+            ("purpose".to_owned(), PURPOSE.to_owned()),
         ])
     }
 

@@ -1,7 +1,7 @@
-//! User, password and address.  Table `identity`: PK `USER#<user>`  SK `USER` and `PASSWORD`; PK `EMAIL#<address hash>`
-//! SK `EMAIL` (uniqueness).
-//! Reads: whose address it is (get), what a sign-in compares with (batch get of user, password and workspace), people of
-//! a list (batch get), all strongly consistent.
+//! User, password and address.  Table `identity`: PK `USER#<user>`  SK `USER`; PK `PASSWORD#<user>`  SK `PASSWORD`; PK
+//! `EMAIL#<address hash>`  SK `EMAIL` (uniqueness).
+//! Reads: whose address it is (get), what a sign-in compares with (batch get of user, password and workspace), a password
+//! (get), people of a list (batch get), all strongly consistent.
 
 use async_trait::async_trait;
 use domain::{
@@ -12,11 +12,11 @@ use domain::{
     workspace::Workspace,
 };
 use serde::{Deserialize, Serialize};
+use tables::Items;
 
 use crate::{
     Store,
     item::{Item, Key, from_item, to_item},
-    table::Table,
     transaction::Condition,
     workspaces,
 };
@@ -31,20 +31,16 @@ struct PasswordOf {
     password: PasswordHash,
 }
 
-pub fn partition(user: UserId) -> String {
-    format!("USER#{user}")
-}
-
 pub fn user_key(user: UserId) -> Key {
-    Key::new(Table::Identity, partition(user), "USER")
+    Key::new(Items::Users, user, "USER")
 }
 
 fn password_key(user: UserId) -> Key {
-    Key::new(Table::Identity, partition(user), "PASSWORD")
+    Key::new(Items::Passwords, user, "PASSWORD")
 }
 
 fn address_key(address: EmailHash) -> Key {
-    Key::new(Table::Identity, format!("EMAIL#{address}"), "EMAIL")
+    Key::new(Items::Addresses, address, "EMAIL")
 }
 
 pub fn user_item(user: &User) -> Outcome<(Key, Item)> {
@@ -88,6 +84,11 @@ impl Accounts for Store {
             password: password.password,
             onboarded: workspace.is_some(),
         }))
+    }
+
+    async fn password(&self, user: UserId) -> Outcome<Option<PasswordHash>> {
+        let found: Option<PasswordOf> = self.get(&password_key(user)).await?.map(from_item).transpose()?;
+        Ok(found.map(|found| found.password))
     }
 
     async fn user(&self, user: UserId) -> Outcome<Option<User>> {

@@ -1,4 +1,4 @@
-//! ApiKey.  Table `workspaces`: PK `WS#<workspace>`  SK `KEY#<key>`; PK `KEYHASH#<sha256>`  SK `KEYHASH` (lookup).
+//! ApiKey.  Table `workspaces`: PK `KEYS#<workspace>`  SK `KEY#<key>`; PK `KEYHASH#<sha256>`  SK `KEYHASH` (lookup).
 //! Reads: list a workspace's keys (query, newest first), one key (get), who holds a key (get by its hash, strongly
 //! consistent: one unit, no KMS call).
 
@@ -10,22 +10,21 @@ use domain::{
     ports::{Alongside, ApiKeys, Failure, Outcome, Page},
     secret::Digest256,
 };
+use tables::Items;
 
 use crate::{
     Store,
     item::{Key, from_item, to_item},
-    table::Table,
     transaction::Condition,
-    workspaces,
 };
 
 /// Where a key's record is.
 pub(crate) fn key_of(workspace: WorkspaceId, key: KeyId) -> Key {
-    Key::new(Table::Workspaces, workspaces::partition(workspace), format!("KEY#{key}"))
+    Key::new(Items::Keys, workspace, format!("KEY#{key}"))
 }
 
 fn hash_key(hash: Digest256) -> Key {
-    Key::new(Table::Workspaces, format!("KEYHASH#{}", hash.to_hex()), "KEYHASH")
+    Key::new(Items::KeyHolders, hash.to_hex(), "KEYHASH")
 }
 
 #[async_trait]
@@ -43,7 +42,7 @@ impl ApiKeys for Store {
         // `KEY$` sorts right after every `KEY#…`.
         let newest = after.map_or("KEY$".to_owned(), |key| format!("KEY#{}", key.before()));
         let range = ("KEY#".to_owned(), newest);
-        let page = self.range(Table::Workspaces, workspaces::partition(workspace), range, limit).await?;
+        let page = self.range(Items::Keys, workspace, range, limit).await?;
         Ok(Page { items: page.items.into_iter().map(from_item).collect::<Outcome<_>>()?, more: page.more })
     }
 

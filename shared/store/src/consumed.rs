@@ -13,12 +13,12 @@ use domain::{
     ports::{Claim, Consumed, Outcome},
 };
 use serde::Serialize;
+use tables::{Items, TTL};
 
 use crate::{
     Store,
     failure::unavailable,
     item::{Key, number, to_expiring_item},
-    table::{TTL, Table},
 };
 
 #[derive(Serialize)]
@@ -29,7 +29,7 @@ struct Lease {
 }
 
 fn key_of(consumer: &str, message: MessageId) -> Key {
-    Key::new(Table::Operations, format!("DONE#{consumer}#{message}"), "DONE")
+    Key::new(Items::Consumed, format!("{consumer}#{message}"), "DONE")
 }
 
 #[async_trait]

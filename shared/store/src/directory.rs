@@ -21,16 +21,15 @@ use domain::{
     user::EmailHash,
 };
 use serde::{Deserialize, Serialize};
+use tables::Items;
 
 use crate::{
     Store,
     failure::unavailable,
     item::{Key, from_item, text, to_item},
-    table::Table,
     transaction::Condition,
 };
 
-const SIGNING_KEYS: &str = "SIGNING-KEYS";
 /// More than there are: three regions, each with a key in use, one or two before and one to come.
 const MOST_KEYS: usize = 100;
 /// So many overdue claims are enough for one run, give or take a page.
@@ -94,32 +93,27 @@ fn of_item(item: Option<ClaimItem>) -> Option<Holder> {
     item.map(|item| Holder { region: item.home, id: item.id, confirmed: item.deadline.is_none() })
 }
 
-fn partition(name: &Name) -> String {
-    match name {
-        Name::Handle(handle) => format!("HANDLE#{}", handle.as_str()),
-        Name::Address(address) => format!("ADDRESS#{address}"),
-    }
-}
-
 fn name_of(partition: &str) -> Outcome<Name> {
-    let name = match partition.split_once('#') {
-        Some(("HANDLE", handle)) => Handle::parse_existing(handle).ok().map(Name::Handle),
-        Some(("ADDRESS", hash)) => Digest256::from_base64(hash).map(|hash| Name::Address(EmailHash(hash))),
-        _ => None,
-    };
+    let rest = |kind: Items| partition.strip_prefix(kind.prefix());
+    let handle = rest(Items::HandleClaims).and_then(|handle| Handle::parse_existing(handle).ok());
+    let address = rest(Items::AddressClaims).and_then(Digest256::from_base64);
+    let name = handle.map(Name::Handle).or(address.map(|hash| Name::Address(EmailHash(hash))));
     name.ok_or_else(|| Failure::Broken(format!("{partition} is no name")))
 }
 
 fn claim_key(name: &Name) -> Key {
-    Key::new(Table::Directory, partition(name), "CLAIM")
+    match name {
+        Name::Handle(handle) => Key::new(Items::HandleClaims, handle.as_str(), "CLAIM"),
+        Name::Address(address) => Key::new(Items::AddressClaims, address, "CLAIM"),
+    }
 }
 
 fn signing_key(region: Region, kid: &str) -> Key {
-    Key::new(Table::Directory, SIGNING_KEYS.to_owned(), format!("{region}#{kid}"))
+    Key::new(Items::SigningKeys, "", format!("{region}#{kid}"))
 }
 
 fn pending_key(region: Region, name: &Name) -> Key {
-    Key::new(Table::Directory, format!("PENDING#{region}"), partition(name))
+    Key::new(Items::PendingClaims, region, claim_key(name).pk)
 }
 
 /// The claim is absent or, as `held` says, this holder's.
@@ -205,8 +199,7 @@ impl domain::ports::Directory for Directory {
         let mut below = "~".to_owned();
         loop {
             let range = ("!".to_owned(), below.clone());
-            let partition = format!("PENDING#{region}");
-            let page = self.authority.range(Table::Directory, partition, range, A_PAGE).await?;
+            let page = self.authority.range(Items::PendingClaims, region, range, A_PAGE).await?;
             for item in page.items {
                 let PendingItem { sk, id, deadline } = from_item(item)?;
                 if sk != below && deadline <= now {
@@ -222,7 +215,7 @@ impl domain::ports::Directory for Directory {
 
     async fn signing_keys(&self) -> Outcome<Vec<PublicKey>> {
         let all = ("!".to_owned(), "~".to_owned());
-        let page = self.replica.range(Table::Directory, SIGNING_KEYS.to_owned(), all, MOST_KEYS).await?;
+        let page = self.replica.range(Items::SigningKeys, "", all, MOST_KEYS).await?;
         page.items.into_iter().map(from_item).collect()
     }
 
@@ -254,7 +247,7 @@ mod tests {
             Name::Handle(Handle::parse("ada-l").unwrap()),
             Name::Address(EmailHash(Digest256::of("ada@people.example"))),
         ] {
-            assert_eq!(name_of(&partition(&name)).unwrap(), name);
+            assert_eq!(name_of(&claim_key(&name).pk).unwrap(), name);
         }
         assert!(name_of("SIGNING-KEYS").is_err());
     }

@@ -1,15 +1,15 @@
 //! Reading: one item, or several in one round trip.
 
-use std::{collections::HashMap, time::Duration};
+use std::{collections::HashMap, fmt::Display, time::Duration};
 
 use aws_sdk_dynamodb::types::KeysAndAttributes;
 use domain::ports::{Failure, Outcome, Page};
+use tables::Items;
 
 use crate::{
     Store,
     failure::unavailable,
     item::{Item, Key, text},
-    table::Table,
     transaction::pause,
 };
 
@@ -63,22 +63,45 @@ impl Store {
         Err(Failure::Unavailable { service: "dynamodb", detail: "unprocessed keys".to_owned() })
     }
 
-    /// Items of one partition whose sort keys are in `range` (both ends included), the last first.
+    /// Items of one kind and subject whose sort keys are in `range` (both ends included), the last first, as they were a moment
+    /// ago perhaps.
     pub async fn range(
         &self,
-        table: Table,
-        partition: String,
+        kind: Items,
+        subject: impl Display,
         range: (String, String),
         limit: usize,
+    ) -> Outcome<Page<Item>> {
+        self.query((kind, subject), range, limit, false).await
+    }
+
+    /// The same, strongly consistent.
+    pub async fn range_now(
+        &self,
+        kind: Items,
+        subject: impl Display,
+        range: (String, String),
+        limit: usize,
+    ) -> Outcome<Page<Item>> {
+        self.query((kind, subject), range, limit, true).await
+    }
+
+    async fn query(
+        &self,
+        (kind, subject): (Items, impl Display),
+        range: (String, String),
+        limit: usize,
+        consistent: bool,
     ) -> Outcome<Page<Item>> {
         let answer = self
             .client
             .query()
-            .table_name(self.name(table))
+            .table_name(self.name(kind.table()))
             .key_condition_expression("pk = :pk AND sk BETWEEN :from AND :to")
-            .expression_attribute_values(":pk", text(partition))
+            .expression_attribute_values(":pk", text(kind.partition(subject)))
             .expression_attribute_values(":from", text(range.0))
             .expression_attribute_values(":to", text(range.1))
+            .consistent_read(consistent)
             .scan_index_forward(false)
             // One more tells whether there are more: DynamoDB itself says so at every page's end, the last one's too.
             .limit(i32::try_from(limit.saturating_add(1)).unwrap_or(i32::MAX))

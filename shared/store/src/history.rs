@@ -1,36 +1,45 @@
-//! Event, mark and inbox.  Table `activity`: PK `WS#<workspace>`  SK `EVT#<event>` (never changed) and `INBOX`; PK
-//! `MARKS#<workspace>`  SK `EVT#<event>` (what was said of an event).
-//! Reads: a page of events (query, newest first), the inbox (get), the marks of a page (batch get).
+//! Event, mark and inbox.  Table `activity`: PK `WS#<workspace>`  SK `EVT#<event>` (never changed); PK `MARKS#<workspace>`
+//! SK `EVT#<event>` (what was said of an event) and `INBOX` (what was said of all).
+//! Reads: a page of events (query, newest first); side by side with it, what was said of all (get) and the marks of as many
+//! events as a page has (query, newest first), both strongly consistent.
+
+use std::collections::BTreeMap;
 
 use async_trait::async_trait;
+use aws_sdk_dynamodb::types::AttributeValue;
 use domain::{
     activity::{Event, Inbox, Mark, Watermark},
     id::{EventId, WorkspaceId},
     policy::KeepsInbox,
     ports::{All, Failure, History, Marking, Outcome, Page},
 };
+use tables::{Items, SORT_KEY};
 
 use crate::{
     Store,
     failure::unavailable,
     item::{Item, Key, from_item, to_item},
-    table::Table,
-    workspaces,
 };
 
 /// DynamoDB takes at most 100 writes in a transaction.
 const TRANSACTION_LIMIT: usize = 100;
 
 fn event_key(workspace: WorkspaceId, event: EventId) -> Key {
-    Key::new(Table::Activity, workspaces::partition(workspace), format!("EVT#{event}"))
+    Key::new(Items::Events, workspace, format!("EVT#{event}"))
 }
 
 fn inbox_key(workspace: WorkspaceId) -> Key {
-    Key::new(Table::Activity, workspaces::partition(workspace), "INBOX")
+    Key::new(Items::Marks, workspace, "INBOX")
 }
 
 fn mark_key(workspace: WorkspaceId, event: EventId) -> Key {
-    Key::new(Table::Activity, format!("MARKS#{workspace}"), format!("EVT#{event}"))
+    Key::new(Items::Marks, workspace, format!("EVT#{event}"))
+}
+
+/// The event that a mark is on.
+fn marked(item: &Item) -> Outcome<EventId> {
+    let id = item.get(SORT_KEY).and_then(|key| key.as_s().ok()?.strip_prefix("EVT#")?.parse().ok());
+    id.ok_or_else(|| Failure::Broken("a mark's key that holds no id".to_owned()))
 }
 
 pub fn event_item(event: &Event) -> Outcome<(Key, Item)> {
@@ -51,7 +60,7 @@ impl History for Store {
             return Ok(Page { items: Vec::new(), more: false });
         }
         let range = (format!("EVT#{oldest}"), format!("EVT#{newest}"));
-        let page = self.range(Table::Activity, workspaces::partition(workspace), range, limit).await?;
+        let page = self.range(Items::Events, workspace, range, limit).await?;
         Ok(Page { items: page.items.into_iter().map(from_item).collect::<Outcome<_>>()?, more: page.more })
     }
 
@@ -60,13 +69,15 @@ impl History for Store {
         Ok(found.unwrap_or_default())
     }
 
-    async fn marks(&self, workspace: WorkspaceId, events: &[EventId]) -> Outcome<Vec<Mark>> {
-        if events.is_empty() {
-            return Ok(Vec::new());
-        }
-        let keys: Vec<Key> = events.iter().map(|event| mark_key(workspace, *event)).collect();
-        let items = self.get_all(&keys).await?.into_iter();
-        items.map(|item| item.map_or(Ok(Mark::default()), from_item)).collect()
+    async fn marks(
+        &self,
+        workspace: WorkspaceId,
+        newest: EventId,
+        limit: usize,
+    ) -> Outcome<BTreeMap<EventId, Mark>> {
+        let range = ("EVT#".to_owned(), format!("EVT#{newest}"));
+        let page = self.range_now(Items::Marks, workspace, range, limit).await?;
+        page.items.into_iter().map(|item| Ok((marked(&item)?, from_item(item)?))).collect()
     }
 
     async fn existing(&self, workspace: WorkspaceId, events: &[EventId]) -> Outcome<Vec<EventId>> {
@@ -79,17 +90,16 @@ impl History for Store {
     }
 
     async fn mark(&self, proof: &KeepsInbox, marks: &[(EventId, Marking)]) -> Outcome<()> {
+        // Said again it is the same, so one needs no transaction, which would cost twice as much.
+        if let [(event, marking)] = marks {
+            let (expression, value) = said(*marking)?;
+            return self.say(&mark_key(proof.workspace(), *event), expression, value).await;
+        }
         for chunk in marks.chunks(TRANSACTION_LIMIT) {
             let mut transaction = self.transaction();
             for (event, marking) in chunk {
+                let (expression, value) = said(*marking)?;
                 let key = mark_key(proof.workspace(), *event);
-                let (expression, value) = match marking {
-                    Marking::Seen => ("SET seen = :it", serde_dynamo::to_attribute_value(true)),
-                    Marking::Archived(archived, at) => {
-                        ("SET archived = :it", serde_dynamo::to_attribute_value((archived, at)))
-                    }
-                };
-                let value = value.map_err(|error| Failure::Broken(error.to_string()))?;
                 transaction = transaction.update(&key, expression, [(":it", value)]);
             }
             transaction.commit().await?;
@@ -104,12 +114,32 @@ impl History for Store {
             All::Archived(true) => "SET archived = :it",
             All::Archived(false) => "SET restored = :it",
         };
-        let value = serde_dynamo::to_attribute_value(watermark)
-            .map_err(|error| Failure::Broken(error.to_string()))?;
+        let value = serde_dynamo::to_attribute_value(watermark).map_err(broken)?;
+        self.say(&key, expression, value).await
+    }
+}
+
+impl Store {
+    async fn say(&self, key: &Key, expression: &str, value: AttributeValue) -> Outcome<()> {
         let request =
             self.client.update_item().table_name(self.name(key.table)).set_key(Some(key.attributes()));
         let request = request.update_expression(expression).expression_attribute_values(":it", value);
         request.send().await.map_err(unavailable)?;
         Ok(())
     }
+}
+
+/// How a mark is written: the expression, and its value `:it`.
+fn said(marking: Marking) -> Outcome<(&'static str, AttributeValue)> {
+    let (expression, value) = match marking {
+        Marking::Seen => ("SET seen = :it", serde_dynamo::to_attribute_value(true)),
+        Marking::Archived(archived, at) => {
+            ("SET archived = :it", serde_dynamo::to_attribute_value((archived, at)))
+        }
+    };
+    Ok((expression, value.map_err(broken)?))
+}
+
+fn broken(error: serde_dynamo::Error) -> Failure {
+    Failure::Broken(error.to_string())
 }

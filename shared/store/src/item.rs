@@ -1,6 +1,6 @@
 //! Items and their keys.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, fmt::Display};
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::{
@@ -8,8 +8,7 @@ use domain::{
     ports::{Failure, Outcome},
 };
 use serde::{Serialize, de::DeserializeOwned};
-
-use crate::table::{PARTITION_KEY, SORT_KEY, TTL, Table};
+use tables::{Items, PARTITION_KEY, SORT_KEY, TTL, Table};
 
 /// An item as DynamoDB holds it.
 pub type Item = HashMap<String, AttributeValue>;
@@ -23,8 +22,9 @@ pub struct Key {
 }
 
 impl Key {
-    pub fn new(table: Table, pk: String, sk: impl Into<String>) -> Self {
-        Self { table, pk, sk: sk.into() }
+    /// The key of the item of this kind that is about `subject`, or of one of several with the same subject.
+    pub fn new(kind: Items, subject: impl Display, sk: impl Into<String>) -> Self {
+        Self { table: kind.table(), pk: kind.partition(subject), sk: sk.into() }
     }
 
     pub fn attributes(&self) -> Item {

@@ -17,7 +17,6 @@ mod rate_windows;
 mod receipts;
 mod sessions;
 mod sign_ups;
-pub mod table;
 mod throttles;
 mod transaction;
 mod workspaces;
@@ -25,9 +24,10 @@ mod workspaces;
 use aws_sdk_dynamodb::Client;
 
 pub use directory::Directory;
+pub use tables as table;
 pub use workspaces::member_item;
 
-use table::Table;
+use tables::Table;
 
 /// The region's tables, as all the store's ports but [`Directory`].
 #[derive(Clone)]

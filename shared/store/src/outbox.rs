@@ -3,17 +3,14 @@
 
 use domain::{Timestamp, outbox::Message, ports::Outcome};
 use jiff::SignedDuration;
+use tables::Items;
 
-use crate::{
-    item::{Item, Key, to_expiring_item},
-    table::Table,
-};
+use crate::item::{Item, Key, to_expiring_item};
 
 const KEPT: SignedDuration = SignedDuration::from_hours(7 * 24);
 
 pub fn message_item(message: &Message) -> Outcome<(Key, Item)> {
-    let key =
-        Key::new(Table::Operations, format!("OUT#{}", message.notice.subject()), message.id.to_string());
+    let key = Key::new(Items::Outbox, message.notice.subject(), message.id.to_string());
     let gone_at = message.at.saturating_add(KEPT).unwrap_or(Timestamp::MAX);
     Ok((key.clone(), to_expiring_item(&key, message, gone_at)?))
 }

@@ -1,6 +1,6 @@
 //! Password reset: what was asked for with an address, and which mailed token set a user's password last.  Table `identity`:
-//! PK `RESETS#<address hash>`  SK `RESETS`, gone an hour after the last; PK `USER#<user>`  SK `RESET`, gone half an hour
-//! after its use.
+//! PK `RESETS#<address hash>`  SK `RESETS`, gone an hour after the last; PK `LASTRESET#<user>`  SK `LASTRESET`, gone half an
+//! hour after its use.
 //! Reads: what was asked for (get), the last token with its user and the workspace (one batch get), all strongly consistent.
 
 use async_trait::async_trait;
@@ -10,23 +10,22 @@ use domain::{
     ports::{Alongside, Failure, NewPassword, Outcome, PasswordResets, Resettable, Saved},
     user::{EmailHash, personal_workspace},
 };
+use tables::Items;
 
 use crate::{
     Store, accounts,
     item::{Key, from_item, text, to_expiring_item},
-    sessions,
-    table::Table,
-    throttles,
+    sessions, throttles,
     transaction::Condition,
     workspaces,
 };
 
 fn asked_key(address: EmailHash) -> Key {
-    Key::new(Table::Identity, format!("RESETS#{address}"), "RESETS")
+    Key::new(Items::ResetsAsked, address, "RESETS")
 }
 
 fn last_key(user: UserId) -> Key {
-    Key::new(Table::Identity, accounts::partition(user), "RESET")
+    Key::new(Items::LastResets, user, "LASTRESET")
 }
 
 /// No other token was used since `before` was read. It may be gone meanwhile: then it ended nothing any more.

@@ -8,19 +8,19 @@ use domain::{
     Timestamp,
     ports::{Outcome, RateWindows, Taken},
 };
+use tables::{Items, TTL};
 
 use crate::{
     Store,
     failure::unavailable,
     item::{Key, number},
-    table::{TTL, Table},
 };
 
 #[async_trait]
 impl RateWindows for Store {
     async fn take(&self, name: &str, ends: Timestamp, want: u32, limit: u32) -> Outcome<Taken> {
         let want = want.min(limit);
-        let key = Key::new(Table::Operations, format!("RATE#{name}#{}", ends.as_second()), "RATE");
+        let key = Key::new(Items::RateWindows, format!("{name}#{}", ends.as_second()), "RATE");
         let request =
             self.client.update_item().table_name(self.name(key.table)).set_key(Some(key.attributes()));
         let answer = request

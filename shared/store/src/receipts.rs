@@ -7,15 +7,15 @@ use domain::{
     ports::{Outcome, Receipt, Receipts},
     secret::Digest256,
 };
+use tables::Items;
 
 use crate::{
     Store,
     item::{Item, Key, from_item, to_expiring_item},
-    table::Table,
 };
 
 fn key_of(scope: Digest256) -> Key {
-    Key::new(Table::Operations, format!("RECEIPT#{}", scope.to_base64()), "RECEIPT")
+    Key::new(Items::Receipts, scope.to_base64(), "RECEIPT")
 }
 
 pub fn receipt_item(receipt: &Receipt) -> Outcome<(Key, Item)> {

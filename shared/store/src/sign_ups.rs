@@ -8,17 +8,17 @@ use domain::{
     sign_up::SignUp,
     user::EmailHash,
 };
+use tables::Items;
 
 use crate::{
     Store, accounts,
     item::{Key, from_item, to_expiring_item},
     sessions,
-    table::Table,
     transaction::Condition,
 };
 
 fn key_of(address: EmailHash) -> Key {
-    Key::new(Table::Identity, format!("SIGNUP#{address}"), "SIGNUP")
+    Key::new(Items::SignUps, address, "SIGNUP")
 }
 
 #[async_trait]

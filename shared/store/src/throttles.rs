@@ -8,16 +8,16 @@ use domain::{
     ports::{Outcome, Saved, Throttles},
     throttle::Failures,
 };
+use tables::Items;
 
 use crate::{
     Store,
     failure::unavailable,
     item::{Key, from_item, number, text, to_expiring_item},
-    table::Table,
 };
 
 pub fn key_of(name: &str) -> Key {
-    Key::new(Table::Operations, format!("THROTTLE#{name}"), "THROTTLE")
+    Key::new(Items::Throttles, name, "THROTTLE")
 }
 
 #[async_trait]

@@ -14,12 +14,12 @@ use domain::{
     Timestamp,
     ports::{Alongside, Failure, Outcome},
 };
+use tables::TTL;
 
 use crate::{
     Store, history,
     item::{Item, Key},
     outbox, receipts,
-    table::TTL,
 };
 
 /// How often a transaction that met another one on the same items is tried again.

@@ -1,5 +1,5 @@
-//! Workspace, handle and member.  Table `workspaces`: PK `WS#<workspace>`  SK `WS` and `MEMBER#<user>`; PK
-//! `HANDLE#<handle>`  SK `HANDLE` (uniqueness).
+//! Workspace, handle and member.  Table `workspaces`: PK `WS#<workspace>`  SK `WS`; PK `MEMBERS#<workspace>`  SK
+//! `MEMBER#<user>`; PK `HANDLE#<handle>`  SK `HANDLE` (uniqueness).
 //! Reads: one workspace (get), a handle (get), a membership (in the session's batch get), all strongly consistent.
 
 use async_trait::async_trait;
@@ -12,11 +12,11 @@ use domain::{
     workspace::Workspace,
 };
 use serde::{Deserialize, Serialize};
+use tables::Items;
 
 use crate::{
     Store,
     item::{Item, Key, from_item, to_item},
-    table::Table,
     transaction::Condition,
 };
 
@@ -30,16 +30,12 @@ struct MemberOf {
     role: Role,
 }
 
-pub fn partition(workspace: WorkspaceId) -> String {
-    format!("WS#{workspace}")
-}
-
 pub fn key_of(workspace: WorkspaceId) -> Key {
-    Key::new(Table::Workspaces, partition(workspace), "WS")
+    Key::new(Items::Workspaces, workspace, "WS")
 }
 
 pub fn member_key(workspace: WorkspaceId, user: UserId) -> Key {
-    Key::new(Table::Workspaces, partition(workspace), format!("MEMBER#{user}"))
+    Key::new(Items::Members, workspace, format!("MEMBER#{user}"))
 }
 
 /// The item that makes a user a member, as the teams area will write it.
@@ -52,7 +48,7 @@ pub fn role_of(member: Item) -> Outcome<Role> {
 }
 
 fn handle_key(handle: &Handle) -> Key {
-    Key::new(Table::Workspaces, format!("HANDLE#{}", handle.as_str()), "HANDLE")
+    Key::new(Items::Handles, handle.as_str(), "HANDLE")
 }
 
 #[async_trait]

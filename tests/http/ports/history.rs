@@ -1,6 +1,7 @@
 //! The history, and what the inbox remembers about it.
 
 use domain::{
+    Timestamp,
     activity::{Event, Inbox, Mark, Watermark},
     id::{EventId, WorkspaceId},
     policy::may_keep_inbox,
@@ -55,7 +56,6 @@ async fn a_range_upside_down_is_empty_and_not_asked_for() {
     let (workspace, since) = (events[0].workspace, app.last_call().await);
     let page = store.page(workspace, events[0].id, events[1].id, 10).await.unwrap();
     assert!(page.items.is_empty() && !page.more);
-    assert!(store.marks(workspace, &[]).await.unwrap().is_empty());
     assert!(store.existing(workspace, &[]).await.unwrap().is_empty());
     assert!(asked(&app, "dynamodb", since).await.is_empty());
     assert_eq!(store.page(workspace, events[1].id, events[0].id, 10).await.unwrap().items.len(), 2);
@@ -83,7 +83,11 @@ async fn marks_are_kept_apart_and_said_twice_are_said_once() {
     let (seen, archived, both, none): (EventId, EventId, EventId, EventId) = (id(), id(), id(), id());
     let put_away = Marking::Archived(true, at(5));
     let marks = [(seen, Marking::Seen), (archived, put_away), (both, Marking::Seen)];
-    let read = async || store.marks(ada.id, &[both, none, archived, seen]).await.unwrap();
+    let read = async || {
+        let marks = store.marks(ada.id, EventId::ceiling(Timestamp::MAX), 100).await.unwrap();
+        assert!(!marks.contains_key(&none));
+        [both, none, archived, seen].map(|event| marks.get(&event).copied().unwrap_or_default())
+    };
     assert_eq!(read().await, [Mark::default(); 4]);
     store.mark(&proof, &marks).await.unwrap();
     store.mark(&proof, &[(both, put_away)]).await.unwrap();
@@ -100,7 +104,28 @@ async fn marks_are_kept_apart_and_said_twice_are_said_once() {
     assert_eq!(items(&app, "activity").await, before);
     store.mark(&proof, &[(both, Marking::Archived(false, at(6)))]).await.unwrap();
     assert_eq!(read().await[0], Mark { seen: true, archived: Some((false, at(6))) });
-    assert_eq!(store.marks(id(), &[both]).await.unwrap(), [Mark::default()], "another workspace's");
+    let others = store.marks(id(), EventId::ceiling(Timestamp::MAX), 100).await.unwrap();
+    assert!(others.is_empty(), "another workspace's");
+}
+
+#[tokio::test]
+async fn the_newest_marks_are_those_of_the_newest_events() {
+    let app = App::start().await;
+    let store = store(&app);
+    let ada = workspace("ada-lovelace");
+    let proof = may_keep_inbox(&member(&ada, Role::Viewer));
+    let events = [1, 2, 3, 4].map(|second| EventId::floor(at(second)));
+    for event in events {
+        store.mark(&proof, &[(event, Marking::Seen)]).await.unwrap();
+    }
+    store.mark_all(&proof, All::Seen, Watermark { up_to: events[3], at: at(4) }).await.unwrap();
+    let read = async |newest: EventId, limit| {
+        let marks = store.marks(ada.id, newest, limit).await.unwrap();
+        marks.into_keys().collect::<Vec<EventId>>()
+    };
+    assert_eq!(read(EventId::ceiling(Timestamp::MAX), 2).await, events[2..]);
+    assert_eq!(read(events[2], 2).await, events[1..3]);
+    assert_eq!(read(events[0].before(), 2).await, []);
 }
 
 #[tokio::test]
@@ -112,9 +137,10 @@ async fn more_marks_than_a_transaction_holds_are_all_made() {
     let events: Vec<EventId> = (0..130).map(|_| id()).collect();
     let marks: Vec<(EventId, Marking)> = events.iter().map(|event| (*event, Marking::Seen)).collect();
     store.mark(&proof, &marks).await.unwrap();
-    for chunk in events.chunks(100) {
-        let found = store.marks(ada.id, chunk).await.unwrap();
-        assert_eq!(found, vec![Mark { seen: true, archived: None }; chunk.len()]);
+    let found = store.marks(ada.id, EventId::ceiling(Timestamp::MAX), 200).await.unwrap();
+    assert_eq!(found.len(), events.len());
+    for event in events {
+        assert_eq!(found[&event], Mark { seen: true, archived: None });
     }
 }
 

@@ -199,7 +199,7 @@ async fn keys_left_unprocessed_forever_are_no_answer() {
     assert_eq!(asked(&app, "dynamodb", since).await, ["BatchGetItem"; 4]);
     assert_eq!(why(store.standing(id(), id(), id()).await), gave_up);
     assert_eq!(why(store.people(&[id()]).await), gave_up);
-    assert_eq!(why(store.marks(id(), &[id()]).await), gave_up);
+    assert_eq!(why(store.existing(id(), &[id()]).await), gave_up);
     app.no_faults().await;
     assert!(store.credentials(id()).await.unwrap().is_none());
 }

@@ -1,4 +1,9 @@
-//! The tables of a region: what the local platform and the template create.
+//! The tables of a region: what the local platform and the template create, and the kinds of items in them. The store
+//! builds its keys, and functions name what they may touch, from this one list.
+
+mod items;
+
+pub use items::Items;
 
 /// A table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

@@ -1,0 +1,150 @@
+//! What the calls come to in dollars, by Amazon's public list prices.
+
+use kit::{Endpoint, Visitor, Worker, spec::Memory};
+
+use super::*;
+
+/// Dollars for a million of each, in `us-east-1`, without free tiers and discounts, as listed in 2025 on the
+/// services' pages (<https://aws.amazon.com/dynamodb/pricing/on-demand/>, `/kms/`, `/eventbridge/`, `/ses/`, `/lambda/`,
+/// `/api-gateway/`, each with `pricing/`).
+mod per_million {
+    /// DynamoDB on demand: units of 4 KB read and 1 KB written, and what a write costs in each other replica.
+    pub const READ: f64 = 0.125;
+    pub const WRITE: f64 = 0.625;
+    pub const REPLICATED: f64 = 0.625;
+    /// $0.03 for 10,000.
+    pub const KMS: f64 = 3.0;
+    pub const EVENT: f64 = 1.0;
+    /// $0.10 for 1,000.
+    pub const MAIL: f64 = 100.0;
+    pub const HTTP_API: f64 = 1.0;
+    /// Lambda on ARM.
+    pub const INVOCATION: f64 = 0.20;
+    /// $0.0000133334 a second.
+    pub const GIGABYTE_SECOND: f64 = 13.3334;
+}
+
+/// How long a function runs is not measured here, but assumed, in milliseconds: by itself,
+const ITSELF: f64 = 2.0;
+/// for each trip to an AWS service of its region, and more for one to another region,
+const TRIP: f64 = 5.0;
+const FAR: f64 = 95.0;
+/// for a password's hash on one virtual processor,
+const HASH: f64 = 50.0;
+/// and where all answers are held back, so long.
+const HELD_BACK: f64 = 800.0;
+
+/// The functions that hash a password.
+const HASHES: [&str; 4] = ["auth-sign-up", "auth-sign-in", "auth-step-up", "auth-password-reset"];
+
+/// What a message of each sets off, once it is in the outbox.
+const FOLLOWS: [(&str, &[&str]); 9] = [
+    ("auth-sign-up", &["publish-events (a message)", "send-mail (a code)"]),
+    ("auth-verify", &["publish-events (a message)", "confirm-claims (a name)"]),
+    ("auth-password-forgot", &["publish-events (a message)", "send-mail (a token)"]),
+    ("auth-password-reset", &["publish-events (a message)", "send-mail (a notice)"]),
+    ("onboarding", &["publish-events (a message)", "confirm-claims (a name)"]),
+    ("settings-update", &["publish-events (a message)"]),
+    ("api-keys-create", &["publish-events (a message)", "send-mail (a notice)"]),
+    ("api-keys-create (with Idempotency-Key)", &["publish-events (a message)", "send-mail (a notice)"]),
+    ("api-keys-revoke", &["publish-events (a message)"]),
+];
+
+/// What a function is, as far as it is paid for.
+#[derive(Clone, Copy)]
+struct Kind {
+    memory: Memory,
+    has_route: bool,
+    held_back: bool,
+}
+
+#[derive(Default)]
+struct Kinds(BTreeMap<&'static str, Kind>);
+
+impl Visitor for Kinds {
+    fn endpoint<E: Endpoint>(&mut self) {
+        let held_back = E::SPEC.evens == kit::spec::Evens::Everything;
+        self.0.insert(E::SPEC.id, Kind { memory: E::SPEC.memory, has_route: true, held_back });
+    }
+
+    fn worker<W: Worker>(&mut self) {
+        self.0.insert(W::SPEC.id, Kind { memory: Memory::Small, has_route: false, held_back: false });
+    }
+}
+
+fn milliseconds(row: &Row, kind: Kind) -> f64 {
+    let far: usize = row.cost.by_region.get(Region::Us.aws()).map_or(0, |calls| calls.values().sum());
+    let hash = if HASHES.contains(&row.function) { HASH } else { 0.0 };
+    let busy = ITSELF + TRIP * row.cost.trips as f64 + FAR * far as f64 + hash;
+    if kind.held_back { busy.max(HELD_BACK) } else { busy }
+}
+
+/// Dollars for a million: DynamoDB, Lambda, and everything else.
+fn dollars(row: &Row, kind: Kind) -> [f64; 3] {
+    let cost = &row.cost;
+    // A transactional write is two units here, and one in each of the two other replicas.
+    let dynamo = cost.read * per_million::READ
+        + cost.write * per_million::WRITE
+        + cost.directory * per_million::REPLICATED;
+    let gigabyte_seconds = f64::from(kind.memory.megabytes()) / 1_024.0 * milliseconds(row, kind) / 1_000.0;
+    let lambda = per_million::INVOCATION + gigabyte_seconds * per_million::GIGABYTE_SECOND;
+    let other = cost.kms as f64 * per_million::KMS
+        + cost.of("PutEvents") as f64 * per_million::EVENT
+        + cost.of("SendEmail") as f64 * per_million::MAIL
+        + if kind.has_route { per_million::HTTP_API } else { 0.0 };
+    [dynamo, lambda, other]
+}
+
+fn followers(row: &Row) -> &'static [&'static str] {
+    FOLLOWS.into_iter().find(|(name, _)| *name == row.name).map_or(&[], |(_, followers)| followers)
+}
+
+/// The document's part on them.
+pub fn table(rows: &[Row]) -> String {
+    let mut kinds = Kinds::default();
+    infra::every(&mut kinds);
+    let total = |row: &Row| dollars(row, kinds.0[row.function]).iter().sum::<f64>();
+    let mut text = format!(
+        "
+## In dollars
+
+For a million requests or events, warm and at home, by the list prices of `us-east-1` in 2025, without free tiers:
+DynamoDB $0.125 and $0.625 for a million read and write units (the directory's writes once more for its other replicas), KMS
+$0.03 for 10,000 calls, EventBridge $1 for a million events, SES $0.10 for 1,000 mails, HTTP API $1 for a million requests,
+Lambda on ARM $0.20 for a million and $0.0000133334 a gigabyte-second. Secrets ($0.05 for 10,000 reads) are read once in five
+minutes and container, and Lambda reads streams for nothing. How long functions run is assumed: {ITSELF} ms, {TRIP} ms a trip,
+{FAR} ms more for one to another region, {HASH} ms for a password's hash, and the {HELD_BACK} ms for which answers are held back
+that must not tell by time. *With what follows* adds the workers that the request's message sets off.
+
+| function | ms | DynamoDB | Lambda | others | together | with what follows |
+|---|---|---|---|---|---|---|
+"
+    );
+    for row in rows {
+        let kind = kinds.0[row.function];
+        let [dynamo, lambda, other] = dollars(row, kind);
+        let follows: f64 =
+            rows.iter().filter(|it| followers(row).contains(&it.name.as_str())).map(total).sum();
+        let (name, ms, own) = (&row.name, milliseconds(row, kind), total(row));
+        let _ = writeln!(
+            text,
+            "| {name} | {ms} | {dynamo:.2} | {lambda:.2} | {other:.2} | {own:.2} | {:.2} |",
+            own + follows
+        );
+    }
+    text
+}
+
+/// Messages of which it is not said what they set off, and the other way round.
+pub fn wrong(rows: &[Row]) -> Vec<String> {
+    let known = |name: &str| rows.iter().any(|row| row.name == name);
+    let mut wrong = Vec::new();
+    for row in rows {
+        if (row.cost.messages == 0) != followers(row).is_empty() {
+            wrong.push(format!("{}: {} messages, {:?} follow", row.name, row.cost.messages, followers(row)));
+        }
+    }
+    let named = FOLLOWS.iter().flat_map(|(name, followers)| std::iter::once(name).chain(*followers));
+    wrong.extend(named.filter(|name| !known(name)).map(|name| format!("there is no row {name}")));
+    wrong
+}

@@ -1,0 +1,125 @@
+//! What workers cost, each for one event that comes alone.
+
+use std::time::Duration;
+
+use super::*;
+
+/// What sets a worker off.
+type Act = fn(Person, usize) -> BoxFuture<'static, ()>;
+
+/// The workers, what sets them off, and the call that they end with.
+fn ways() -> Vec<(&'static str, &'static str, Act, &'static str)> {
+    vec![
+        ("publish-events", "a message", |who, n| Box::pin(change(who, n)), "PutEvents"),
+        ("send-mail", "a code", |who, n| Box::pin(sign_up(who, n)), "UpdateItem"),
+        ("send-mail", "a token", |who, n| Box::pin(forget_the_password(who, n)), "UpdateItem"),
+        ("send-mail", "a notice", |who, n| Box::pin(make_key(who, n)), "UpdateItem"),
+        ("confirm-claims", "a name", |who, n| Box::pin(open_account(who, n)), "TransactWriteItems"),
+        ("reap-claims", "nothing due", |who, _| Box::pin(reap(who)), "Query"),
+        ("reap-claims", "one due", |who, n| Box::pin(leave_a_claim(who, n)), "TransactWriteItems"),
+    ]
+}
+
+async fn change(who: Person, n: usize) {
+    who.patch("/api/settings", json!({ "company": format!("W{n}") })).await.expect(200);
+}
+
+async fn sign_up(who: Person, n: usize) {
+    who.app.sign_up(&format!("mailed{n}@people.example")).await.expect(202);
+}
+
+async fn forget_the_password(who: Person, n: usize) {
+    // Two mails wait for one another: a new one goes out after an hour.
+    who.app.advance(3_601 * i64::from(n > 0)).await;
+    password::forgot(&who.app, &who.email).await.expect(202);
+}
+
+async fn make_key(who: Person, n: usize) {
+    who.make_key(&format!("key {n}")).await;
+}
+
+async fn open_account(who: Person, n: usize) {
+    verify(who, n).await.expect(200);
+}
+
+async fn reap(who: Person) {
+    who.app.post("/_local/run/reap-claims?region=eu", json!({})).await.expect(200);
+}
+
+async fn leave_a_claim(who: Person, n: usize) {
+    let new = who.app.newcomer(&format!("leaving{n}")).await;
+    let fault = json!({ "service": "dynamodb", "operation": "TransactWriteItems", "function": "onboarding",
+        "region": "eu", "kind": "refused", "times": 0 });
+    who.app.faults(json!([fault])).await;
+    let form = json!({ "username": new.handle, "displayName": "L" });
+    assert_eq!(new.post("/api/onboarding", form).await.status, 503);
+    who.app.no_faults().await;
+    // Overdue by then, and the schedule's next run is due too.
+    who.app.advance(601).await;
+}
+
+/// Returns once nothing has been called for a while.
+async fn settle(app: &App) {
+    let mut last = 0;
+    loop {
+        let now = app.last_call().await;
+        if now == last {
+            return;
+        }
+        last = now;
+        tokio::time::sleep(Duration::from_millis(300)).await;
+    }
+}
+
+/// The worker's calls for one event.
+async fn measure(who: &Person, (worker, act, end): (&str, Act, &str), n: usize) -> Cost {
+    settle(&who.app).await;
+    let before = who.app.last_call().await;
+    act(who.clone(), n).await;
+    for _ in 0..3_000 {
+        let mut calls = who.app.calls_of(worker, before).await;
+        calls.retain(|call| call["home"] == Region::Eu.aws());
+        if calls.iter().any(|call| call["operation"] == end) {
+            return cost(&calls);
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    panic!("{worker} never came to {end}");
+}
+
+/// Every worker that something sets off, with the fewest calls and trips that were seen.
+pub async fn rows() -> Vec<Row> {
+    let mut rows = Vec::new();
+    for (function, way, act, end) in ways() {
+        let app = App::alone().await.living_in(Region::Eu);
+        let who = app.user("measured").await;
+        let mut least = measure(&who, (function, act, end), 0).await;
+        for n in 1..RUNS {
+            let next = measure(&who, (function, act, end), n).await;
+            if (next.calls(), next.trips) < (least.calls(), least.trips) {
+                least = next;
+            }
+        }
+        rows.push(Row { function, name: named(function, way), cost: least });
+    }
+    rows
+}
+
+/// The document's part on them.
+pub fn table(rows: &[Row]) -> String {
+    let mut text = "
+## Without a route
+
+For one event that comes alone; several at once share what comes before and after them. The authorizer is above.
+
+| function | calls | trips | read units | write units | calls when warm |
+|---|---|---|---|---|---|
+"
+    .to_owned();
+    for Row { name, cost, .. } in rows {
+        let (calls, trips, operations) = (cost.calls(), cost.trips, list(&cost.operations));
+        let _ =
+            writeln!(text, "| {name} | {calls} | {trips} | {} | {} | {operations} |", cost.read, cost.write);
+    }
+    text
+}
