@@ -358,7 +358,7 @@ impl App {
 }
 
 /// The built binaries that the suite runs on, if it does.
-fn binaries() -> Option<PathBuf> {
+pub fn binaries() -> Option<PathBuf> {
     std::env::var_os("ACCOUNT_TEST_BINARIES").map(PathBuf::from)
 }
 

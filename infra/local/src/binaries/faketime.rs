@@ -72,11 +72,17 @@ fn line(hands: Hands) -> String {
     }
 }
 
-/// Removes what the library leaves behind of a process that was killed: a later one of the same number would not start.
-pub fn tidy(process: u32) {
-    for name in ["faketime_shm_", "sem.faketime_sem_"] {
-        // There is none if the process ended by itself.
-        let _ = std::fs::remove_file(format!("/dev/shm/{name}{process}"));
+/// What the library leaves behind of a process that is killed, by its number. Dropping it removes that: a later process of
+/// the same number would not start.
+pub struct Traces(pub Option<u32>);
+
+impl Drop for Traces {
+    fn drop(&mut self) {
+        let Some(process) = self.0 else { return };
+        for name in ["faketime_shm_", "sem.faketime_sem_"] {
+            // There is none where the library is not used.
+            let _ = std::fs::remove_file(format!("/dev/shm/{name}{process}"));
+        }
     }
 }
 

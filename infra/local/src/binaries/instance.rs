@@ -12,7 +12,8 @@ use tokio::{
 
 use super::{
     environment::Environment,
-    faketime, log,
+    faketime::Traces,
+    log,
     runtime_api::{Invocation, RuntimeApi},
 };
 
@@ -71,10 +72,9 @@ pub enum Ended {
 /// A running process. Dropping it kills it; its Runtime API goes with it, so that one that lives on has nothing to ask.
 pub struct Instance {
     child: Child,
-    /// Its number, which the child forgets once it is gone.
-    process: Option<u32>,
     api: RuntimeApi,
     log: Vec<JoinHandle<()>>,
+    _traces: Traces,
 }
 
 impl Instance {
@@ -84,8 +84,8 @@ impl Instance {
         let mut child = recipe.command(&api).spawn().map_err(|error| error.to_string())?;
         let stdout = child.stdout.take().map(|output| log::follow(recipe.name(), output));
         let stderr = child.stderr.take().map(|output| log::follow(recipe.name(), output));
-        let mut instance =
-            Self { process: child.id(), child, api, log: stdout.into_iter().chain(stderr).collect() };
+        let (traces, log) = (Traces(child.id()), stdout.into_iter().chain(stderr).collect());
+        let mut instance = Self { child, api, log, _traces: traces };
         let begun = tokio::select! {
             begun = instance.api.ready() => begun,
             status = instance.child.wait() => Err(ended(status)),
@@ -127,9 +127,6 @@ impl Instance {
         }
         for log in self.log {
             let _ = log.await;
-        }
-        if let Some(process) = self.process {
-            faketime::tidy(process);
         }
     }
 }
