@@ -12,7 +12,9 @@ use crate::{Functions, pascal, statements::policies};
 const TABLE_PREFIX: &str = "${AWS::StackName}-${Region}-";
 /// Where the template finds the data region's name.
 pub(crate) const REGION: &str = r#"{ Region: !FindInMap [DataRegions, !Ref "AWS::Region", Name] }"#;
-/// How long a worker may take, in seconds.
+/// How long an endpoint may take, in seconds.
+pub const ENDPOINT_SECONDS: u32 = 5;
+/// How long a worker that nobody waits for may take.
 const WORKER_SECONDS: u32 = 60;
 
 /// Why a template can't be written.
@@ -23,6 +25,11 @@ pub enum Error {
     NoMarkers(&'static str),
 }
 
+/// How long a worker may take, in seconds. The authorizer stands in a request's way: it has no longer than an endpoint.
+pub fn worker_seconds(trigger: Trigger) -> u32 {
+    if trigger == Trigger::Authorizer { ENDPOINT_SECONDS } else { WORKER_SECONDS }
+}
+
 /// The template with its generated parts made again.
 ///
 /// # Errors
@@ -30,6 +37,7 @@ pub enum Error {
 /// When a marker is missing.
 pub fn fill_in(template: &str, functions: &Functions) -> Result<String, Error> {
     let template = replace(template, "regions", &regions())?;
+    let template = replace(&template, "timeout", &format!("    Timeout: {ENDPOINT_SECONDS}\n"))?;
     let template = replace(&template, "replicas", &replicas())?;
     let template = replace(&template, "tables", &Table::REGIONAL.map(table).join("\n"))?;
     let endpoints = functions.operations.iter().map(|operation| endpoint(&operation.spec));
@@ -119,9 +127,9 @@ fn endpoint(spec: &Spec) -> String {
 
 fn worker(spec: &WorkerSpec) -> String {
     let mut text = function(spec.id, spec.summary);
-    // The authorizer stands in a request's way: it has no longer than an endpoint.
-    if spec.trigger != Trigger::Authorizer {
-        let _ = writeln!(text, "      Timeout: {WORKER_SECONDS}");
+    let seconds = worker_seconds(spec.trigger);
+    if seconds != ENDPOINT_SECONDS {
+        let _ = writeln!(text, "      Timeout: {seconds}");
     }
     text.push_str(&match spec.trigger {
         Trigger::OutboxStream => outbox(),

@@ -4,6 +4,7 @@
 mod access;
 mod activity;
 mod api_keys;
+mod binaries;
 mod calls;
 mod claims;
 mod faults;

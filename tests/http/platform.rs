@@ -61,7 +61,7 @@ async fn a_port_or_folder_that_cannot_be_used_is_said_clearly() {
     let app = App::start().await;
     let port: u16 = app.url().rsplit(':').next().unwrap().parse().unwrap();
     let folder = tempfile::tempdir().unwrap();
-    let options = |port, data| Options { port, data, aws: None };
+    let options = |port, data| Options { port, data, aws: None, binaries: None };
     let refused = Platform::start(options(port, folder.path().join("new"))).await.err().unwrap().to_string();
     assert!(refused.contains(&port.to_string()) && refused.contains("--port"), "{refused}");
     std::fs::write(folder.path().join("version"), "99").unwrap();

@@ -106,5 +106,7 @@ async fn a_limit_of_a_hundred_is_never_exceeded_by_many_at_once() {
         join_all((0..3).map(|_| at_once(|_| async { ci.get("/api/account/summary").await.brief() }))).await;
     let answers: Vec<String> = rounds.into_iter().flatten().collect();
     let passed = count(&answers, "200");
-    assert_eq!(passed, 100);
+    // A process takes ten at a time out of the minute. What one has left when all are taken, no other can use.
+    let least = if tests::binaries().is_some() { 10 } else { 100 };
+    assert!((least..=100).contains(&passed), "{passed}");
 }

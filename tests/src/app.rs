@@ -1,6 +1,11 @@
 //! A platform of one's own, on free ports and an empty folder.
 
-use std::{collections::BTreeMap, path::Path, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 use domain::region::Region;
 use local::{Options, Platform};
@@ -49,10 +54,21 @@ struct Addresses {
 
 impl App {
     /// Starts one. Variables choose what the suite runs on: `ACCOUNT_TEST_AWS` names an external emulator instead of the
-    /// embedded stand-ins, `ACCOUNT_TEST_REGION` the region that people live in, and `ACCOUNT_TEST_OUTAGE` one whose AWS
+    /// embedded stand-ins, `ACCOUNT_TEST_BINARIES` a folder with the functions' built binaries, `ACCOUNT_TEST_REGION` the region that people live in, and `ACCOUNT_TEST_OUTAGE` one whose AWS
     /// refuses every call but while names are claimed.
     pub async fn start() -> Self {
         Self::start_in(tempfile::tempdir().unwrap(), 1).await
+    }
+
+    /// Starts one that runs its functions in its own process, whatever the variables say.
+    pub async fn in_process() -> Self {
+        Self::start_with(tempfile::tempdir().unwrap(), 1, None).await
+    }
+
+    /// Starts one that runs the functions' built binaries: those in `folder`, if no variable names others.
+    pub async fn of_binaries(folder: &Path) -> Self {
+        let binaries = Some(binaries().unwrap_or_else(|| folder.to_owned()));
+        Self::start_with(tempfile::tempdir().unwrap(), 1, binaries).await
     }
 
     /// Starts one that has the machine to itself, for many requests at once.
@@ -62,13 +78,17 @@ impl App {
 
     /// Starts one on a folder that may have been used before.
     async fn start_in(folder: TempDir, rooms: u32) -> Self {
+        Self::start_with(folder, rooms, binaries()).await
+    }
+
+    async fn start_with(folder: TempDir, rooms: u32, binaries: Option<PathBuf>) -> Self {
         let room = ROOM.acquire_many(rooms).await.unwrap();
         let aws = std::env::var("ACCOUNT_TEST_AWS").ok().map(|url| url.parse().unwrap());
         let region = |name| std::env::var(name).ok().map(|region| region.parse::<Region>().unwrap());
         let (home, outage) =
             (region("ACCOUNT_TEST_REGION").unwrap_or(Region::Us), region("ACCOUNT_TEST_OUTAGE"));
         let data = folder.path().join("data");
-        let platform = Platform::start(Options { port: 0, data, aws }).await.unwrap();
+        let platform = Platform::start(Options { port: 0, data, aws, binaries }).await.unwrap();
         let addresses = |region| Addresses {
             api: platform.region_url(region),
             aws: platform.aws_endpoint(region).unwrap(),
@@ -335,6 +355,11 @@ impl App {
     pub fn table(&self, name: &str) -> String {
         format!("account-{}-{name}", self.home)
     }
+}
+
+/// The built binaries that the suite runs on, if it does.
+pub fn binaries() -> Option<PathBuf> {
+    std::env::var_os("ACCOUNT_TEST_BINARIES").map(PathBuf::from)
 }
 
 /// Every call to a region's AWS is refused.

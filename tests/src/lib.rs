@@ -12,7 +12,7 @@ mod app;
 mod person;
 
 pub use answer::Answer;
-pub use app::{App, outage};
+pub use app::{App, binaries, outage};
 pub use person::Person;
 pub use serde_json::{Value, json};
 

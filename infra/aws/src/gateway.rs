@@ -85,6 +85,11 @@ impl Gateway {
         })
     }
 
+    /// The only region whose signatures are taken.
+    pub(crate) fn region(&self) -> &str {
+        &self.region
+    }
+
     /// Returns once no call is being applied any more.
     pub(crate) async fn rest(&self) {
         drop(self.underway.write().await);

@@ -3,6 +3,7 @@
 //!
 //! One [`start`] is one region: one address for all services, told apart by the scope of the request's
 //! signature (<https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html>).
+//! A [`Front`] is one address for several regions, told apart in the same way.
 //! The access key id names the function that calls and the region it runs in, as in
 //! `eu-central-1.auth-sign-in`; the secret is [`SECRET_ACCESS_KEY`] for all of them. Functions reach their own
 //! region and the [`Directory`]; a name without a region is an outsider's, who may go anywhere. Every call is
@@ -38,7 +39,7 @@ pub use crate::fault::{Fault, FaultKind};
 use crate::gateway::Gateway;
 pub use crate::journal::{Call, Capacity, Journal};
 pub use crate::permission::Need;
-use crate::server::Server;
+use crate::server::{Regions, Server};
 pub use crate::ses::Mail;
 
 /// The secret access key of everybody.
@@ -143,8 +144,39 @@ pub async fn start(config: Config) -> Result<Aws, StartError> {
         None => Some(Databases::start(&config).await?),
     };
     let gateway = Arc::new(Gateway::open(config, databases.as_ref())?);
-    let server = Server::start(Arc::clone(&gateway)).await.map_err(StartError::Listen)?;
+    let regions = Regions { first: Arc::clone(&gateway), others: Vec::new() };
+    let server = Server::start(regions).await.map_err(StartError::Listen)?;
     Ok(Aws { endpoint: format!("http://{}", server.address()), gateway, server, databases })
+}
+
+/// One address for the stand-ins of several regions. A function that was built for AWS is told of one endpoint, and
+/// calls the directory's authority there too. Dropping it stops it, without waiting.
+pub struct Front {
+    endpoint: String,
+    server: Server,
+}
+
+impl Front {
+    /// Listens on a free port of 127.0.0.1, for these regions.
+    pub async fn start<'a>(
+        first: &'a Aws,
+        others: impl IntoIterator<Item = &'a Aws>,
+    ) -> Result<Self, StartError> {
+        let gateway = |aws: &Aws| Arc::clone(&aws.gateway);
+        let regions = Regions { first: gateway(first), others: others.into_iter().map(gateway).collect() };
+        let server = Server::start(regions).await.map_err(StartError::Listen)?;
+        Ok(Self { endpoint: format!("http://{}", server.address()), server })
+    }
+
+    /// The address of every region's services.
+    pub fn endpoint(&self) -> &str {
+        &self.endpoint
+    }
+
+    /// Stops listening. The regions go on.
+    pub async fn stop(self) {
+        self.server.stop().await;
+    }
 }
 
 impl Aws {

@@ -114,6 +114,11 @@ pub(crate) fn classify(parts: Parts, region: &str) -> Result<Request, Refused> {
     Ok(Request { caller, signature, parts })
 }
 
+/// The region that a request is signed for, if it is signed at all.
+pub(crate) fn region_of(parts: &Parts) -> Option<String> {
+    Signature::read(parts, Service::guess(parts)).ok().map(|signature| signature.region)
+}
+
 /// A function's access key id is `<region it runs in>.<function>`, an outsider's just a name.
 fn who(access_key: &str) -> (Option<String>, String) {
     match access_key.split_once('.') {

@@ -1,9 +1,11 @@
-//! The one listener of a region. It speaks HTTP/1.1 without a framework, because it has to be able to break a
+//! A listener for one region or several. It speaks HTTP/1.1 without a framework, because it has to be able to break a
 //! connection instead of answering.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use http::request::Parts;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
@@ -12,6 +14,22 @@ use tokio::sync::oneshot;
 use tokio::task::{JoinHandle, JoinSet};
 
 use crate::gateway::Gateway;
+use crate::request::region_of;
+
+/// The regions behind a listener. A request goes to the one that its signature names; the first region refuses what is for
+/// none of them.
+pub(crate) struct Regions {
+    pub(crate) first: Arc<Gateway>,
+    pub(crate) others: Vec<Arc<Gateway>>,
+}
+
+impl Regions {
+    fn of(&self, parts: &Parts) -> Arc<Gateway> {
+        let named = if self.others.is_empty() { None } else { region_of(parts) };
+        let other = named.and_then(|named| self.others.iter().find(|gateway| gateway.region() == named));
+        Arc::clone(other.unwrap_or(&self.first))
+    }
+}
 
 /// A running listener; dropping it stops it.
 pub(crate) struct Server {
@@ -21,11 +39,11 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    pub(crate) async fn start(gateway: Arc<Gateway>) -> std::io::Result<Self> {
+    pub(crate) async fn start(regions: Regions) -> std::io::Result<Self> {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
         let address = listener.local_addr()?;
         let (stop, stopped) = oneshot::channel();
-        let task = tokio::spawn(accept(listener, gateway, stopped));
+        let task = tokio::spawn(accept(listener, Arc::new(regions), stopped));
         Ok(Self { address, task, _stop: stop })
     }
 
@@ -40,13 +58,13 @@ impl Server {
     }
 }
 
-async fn accept(listener: TcpListener, gateway: Arc<Gateway>, mut stopped: oneshot::Receiver<()>) {
+async fn accept(listener: TcpListener, regions: Arc<Regions>, mut stopped: oneshot::Receiver<()>) {
     let mut open = JoinSet::new();
     loop {
         tokio::select! {
             _ = &mut stopped => break,
             accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => { open.spawn(converse(stream, Arc::clone(&gateway))); }
+                Ok((stream, _)) => { open.spawn(converse(stream, Arc::clone(&regions))); }
                 Err(error) => tracing::warn!(%error, "a connection was not accepted"),
             },
             Some(_) = open.join_next() => {}
@@ -55,11 +73,14 @@ async fn accept(listener: TcpListener, gateway: Arc<Gateway>, mut stopped: onesh
     open.shutdown().await;
 }
 
-async fn converse(stream: TcpStream, gateway: Arc<Gateway>) {
+async fn converse(stream: TcpStream, regions: Arc<Regions>) {
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "a connection stays slow");
     }
-    let service = service_fn(move |request| Arc::clone(&gateway).serve(request));
+    let service = service_fn(move |request: http::Request<Incoming>| {
+        let (parts, body) = request.into_parts();
+        regions.of(&parts).serve(http::Request::from_parts(parts, body))
+    });
     // Clients hang up, and faults break connections: neither is news.
     let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
 }

@@ -16,6 +16,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use crate::{
+    binaries::Built,
     clock::{Hands, LocalClock},
     pages,
     region::RunningRegion,
@@ -27,6 +28,8 @@ use crate::{
 pub struct Controls {
     /// The clock.
     pub clock: Arc<LocalClock>,
+    /// The binaries, if functions are run as such: they follow the clock.
+    pub built: Option<Arc<Built>>,
     /// Calls and faults.
     pub journal: Arc<aws::Journal>,
     /// Whether the directory is replicated.
@@ -104,6 +107,9 @@ struct Move {
 }
 
 async fn move_clock(State(here): Here, Json(wanted): Json<Move>) -> Response {
+    if let Some(Err(stuck)) = here.built.as_ref().map(|built| built.can_follow()) {
+        return (StatusCode::NOT_IMPLEMENTED, stuck.to_string()).into_response();
+    }
     let moved = match (wanted.now, wanted.advance_seconds, wanted.stopped) {
         (Some(now), None, None) => here.clock.set_to(now),
         (None, Some(seconds), None) => here.clock.advance(seconds),
@@ -112,6 +118,9 @@ async fn move_clock(State(here): Here, Json(wanted): Json<Move>) -> Response {
     };
     if let Err(error) = moved {
         return (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response();
+    }
+    if let Some(Err(stuck)) = here.built.as_ref().map(|built| built.follow(&here.clock)) {
+        return (StatusCode::INTERNAL_SERVER_ERROR, stuck.to_string()).into_response();
     }
     join_all(here.regions.iter().map(|region| region.aws.sweep_ttl())).await;
     read_clock(State(here)).await.into_response()

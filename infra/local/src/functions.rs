@@ -1,4 +1,4 @@
-//! Mounts the functions: each gets a boot of its own, so that each calls AWS under its own name.
+//! The functions of a region, however they are run: each takes an event and gives a result, both JSON, as on Lambda.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -6,44 +6,87 @@ use aws_credential_types::Credentials;
 use bytes::Bytes;
 use domain::region::Region;
 use futures::future::BoxFuture;
-use http::{Request, Response};
 use kit::{
-    Endpoint, Ports, Spec, Visitor, Worker,
+    Endpoint, Spec, Visitor, Worker,
     spec::{Method, Trigger},
 };
-use lambda::Boot;
 use serde_json::Value;
 
 use crate::schedule::Scheduled;
 
-type Answer = BoxFuture<'static, Response<Bytes>>;
-type Outcome = BoxFuture<'static, Result<Value, String>>;
+/// What an event, and what a result, may have at the most ([Lambda's quota]).
+///
+/// [Lambda's quota]: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
+pub const LARGEST: usize = 6 * 1024 * 1024;
+
+/// Why there is no result.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Failed {
+    /// The event is larger than [`LARGEST`].
+    #[error("the event is too large")]
+    TooLarge,
+    /// Nothing was free to take the event.
+    #[error("too many are under way")]
+    Busy,
+    /// The function took the event and failed.
+    #[error("{0}")]
+    Error(String),
+}
+
+/// What becomes of an event.
+pub type Outcome = BoxFuture<'static, Result<Bytes, Failed>>;
+
+/// A function, ready to be called.
+pub struct Function(Box<dyn Fn(Bytes) -> Outcome + Send + Sync>);
+
+impl Function {
+    /// The function that this calls.
+    pub fn new(call: impl Fn(Bytes) -> Outcome + Send + Sync + 'static) -> Self {
+        Self(Box::new(call))
+    }
+
+    /// Hands it an event, and gives its result.
+    pub async fn invoke(&self, event: Bytes) -> Result<Bytes, Failed> {
+        if event.len() > LARGEST {
+            return Err(Failed::TooLarge);
+        }
+        let result = (self.0)(event).await?;
+        match result.len() {
+            ..=LARGEST => Ok(result),
+            _ => Err(Failed::Error("the result is too large".to_owned())),
+        }
+    }
+}
+
+/// How functions are run.
+pub trait Mount {
+    /// An endpoint.
+    fn endpoint<E: Endpoint>(&self) -> Function;
+    /// A worker.
+    fn worker<W: Worker>(&self) -> Function;
+}
 
 /// An endpoint, ready to be called.
 pub struct MountedEndpoint {
     /// What it is.
     pub spec: Spec,
-    call: Box<dyn Fn(Request<Bytes>) -> Answer + Send + Sync>,
-}
-
-impl MountedEndpoint {
-    /// Calls it.
-    pub async fn call(&self, request: Request<Bytes>) -> Response<Bytes> {
-        (self.call)(request).await
-    }
+    /// What answers.
+    pub function: Function,
 }
 
 /// A worker, ready to be run.
 pub struct MountedWorker {
     /// What sets it off.
     pub trigger: Trigger,
-    run: Box<dyn Fn(Value) -> Outcome + Send + Sync>,
+    function: Function,
 }
 
 impl MountedWorker {
     /// Runs it on an event.
     pub async fn run(&self, event: Value) -> Result<Value, String> {
-        (self.run)(event).await
+        let result =
+            self.function.invoke(event.to_string().into()).await.map_err(|failed| failed.to_string())?;
+        serde_json::from_slice(&result).map_err(|error| format!("not a result: {error}"))
     }
 }
 
@@ -55,9 +98,9 @@ pub struct Functions {
 }
 
 impl Functions {
-    /// Mounts every function; `boot` makes what one is built from, by its name.
-    pub fn mount(boot: impl Fn(&'static str) -> Boot) -> Self {
-        let mut mounting = Mounting { functions: Self::default(), boot };
+    /// Mounts every function.
+    pub fn mount(mount: &impl Mount) -> Self {
+        let mut mounting = Mounting { functions: Self::default(), mount };
         infra::every(&mut mounting);
         mounting.functions
     }
@@ -123,36 +166,34 @@ pub fn outsider(name: &str) -> Credentials {
     Credentials::new(name, aws::SECRET_ACCESS_KEY, None, None, "local")
 }
 
-struct Mounting<B> {
+struct Mounting<'a, M> {
     functions: Functions,
-    boot: B,
+    mount: &'a M,
 }
 
-impl<B: Fn(&'static str) -> Boot> Visitor for Mounting<B> {
+impl<M: Mount> Visitor for Mounting<'_, M> {
     fn endpoint<E: Endpoint>(&mut self) {
-        let boot = (self.boot)(E::SPEC.id);
-        let (kit, deps) = (Arc::new(boot.kit()), Arc::new(E::deps(&boot)));
-        let call = move |request| -> Answer {
-            let (kit, deps) = (Arc::clone(&kit), Arc::clone(&deps));
-            Box::pin(async move { kit::dispatch::<E>(&kit, &deps, request).await })
-        };
-        self.functions.endpoints.push(Arc::new(MountedEndpoint { spec: E::SPEC, call: Box::new(call) }));
+        let endpoint = MountedEndpoint { spec: E::SPEC, function: self.mount.endpoint::<E>() };
+        self.functions.endpoints.push(Arc::new(endpoint));
     }
 
     fn worker<W: Worker>(&mut self) {
-        let boot = Arc::new((self.boot)(W::SPEC.id));
-        let deps = Arc::new(W::deps(&*boot));
-        let run = move |event| -> Outcome {
-            let (boot, deps) = (Arc::clone(&boot), Arc::clone(&deps));
-            Box::pin(async move {
-                let event = serde_json::from_value(event)
-                    .map_err(|error| format!("not an event of this function: {error}"))?;
-                let result = W::handle(&deps, &boot.job(), event).await.map_err(|error| error.to_string())?;
-                serde_json::to_value(result).map_err(|error| error.to_string())
-            })
-        };
-        self.functions
-            .workers
-            .insert(W::SPEC.id, Arc::new(MountedWorker { trigger: W::SPEC.trigger, run: Box::new(run) }));
+        let worker = MountedWorker { trigger: W::SPEC.trigger, function: self.mount.worker::<W>() };
+        self.functions.workers.insert(W::SPEC.id, Arc::new(worker));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn neither_event_nor_result_is_larger_than_lambda_allows() {
+        let echo = Function::new(|event| Box::pin(async move { Ok(event) }));
+        let large = |size| Bytes::from(vec![b' '; size]);
+        assert_eq!(echo.invoke(large(LARGEST)).await, Ok(large(LARGEST)));
+        assert_eq!(echo.invoke(large(LARGEST + 1)).await, Err(Failed::TooLarge));
+        let talks = Function::new(move |_| Box::pin(async move { Ok(large(LARGEST + 1)) }));
+        assert!(matches!(talks.invoke(large(0)).await, Err(Failed::Error(_))));
     }
 }

@@ -6,25 +6,27 @@ use axum::{
     Router,
     body::{Body, to_bytes},
     extract::{ConnectInfo, Request, State},
-    response::Response,
+    response::{IntoResponse, Response},
 };
 use domain::id::RequestId;
-use http::{HeaderValue, header};
-use kit::{
-    Clock, Code, Problem,
-    dispatch::{NetworkAddress, PathParams},
-    spec::Method,
-};
+use http::{HeaderValue, StatusCode};
+use kit::{Clock, spec::Method};
 use lambda::{OsEntropy, SystemClock};
 use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
 
-use crate::{functions::MountedEndpoint, region::RunningRegion};
+use crate::{
+    functions::{Failed, MountedEndpoint},
+    payload::{self, Arrived},
+    region::RunningRegion,
+};
 
-/// API Gateway takes [10 MB](https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-quotas.html); Lambda takes
-/// 6 MB of it, base64 and headers included.
-const BODY_LIMIT: usize = 6 * 1024 * 1024;
+/// What a body may have at the most ([quota]). Lambda takes less, of the whole event.
+///
+/// [quota]: https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-quotas.html
+const BODY_LIMIT: usize = 10 * 1024 * 1024;
 
 type Methods = Vec<(Method, Arc<MountedEndpoint>)>;
+type Params<'a> = Vec<(&'a str, &'a str)>;
 
 /// The routes of a region.
 pub struct Routes {
@@ -43,9 +45,17 @@ impl Routes {
         }
         Self { matcher, by_path }
     }
+
+    /// The endpoint of a method and a path, and what the path's `{name}`s stand for.
+    fn find<'a>(&'a self, method: &str, path: &'a str) -> Option<(Arc<MountedEndpoint>, Params<'a>)> {
+        let found = self.matcher.at(path).ok()?;
+        let methods = self.by_path.get(found.value)?;
+        let (_, endpoint) = methods.iter().find(|(known, _)| known.as_str() == method)?;
+        Some((Arc::clone(endpoint), found.params.iter().collect()))
+    }
 }
 
-/// Answers the region's routes, and everything else with a problem document.
+/// Answers everything: the region's routes, and refusals for what is none.
 pub fn router(region: Arc<RunningRegion>) -> Router {
     Router::new().fallback(answer).with_state(region)
 }
@@ -63,49 +73,77 @@ pub fn serve(listener: TcpListener, router: Router, mut stopping: watch::Receive
     })
 }
 
+/// What the gateway answers itself, in API Gateway's words: it has none for a known path with another method, and no
+/// problem documents.
+#[derive(Debug, Clone, Copy)]
+enum Refusal {
+    NotFound,
+    TooLarge,
+    Failed,
+    Busy,
+}
+
+impl From<Failed> for Refusal {
+    fn from(failed: Failed) -> Self {
+        match failed {
+            Failed::TooLarge => Self::TooLarge,
+            Failed::Busy => Self::Busy,
+            Failed::Error(_) => Self::Failed,
+        }
+    }
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        let (status, message) = match self {
+            Self::NotFound => (StatusCode::NOT_FOUND, "Not Found"),
+            Self::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "Request Entity Too Large"),
+            Self::Failed => (StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error"),
+            Self::Busy => (StatusCode::SERVICE_UNAVAILABLE, "Service Unavailable"),
+        };
+        (status, axum::Json(serde_json::json!({ "message": message }))).into_response()
+    }
+}
+
 async fn answer(
     State(region): State<Arc<RunningRegion>>,
     ConnectInfo(client): ConnectInfo<SocketAddr>,
     request: Request,
 ) -> Response {
-    let Ok(found) = region.routes.matcher.at(request.uri().path()) else {
-        return refuse(&Problem::new(Code::NotFound, "There is no such route."));
-    };
-    let methods = region.routes.by_path.get(found.value).map(Vec::as_slice).unwrap_or_default();
-    let Some((_, endpoint)) = methods.iter().find(|(method, _)| method.as_str() == request.method().as_str())
-    else {
-        return not_allowed(methods);
-    };
-    let path = found.params.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
-    let (mut parts, body) = request.into_parts();
-    let Ok(body) = to_bytes(body, BODY_LIMIT).await else {
-        return refuse(&Problem::new(Code::PayloadTooLarge, "The body is too large."));
-    };
-    parts.extensions.insert(PathParams(path));
-    parts.extensions.insert(NetworkAddress(client.ip()));
-    let mut response = endpoint.call(http::Request::from_parts(parts, body)).await.map(Body::from);
-    // API Gateway's own name for the request, on every answer of a function.
-    if let Ok(id) = HeaderValue::from_str(&RequestId::new(SystemClock.now(), &OsEntropy).to_string()) {
+    let id = RequestId::new(SystemClock.now(), &OsEntropy).to_string();
+    let answer = pass_on(&region, client, &id, request).await;
+    let mut response = answer.unwrap_or_else(Refusal::into_response);
+    // API Gateway's own name for the request.
+    if let Ok(id) = HeaderValue::from_str(&id) {
         response.headers_mut().append("apigw-requestid", id);
     }
     response
 }
 
-/// The gateway's own refusals have an id of their own, like a function's answers.
-fn refuse(problem: &Problem) -> Response {
-    let id = RequestId::new(SystemClock.now(), &OsEntropy).to_string();
-    let mut response = problem.response(&id).map(Body::from);
-    if let Ok(id) = HeaderValue::from_str(&id) {
-        response.headers_mut().insert("x-request-id", id);
-    }
-    response
-}
-
-fn not_allowed(methods: &[(Method, Arc<MountedEndpoint>)]) -> Response {
-    let names: Vec<&str> = methods.iter().map(|(method, _)| method.as_str()).collect();
-    let mut response = refuse(&Problem::new(Code::MethodNotAllowed, "This route answers to other methods."));
-    if let Ok(allow) = HeaderValue::from_str(&names.join(", ")) {
-        response.headers_mut().insert(header::ALLOW, allow);
-    }
-    response
+async fn pass_on(
+    region: &RunningRegion,
+    client: SocketAddr,
+    id: &str,
+    request: Request,
+) -> Result<Response, Refusal> {
+    let (parts, body) = request.into_parts();
+    let found = region.routes.find(parts.method.as_str(), parts.uri.path());
+    let (endpoint, params) = found.ok_or(Refusal::NotFound)?;
+    let body = to_bytes(body, BODY_LIMIT).await.map_err(|_| Refusal::TooLarge)?;
+    let arrived = Arrived {
+        id,
+        at: region.clock.now(),
+        client: client.ip(),
+        route: endpoint.spec.path,
+        params,
+        parts: &parts,
+        body: &body,
+    };
+    let event = arrived.event();
+    // In a task of its own: a client that hangs up does not end what it set off.
+    let (spec, invocation) = (endpoint.spec, async move { endpoint.function.invoke(event).await });
+    let result = tokio::spawn(invocation).await.map_err(|_| Refusal::Failed)?.inspect_err(|failed| {
+        tracing::warn!(function = spec.id, %failed, "no answer");
+    })?;
+    Ok(payload::response(&result).ok_or(Refusal::Failed)?.map(Body::from))
 }

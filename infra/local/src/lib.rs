@@ -1,19 +1,22 @@
 //! The local platform: three regions side by side, each with every function behind an HTTP gateway, on stand-ins for AWS
 //! that the real SDK clients talk to.
 //!
-//! The functions are the library code that the Lambda binaries serve. Only what stands around them differs: `gateway` is
-//! API Gateway, `delivery` is the table stream and the event bus, `schedule` is EventBridge Scheduler, `replication` is
-//! what makes the directory a global table, `rotation` is what Secrets Manager does by itself, `controls` is what a deployment
-//! does not have.
+//! The functions are the library code that the Lambda binaries serve, or those binaries themselves, each behind a Lambda
+//! Runtime API (`binaries`). Only what stands around them differs: `gateway` is API Gateway, `delivery` is the table stream
+//! and the event bus, `schedule` is EventBridge Scheduler, `replication` is what makes the directory a global table,
+//! `rotation` is what Secrets Manager does by itself, `controls` is what a deployment does not have.
 
+mod binaries;
 mod clock;
 mod controls;
 mod delivery;
 mod files;
 mod functions;
 mod gateway;
+mod in_process;
 mod listeners;
 mod pages;
+mod payload;
 pub mod policy;
 mod provision;
 mod region;
@@ -36,11 +39,12 @@ use url::Url;
 
 pub use crate::functions::{credentials, outsider};
 use crate::{
+    binaries::{Built, Fleet, Unusable},
     clock::LocalClock,
     controls::Controls,
     listeners::Listeners,
     provision::Site,
-    region::{RunningRegion, StandIns},
+    region::{RunningRegion, StandIns, Way},
     replication::{Replication, Switch},
 };
 
@@ -56,6 +60,8 @@ pub struct Options {
     pub data: PathBuf,
     /// An external emulator for DynamoDB and S3 instead of the embedded ones.
     pub aws: Option<Url>,
+    /// A folder with the functions' built binaries, which are run instead of the library code in this process.
+    pub binaries: Option<PathBuf>,
 }
 
 /// Why the platform does not start.
@@ -77,6 +83,9 @@ pub enum StartError {
         /// Why not.
         reason: String,
     },
+    /// The binaries can't be run.
+    #[error("the binaries can't be run: {0}")]
+    Binaries(#[from] Unusable),
     /// A stand-in does not start.
     #[error("the stand-ins for AWS don't start: {0}")]
     Aws(#[from] aws::StartError),
@@ -93,6 +102,7 @@ pub struct Platform {
     url: String,
     endpoints: BTreeMap<Region, String>,
     regions: Vec<Arc<RunningRegion>>,
+    front: Option<aws::Front>,
     stop: watch::Sender<bool>,
     servers: Vec<JoinHandle<()>>,
     replication: Vec<JoinHandle<()>>,
@@ -105,6 +115,8 @@ impl Platform {
         let listeners = Listeners::bind(options.port).await?;
         let (url, endpoints) = (listeners::url(&listeners.entry)?, listeners.endpoints()?);
         let clock = Arc::new(LocalClock::open(options.data.join("clock.json")));
+        let built = options.binaries.as_deref().map(|folder| Built::open(folder, &options.data, &clock));
+        let built = built.transpose()?.map(Arc::new);
         let journal = Arc::new(aws::Journal::new());
         let stand_ins = StandIns::start_all(&options, &clock, &journal).await?;
         let (http, switch) = (HttpClient::new()?, Arc::new(Switch::default()));
@@ -115,18 +127,31 @@ impl Platform {
                 return Err(StartError::Provision(error));
             }
         };
+        let front = match open_front(built.is_some(), &stand_ins).await {
+            Ok(front) => front,
+            Err(error) => {
+                StandIns::stop_all(stand_ins).await;
+                return Err(error.into());
+            }
+        };
         let authority = authority(&stand_ins).map(|it| it.aws.endpoint().to_owned()).unwrap_or_default();
         let mount = |stand_ins: StandIns| {
             let config = region::config(stand_ins.region, &endpoints);
-            RunningRegion::start(stand_ins, &config, &authority, &http, &clock)
+            let way = match (&built, &front) {
+                (Some(built), Some(front)) => {
+                    Way::Binaries(Arc::new(Fleet::new(built, &config, front.endpoint(), &clock)))
+                }
+                _ => Way::InProcess { authority: &authority, http: &http },
+            };
+            RunningRegion::start(stand_ins, &config, way, &http, &clock)
         };
         let regions: Vec<_> = stand_ins.into_iter().map(mount).collect();
         let (stop, stopping) = watch::channel(false);
         let mut replication = replication.start(&stopping);
         replication.extend(rotation::follow(&regions, Arc::clone(&switch), &stopping));
-        let controls = Arc::new(Controls { clock, journal, switch, regions: regions.clone() });
+        let controls = Arc::new(Controls { clock, built, journal, switch, regions: regions.clone() });
         let servers = serve(listeners, controls, &stopping);
-        Ok(Self { url, endpoints, regions, stop, servers, replication })
+        Ok(Self { url, endpoints, regions, front, stop, servers, replication })
     }
 
     /// The entry point's address, as in `http://127.0.0.1:9000`.
@@ -151,6 +176,9 @@ impl Platform {
         join_all(self.servers).await;
         join_all(self.replication).await;
         join_all(self.regions.into_iter().map(RunningRegion::stop)).await;
+        if let Some(front) = self.front {
+            front.stop().await;
+        }
     }
 }
 
@@ -177,6 +205,16 @@ async fn set_up(
     }
     replication.catch_up().await?;
     Ok(replication)
+}
+
+/// Opens one address for every region's AWS, which is what a binary knows.
+async fn open_front(wanted: bool, stand_ins: &[StandIns]) -> Result<Option<aws::Front>, aws::StartError> {
+    match stand_ins {
+        [first, others @ ..] if wanted => {
+            aws::Front::start(&first.aws, others.iter().map(|it| &it.aws)).await.map(Some)
+        }
+        _ => Ok(None),
+    }
 }
 
 fn authority(stand_ins: &[StandIns]) -> Option<&StandIns> {

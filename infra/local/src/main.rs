@@ -6,7 +6,7 @@ use clap::Parser;
 use domain::region::Region;
 use local::{Options, Platform};
 
-/// The whole platform in one process, on embedded stand-ins for AWS.
+/// The whole platform on this machine, on embedded stand-ins for AWS.
 #[derive(Parser)]
 #[command(name = "cargo local")]
 struct Arguments {
@@ -22,6 +22,9 @@ struct Arguments {
     /// The address of an external emulator for DynamoDB and S3, instead of the embedded ones.
     #[arg(long)]
     aws: Option<url::Url>,
+    /// A folder with the functions' built binaries (FUNCTION/bootstrap or FUNCTION), to run instead of their library code.
+    #[arg(long, value_name = "DIR")]
+    binaries: Option<PathBuf>,
 }
 
 #[tokio::main]
@@ -40,9 +43,9 @@ async fn main() -> ExitCode {
 
 async fn run(arguments: Arguments) -> Result<(), Box<dyn std::error::Error>> {
     let temporary = arguments.ephemeral.then(tempfile::tempdir).transpose()?;
-    let data = temporary.as_ref().map_or(arguments.data, |folder| folder.path().to_owned());
-    let platform =
-        Platform::start(Options { port: arguments.port, data: data.clone(), aws: arguments.aws }).await?;
+    let data = temporary.as_ref().map_or(arguments.data.clone(), |folder| folder.path().to_owned());
+    let Arguments { port, aws, binaries, .. } = arguments;
+    let platform = Platform::start(Options { port, data: data.clone(), aws, binaries }).await?;
     let url = platform.url();
     let mut out = std::io::stdout();
     writeln!(out, "The platform is ready at {url}")?;

@@ -13,10 +13,12 @@ use tokio::{sync::watch, task::JoinHandle};
 
 use crate::{
     Options, StartError,
+    binaries::Fleet,
     clock::LocalClock,
     delivery::{self, LocalBus, Outbox},
     functions::{Functions, credentials},
     gateway::Routes,
+    in_process::InProcess,
     policy::{EVENT_SOURCE, Roles},
     schedule,
     stream::Stream,
@@ -118,6 +120,36 @@ impl StandIns {
     }
 }
 
+/// How a region's functions are run.
+pub enum Way<'a> {
+    /// As library code, told where the directory is written.
+    InProcess { authority: &'a str, http: &'a HttpClient },
+    /// As the binaries that were built of it.
+    Binaries(Arc<Fleet>),
+}
+
+impl Way<'_> {
+    fn mount(
+        self,
+        stand_ins: &StandIns,
+        config: &Config,
+        clock: &Arc<LocalClock>,
+    ) -> (Functions, Option<Arc<Fleet>>) {
+        let (authority, http) = match self {
+            Self::Binaries(fleet) => return (Functions::mount(&*fleet), Some(fleet)),
+            Self::InProcess { authority, http } => (authority, http),
+        };
+        let boot = |id| {
+            let own = stand_ins.endpoint(credentials(stand_ins.region, id));
+            let authority =
+                Endpoint { url: Some(authority.to_owned()), credentials: own.credentials.clone() };
+            let entropy = Arc::new(OsEntropy);
+            Boot::new(config.clone(), &own, &authority, http, clock.clone(), entropy)
+        };
+        (Functions::mount(&InProcess(boot)), None)
+    }
+}
+
 /// A running region.
 pub struct RunningRegion {
     /// Which.
@@ -128,27 +160,25 @@ pub struct RunningRegion {
     pub functions: Arc<Functions>,
     /// Its routes.
     pub routes: Routes,
+    /// The time in it.
+    pub clock: Arc<LocalClock>,
+    fleet: Option<Arc<Fleet>>,
     stop: watch::Sender<bool>,
     tasks: std::sync::Mutex<Vec<JoinHandle<()>>>,
 }
 
 impl RunningRegion {
-    /// Mounts the functions on a region's stand-ins; `authority` is the address of those where the directory is written.
+    /// Mounts the functions on a region's stand-ins.
     pub fn start(
         stand_ins: StandIns,
         config: &Config,
-        authority: &str,
+        way: Way<'_>,
         http: &HttpClient,
         clock: &Arc<LocalClock>,
     ) -> Arc<Self> {
         let region = stand_ins.region;
-        let functions = Arc::new(Functions::mount(|id| {
-            let own = stand_ins.endpoint(credentials(region, id));
-            let authority =
-                Endpoint { url: Some(authority.to_owned()), credentials: own.credentials.clone() };
-            let entropy = Arc::new(OsEntropy);
-            Boot::new(config.clone(), &own, &authority, http, clock.clone(), entropy)
-        }));
+        let (functions, fleet) = way.mount(&stand_ins, config, clock);
+        let functions = Arc::new(functions);
         let StandIns { aws, folder, bus, .. } = &stand_ins;
         let sdk = stand_ins.endpoint(credentials(region, EVENT_SOURCE));
         let client = StreamsClient::new(&lambda::patient_sdk_config(region.aws(), &sdk, http));
@@ -162,17 +192,20 @@ impl RunningRegion {
             tokio::spawn(schedule::run(Arc::clone(&functions), Arc::clone(clock), timetable, stopping)),
         ];
         let routes = Routes::new(functions.routes());
-        let tasks = std::sync::Mutex::new(tasks);
-        Arc::new(Self { region, aws: stand_ins.aws, functions, routes, stop, tasks })
+        let (tasks, clock) = (std::sync::Mutex::new(tasks), Arc::clone(clock));
+        Arc::new(Self { region, aws: stand_ins.aws, functions, routes, clock, fleet, stop, tasks })
     }
 
-    /// Stops what sets functions off, then, if nobody else holds on to it, the stand-ins.
+    /// Stops what sets functions off, then their binaries, then, if nobody else holds on to it, the stand-ins.
     pub async fn stop(self: Arc<Self>) {
         let _ = self.stop.send(true);
         let tasks =
             std::mem::take(&mut *self.tasks.lock().unwrap_or_else(std::sync::PoisonError::into_inner));
         for task in tasks {
             let _ = task.await;
+        }
+        if let Some(fleet) = &self.fleet {
+            fleet.stop().await;
         }
         if let Some(region) = Arc::into_inner(self) {
             region.aws.stop().await;

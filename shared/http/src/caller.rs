@@ -173,7 +173,9 @@ fn credential(headers: &HeaderMap) -> Result<Option<Credential>, Problem> {
     let mut authorizations = headers.get_all(header::AUTHORIZATION).iter();
     let first = authorizations.next();
     let session = cookie(headers, SESSION_COOKIE);
-    if authorizations.next().is_some() || (first.is_some() && session.is_some()) {
+    // API Gateway joins two headers of a name by a comma, which no credential has.
+    let joined = first.is_some_and(|value| value.as_bytes().contains(&b','));
+    if joined || authorizations.next().is_some() || (first.is_some() && session.is_some()) {
         return Err(Problem::new(Code::BadRequest, "Send one credential, not two."));
     }
     let Some(value) = first else { return Ok(session.map(Credential::Cookie)) };

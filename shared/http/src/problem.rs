@@ -57,8 +57,6 @@ codes! {
     CsrfTokenRequired "CSRF_TOKEN_REQUIRED" 403;
     /// There is no such thing, or the caller may not know of it.
     NotFound "NOT_FOUND" 404;
-    /// The path answers to other methods.
-    MethodNotAllowed "METHOD_NOT_ALLOWED" 405;
     /// It clashes with how things stand.
     Conflict "CONFLICT" 409;
     /// The handle belongs to another.

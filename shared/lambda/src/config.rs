@@ -63,7 +63,7 @@ pub enum ConfigError {
     },
 }
 
-/// Regions are far apart: the least that hides by time which of them answered.
+/// Regions are far apart: the least that hides by time which of them answered. `REFUSALS_AFTER_MILLIS` says another.
 const REFUSALS_AFTER: Duration = Duration::from_millis(800);
 
 impl Config {
@@ -92,7 +92,7 @@ impl Config {
             mail_from: var("MAIL_FROM")?,
             directory_table: var("DIRECTORY_TABLE")?,
             endpoints: endpoints(&var("API_ENDPOINTS")?)?,
-            refusals_after: REFUSALS_AFTER,
+            refusals_after: millis(&variable, "REFUSALS_AFTER_MILLIS")?.unwrap_or(REFUSALS_AFTER),
         })
     }
 
@@ -113,6 +113,14 @@ fn own(region: Region, variable: &'static str, name: String) -> Result<String, C
         }
     };
     if is_own { Ok(name) } else { Err(ConfigError::Foreign { region, variable, name }) }
+}
+
+fn millis(
+    variable: impl Fn(&'static str) -> Option<String>,
+    name: &'static str,
+) -> Result<Option<Duration>, ConfigError> {
+    let millis = variable(name).map(|text| text.parse()).transpose();
+    millis.map(|millis| millis.map(Duration::from_millis)).map_err(|_| ConfigError::Unreadable(name))
 }
 
 /// Reads `us=https://…,eu=https://…,ap=https://…`.
@@ -160,6 +168,19 @@ mod tests {
         let config = Config::read(variable).unwrap();
         assert_eq!(config.region, Region::Eu);
         assert_eq!(config.endpoints.get(&Region::Eu).unwrap(), "https://eu.example");
+        assert_eq!(config.refusals_after, REFUSALS_AFTER);
+    }
+
+    #[test]
+    fn how_long_refusals_are_held_back_may_be_said() {
+        let with = |value: &'static str| {
+            Config::read(move |name| match name {
+                "REFUSALS_AFTER_MILLIS" => Some(value.to_owned()),
+                _ => variable(name),
+            })
+        };
+        assert_eq!(with("100").unwrap().refusals_after, Duration::from_millis(100));
+        assert_eq!(with("soon").unwrap_err(), ConfigError::Unreadable("REFUSALS_AFTER_MILLIS"));
     }
 
     #[test]

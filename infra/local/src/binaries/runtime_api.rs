@@ -1,0 +1,271 @@
+//! The [Lambda Runtime API] of one instance: it asks for the next event, and sends what it made of it. A listener of its
+//! own says for certain which process holds which event.
+//!
+//! [Lambda Runtime API]: https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html
+
+use std::{
+    net::{Ipv4Addr, SocketAddr},
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use axum::{
+    Json, Router,
+    body::{Body, to_bytes},
+    extract::{Path, State},
+    http::{HeaderMap, StatusCode},
+    response::{IntoResponse, Response},
+    routing::{get, post},
+};
+use bytes::Bytes;
+use domain::Timestamp;
+use serde_json::{Value, json};
+use tokio::{
+    net::TcpListener,
+    sync::{mpsc, oneshot, watch},
+    task::JoinHandle,
+};
+
+use crate::functions::LARGEST;
+
+/// What became of an event: a result, or the function's words for why there is none.
+pub type Reply = Result<Bytes, String>;
+
+/// An event for the instance.
+pub struct Invocation {
+    /// Lambda's name for it.
+    pub id: String,
+    /// When the instance will be killed.
+    pub deadline: Timestamp,
+    /// The event.
+    pub event: Bytes,
+}
+
+/// How far an instance has come.
+#[derive(Debug, Clone)]
+enum Beginning {
+    Starting,
+    /// It has asked for an event.
+    Ready,
+    /// It said that it can't.
+    Failed(String),
+}
+
+/// One instance's API; dropping it ends it.
+pub struct RuntimeApi {
+    address: SocketAddr,
+    events: mpsc::Sender<(Invocation, oneshot::Sender<Reply>)>,
+    beginning: watch::Receiver<Beginning>,
+    server: JoinHandle<()>,
+}
+
+struct Shared {
+    arn: String,
+    events: tokio::sync::Mutex<mpsc::Receiver<(Invocation, oneshot::Sender<Reply>)>>,
+    /// The event that the instance holds.
+    held: Mutex<Option<(String, oneshot::Sender<Reply>)>>,
+    beginning: watch::Sender<Beginning>,
+}
+
+type Here = State<Arc<Shared>>;
+
+impl RuntimeApi {
+    /// Listens for an instance of the function that `arn` names.
+    pub async fn start(arn: String) -> std::io::Result<Self> {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+        let address = listener.local_addr()?;
+        let (events, waiting) = mpsc::channel(1);
+        let (beginning, begun) = watch::channel(Beginning::Starting);
+        let shared = Shared { arn, events: waiting.into(), held: Mutex::default(), beginning };
+        let server = tokio::spawn(async move {
+            if let Err(error) = axum::serve(listener, router(shared)).await {
+                tracing::error!(%error, "a Runtime API ended");
+            }
+        });
+        Ok(Self { address, events, beginning: begun, server })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Waits until the instance asks for its first event, or says why it never will.
+    pub async fn ready(&mut self) -> Result<(), String> {
+        let begun = self.beginning.wait_for(|it| !matches!(it, Beginning::Starting)).await;
+        match begun.as_deref() {
+            Ok(Beginning::Failed(reason)) => Err(reason.clone()),
+            Ok(_) => Ok(()),
+            Err(_) => Err("its Runtime API ended".to_owned()),
+        }
+    }
+
+    /// Hands the instance an event, once it asks for one, and waits for what it makes of it.
+    pub async fn invoke(&self, invocation: Invocation) -> Reply {
+        let (reply, replied) = oneshot::channel();
+        let gone = |_| "its Runtime API ended".to_owned();
+        self.events.send((invocation, reply)).await.map_err(|_| gone(()))?;
+        replied.await.map_err(|_| gone(()))?
+    }
+}
+
+impl Drop for RuntimeApi {
+    fn drop(&mut self) {
+        self.server.abort();
+    }
+}
+
+fn router(shared: Shared) -> Router {
+    Router::new()
+        .route("/2018-06-01/runtime/invocation/next", get(next))
+        .route("/2018-06-01/runtime/invocation/{id}/response", post(respond))
+        .route("/2018-06-01/runtime/invocation/{id}/error", post(fail))
+        .route("/2018-06-01/runtime/init/error", post(fail_to_begin))
+        .with_state(Arc::new(shared))
+}
+
+async fn next(State(here): Here) -> Response {
+    here.beginning.send_replace(Beginning::Ready);
+    let Some((invocation, reply)) = here.events.lock().await.recv().await else {
+        return (StatusCode::INTERNAL_SERVER_ERROR, "there are no more events").into_response();
+    };
+    let headers = [
+        ("lambda-runtime-aws-request-id", invocation.id.clone()),
+        ("lambda-runtime-deadline-ms", invocation.deadline.as_millisecond().to_string()),
+        ("lambda-runtime-invoked-function-arn", here.arn.clone()),
+        ("lambda-runtime-trace-id", format!("Root={};Parent=0000000000000000;Sampled=0", invocation.id)),
+        ("content-type", "application/json".to_owned()),
+    ];
+    *here.held.lock().unwrap_or_else(PoisonError::into_inner) = Some((invocation.id, reply));
+    (headers, invocation.event).into_response()
+}
+
+async fn respond(here: Here, Path(id): Path<String>, body: Body) -> Response {
+    match to_bytes(body, LARGEST).await {
+        Ok(result) => settle(&here, &id, Ok(result)),
+        Err(_) => {
+            let settled = settle(&here, &id, Err("the result is too large".to_owned()));
+            if settled.status() != StatusCode::ACCEPTED {
+                return settled;
+            }
+            refuse(StatusCode::PAYLOAD_TOO_LARGE, "RequestEntityTooLarge")
+        }
+    }
+}
+
+async fn fail(here: Here, Path(id): Path<String>, body: Bytes) -> Response {
+    settle(&here, &id, Err(reason(&body)))
+}
+
+async fn fail_to_begin(State(here): Here, headers: HeaderMap, body: Bytes) -> Response {
+    let kind = headers.get("lambda-runtime-function-error-type").and_then(|kind| kind.to_str().ok());
+    let reason = format!("{} {}", kind.unwrap_or("Runtime.Unknown"), reason(&body));
+    here.beginning.send_replace(Beginning::Failed(reason));
+    accepted()
+}
+
+/// Takes a reply to the event that the instance holds, and to no other.
+fn settle(here: &Shared, id: &str, reply: Reply) -> Response {
+    let mut held = here.held.lock().unwrap_or_else(PoisonError::into_inner);
+    match held.take_if(|(holding, _)| holding == id) {
+        Some((_, waiting)) => {
+            // Whoever waited may have gone.
+            let _ = waiting.send(reply);
+            accepted()
+        }
+        None => refuse(StatusCode::BAD_REQUEST, "InvalidRequestID"),
+    }
+}
+
+fn accepted() -> Response {
+    (StatusCode::ACCEPTED, Json(json!({ "status": "OK" }))).into_response()
+}
+
+fn refuse(status: StatusCode, kind: &str) -> Response {
+    (status, Json(json!({ "errorType": kind, "errorMessage": kind }))).into_response()
+}
+
+/// The runtime says what went wrong as `{errorType, errorMessage}`.
+fn reason(body: &[u8]) -> String {
+    let said: Value = serde_json::from_slice(body).unwrap_or_default();
+    said.get("errorMessage").and_then(Value::as_str).unwrap_or("for no reason that it named").to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// An instance, as far as its Runtime API sees it.
+    struct Runtime(SocketAddr);
+
+    impl Runtime {
+        fn url(&self, path: &str) -> String {
+            format!("http://{}/2018-06-01/runtime/{path}", self.0)
+        }
+
+        async fn next(&self) -> reqwest::Response {
+            reqwest::get(self.url("invocation/next")).await.unwrap()
+        }
+
+        async fn say(&self, path: &str, body: impl Into<reqwest::Body>) -> u16 {
+            let request = reqwest::Client::new().post(self.url(path)).body(body);
+            request.send().await.unwrap().status().as_u16()
+        }
+    }
+
+    /// An API with an event on its way, the instance that asked for it, and the event's name.
+    async fn holding() -> (JoinHandle<Reply>, Runtime, String) {
+        let mut api = RuntimeApi::start("arn:aws:lambda:::function:f".to_owned()).await.unwrap();
+        let runtime = Runtime(api.address());
+        let reply = tokio::spawn(async move {
+            api.ready().await?;
+            let deadline = Timestamp::from_second(1_583_348_638).unwrap();
+            let event = Bytes::from_static(br#"{"a":1}"#);
+            api.invoke(Invocation { id: "1-2-3".to_owned(), deadline, event }).await
+        });
+        let next = runtime.next().await;
+        let header = |name: &str| next.headers().get(name).unwrap().to_str().unwrap().to_owned();
+        assert_eq!(header("lambda-runtime-deadline-ms"), "1583348638000");
+        assert_eq!(header("lambda-runtime-invoked-function-arn"), "arn:aws:lambda:::function:f");
+        assert!(header("lambda-runtime-trace-id").starts_with("Root=1-2-3;"));
+        let id = header("lambda-runtime-aws-request-id");
+        assert_eq!(next.text().await.unwrap(), r#"{"a":1}"#);
+        (reply, runtime, id)
+    }
+
+    #[tokio::test]
+    async fn an_event_is_answered_once_and_by_its_name() {
+        let (reply, runtime, id) = holding().await;
+        assert_eq!(runtime.say("invocation/another/response", "{}").await, 400);
+        assert!(!reply.is_finished());
+        assert_eq!(runtime.say(&format!("invocation/{id}/response"), r#"{"b":2}"#).await, 202);
+        assert_eq!(reply.await.unwrap().unwrap(), r#"{"b":2}"#);
+    }
+
+    #[tokio::test]
+    async fn a_result_above_six_megabytes_fails_the_event() {
+        let (reply, runtime, id) = holding().await;
+        let path = format!("invocation/{id}/response");
+        assert_eq!(runtime.say(&path, vec![b' '; LARGEST + 1]).await, 413);
+        assert_eq!(reply.await.unwrap().unwrap_err(), "the result is too large");
+        let (reply, runtime, id) = holding().await;
+        let path = format!("invocation/{id}/response");
+        assert_eq!(runtime.say(&path, vec![b' '; LARGEST]).await, 202);
+        assert_eq!(reply.await.unwrap().unwrap().len(), LARGEST);
+    }
+
+    #[tokio::test]
+    async fn a_function_says_why_it_failed() {
+        let (reply, runtime, id) = holding().await;
+        let error = r#"{"errorType":"E","errorMessage":"no such thing"}"#;
+        assert_eq!(runtime.say(&format!("invocation/{id}/error"), error).await, 202);
+        assert_eq!(reply.await.unwrap().unwrap_err(), "no such thing");
+    }
+
+    #[tokio::test]
+    async fn an_instance_says_why_it_does_not_begin() {
+        let mut api = RuntimeApi::start(String::new()).await.unwrap();
+        let runtime = Runtime(api.address());
+        assert_eq!(runtime.say("init/error", r#"{"errorMessage":"no key"}"#).await, 202);
+        assert_eq!(api.ready().await.unwrap_err(), "Runtime.Unknown no key");
+    }
+}

@@ -1,0 +1,221 @@
+//! API Gateway's [payload format 2.0]: the event that a request becomes, and the answer that a function gives.
+//!
+//! [payload format 2.0]: https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html
+
+use std::{collections::BTreeMap, net::IpAddr};
+
+use base64::{Engine, prelude::BASE64_STANDARD};
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, Uri, header};
+use kit::dispatch::{NetworkAddress, PathParams};
+use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
+use serde::{Deserialize, Serialize};
+
+/// What a URI's query can't hold as it is.
+const QUERY: &AsciiSet =
+    &CONTROLS.add(b' ').add(b'"').add(b'#').add(b'<').add(b'>').add(b'`').add(b'{').add(b'}').add(b'\\');
+/// What a URI's path can't. API Gateway has decoded it, so a percent sign is one.
+const PATH: &AsciiSet = &QUERY.add(b'%').add(b'?').add(b'^').add(b'|').add(b'[').add(b']');
+
+/// A request as API Gateway hands it to a function. What no function looks at is passed over.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Event {
+    /// Decoded.
+    raw_path: String,
+    /// As it was sent.
+    #[serde(default)]
+    raw_query_string: String,
+    /// What the `Cookie` headers held, pair by pair.
+    cookies: Option<Vec<String>>,
+    /// By lower-case names; several values of one name are joined by commas.
+    headers: Option<BTreeMap<String, String>>,
+    /// The path's `{name}`s, decoded.
+    path_parameters: Option<BTreeMap<String, String>>,
+    body: Option<String>,
+    #[serde(default)]
+    is_base64_encoded: bool,
+    request_context: Context,
+}
+
+#[derive(Debug, Deserialize)]
+struct Context {
+    http: Http,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Http {
+    method: String,
+    source_ip: Option<IpAddr>,
+}
+
+/// An event that no request can have become.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the event's {0} can't be understood")]
+pub struct Malformed(&'static str);
+
+impl TryFrom<Event> for Request<Bytes> {
+    type Error = Malformed;
+
+    fn try_from(event: Event) -> Result<Self, Malformed> {
+        let Http { method, source_ip } = event.request_context.http;
+        let body = match event.body {
+            Some(text) if event.is_base64_encoded => {
+                BASE64_STANDARD.decode(text).map_err(|_| Malformed("body"))?.into()
+            }
+            body => Bytes::from(body.unwrap_or_default()),
+        };
+        let mut request = Self::new(body);
+        *request.method_mut() =
+            Method::from_bytes(method.as_bytes()).map_err(|_| Malformed("requestContext"))?;
+        *request.uri_mut() = uri(&event.raw_path, &event.raw_query_string)?;
+        *request.headers_mut() =
+            headers(event.headers.unwrap_or_default(), &event.cookies.unwrap_or_default())?;
+        let path = event.path_parameters.unwrap_or_default().into_iter().collect();
+        request.extensions_mut().insert(PathParams(path));
+        if let Some(address) = source_ip {
+            request.extensions_mut().insert(NetworkAddress(address));
+        }
+        Ok(request)
+    }
+}
+
+fn uri(path: &str, query: &str) -> Result<Uri, Malformed> {
+    let path = utf8_percent_encode(path, PATH);
+    let uri = match query {
+        "" => path.to_string(),
+        query => format!("{path}?{}", utf8_percent_encode(query, QUERY)),
+    };
+    uri.parse().map_err(|_| Malformed("rawPath"))
+}
+
+fn headers(given: BTreeMap<String, String>, cookies: &[String]) -> Result<HeaderMap, Malformed> {
+    let value = |text: &str| HeaderValue::from_bytes(text.as_bytes()).map_err(|_| Malformed("headers"));
+    let mut headers = HeaderMap::with_capacity(given.len() + 1);
+    for (name, text) in given {
+        let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| Malformed("headers"))?;
+        headers.append(name, value(&text)?);
+    }
+    if !cookies.is_empty() {
+        headers.insert(header::COOKIE, value(&cookies.join("; "))?);
+    }
+    Ok(headers)
+}
+
+/// A function's answer.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Answer {
+    status_code: u16,
+    /// Several values of one name are joined by commas: there is no other place for them.
+    headers: BTreeMap<String, String>,
+    /// The `Set-Cookie` headers, which can't be joined.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    cookies: Vec<String>,
+    body: String,
+    is_base64_encoded: bool,
+}
+
+impl From<Response<Bytes>> for Answer {
+    fn from(response: Response<Bytes>) -> Self {
+        let (mut parts, body) = response.into_parts();
+        let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
+        let cookies = parts.headers.get_all(header::SET_COOKIE).iter().map(text).collect();
+        parts.headers.remove(header::SET_COOKIE);
+        let joined = |name: &HeaderName| {
+            let values: Vec<String> = parts.headers.get_all(name).iter().map(text).collect();
+            (name.as_str().to_owned(), values.join(","))
+        };
+        let (body, is_base64_encoded) = match String::from_utf8(body.into()) {
+            Ok(text) => (text, false),
+            Err(error) => (BASE64_STANDARD.encode(error.as_bytes()), true),
+        };
+        Self {
+            status_code: parts.status.as_u16(),
+            headers: parts.headers.keys().map(joined).collect(),
+            cookies,
+            body,
+            is_base64_encoded,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    /// A `POST` to `/api/x` with these members beside.
+    fn request(members: Value) -> Result<Request<Bytes>, Malformed> {
+        let mut event = json!({
+            "version": "2.0", "rawPath": "/api/x", "rawQueryString": "", "isBase64Encoded": false,
+            "requestContext": { "http": { "method": "POST", "sourceIp": "192.0.2.1" }, "stage": "$default" },
+        });
+        event.as_object_mut().unwrap().extend(members.as_object().cloned().unwrap());
+        serde_json::from_value::<Event>(event).unwrap().try_into()
+    }
+
+    #[test]
+    fn a_request_arrives_with_its_method_body_and_address() {
+        let request = request(json!({ "body": "{}", "cookies": null, "headers": null })).unwrap();
+        assert_eq!((request.method(), request.uri().to_string()), (&Method::POST, "/api/x".to_owned()));
+        assert_eq!(request.body(), "{}");
+        let address = request.extensions().get::<NetworkAddress>().unwrap().0;
+        assert_eq!(address, "192.0.2.1".parse::<IpAddr>().unwrap());
+    }
+
+    #[test]
+    fn a_body_in_base64_is_decoded_and_a_missing_one_is_empty() {
+        let binary = request(json!({ "body": "AP9h", "isBase64Encoded": true })).unwrap();
+        assert_eq!(binary.body().as_ref(), [0, 255, b'a']);
+        assert!(request(json!({})).unwrap().body().is_empty());
+        let broken = request(json!({ "body": "?", "isBase64Encoded": true }));
+        assert_eq!(broken.unwrap_err(), Malformed("body"));
+    }
+
+    #[test]
+    fn cookies_come_back_as_one_header() {
+        let cookies = json!({ "cookies": ["a=1", "b=2; 3"], "headers": { "x-a": "1,2", "x-b": "é" } });
+        let request = request(cookies).unwrap();
+        assert_eq!(request.headers().get("cookie").unwrap(), "a=1; b=2; 3");
+        assert_eq!(request.headers().get("x-a").unwrap(), "1,2");
+        assert_eq!(request.headers().get("x-b").unwrap().as_bytes(), "é".as_bytes());
+    }
+
+    #[test]
+    fn queries_stay_as_they_were_sent_and_paths_are_decoded_once() {
+        let odd = json!({
+            "rawPath": "/api/é %2F?", "rawQueryString": "a=%20&a=2&b=%ff&c={|}",
+            "pathParameters": { "name": "é %2F?" },
+        });
+        let request = request(odd).unwrap();
+        assert_eq!(request.uri().path(), "/api/%C3%A9%20%252F%3F");
+        assert_eq!(request.uri().query().unwrap(), "a=%20&a=2&b=%ff&c=%7B|%7D");
+        let PathParams(params) = request.extensions().get().unwrap();
+        assert_eq!(params, &[("name".to_owned(), "é %2F?".to_owned())]);
+    }
+
+    #[test]
+    fn what_is_no_request_is_refused() {
+        assert_eq!(request(json!({ "rawPath": "api" })).unwrap_err(), Malformed("rawPath"));
+        assert_eq!(request(json!({ "headers": { "x": "a\nb" } })).unwrap_err(), Malformed("headers"));
+        let method = json!({ "requestContext": { "http": { "method": "A B", "sourceIp": null } } });
+        assert_eq!(request(method).unwrap_err(), Malformed("requestContext"));
+    }
+
+    #[test]
+    fn an_answer_keeps_every_header_and_every_cookie() {
+        let response = Response::builder().status(201).header("vary", "a").header("vary", "b");
+        let response = response.header("set-cookie", "a=1, 2").header("set-cookie", "b=2");
+        let answer = Answer::from(response.body(Bytes::from_static(b"{}")).unwrap());
+        let expected = json!({
+            "statusCode": 201, "headers": { "vary": "a,b" }, "cookies": ["a=1, 2", "b=2"], "body": "{}",
+            "isBase64Encoded": false,
+        });
+        assert_eq!(serde_json::to_value(answer).unwrap(), expected);
+        let binary = Answer::from(Response::new(Bytes::from_static(&[0, 255, b'a'])));
+        assert_eq!((binary.body.as_str(), binary.is_base64_encoded), ("AP9h", true));
+    }
+}
