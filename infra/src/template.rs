@@ -38,7 +38,7 @@ pub fn fill_in(template: &str, functions: &Functions) -> Result<String, Error> {
     let parts = [
         ("regions", regions()),
         ("replicas", tables::replicas()),
-        ("secrets", secrets::secrets()),
+        ("secrets", secrets::secrets(functions)),
         ("tables", tables::tables()),
         ("routes", routes::settings(functions)),
         ("functions", functions::functions(functions)?),
