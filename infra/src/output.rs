@@ -2,6 +2,8 @@
 
 use std::{fs, io, path::Path};
 
+use domain::region::Region;
+
 use crate::{Functions, data_model, endpoints, openapi, template};
 
 /// Why the files can't be made.
@@ -50,10 +52,19 @@ pub fn files(root: &Path) -> Result<Vec<File>, Error> {
     let template = template::fill_in(&read(root, "template.yaml")?, &functions)?;
     Ok(vec![
         File { path: "template.yaml", contents: template },
+        File { path: "infra/regions", contents: regions() },
         File { path: "docs/openapi.json", contents: openapi },
         File { path: "docs/data-model.md", contents: data_model::document(&entities(root)?) },
         File { path: "docs/endpoints.md", contents: endpoints::document(&functions) },
     ])
+}
+
+/// What the scripts that deploy go through.
+fn regions() -> String {
+    let others = Region::ALL.into_iter().filter(|region| *region != Region::AUTHORITY);
+    let lines = std::iter::once(Region::AUTHORITY).chain(others).map(|it| format!("{it} {}\n", it.aws()));
+    let header = "# Written by `cargo generate`: data region and AWS region, in the order in which they are deployed.\n";
+    header.to_owned() + &lines.collect::<String>()
 }
 
 /// The store's entities, by their files' names.
@@ -123,6 +134,14 @@ fn difference(found: &str, wanted: &str) -> Option<Difference> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_directory_is_made_before_anybody_reads_it() {
+        let text = regions();
+        let lines: Vec<&str> = text.lines().filter(|line| !line.starts_with('#')).collect();
+        assert_eq!(lines.first(), Some(&"us us-east-1"));
+        assert_eq!(lines.len(), Region::ALL.len());
+    }
 
     #[test]
     fn the_first_line_that_differs_is_named() {

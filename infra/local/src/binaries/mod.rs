@@ -16,7 +16,7 @@ use std::{
 };
 
 use futures::future::join_all;
-use infra::template::{ENDPOINT_SECONDS, worker_seconds};
+use infra::template::{REQUEST_SECONDS, worker_seconds};
 use kit::{Endpoint, Memory, Worker};
 use lambda::Config;
 
@@ -128,7 +128,7 @@ impl Fleet {
 
 impl Mount for Fleet {
     fn endpoint<E: Endpoint>(&self) -> Function {
-        self.function(E::SPEC.id, E::SPEC.memory, ENDPOINT_SECONDS)
+        self.function(E::SPEC.id, E::SPEC.memory, REQUEST_SECONDS)
     }
 
     fn worker<W: Worker>(&self) -> Function {

@@ -1,0 +1,59 @@
+//! The tables of a region, and the directory's replicas.
+
+use std::fmt::Write as _;
+
+use domain::region::Region;
+use store::table::{PARTITION_KEY, SORT_KEY, TTL, Table};
+
+use super::{REGION, table_id};
+
+/// What the tables' names begin with. Each name says its data region: a function refuses those of another.
+const TABLE_PREFIX: &str = "${AWS::StackName}-${Region}-";
+
+/// The region's own tables.
+pub(super) fn tables() -> String {
+    Table::REGIONAL.map(table).join("\n")
+}
+
+/// The directory's replicas, one a region.
+pub(super) fn replicas() -> String {
+    let replica = |region: &Region| {
+        format!(
+            "        - Region: {}\n          DeletionProtectionEnabled: true\n          \
+             PointInTimeRecoverySpecification: {{ PointInTimeRecoveryEnabled: true }}\n",
+            region.aws()
+        )
+    };
+    Region::ALL.iter().map(replica).collect()
+}
+
+fn table(table: Table) -> String {
+    let mut text = format!(
+        r#"  {id}:
+    Type: AWS::DynamoDB::Table
+    DeletionPolicy: Retain
+    UpdateReplacePolicy: Retain
+    Properties:
+      TableName: !Sub ["{name}", {REGION}]
+      BillingMode: PAY_PER_REQUEST
+      DeletionProtectionEnabled: true
+      AttributeDefinitions:
+        - {{ AttributeName: {PARTITION_KEY}, AttributeType: S }}
+        - {{ AttributeName: {SORT_KEY}, AttributeType: S }}
+      KeySchema:
+        - {{ AttributeName: {PARTITION_KEY}, KeyType: HASH }}
+        - {{ AttributeName: {SORT_KEY}, KeyType: RANGE }}
+      PointInTimeRecoverySpecification: {{ PointInTimeRecoveryEnabled: true }}
+      SSESpecification: {{ SSEEnabled: true, SSEType: KMS, KMSMasterKeyId: !GetAtt Key.Arn }}
+"#,
+        id = table_id(table),
+        name = table.name(TABLE_PREFIX),
+    );
+    if table.expires() {
+        let _ = writeln!(text, "      TimeToLiveSpecification: {{ AttributeName: {TTL}, Enabled: true }}");
+    }
+    if table.is_streamed() {
+        text.push_str("      StreamSpecification: { StreamViewType: NEW_IMAGE }\n");
+    }
+    text
+}
