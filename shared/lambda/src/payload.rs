@@ -82,6 +82,9 @@ impl TryFrom<Event> for Request<Bytes> {
 }
 
 fn uri(path: &str, query: &str) -> Result<Uri, Malformed> {
+    if !path.starts_with('/') {
+        return Err(Malformed("rawPath"));
+    }
     let path = utf8_percent_encode(path, PATH);
     let uri = match query {
         "" => path.to_string(),
