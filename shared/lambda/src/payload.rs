@@ -8,6 +8,7 @@ use base64::{Engine, prelude::BASE64_STANDARD};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, Uri, header};
 use kit::dispatch::{NetworkAddress, PathParams};
+use lambda_http::{Body, aws_lambda_events::apigw::ApiGatewayV2httpResponse};
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use serde::{Deserialize, Serialize};
 
@@ -108,39 +109,30 @@ fn headers(given: BTreeMap<String, String>, cookies: &[String]) -> Result<Header
 
 /// A function's answer.
 #[derive(Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Answer {
-    status_code: u16,
-    /// Several values of one name are joined by commas: there is no other place for them.
-    headers: BTreeMap<String, String>,
-    /// The `Set-Cookie` headers, which can't be joined.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    cookies: Vec<String>,
-    body: String,
-    is_base64_encoded: bool,
-}
+#[serde(transparent)]
+pub struct Answer(ApiGatewayV2httpResponse);
 
 impl From<Response<Bytes>> for Answer {
     fn from(response: Response<Bytes>) -> Self {
         let (mut parts, body) = response.into_parts();
+        let mut answer = ApiGatewayV2httpResponse::default();
+        answer.status_code = parts.status.as_u16().into();
+        // These can't be joined.
         let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
-        let cookies = parts.headers.get_all(header::SET_COOKIE).iter().map(text).collect();
+        answer.cookies = parts.headers.get_all(header::SET_COOKIE).iter().map(text).collect();
         parts.headers.remove(header::SET_COOKIE);
-        let joined = |name: &HeaderName| {
-            let values: Vec<String> = parts.headers.get_all(name).iter().map(text).collect();
-            (name.as_str().to_owned(), values.join(","))
-        };
-        let (body, is_base64_encoded) = match String::from_utf8(body.into()) {
-            Ok(text) => (text, false),
-            Err(error) => (BASE64_STANDARD.encode(error.as_bytes()), true),
-        };
-        Self {
-            status_code: parts.status.as_u16(),
-            headers: parts.headers.keys().map(joined).collect(),
-            cookies,
-            body,
-            is_base64_encoded,
+        // Several values of one name are joined by commas: there is no other place for them.
+        for name in parts.headers.keys() {
+            let values: Vec<&[u8]> = parts.headers.get_all(name).iter().map(HeaderValue::as_bytes).collect();
+            if let Ok(joined) = HeaderValue::from_bytes(&values.join(&b","[..])) {
+                answer.headers.insert(name, joined);
+            }
         }
+        (answer.body, answer.is_base64_encoded) = match String::from_utf8(body.into()) {
+            Ok(text) => (Some(Body::Text(text)), false),
+            Err(error) => (Some(Body::Binary(error.into_bytes())), true),
+        };
+        Self(answer)
     }
 }
 
@@ -214,11 +206,12 @@ mod tests {
         let response = response.header("set-cookie", "a=1, 2").header("set-cookie", "b=2");
         let answer = Answer::from(response.body(Bytes::from_static(b"{}")).unwrap());
         let expected = json!({
-            "statusCode": 201, "headers": { "vary": "a,b" }, "cookies": ["a=1, 2", "b=2"], "body": "{}",
-            "isBase64Encoded": false,
+            "statusCode": 201, "headers": { "vary": "a,b" }, "multiValueHeaders": {}, "cookies": ["a=1, 2", "b=2"],
+            "body": "{}", "isBase64Encoded": false,
         });
         assert_eq!(serde_json::to_value(answer).unwrap(), expected);
         let binary = Answer::from(Response::new(Bytes::from_static(&[0, 255, b'a'])));
-        assert_eq!((binary.body.as_str(), binary.is_base64_encoded), ("AP9h", true));
+        let binary = serde_json::to_value(binary).unwrap();
+        assert_eq!((&binary["body"], &binary["isBase64Encoded"]), (&json!("AP9h"), &json!(true)));
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use kit::{Endpoint, Kit, Ports, Worker};
-use lambda_runtime::{LambdaEvent, Runtime, service_fn};
+use lambda_http::{LambdaEvent, lambda_runtime::Runtime, service_fn};
 use serde_json::value::RawValue;
 
 use crate::{
@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// What ends a function.
-pub type Error = lambda_runtime::Error;
+pub type Error = lambda_http::Error;
 
 /// An endpoint with what it works with.
 pub struct Server<E: Endpoint> {
