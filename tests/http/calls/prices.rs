@@ -14,6 +14,8 @@ mod per_million {
     pub const REPLICATED: f64 = 0.625;
     /// $0.03 for 10,000.
     pub const KMS: f64 = 3.0;
+    /// $0.05 for 10,000.
+    pub const SECRET: f64 = 5.0;
     pub const EVENT: f64 = 1.0;
     /// $0.10 for 1,000.
     pub const MAIL: f64 = 100.0;
@@ -33,6 +35,10 @@ const FAR: f64 = 95.0;
 const HASH: f64 = 50.0;
 /// and where all answers are held back, so long.
 const HELD_BACK: f64 = 800.0;
+
+/// What is asked of Secrets Manager.
+const SECRET_CALLS: [&str; 4] =
+    ["DescribeSecret", "GetSecretValue", "PutSecretValue", "UpdateSecretVersionStage"];
 
 /// The functions that hash a password.
 const HASHES: [&str; 4] = ["auth-sign-up", "auth-sign-in", "auth-step-up", "auth-password-reset"];
@@ -89,6 +95,7 @@ fn dollars(row: &Row, kind: Kind) -> [f64; 3] {
     let gigabyte_seconds = f64::from(kind.memory.megabytes()) / 1_024.0 * milliseconds(row, kind) / 1_000.0;
     let lambda = per_million::INVOCATION + gigabyte_seconds * per_million::GIGABYTE_SECOND;
     let other = cost.kms as f64 * per_million::KMS
+        + SECRET_CALLS.map(|call| cost.of(call)).iter().sum::<usize>() as f64 * per_million::SECRET
         + cost.of("PutEvents") as f64 * per_million::EVENT
         + cost.of("SendEmail") as f64 * per_million::MAIL
         + if kind.has_route { per_million::HTTP_API } else { 0.0 };
@@ -111,8 +118,8 @@ pub fn table(rows: &[Row]) -> String {
 For a million requests or events, warm and at home, by the list prices of `us-east-1` in 2025, without free tiers:
 DynamoDB $0.125 and $0.625 for a million read and write units (the directory's writes once more for its other replicas), KMS
 $0.03 for 10,000 calls, EventBridge $1 for a million events, SES $0.10 for 1,000 mails, HTTP API $1 for a million requests,
-Lambda on ARM $0.20 for a million and $0.0000133334 a gigabyte-second. Secrets ($0.05 for 10,000 reads) are read once in five
-minutes and container, and Lambda reads streams for nothing. How long functions run is assumed: {ITSELF} ms, {TRIP} ms a trip,
+Lambda on ARM $0.20 for a million and $0.0000133334 a gigabyte-second. Secrets Manager $0.05 for 10,000 calls; a container reads
+a secret once in five minutes, which is not counted, and Lambda reads streams for nothing. How long functions run is assumed: {ITSELF} ms, {TRIP} ms a trip,
 {FAR} ms more for one to another region, {HASH} ms for a password's hash, and the {HELD_BACK} ms for which answers are held back
 that must not tell by time. *With what follows* adds the workers that the request's message sets off.
 

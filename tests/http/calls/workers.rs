@@ -17,6 +17,7 @@ fn ways() -> Vec<(&'static str, &'static str, Act, &'static str)> {
         ("confirm-claims", "a name", |who, n| Box::pin(open_account(who, n)), "TransactWriteItems"),
         ("reap-claims", "nothing due", |who, _| Box::pin(reap(who)), "Query"),
         ("reap-claims", "one due", |who, n| Box::pin(leave_a_claim(who, n)), "TransactWriteItems"),
+        ("rotate-secrets", "four steps", |who, _| Box::pin(rotate(who)), "UpdateSecretVersionStage"),
     ]
 }
 
@@ -29,8 +30,8 @@ async fn sign_up(who: Person, n: usize) {
 }
 
 async fn forget_the_password(who: Person, n: usize) {
-    // Two mails wait for one another: a new one goes out after an hour.
-    who.app.advance(3_601 * i64::from(n > 0)).await;
+    // The next mail waits for a minute; what was read of secrets is kept for five.
+    who.app.advance(61 * i64::from(n > 0)).await;
     password::forgot(&who.app, &who.email).await.expect(202);
 }
 
@@ -56,6 +57,10 @@ async fn leave_a_claim(who: Person, n: usize) {
     who.app.no_faults().await;
     // Overdue by then, and the schedule's next run is due too.
     who.app.advance(601).await;
+}
+
+async fn rotate(who: Person) {
+    who.app.rotate("codes").await.expect(200);
 }
 
 /// Returns once nothing has been called for a while.
