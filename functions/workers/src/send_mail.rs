@@ -120,7 +120,10 @@ async fn write_and_send(deps: &Deps, region: Region, notice: Notice) -> Result<b
         Notice::AccountOpened { .. }
         | Notice::WorkspaceOpened { .. }
         | Notice::SettingsChanged { .. }
-        | Notice::ApiKeyRevoked { .. } => None,
+        | Notice::ApiKeyRevoked { .. }
+        | Notice::PurgeBegun { .. }
+        | Notice::TrashEmptied { .. }
+        | Notice::PurgeGoesOn => None,
     };
     if let Some(mail) = &mail {
         deps.mailer.send(mail).await?;

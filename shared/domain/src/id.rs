@@ -186,6 +186,14 @@ kinds! {
     OfMessage MessageId "msg";
     /// One request.
     OfRequest RequestId "req";
+    /// A project.
+    OfProject ProjectId "proj";
+    /// A dataset.
+    OfDataset DatasetId "dset";
+    /// A model.
+    OfModel ModelId "model";
+    /// The upload of one file, and then the file.
+    OfUpload UploadId "upl";
 }
 
 #[cfg(test)]

@@ -20,6 +20,7 @@ pub mod policy;
 pub mod ports;
 pub mod profile;
 pub mod region;
+pub mod resource;
 pub mod role;
 pub mod rotation;
 pub mod secret;
@@ -30,6 +31,9 @@ pub mod social;
 pub mod text;
 pub mod throttle;
 mod time;
+pub mod trash;
+pub mod upload;
+pub mod usage;
 pub mod user;
 pub mod workspace;
 

@@ -7,6 +7,7 @@ use crate::{
     handle::Handle,
     id::{AttemptId, KeyId, MessageId, ResetId, SessionId, UserId, WorkspaceId},
     profile::KeyName,
+    resource::ResourceId,
     user::EmailHash,
 };
 
@@ -79,6 +80,20 @@ pub enum Notice {
         /// Whose, and who is told.
         user: UserId,
     },
+    /// Something was taken out of the trash for good: what belongs to it is to be removed.
+    PurgeBegun {
+        /// Whose.
+        workspace: WorkspaceId,
+        /// What it was.
+        root: ResourceId,
+    },
+    /// A workspace's trash was emptied: what lies in it is to be removed.
+    TrashEmptied {
+        /// Whose.
+        workspace: WorkspaceId,
+    },
+    /// There is more due than one run removes.
+    PurgeGoesOn,
 }
 
 impl Notice {
@@ -94,6 +109,9 @@ impl Notice {
             Self::RefreshTokenReused { .. } => "refresh-token-reused",
             Self::PasswordForgotten { .. } => "password-forgotten",
             Self::PasswordChanged { .. } => "password-changed",
+            Self::PurgeBegun { .. } => "purge-begun",
+            Self::TrashEmptied { .. } => "trash-emptied",
+            Self::PurgeGoesOn => "purge-goes-on",
         }
     }
 
@@ -109,6 +127,9 @@ impl Notice {
     /// The names of those that make a claim in the directory good for ever.
     pub const CONFIRMING: [&'static str; 2] = ["account-opened", "workspace-opened"];
 
+    /// The names of those that say that something is to be removed.
+    pub const PURGING: [&'static str; 3] = ["purge-begun", "trash-emptied", "purge-goes-on"];
+
     /// What the message is about: messages about one subject are published in order.
     pub fn subject(&self) -> String {
         match self {
@@ -120,7 +141,10 @@ impl Notice {
             Self::WorkspaceOpened { workspace, .. }
             | Self::SettingsChanged { workspace }
             | Self::ApiKeyCreated { workspace, .. }
-            | Self::ApiKeyRevoked { workspace, .. } => workspace.to_string(),
+            | Self::ApiKeyRevoked { workspace, .. }
+            | Self::TrashEmptied { workspace } => workspace.to_string(),
+            Self::PurgeBegun { root, .. } => root.to_string(),
+            Self::PurgeGoesOn => "purge".to_owned(),
         }
     }
 }

@@ -18,6 +18,35 @@ pub enum Plan {
     Enterprise,
 }
 
+/// What a plan lets a workspace have. `None` is as much as one likes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Models, those in the trash apart.
+    pub models: Option<u64>,
+    /// Bytes in storage, those in the trash and those promised to uploads among them.
+    pub storage_bytes: Option<u64>,
+    /// Bytes of one file of a dataset.
+    pub dataset_upload_bytes: u64,
+}
+
+/// A gigabyte, as storage is sold: 10⁹ bytes.
+const GB: u64 = 1_000_000_000;
+
+impl Plan {
+    /// What it lets a workspace have.
+    pub const fn limits(self) -> Limits {
+        match self {
+            Self::Free => {
+                Limits { models: Some(100), storage_bytes: Some(100 * GB), dataset_upload_bytes: 10 * GB }
+            }
+            Self::Pro => {
+                Limits { models: Some(500), storage_bytes: Some(500 * GB), dataset_upload_bytes: 20 * GB }
+            }
+            Self::Enterprise => Limits { models: None, storage_bytes: None, dataset_upload_bytes: 50 * GB },
+        }
+    }
+}
+
 /// An amount in micro-USD: a millionth of a dollar.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]

@@ -2,6 +2,7 @@
 
 use crate::{
     activity::Actor,
+    api_key::KeyHolder,
     id::{UserId, WorkspaceId},
     role::Role,
     workspace::Workspace,
@@ -61,6 +62,25 @@ pub struct KeepsInbox {
     workspace: WorkspaceId,
 }
 
+/// Proof that the caller may create, change, trash, restore and remove what this workspace has.
+#[derive(Clone, Copy)]
+pub struct EditsResources {
+    workspace: WorkspaceId,
+    actor: Actor,
+}
+
+impl EditsResources {
+    /// Where the proof is good.
+    pub fn workspace(&self) -> WorkspaceId {
+        self.workspace
+    }
+
+    /// Who does it.
+    pub fn actor(&self) -> Actor {
+        self.actor
+    }
+}
+
 impl ManagesKeys {
     /// Where the proof is good.
     pub fn workspace(&self) -> WorkspaceId {
@@ -114,6 +134,17 @@ pub fn may_reveal_keys(member: &Member) -> Result<RevealsKeys, Denied> {
 pub fn may_edit_profile(member: &Member) -> Result<EditsProfile, Denied> {
     at_least(member.role, Role::Admin)?;
     Ok(EditsProfile { workspace: member.workspace.id })
+}
+
+/// Editors, and whoever may more, edit what a workspace has.
+pub fn may_edit_resources(member: &Member) -> Result<EditsResources, Denied> {
+    at_least(member.role, Role::Editor)?;
+    Ok(EditsResources { workspace: member.workspace.id, actor: member.actor() })
+}
+
+/// A key does so as its workspace's owner.
+pub fn key_may_edit_resources(key: &KeyHolder) -> EditsResources {
+    EditsResources { workspace: key.workspace, actor: Actor { user: key.owner, key: Some(key.key) } }
 }
 
 /// Whoever sees a workspace keeps its inbox.

@@ -1,6 +1,8 @@
 //! What the rules need from the world. Each method that changes something is one atomic change: all of it happens, or
 //! nothing does. Adapters implement these; an endpoint asks for those it uses, and links no others.
 
+mod resources;
+
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
@@ -27,6 +29,11 @@ use crate::{
     throttle::Failures,
     user::{EmailHash, User},
     workspace::{Workspace, WrappedKey},
+};
+
+pub use resources::{
+    Begun, Changed, Created, DUE_PARTS, Ended, Listed, Live, Purges, Resources, Restored, Trash, Uploads,
+    Within,
 };
 
 /// Why an adapter could not do what it was asked. Never the caller's fault.

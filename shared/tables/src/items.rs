@@ -46,6 +46,32 @@ pub enum Items {
     Consumed,
     /// Messages to be published.
     Outbox,
+    /// Projects that are not in the trash.
+    Projects,
+    /// Datasets that are not in the trash.
+    Datasets,
+    /// Models that are not in the trash; those of projects that are, too.
+    Models,
+    /// Which models are in which project.
+    Groups,
+    /// Whose a slug is.
+    Slugs,
+    /// Datasets and models by size.
+    Sizes,
+    /// What workspaces use.
+    Usage,
+    /// What is in the trash.
+    Trash,
+    /// The same by time.
+    TrashList,
+    /// Uploads that were begun.
+    Uploads,
+    /// Files of datasets and models.
+    Files,
+    /// What is being removed.
+    Purges,
+    /// What has to be done at a certain time.
+    Due,
     /// In the directory: whose a handle is.
     HandleClaims,
     /// In the directory: whose an address is.
@@ -58,7 +84,7 @@ pub enum Items {
 
 impl Items {
     /// Every kind.
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 36] = [
         Self::Users,
         Self::Passwords,
         Self::LastResets,
@@ -78,6 +104,19 @@ impl Items {
         Self::RateWindows,
         Self::Consumed,
         Self::Outbox,
+        Self::Projects,
+        Self::Datasets,
+        Self::Models,
+        Self::Groups,
+        Self::Slugs,
+        Self::Sizes,
+        Self::Usage,
+        Self::Trash,
+        Self::TrashList,
+        Self::Uploads,
+        Self::Files,
+        Self::Purges,
+        Self::Due,
         Self::HandleClaims,
         Self::AddressClaims,
         Self::PendingClaims,
@@ -106,6 +145,19 @@ impl Items {
             Self::RateWindows => (Table::Operations, "RATE#"),
             Self::Consumed => (Table::Operations, "DONE#"),
             Self::Outbox => (Table::Operations, "OUT#"),
+            Self::Projects => (Table::Resources, "PROJECTS#"),
+            Self::Datasets => (Table::Resources, "DATASETS#"),
+            Self::Models => (Table::Resources, "MODELS#"),
+            Self::Groups => (Table::Resources, "GROUPED#"),
+            Self::Slugs => (Table::Resources, "SLUGS#"),
+            Self::Sizes => (Table::Resources, "SIZES#"),
+            Self::Usage => (Table::Resources, "USAGE#"),
+            Self::Trash => (Table::Resources, "TRASH#"),
+            Self::TrashList => (Table::Resources, "TRASHLIST#"),
+            Self::Uploads => (Table::Resources, "UPLOADS#"),
+            Self::Files => (Table::Resources, "FILES#"),
+            Self::Purges => (Table::Resources, "PURGES#"),
+            Self::Due => (Table::Resources, "DUE#"),
             Self::HandleClaims => (Table::Directory, "HANDLE#"),
             Self::AddressClaims => (Table::Directory, "ADDRESS#"),
             Self::PendingClaims => (Table::Directory, "PENDING#"),

@@ -1,0 +1,365 @@
+//! Projects, datasets and models: what a workspace has.
+
+use std::{fmt, str::FromStr};
+
+use jiff::Timestamp;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    activity::ResourceType,
+    id::{DatasetId, ModelId, ProjectId, WorkspaceId},
+    text::{Invalid, LINE_PATTERN, PARAGRAPH_PATTERN, line, paragraph, string_value},
+};
+
+/// What sort of thing it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[schemars(inline)]
+pub enum Kind {
+    /// Holds models.
+    Project,
+    /// Holds files to train with.
+    Dataset,
+    /// Holds files of weights; alone or in a project.
+    Model,
+}
+
+impl Kind {
+    /// Every kind.
+    pub const ALL: [Self; 3] = [Self::Project, Self::Dataset, Self::Model];
+
+    /// The name as it stands in the API.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Project => "project",
+            Self::Dataset => "dataset",
+            Self::Model => "model",
+        }
+    }
+
+    /// The name of several.
+    pub const fn plural(self) -> &'static str {
+        match self {
+            Self::Project => "projects",
+            Self::Dataset => "datasets",
+            Self::Model => "models",
+        }
+    }
+
+    /// What the history calls it.
+    pub const fn in_history(self) -> ResourceType {
+        match self {
+            Self::Project => ResourceType::Project,
+            Self::Dataset => ResourceType::Dataset,
+            Self::Model => ResourceType::Model,
+        }
+    }
+}
+
+/// The id of a project, a dataset or a model; its prefix tells which.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ResourceId {
+    /// A project's.
+    Project(ProjectId),
+    /// A dataset's.
+    Dataset(DatasetId),
+    /// A model's.
+    Model(ModelId),
+}
+
+impl ResourceId {
+    /// What it is the id of.
+    pub const fn kind(self) -> Kind {
+        match self {
+            Self::Project(_) => Kind::Project,
+            Self::Dataset(_) => Kind::Dataset,
+            Self::Model(_) => Kind::Model,
+        }
+    }
+
+    /// The id right before this one, of the same kind.
+    pub fn before(self) -> Self {
+        match self {
+            Self::Project(id) => Self::Project(id.before()),
+            Self::Dataset(id) => Self::Dataset(id.before()),
+            Self::Model(id) => Self::Model(id.before()),
+        }
+    }
+
+    /// The project, if it is one.
+    pub const fn project(self) -> Option<ProjectId> {
+        match self {
+            Self::Project(id) => Some(id),
+            Self::Dataset(_) | Self::Model(_) => None,
+        }
+    }
+}
+
+impl fmt::Display for ResourceId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Project(id) => id.fmt(f),
+            Self::Dataset(id) => id.fmt(f),
+            Self::Model(id) => id.fmt(f),
+        }
+    }
+}
+
+impl FromStr for ResourceId {
+    type Err = Invalid;
+
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        let project = text.parse().map(Self::Project);
+        project.or_else(|_| text.parse().map(Self::Dataset)).or_else(|_| text.parse().map(Self::Model))
+    }
+}
+
+impl Serialize for ResourceId {
+    fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for ResourceId {
+    fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        String::deserialize(from)?.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+impl JsonSchema for ResourceId {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "ResourceId".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "string", "pattern": "^(proj|dset|model)_[0-7][0-9a-hjkmnp-tv-z]{25}$" })
+    }
+}
+
+/// A name within a parent, as it stands in addresses: 1 to 64 of `a`–`z`, `0`–`9` and `-`; no hyphen at an end, no two in a
+/// row.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(try_from = "String")]
+pub struct Slug(String);
+
+impl Slug {
+    /// The most characters.
+    const MAX: usize = 64;
+
+    /// Reads a slug.
+    ///
+    /// # Errors
+    ///
+    /// When it breaks a rule.
+    pub fn parse(input: &str) -> Result<Self, Invalid> {
+        let sentence = if input.is_empty() || input.len() > Self::MAX {
+            "Use 1 to 64 characters."
+        } else if !input.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-')) {
+            "Use lower-case letters a to z, digits and hyphens only."
+        } else if input.split('-').any(str::is_empty) {
+            "Use single hyphens, and none at the start or end."
+        } else {
+            return Ok(Self(input.to_owned()));
+        };
+        Err(Invalid::new(sentence))
+    }
+
+    fn schema() -> Schema {
+        json_schema!({
+            "type": "string", "minLength": 1, "maxLength": Self::MAX, "pattern": "^[a-z0-9]+(-[a-z0-9]+)*$",
+        })
+    }
+}
+
+string_value!(Slug);
+
+/// What a resource is called: one line of 1 to 128 characters. Names may repeat.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct ResourceName(String);
+
+impl ResourceName {
+    /// Reads a name by the rules of [`crate::text`].
+    ///
+    /// # Errors
+    ///
+    /// When it is empty, too long or holds characters that cannot be seen.
+    pub fn parse(input: &str) -> Result<Self, Invalid> {
+        line(input, 1, 128).map(Self)
+    }
+
+    fn schema() -> Schema {
+        json_schema!({ "type": "string", "minLength": 1, "maxLength": 128, "pattern": LINE_PATTERN })
+    }
+}
+
+string_value!(ResourceName);
+
+/// What a resource is about: 1 to 2,000 characters on any number of lines. Without any, an `Option` is `None`.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct Description(String);
+
+impl Description {
+    /// Reads a description by the rules of [`crate::text`].
+    ///
+    /// # Errors
+    ///
+    /// When it is empty, too long or holds characters that cannot be seen.
+    pub fn parse(input: &str) -> Result<Self, Invalid> {
+        paragraph(input, 1, 2_000).map(Self)
+    }
+
+    fn schema() -> Schema {
+        json_schema!({ "type": "string", "minLength": 1, "maxLength": 2_000, "pattern": PARAGRAPH_PATTERN })
+    }
+}
+
+string_value!(Description);
+
+/// Who may see it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[schemars(inline)]
+pub enum Visibility {
+    /// The workspace's members.
+    #[default]
+    Private,
+    /// Everybody.
+    Public,
+}
+
+/// A project, dataset or model that is not in the trash.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Resource {
+    /// The id.
+    pub id: ResourceId,
+    /// Whose it is.
+    pub workspace: WorkspaceId,
+    /// The project that a model is in. It counts only while that project is not in the trash itself.
+    pub project: Option<ProjectId>,
+    /// Unique in its parent: the project, or the workspace and kind.
+    pub slug: Slug,
+    /// What it is called.
+    pub name: ResourceName,
+    /// What it is about.
+    pub description: Option<Description>,
+    /// Who may see it.
+    pub visibility: Visibility,
+    /// How many models a project has.
+    #[serde(default)]
+    pub models: u64,
+    /// The bytes of its files; a project's are its models'.
+    #[serde(default)]
+    pub size_bytes: u64,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it was changed last; what happens to a project's models does not change the project.
+    pub updated_at: Timestamp,
+    /// Counts every write, that of a project's counters too.
+    pub version: u64,
+}
+
+impl Resource {
+    /// Where its slug has to be unique.
+    pub fn parent(&self) -> Parent {
+        Parent { workspace: self.workspace, kind: self.id.kind(), project: self.project }
+    }
+}
+
+/// Where a slug has to be unique: among the models of a project, or among a workspace's own of one kind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Parent {
+    /// The workspace.
+    pub workspace: WorkspaceId,
+    /// What the slug names.
+    pub kind: Kind,
+    /// The project, if the models in it are meant.
+    pub project: Option<ProjectId>,
+}
+
+/// Where a list goes on: after this one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Position {
+    /// The project that it is in. Models are listed by project.
+    pub project: Option<ProjectId>,
+    /// Which it is.
+    pub id: ResourceId,
+}
+
+impl Position {
+    /// Right after `resource`.
+    pub fn after(resource: &Resource) -> Self {
+        Self { project: resource.project, id: resource.id }
+    }
+}
+
+impl fmt::Display for Position {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.project {
+            Some(project) => write!(f, "{project}/{}", self.id),
+            None => self.id.fmt(f),
+        }
+    }
+}
+
+impl FromStr for Position {
+    type Err = Invalid;
+
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        match text.split_once('/') {
+            Some((project, id)) => Ok(Self { project: Some(project.parse()?), id: id.parse()? }),
+            None => Ok(Self { project: None, id: text.parse()? }),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::entropy::Entropy;
+
+    struct Fixed;
+    impl Entropy for Fixed {
+        fn fill(&self, bytes: &mut [u8]) {
+            bytes.fill(0x21);
+        }
+    }
+
+    #[test]
+    fn an_id_is_of_the_kind_that_its_prefix_says() {
+        let model = ModelId::new(Timestamp::from_second(1).unwrap(), &Fixed);
+        let id: ResourceId = model.to_string().parse().unwrap();
+        assert_eq!(
+            (id, id.kind(), id.to_string()),
+            (ResourceId::Model(model), Kind::Model, model.to_string())
+        );
+        for bad in ["", "proj_", "key_01ja0000000000000000000000", &model.to_string().to_uppercase()] {
+            assert!(bad.parse::<ResourceId>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_position_reads_back_with_and_without_a_project() {
+        let now = Timestamp::from_second(1).unwrap();
+        let (id, project) = (ResourceId::Model(ModelId::new(now, &Fixed)), ProjectId::new(now, &Fixed));
+        for position in [Position { project: None, id }, Position { project: Some(project), id }] {
+            assert_eq!(position.to_string().parse::<Position>().unwrap(), position);
+        }
+    }
+
+    #[test]
+    fn a_slug_is_fit_for_an_address() {
+        for good in ["a", "yolo-11", "0"] {
+            assert_eq!(Slug::parse(good).unwrap().as_str(), good);
+        }
+        for bad in ["", "A", "a--b", "-a", "a-", "a b", "ä", "a/b", &"a".repeat(65)] {
+            assert!(Slug::parse(bad).is_err(), "{bad}");
+        }
+    }
+}
