@@ -22,6 +22,8 @@ pub fn every(visitor: &mut impl kit::Visitor) {
     settings::register(visitor);
     api_keys::register(visitor);
     activity::register(visitor);
+    resources::register(visitor);
+    trash::register(visitor);
     workers::register(visitor);
 }
 

@@ -96,10 +96,8 @@ pub enum Error {
     Denied(#[from] Denied),
     #[error("a key can't see values")]
     NotToKeys,
-    #[error("the workspace is gone")]
-    Gone,
-    #[error("not a cursor of this list")]
-    Cursor(Problem),
+    #[error("the workspace is gone, or the cursor is not of this list")]
+    Refused(Problem),
     #[error(transparent)]
     Failed(#[from] Failure),
 }
@@ -131,7 +129,7 @@ impl Endpoint for List {
     ) -> Result<Keys, Error> {
         let reveals = wanted.expand.map(|Expand::Value| may_reveal(&call.caller)).transpose()?;
         let after = match &wanted.cursor {
-            Some(cursor) => Some(cursors(deps, &call.caller).await?.position(cursor).map_err(Error::Cursor)?),
+            Some(cursor) => Some(cursors(deps, &call.caller).await?.position(cursor).map_err(Error::Refused)?),
             None => None,
         };
         let limit = wanted.limit.map_or(ALL, PageSize::get);
@@ -177,16 +175,10 @@ async fn reveal(
     Ok(deps.vault.reveal(proof, place, &key.sealed).await?.expose().to_owned())
 }
 
-/// The cursors of this list; a key's workspace must be read for them.
+/// The cursors of this list.
 async fn cursors(deps: &Deps, caller: &KeyOrMember) -> Result<Cursors, Error> {
-    let of = |workspace: &Workspace| Cursors::new(workspace, "api-keys");
-    match caller {
-        KeyOrMember::Member(member) => Ok(of(&member.workspace)),
-        KeyOrMember::Key(holder) => {
-            let workspace = deps.workspaces.find(holder.workspace).await?;
-            workspace.as_ref().map(of).ok_or(Error::Gone)
-        }
-    }
+    let workspace = caller.workspace_record(&*deps.workspaces).await.map_err(Error::Refused)?;
+    Ok(Cursors::new(&workspace, "api-keys"))
 }
 
 impl From<Error> for Problem {
@@ -196,8 +188,7 @@ impl From<Error> for Problem {
             Error::NotToKeys => {
                 Self::unauthorized("API keys can't see the values of API keys. Sign in instead.")
             }
-            Error::Gone => Self::unauthorized("This API key is not valid."),
-            Error::Cursor(problem) => problem,
+            Error::Refused(problem) => problem,
             Error::Failed(failure) => failure.into(),
         }
     }

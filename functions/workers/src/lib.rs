@@ -5,6 +5,7 @@ mod letters;
 kit::functions! {
     worker confirm_claims::ConfirmClaims;
     worker publish_events::PublishEvents;
+    worker purge_trash::PurgeTrash;
     worker reap_claims::ReapClaims;
     worker rotate_secrets::RotateSecrets;
     worker send_mail::SendMail;

@@ -7,8 +7,9 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    activity::ResourceType,
+    activity::{Action, ResourceType},
     id::{DatasetId, ModelId, ProjectId, WorkspaceId},
+    settings::{Change, given},
     text::{Invalid, LINE_PATTERN, PARAGRAPH_PATTERN, line, paragraph, string_value},
 };
 
@@ -272,6 +273,64 @@ impl Resource {
     }
 }
 
+/// New values for some of its fields.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase", default)]
+pub struct Patch {
+    /// A new slug.
+    pub slug: Option<Slug>,
+    /// A new name.
+    pub name: Option<ResourceName>,
+    /// A new description; `null` and the empty text take it away.
+    #[serde(deserialize_with = "given")]
+    pub description: Option<Change<Description>>,
+    /// Who may see it from now on.
+    pub visibility: Option<Visibility>,
+}
+
+/// What a patch made of a resource.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Edited {
+    /// What it is now.
+    pub resource: Resource,
+    /// What happened: it was shared, no longer shared, or something else changed.
+    pub action: Action,
+    /// The names of the fields that are not what they were.
+    pub fields: Vec<&'static str>,
+}
+
+impl Patch {
+    /// What it makes of a resource; `None` if everything is so already.
+    pub fn apply(&self, before: &Resource, now: Timestamp) -> Option<Edited> {
+        let description = match &self.description {
+            Some(change) => change.clone().value(),
+            None => before.description.clone(),
+        };
+        let resource = Resource {
+            slug: self.slug.clone().unwrap_or_else(|| before.slug.clone()),
+            name: self.name.clone().unwrap_or_else(|| before.name.clone()),
+            description,
+            visibility: self.visibility.unwrap_or(before.visibility),
+            updated_at: now,
+            version: before.version.saturating_add(1),
+            ..before.clone()
+        };
+        let fields = [
+            ("slug", resource.slug != before.slug),
+            ("name", resource.name != before.name),
+            ("description", resource.description != before.description),
+            ("visibility", resource.visibility != before.visibility),
+        ];
+        let fields: Vec<_> = fields.into_iter().filter_map(|(name, changed)| changed.then_some(name)).collect();
+        let action = match (before.visibility, resource.visibility) {
+            (Visibility::Private, Visibility::Public) => Action::Shared,
+            (Visibility::Public, Visibility::Private) => Action::Unshared,
+            _ => Action::Updated,
+        };
+        (!fields.is_empty()).then_some(Edited { resource, action, fields })
+    }
+}
+
 /// Where a slug has to be unique: among the models of a project, or among a workspace's own of one kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Parent {
@@ -351,6 +410,40 @@ mod tests {
         for position in [Position { project: None, id }, Position { project: Some(project), id }] {
             assert_eq!(position.to_string().parse::<Position>().unwrap(), position);
         }
+    }
+
+    fn dataset() -> Resource {
+        let at = Timestamp::UNIX_EPOCH;
+        Resource {
+            id: ResourceId::Dataset(DatasetId::floor(at)),
+            workspace: WorkspaceId::floor(at),
+            project: None,
+            slug: Slug::parse("coco").unwrap(),
+            name: ResourceName::parse("COCO").unwrap(),
+            description: Some(Description::parse("objects in context").unwrap()),
+            visibility: Visibility::Private,
+            models: 0,
+            size_bytes: 7,
+            created_at: at,
+            updated_at: at,
+            version: 4,
+        }
+    }
+
+    #[test]
+    fn only_what_a_patch_names_changes() {
+        let (before, now) = (dataset(), Timestamp::from_second(9).unwrap());
+        let patch = |json: &str| serde_json::from_str::<Patch>(json).unwrap().apply(&before, now);
+        assert_eq!(patch("{}"), None);
+        assert_eq!(patch(r#"{"name":"COCO","visibility":"private"}"#), None);
+        let edited = patch(r#"{"slug":"coco-2"}"#).unwrap();
+        let wanted =
+            Resource { slug: Slug::parse("coco-2").unwrap(), updated_at: now, version: 5, ..before.clone() };
+        assert_eq!(edited, Edited { resource: wanted, action: Action::Updated, fields: vec!["slug"] });
+        let cleared = patch(r#"{"description":null}"#).unwrap();
+        assert_eq!((cleared.resource.description, cleared.fields), (None, vec!["description"]));
+        let shared = patch(r#"{"visibility":"public","name":"x"}"#).unwrap();
+        assert_eq!((shared.action, shared.fields), (Action::Shared, vec!["name", "visibility"]));
     }
 
     #[test]

@@ -106,7 +106,7 @@ pub struct Patch {
 }
 
 /// Tells a member that is `null` (take the value away) from one that is not there (leave it).
-fn given<'de, D: serde::Deserializer<'de>, T: Deserialize<'de>>(
+pub(crate) fn given<'de, D: serde::Deserializer<'de>, T: Deserialize<'de>>(
     from: D,
 ) -> Result<Option<Change<T>>, D::Error> {
     Change::deserialize(from).map(Some)

@@ -9,7 +9,7 @@ use crate::{
     activity::Actor,
     id::{ProjectId, WorkspaceId},
     policy::EditsResources,
-    resource::{Resource, ResourceId, ResourceName, Slug},
+    resource::{Kind, Resource, ResourceId, ResourceName, Slug},
     text::Invalid,
     time,
     usage::Usage,
@@ -104,6 +104,14 @@ pub struct Place {
     pub id: ResourceId,
 }
 
+impl Place {
+    /// The last place of all at a time.
+    pub fn last_at(at: Timestamp) -> Self {
+        // Projects' ids sort last as text.
+        Self { at, id: ResourceId::Project(ProjectId::ceiling(Timestamp::MAX)) }
+    }
+}
+
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:013}#{}", self.at.as_millisecond(), self.id)
@@ -118,6 +126,62 @@ impl FromStr for Place {
         let (millis, id) = text.split_once('#').ok_or_else(invalid)?;
         let at = millis.parse().ok().and_then(|millis| Timestamp::from_millisecond(millis).ok());
         Ok(Self { at: at.ok_or_else(invalid)?, id: id.parse()? })
+    }
+}
+
+/// What is in the trash, counted.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names say it")]
+pub struct Contents {
+    pub projects: u64,
+    pub datasets: u64,
+    /// Those that are there by themselves.
+    pub models: u64,
+    pub dataset_bytes: u64,
+    /// Those of projects too.
+    pub model_bytes: u64,
+}
+
+impl Contents {
+    /// What is counted as being there.
+    pub fn counted(usage: &Usage) -> Self {
+        Self {
+            projects: usage.trashed_projects,
+            datasets: usage.trashed_datasets,
+            models: usage.trashed_models,
+            dataset_bytes: usage.trashed_dataset_bytes,
+            model_bytes: usage.trashed_model_bytes,
+        }
+    }
+
+    /// How many of a kind, or of all.
+    pub fn of(&self, kind: Option<Kind>) -> u64 {
+        match kind {
+            Some(Kind::Project) => self.projects,
+            Some(Kind::Dataset) => self.datasets,
+            Some(Kind::Model) => self.models,
+            None => self.projects.saturating_add(self.datasets).saturating_add(self.models),
+        }
+    }
+
+    /// One more.
+    pub fn add(&mut self, resource: &Resource) {
+        let (count, bytes) = self.counters(resource.id.kind());
+        (*count, *bytes) = (count.saturating_add(1), bytes.saturating_add(resource.size_bytes));
+    }
+
+    /// One less.
+    pub fn remove(&mut self, resource: &Resource) {
+        let (count, bytes) = self.counters(resource.id.kind());
+        (*count, *bytes) = (count.saturating_sub(1), bytes.saturating_sub(resource.size_bytes));
+    }
+
+    fn counters(&mut self, kind: Kind) -> (&mut u64, &mut u64) {
+        match kind {
+            Kind::Project => (&mut self.projects, &mut self.model_bytes),
+            Kind::Dataset => (&mut self.datasets, &mut self.dataset_bytes),
+            Kind::Model => (&mut self.models, &mut self.model_bytes),
+        }
     }
 }
 
@@ -250,5 +314,7 @@ mod tests {
         let place = |millis| Place { at: at(millis), id: ResourceId::Project(ProjectId::floor(at(0))) };
         assert!(place(999).to_string() < place(1_000).to_string());
         assert_eq!(place(1_000).to_string().parse::<Place>().unwrap(), place(1_000));
+        let last = Place::last_at(at(1_000)).to_string();
+        assert!(place(1_000).to_string() < last && last < place(1_001).to_string());
     }
 }

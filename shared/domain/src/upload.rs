@@ -127,6 +127,12 @@ impl Upload {
         time::after(self.begun_at, COMPLETED_WITHIN)
     }
 
+    /// How long the file can still be sent; `None` if no longer.
+    pub fn sent_within(&self, now: Timestamp) -> Option<SignedDuration> {
+        let left = time::after(self.begun_at, SENT_WITHIN).duration_since(now);
+        (self.state == State::Begun && left.as_secs() > 0).then_some(left)
+    }
+
     /// Whether it can be completed.
     pub fn is_open(&self, now: Timestamp) -> bool {
         self.state == State::Begun && now < self.swept_at()

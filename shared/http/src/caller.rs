@@ -1,5 +1,7 @@
 //! Who calls: reads the credentials, proves them, and finds the workspace that the call is about.
 
+use std::borrow::Cow;
+
 use cookie::Cookie;
 use domain::{
     Timestamp,
@@ -7,13 +9,14 @@ use domain::{
     directory::Name,
     handle::Handle,
     id::WorkspaceId,
-    policy::{self, Member},
+    policy::{self, Denied, EditsResources, Member},
     ports::{Standing, Workspaces},
     region::Region,
     role::Role,
     secret::Digest256,
     session::{Claims, Session},
     user::personal_workspace,
+    workspace::Workspace,
 };
 use http::{HeaderMap, header};
 
@@ -56,6 +59,27 @@ impl KeyOrMember {
         match self {
             Self::Member(member) => member.workspace.id,
             Self::Key(holder) => holder.workspace,
+        }
+    }
+
+    /// Proof that the caller may edit what the workspace has.
+    pub fn edits_resources(&self) -> Result<EditsResources, Denied> {
+        match self {
+            Self::Member(member) => policy::may_edit_resources(member),
+            Self::Key(holder) => Ok(policy::key_may_edit_resources(holder)),
+        }
+    }
+
+    /// The workspace's record. A member's was read with the session; a key's is read now.
+    pub async fn workspace_record(
+        &self,
+        workspaces: &dyn Workspaces,
+    ) -> Result<Cow<'_, Workspace>, Problem> {
+        match self {
+            Self::Member(member) => Ok(Cow::Borrowed(&member.workspace)),
+            Self::Key(holder) => {
+                workspaces.find(holder.workspace).await?.map(Cow::Owned).ok_or_else(invalid_key)
+            }
         }
     }
 }

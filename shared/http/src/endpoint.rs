@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 use domain::{
     Timestamp,
+    activity::{Action, Actor, Event, ResourceType},
     entropy::Entropy,
+    id::{Id, OfEvent, OfMessage, WorkspaceId},
+    outbox::{Message, Notice},
     ports::{
         Accounts, AddressHashes, ApiKeys, Bus, Codes, Consumed, Directory, History, Mailer, PasswordResets,
         Rotations, Sessions, SignUps, Throttles, TokenKeys, Vault, Workspaces,
@@ -14,6 +17,7 @@ use domain::{
 use http::{HeaderName, HeaderValue};
 use schemars::JsonSchema;
 use serde::{Serialize, de::DeserializeOwned};
+use serde_json::Map;
 
 use crate::{
     call::Call,
@@ -90,6 +94,27 @@ pub struct Job {
     pub region: Region,
     /// Randomness.
     pub entropy: Arc<dyn Entropy>,
+}
+
+impl Job {
+    /// A message.
+    pub fn message(&self, notice: Notice) -> Message {
+        Message { id: Id::<OfMessage>::new(self.now, &*self.entropy), at: self.now, notice }
+    }
+
+    /// A line of a workspace's history.
+    pub fn event(&self, workspace: WorkspaceId, actor: Actor, action: Action, of: ResourceType) -> Event {
+        Event {
+            id: Id::<OfEvent>::new(self.now, &*self.entropy),
+            workspace,
+            actor,
+            action,
+            resource_type: of,
+            resource_id: None,
+            resource_name: None,
+            metadata: Map::new(),
+        }
+    }
 }
 
 /// What functions are built from: one method a port. Lambda's boot implements it over the SDK clients.

@@ -51,6 +51,8 @@ codes! {
     Forbidden "FORBIDDEN" 403;
     /// The sign-in is too old for this.
     StepUpRequired "STEP_UP_REQUIRED" 403;
+    /// The plan has no room for it.
+    PlanLimitReached "PLAN_LIMIT_REACHED" 403;
     /// Onboarding comes first.
     OnboardingRequired "ONBOARDING_REQUIRED" 403;
     /// A browser's session needs the CSRF token in a header.
@@ -63,6 +65,10 @@ codes! {
     UsernameTaken "USERNAME_TAKEN" 409;
     /// The address belongs to an account already.
     EmailTaken "EMAIL_TAKEN" 409;
+    /// The slug belongs to another.
+    SlugTaken "SLUG_TAKEN" 409;
+    /// The file was not sent yet.
+    UploadIncomplete "UPLOAD_INCOMPLETE" 409;
     /// The body is too large.
     PayloadTooLarge "PAYLOAD_TOO_LARGE" 413;
     /// The body is no JSON.
@@ -166,6 +172,19 @@ impl Problem {
     /// There is no such thing, or the caller may not know of it: the same bytes for both.
     pub fn not_found() -> Self {
         Self::new(Code::NotFound, "There is nothing here that you can see.")
+    }
+
+    /// Another has this slug.
+    pub fn slug_taken() -> Self {
+        Self::new(Code::SlugTaken, "Another one here has this slug. Choose another slug.")
+    }
+
+    /// The plan has no room for it.
+    pub fn plan_limit_reached() -> Self {
+        Self::new(
+            Code::PlanLimitReached,
+            "Your plan has no room for this. Remove something for good, or choose a larger plan.",
+        )
     }
 
     /// Nobody is signed in here.

@@ -1,0 +1,5 @@
+//! Lambda entry point of `storage-read`.
+
+fn main() -> Result<(), lambda::Error> {
+    lambda::serve::<resources::storage::Storage>()
+}
