@@ -351,6 +351,30 @@ impl App {
         aws_sdk_dynamodb::Client::new(&sdk)
     }
 
+    /// The files at home.
+    pub fn files(&self) -> aws_sdk_s3::Client {
+        let credentials = local::outsider("tests");
+        let endpoint = lambda::Endpoint { url: Some(self.aws_endpoint().to_owned()), credentials };
+        let sdk = lambda::patient_sdk_config(self.home.aws(), &endpoint, &lambda::HttpClient::new().unwrap());
+        let config = aws_sdk_s3::config::Builder::from(&sdk).force_path_style(true).build();
+        aws_sdk_s3::Client::from_conf(config)
+    }
+
+    /// The bucket that they are in.
+    pub fn bucket(&self) -> String {
+        format!("account-{}-files", self.home)
+    }
+
+    /// Runs a scheduled worker at home now; what it answers.
+    pub async fn run_worker(&self, function: &str) -> Value {
+        self.try_worker(function).await.expect(200).body
+    }
+
+    /// The same, if it may fail.
+    pub async fn try_worker(&self, function: &str) -> Answer {
+        self.post(&format!("/_local/run/{function}?region={}", self.home), json!({})).await
+    }
+
     /// The full name of one of them.
     pub fn table(&self, name: &str) -> String {
         format!("account-{}-{name}", self.home)

@@ -1,0 +1,123 @@
+//! Very many things, written straight into the table: copies of the items of one that was made over HTTP.
+
+use std::time::Duration;
+
+use aws_sdk_dynamodb::types::{AttributeValue, PutRequest, WriteRequest};
+use futures::{StreamExt, stream};
+use kit::Items;
+use tests::{App, Person, Value};
+
+/// All items that tell of something, by its id.
+pub struct Mould {
+    id: String,
+    items: Vec<String>,
+}
+
+impl Mould {
+    /// Those that tell of `id`, but for the workspace's counters.
+    pub async fn of(app: &App, id: &str) -> Self {
+        let mut pages = app.tables().scan().table_name(app.table("resources")).into_paginator().items().send();
+        let mut items = Vec::new();
+        while let Some(item) = pages.next().await {
+            let item: Value = serde_dynamo::from_item(item.unwrap()).unwrap();
+            if item.to_string().contains(id) {
+                items.push(item.to_string());
+            }
+        }
+        assert!(!items.is_empty(), "nothing tells of {id}");
+        Self { id: id.to_owned(), items }
+    }
+
+    /// The items of its nth copy: with another id, and with `others` replaced too.
+    fn copy(&self, nth: usize, others: &[(String, String)]) -> Vec<Value> {
+        let (kept, _) = self.id.split_at(self.id.len() - 8);
+        let id = format!("{kept}{nth:08}");
+        let replaced = |item: &String| {
+            let item = item.replace(&self.id, &id);
+            others.iter().fold(item, |item, (from, to)| item.replace(from, to))
+        };
+        self.items.iter().map(|item| serde_json::from_str(&replaced(item)).unwrap()).collect()
+    }
+}
+
+/// Writes `count` copies, of each mould in turn, each with its own replacements.
+pub async fn copy(
+    app: &App,
+    moulds: &[Mould],
+    count: usize,
+    others: impl Fn(usize) -> Vec<(String, String)>,
+) {
+    let items = (0..count).flat_map(|n| moulds[n % moulds.len()].copy(n, &others(n)));
+    let requests: Vec<WriteRequest> = items
+        .map(|item| {
+            let item = serde_dynamo::to_item(item).unwrap();
+            WriteRequest::builder().put_request(PutRequest::builder().set_item(Some(item)).build().unwrap()).build()
+        })
+        .collect();
+    let (tables, table) = (app.tables(), app.table("resources"));
+    stream::iter(requests.chunks(25))
+        .for_each_concurrent(4, |chunk| {
+            let request = tables.batch_write_item().request_items(&table, chunk.to_vec());
+            async move {
+                let left = request.send().await.unwrap().unprocessed_items.unwrap_or_default();
+                assert!(left.is_empty());
+            }
+        })
+        .await;
+}
+
+/// Adds to one of the workspace's counters.
+pub async fn count(who: &Person, counter: &str, more: usize) {
+    let app = &who.app;
+    let update = app.tables().update_item().table_name(app.table("resources"));
+    let update = update
+        .key("pk", AttributeValue::S(Items::Usage.partition(who.workspace())))
+        .key("sk", AttributeValue::S("USAGE".to_owned()))
+        .update_expression("ADD #counter :more")
+        .expression_attribute_names("#counter", counter)
+        .expression_attribute_values(":more", AttributeValue::N(more.to_string()));
+    update.send().await.unwrap();
+}
+
+/// Adds to a project's count of models.
+pub async fn count_models(who: &Person, project: &str, more: usize) {
+    let app = &who.app;
+    let update = app.tables().update_item().table_name(app.table("resources"));
+    let update = update
+        .key("pk", AttributeValue::S(Items::Projects.partition(who.workspace())))
+        .key("sk", AttributeValue::S(project.to_owned()))
+        .update_expression("ADD models :more")
+        .expression_attribute_values(":more", AttributeValue::N(more.to_string()));
+    update.send().await.unwrap();
+}
+
+/// How many items of a kind there are.
+pub async fn items(app: &App, kind: Items, subject: &str) -> usize {
+    let query = app.tables().query().table_name(app.table("resources")).select(aws_sdk_dynamodb::types::Select::Count);
+    let query = query
+        .key_condition_expression("pk = :pk")
+        .expression_attribute_values(":pk", AttributeValue::S(kind.partition(subject)))
+        .consistent_read(true);
+    let mut pages = query.into_paginator().send();
+    let mut sum = 0;
+    while let Some(page) = pages.next().await {
+        sum += usize::try_from(page.unwrap().count()).unwrap();
+    }
+    sum
+}
+
+/// Waits until there are none left of a kind.
+pub async fn none_left(app: &App, kind: Items, subject: &str) {
+    for _ in 0..1_200 {
+        if items(app, kind, subject).await == 0 {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    panic!("some of {kind:?} are left");
+}
+
+/// A number that a variable may set, for runs that are too long for every day.
+pub fn number(variable: &str, otherwise: usize) -> usize {
+    std::env::var(variable).map_or(otherwise, |text| text.parse().unwrap())
+}

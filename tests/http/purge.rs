@@ -1,0 +1,202 @@
+//! `purge-trash`, killed wherever it can be: run again it comes to the same, touches nothing that is not due, and leaves no
+//! file without a record and no record without its file.
+
+use domain::region::Region;
+use futures::future::join_all;
+use tests::{App, Person, Value, json};
+
+use crate::{
+    goods::{begin_upload, in_trash, make, path, send, upload},
+    stock::Stock,
+};
+
+const MONTH: i64 = 30 * 86_400;
+
+/// Somebody with something of every sort: some of it due in a month, some not.
+struct Scene {
+    who: Person,
+    project: String,
+    dataset: String,
+    model: String,
+    /// Trashed, and back again.
+    restored: String,
+    /// Trashed a second after the others.
+    later: String,
+}
+
+impl Scene {
+    /// Sets it up, but for what is trashed later.
+    async fn new(app: &App, handle: &str) -> Self {
+        let who = app.user(handle).await;
+        let project = make(&who, "projects", "gone", None).await;
+        let within = make(&who, "models", "within", Some(&project)).await;
+        upload(&who, &within, 11).await;
+        make(&who, "models", "bare", Some(&project)).await;
+        let dataset = make(&who, "datasets", "gone", None).await;
+        upload(&who, &dataset, 12).await;
+        upload(&who, &dataset, 13).await;
+        let model = make(&who, "models", "gone", None).await;
+        let restored = make(&who, "datasets", "restored", None).await;
+        upload(&who, &restored, 14).await;
+        for id in [&project, &dataset, &model, &restored] {
+            who.delete(&path(id)).await.expect(200);
+        }
+        who.post("/api/trash", in_trash(&restored)).await.expect(200);
+        let later = make(&who, "models", "later", None).await;
+        upload(&who, &later, 15).await;
+        // One was sent and never completed, one was never sent.
+        let begun = begin_upload(&who, &restored, 16).await;
+        send(&begun, 16).await;
+        begin_upload(&who, &restored, 17).await;
+        Self { who, project, dataset, model, restored, later }
+    }
+
+    /// A second later.
+    async fn trash_later(&self) {
+        self.who.delete(&path(&self.later)).await.expect(200);
+    }
+
+    /// What is due is gone, and nothing else.
+    async fn check(&self) {
+        let who = sign_in(&self.who).await;
+        who.get(&path(&self.restored)).await.expect(200);
+        let listed = who.get("/api/trash").await.expect(200);
+        assert_eq!(listed.at("/total"), &json!(1), "{}", listed.text);
+        assert_eq!(listed.at("/items/0/_id"), &json!(self.later));
+        let stored = who.get("/api/storage").await.expect(200);
+        assert_eq!(stored.at("/usage/storage/current"), &json!(14 + 15), "{}", stored.text);
+        let history = who.activity().await;
+        for (kind, id) in [("project", &self.project), ("dataset", &self.dataset), ("model", &self.model)] {
+            let line = format!("deleted {kind} The gone");
+            assert_eq!(history.iter().filter(|other| **other == line).count(), 1, "{id}: {history:?}");
+        }
+        let begun = begin_upload(&who, &self.restored, 1).await;
+        assert!(begun["sessionId"].is_string(), "the promises of uploads that were swept are free again");
+    }
+}
+
+async fn sign_in(who: &Person) -> Person {
+    let tokens = who.app.sign_in(&who.email, tests::PASSWORD).await.expect(200);
+    Person::new(who.app.clone(), &who.handle, &who.email, &tokens)
+}
+
+/// All calls of the worker in a region fail from the `nth` of these on.
+fn struck(region: Region, call: &Call, kind: &str) -> Value {
+    json!({
+        "service": call.service, "operation": call.operation, "region": region, "function": "purge-trash",
+        "nth": call.place, "times": 0, "kind": kind,
+    })
+}
+
+/// Everything that the worker does in a region fails.
+fn held_back(region: Region) -> [Value; 2] {
+    ["dynamodb", "s3"].map(|service| {
+        json!({ "service": service, "region": region, "function": "purge-trash", "times": 0, "kind": "refused" })
+    })
+}
+
+/// One of the worker's calls: the so-manieth of its operation.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct Call {
+    service: String,
+    operation: String,
+    place: usize,
+}
+
+fn numbered(calls: &[Value]) -> Vec<Call> {
+    let mut numbered: Vec<Call> = Vec::new();
+    for call in calls {
+        let (service, operation) = (call["service"].as_str().unwrap(), call["operation"].as_str().unwrap());
+        let same = numbered.iter().filter(|other| other.service == service && other.operation == operation);
+        let place = same.count() + 1;
+        numbered.push(Call { service: service.to_owned(), operation: operation.to_owned(), place });
+    }
+    numbered
+}
+
+/// Runs the worker in every region until nothing is left to do.
+async fn converge(scenes: &[Scene]) {
+    for scene in scenes {
+        let mut left = 100;
+        while !Stock::of(&scene.who.app).await.is_settled(scene.who.workspace()) {
+            assert_ne!(left, 0, "it does not come to an end");
+            left -= 1;
+            scene.who.app.run_worker("purge-trash").await;
+        }
+    }
+}
+
+/// Sets up a scene in every region, and lets a month pass in which the worker does not run.
+async fn a_month_passes(app: &App, round: usize) -> Vec<Scene> {
+    let set_up = Region::ALL.map(|region| async move {
+        Scene::new(&app.living_in(region), &format!("purge-{region}-{round}")).await
+    });
+    let scenes = join_all(set_up).await;
+    app.advance(1).await;
+    join_all(scenes.iter().map(Scene::trash_later)).await;
+    app.faults(Region::ALL.into_iter().flat_map(held_back).collect()).await;
+    let before = app.last_call().await;
+    app.advance(MONTH - 1).await;
+    for region in Region::ALL {
+        // The run that is due fails at its first call.
+        while !app.calls(before).await.iter().any(|call| is_of_worker(call, region)) {
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        }
+    }
+    scenes
+}
+
+fn is_of_worker(call: &Value, region: Region) -> bool {
+    call["function"] == "purge-trash" && call["region"] == region.aws()
+}
+
+/// All that a run does and sets off, call by call.
+async fn calls_of_a_clean_run(app: &App) -> Vec<Call> {
+    let scenes = a_month_passes(app, 0).await;
+    app.no_faults().await;
+    let before = app.last_call().await;
+    converge(&scenes).await;
+    for scene in &scenes {
+        scene.check().await;
+    }
+    let mut calls = app.calls(before).await;
+    calls.retain(|call| is_of_worker(call, Region::Us));
+    numbered(&calls)
+}
+
+/// Where the worker dies, and how: at every call, before it and after it; at one of each sort, in every other way.
+fn deaths(calls: &[Call]) -> Vec<(Call, &'static str)> {
+    let each = calls.iter().flat_map(|call| [(call.clone(), "refused"), (call.clone(), "lost-response")]);
+    let first = calls.iter().filter(|call| call.place == 1);
+    let others = first.flat_map(|call| {
+        let batch = call.operation.starts_with("Batch").then_some("unprocessed");
+        let write = call.operation.starts_with("Transact").then_some("conflict");
+        let kinds = ["throttled", "error", "stall"].into_iter().chain(batch).chain(write);
+        kinds.map(|kind| (call.clone(), kind))
+    });
+    each.chain(others).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[expect(clippy::print_stdout, reason = "the number of deaths is worth seeing: run with --nocapture")]
+async fn wherever_the_worker_dies_the_next_run_comes_to_the_same() {
+    let app = App::start().await;
+    app.stop_clock().await;
+    let calls = calls_of_a_clean_run(&app).await;
+    let deaths = deaths(&calls);
+    println!("{} calls, {} deaths", calls.len(), deaths.len());
+    for (round, deaths) in deaths.chunks(Region::ALL.len()).enumerate() {
+        let scenes = a_month_passes(&app, round + 1).await;
+        let plan = Region::ALL.into_iter().zip(deaths);
+        app.faults(plan.map(|(region, (call, kind))| struck(region, call, kind)).collect()).await;
+        let runs = scenes.iter().map(|scene| scene.who.app.try_worker("purge-trash"));
+        let ends: Vec<u16> = join_all(runs).await.into_iter().map(|end| end.status).collect();
+        assert!(ends.iter().all(|status| [200, 502].contains(status)), "{deaths:?}: {ends:?}");
+        app.no_faults().await;
+        converge(&scenes).await;
+        for scene in &scenes {
+            scene.check().await;
+            Stock::of(&scene.who.app).await.check(scene.who.workspace(), true);
+        }
+    }
+}
