@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use domain::{
     Timestamp,
+    blob::Blobs,
     entropy::Entropy,
     ports::{
         Accounts, AddressHashes, ApiKeys, Bus, Codes, Consumed, Directory, History, Mailer, PasswordResets,
@@ -130,6 +131,8 @@ pub trait Ports {
     fn bus(&self) -> Arc<dyn Bus>;
     /// Who acted on which message.
     fn consumed(&self) -> Arc<dyn Consumed>;
+    /// Files.
+    fn blobs(&self) -> Arc<dyn Blobs>;
 }
 
 /// Walks the functions of an area. The local platform, the OpenAPI writer, the template writer and the access sweep are
