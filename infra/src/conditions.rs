@@ -23,6 +23,8 @@ pub struct Condition {
 pub enum Test {
     /// Its one value is this.
     Is(Text),
+    /// Its one value is like this; a star at the end stands for anything.
+    IsLike(Text),
     /// Each of its values is one of these; a star at the end of one stands for anything.
     EachLike(Vec<Text>),
     /// It has a value.
@@ -86,6 +88,10 @@ impl Condition {
         match &self.test {
             Test::IsThere => true,
             Test::Is(text) => values.len() == 1 && values.contains(&text.in_deployment(deployment)),
+            Test::IsLike(text) => {
+                values.len() == 1
+                    && values.iter().all(|value| is_like(value, &text.in_deployment(deployment)))
+            }
             Test::EachLike(texts) => {
                 let patterns: Vec<String> = texts.iter().map(|text| text.in_deployment(deployment)).collect();
                 values.iter().all(|value| patterns.iter().any(|pattern| is_like(value, pattern)))
@@ -99,6 +105,7 @@ impl Condition {
         match &self.test {
             Test::IsThere => vec![is_there],
             Test::Is(text) => vec![("StringEquals", text.yaml())],
+            Test::IsLike(text) => vec![("StringLike", text.yaml())],
             Test::EachLike(texts) => {
                 let texts: Vec<String> = texts.iter().map(Text::yaml).collect();
                 vec![("ForAllValues:StringLike", format!("[{}]", texts.join(", "))), is_there]
@@ -160,5 +167,9 @@ mod tests {
         let holds = |values: &[&str]| sender.holds(&context("ses:FromAddress", values), &eu());
         assert!(holds(&["no-reply@mail.example"]));
         assert!(!holds(&["ceo@mail.example"]) && !holds(&["ceo@mail.example", "no-reply@mail.example"]));
+        let prefix = Condition { key: "s3:prefix", test: Test::IsLike(Text::Same("files/*".to_owned())) };
+        let holds = |values: &[&str]| prefix.holds(&context("s3:prefix", values), &eu());
+        assert!(holds(&["files/"]) && holds(&["files/a"]));
+        assert!(!holds(&[]) && !holds(&["file"]) && !holds(&["files/a", "files/b"]));
     }
 }

@@ -97,5 +97,6 @@ fn on(on: On) -> String {
         On::Secret(name) => format!("secret `{name}`"),
         On::Bus => "the bus".to_owned(),
         On::Mail => "mail".to_owned(),
+        On::Files => "files".to_owned(),
     }
 }

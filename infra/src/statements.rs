@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
-use domain::region::Region;
+use domain::{blob, region::Region};
 use kit::{Grant, Items, On};
 use store::table::Table;
 
@@ -15,6 +15,9 @@ use crate::{
 
 /// The secrets that are the same in every region.
 const SHARED_SECRETS: [&str; 2] = ["addresses", "forwarding"];
+
+/// The one action on files that is asked of their bucket.
+const LIST: &str = "ListBucket";
 
 /// Allows some actions on one thing.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,17 +45,24 @@ pub enum Resource {
     Bus,
     /// The domain that mail is from.
     Mail,
+    /// The region's bucket itself.
+    Bucket,
+    /// What is in the folder of files in it.
+    Files,
 }
 
 impl Resource {
-    fn of(on: On) -> Self {
-        match on {
+    fn of(grant: &Grant) -> Self {
+        match grant.on {
             On::Items(items) => Self::Table(items.table()),
             On::Authority(_) => Self::Authority,
             On::DataKeys => Self::Key,
             On::Secret(name) => Self::Secret(name),
             On::Bus => Self::Bus,
             On::Mail => Self::Mail,
+            // Listing is an action on the bucket; the condition says which part of it.
+            On::Files if grant.action == LIST => Self::Bucket,
+            On::Files => Self::Files,
         }
     }
 
@@ -70,6 +80,8 @@ impl Resource {
             Self::Key => "!GetAtt Key.Arn".to_owned(),
             Self::Bus => "!GetAtt Bus.Arn".to_owned(),
             Self::Mail => arn(format!("ses:{here}:identity/${{MailDomain}}")),
+            Self::Bucket => "!GetAtt Files.Arn".to_owned(),
+            Self::Files => format!("!Sub \"${{Files.Arn}}/{}*\"", blob::FOLDER),
             // Secrets Manager puts six characters of its own after a secret's name.
             Self::Secret(name) if SHARED_SECRETS.contains(&name) => {
                 arn(format!("secretsmanager:{here}:secret:${{AWS::StackName}}/shared/{name}-??????"))
@@ -90,12 +102,12 @@ pub fn statements(grants: &[Grant]) -> Vec<Statement> {
     let mut items: BTreeMap<(Resource, String), BTreeSet<Items>> = BTreeMap::new();
     let mut others: BTreeMap<Resource, BTreeSet<String>> = BTreeMap::new();
     for grant in grants {
-        let (resource, action) = (Resource::of(grant.on), grant.iam_action());
+        let (resource, action) = (Resource::of(grant), grant.iam_action());
         match grant.on {
             On::Items(kind) | On::Authority(kind) => {
                 items.entry((resource, action)).or_default().insert(kind);
             }
-            On::DataKeys | On::Secret(_) | On::Bus | On::Mail => {
+            On::DataKeys | On::Secret(_) | On::Bus | On::Mail | On::Files => {
                 others.entry(resource).or_default().insert(action);
             }
         }
@@ -131,7 +143,11 @@ fn conditions_on(resource: Resource) -> Vec<Condition> {
             vec![Condition { key: "events:source", test: Test::EachLike(vec![same(events::SOURCE)]) }]
         }
         Resource::Mail => vec![is("ses:FromAddress", Text::Sender)],
-        Resource::Table(_) | Resource::Authority | Resource::Secret(_) => Vec::new(),
+        Resource::Bucket => {
+            let folder = same(&format!("{}*", blob::FOLDER));
+            vec![Condition { key: "s3:prefix", test: Test::IsLike(folder) }]
+        }
+        Resource::Table(_) | Resource::Authority | Resource::Secret(_) | Resource::Files => Vec::new(),
     }
 }
 
@@ -193,10 +209,19 @@ mod tests {
     }
 
     #[test]
+    fn files_are_granted_in_their_folder_of_the_bucket_and_nowhere_else() {
+        let text = policies(&["PutObject", "DeleteObject", "ListBucket"].map(Grant::files));
+        let objects = "Action: [s3:DeleteObject, s3:PutObject]\n              Resource: !Sub \"${Files.Arn}/files/*\"\n";
+        let list = "Action: [s3:ListBucket]\n              Resource: !GetAtt Files.Arn\n              \
+                    Condition:\n                StringLike: { \"s3:prefix\": \"files/*\" }\n";
+        assert!(text.contains(objects) && text.contains(list), "{text}");
+    }
+
+    #[test]
     fn every_statement_on_a_table_or_a_key_has_a_condition() {
         for (id, grants) in crate::grants() {
             for statement in statements(&grants) {
-                let free = matches!(statement.resource, Resource::Secret(_));
+                let free = matches!(statement.resource, Resource::Secret(_) | Resource::Files);
                 assert!(free || !statement.conditions.is_empty(), "{id}: {statement:?}");
                 assert!(statement.actions.iter().all(|action| !action.contains('*')), "{id}: {statement:?}");
             }

@@ -57,6 +57,7 @@ fn granted_by((home, need): &(String, Need)) -> Vec<String> {
         "kms" => vec![format!("Grant::data_keys(\"{action}\")")],
         "secretsmanager" => vec![format!("Grant::secret(\"{}\")", need.on.rsplit('/').next().unwrap())],
         "events" => vec!["Grant::bus()".to_owned()],
+        "s3" => vec![format!("Grant::files(\"{action}\")")],
         _ => vec!["Grant::mail()".to_owned()],
     }
 }

@@ -1,6 +1,7 @@
 //! What the ports promise, kept by the adapters over the real SDK clients: no endpoint in between.
 
 mod accounts;
+mod blobs;
 mod counters;
 mod directory;
 mod history;

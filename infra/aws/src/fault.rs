@@ -49,7 +49,7 @@ pub enum FaultKind {
     Error,
     /// No answer comes until the caller hangs up, or 30 seconds pass; nothing is applied.
     Stall,
-    /// A batch comes back whole, unprocessed. Batches only.
+    /// A batch comes back unprocessed. Batches only.
     Unprocessed,
     /// Another transaction is under way on the same items. DynamoDB's writes and transactions only.
     Conflict,
@@ -94,7 +94,9 @@ fn applies(kind: FaultKind, caller: &Caller) -> bool {
         FaultKind::Unprocessed => {
             matches!(
                 (caller.service, operation),
-                (Service::DynamoDb, "BatchGetItem" | "BatchWriteItem") | (Service::Events, "PutEvents")
+                (Service::DynamoDb, "BatchGetItem" | "BatchWriteItem")
+                    | (Service::Events, "PutEvents")
+                    | (Service::S3, "DeleteObjects")
             )
         }
         FaultKind::Conflict => {
@@ -112,12 +114,17 @@ fn applies(kind: FaultKind, caller: &Caller) -> bool {
 pub(crate) enum Struck {
     Refused(Refusal),
     Answered(Value),
+    /// In S3's format.
+    AnsweredXml(&'static str),
 }
 
 /// The answer that a fault gives in the service's place, if it gives one.
 pub(crate) fn answer(kind: FaultKind, caller: &Caller, body: &[u8]) -> Option<Struck> {
     let refusal = match kind {
         FaultKind::LostResponse | FaultKind::Stall => return None,
+        FaultKind::Unprocessed if caller.service == Service::S3 => {
+            return Some(Struck::AnsweredXml(UNDELETED));
+        }
         FaultKind::Unprocessed => return Some(Struck::Answered(unprocessed(caller, body))),
         FaultKind::Refused => denied(caller, &caller.action()),
         FaultKind::Throttled => throttled(caller.service),
@@ -126,6 +133,11 @@ pub(crate) fn answer(kind: FaultKind, caller: &Caller, body: &[u8]) -> Option<St
     };
     Some(Struck::Refused(refusal))
 }
+
+/// The answer to a request to delete several keys when one of them could not be: a success.
+const UNDELETED: &str = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<DeleteResult \
+    xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><Error><Key>some</Key><Code>InternalError</Code>\
+    <Message>We encountered an internal error. Please try again.</Message></Error></DeleteResult>";
 
 /// What IAM says when no policy allows an action.
 pub(crate) fn denied(caller: &Caller, action: &str) -> Refusal {

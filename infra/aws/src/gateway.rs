@@ -10,7 +10,7 @@ use hyper::body::Incoming;
 use serde_json::Value;
 use tokio::sync::{RwLock, watch};
 
-use crate::answer::{Answer, BoxError, Refusal, success};
+use crate::answer::{self, Answer, Body, BoxError, Refusal, success, whole};
 use crate::dynamo::{Databases, Named, Tables};
 use crate::events::Events;
 use crate::fault::{self, FaultKind, Struck};
@@ -103,7 +103,7 @@ impl Gateway {
             Err((service, refusal)) => return Ok(refusal.answer(service)),
         };
         let body = match request.caller.service {
-            Service::S3 => Content::Stream(body),
+            Service::S3 if request.caller.operation != "DeleteObjects" => Content::Stream(body),
             _ => Content::Whole(Limited::new(body, LARGEST).collect().await.map_err(|_| HungUp)?.to_bytes()),
         };
         if let Err((service, refusal)) = self.admit(&request, body.bytes()) {
@@ -149,16 +149,19 @@ impl Gateway {
         entry.seen.fault = struck;
         let named = Named::of(&caller, body.bytes());
         entry.seen.table = named.joined();
-        entry.seen.needs = permission::needs(&caller, &named, body.bytes());
+        entry.seen.needs = permission::needs(&caller, &named, &parts, body.bytes());
         let rules = (&self.directory, &*self.policy);
         let allowed = permission::check(&caller, &named, &entry.seen.needs, rules);
         let struck_with = struck.and_then(|kind| fault::answer(kind, &caller, body.bytes()));
         let answer = match (allowed, struck_with) {
             (Err(refusal), _) | (_, Some(Struck::Refused(refusal))) => refusal.answer(caller.service),
             (_, Some(Struck::Answered(value))) => success(caller.service, &value),
+            (_, Some(Struck::AnsweredXml(text))) => answer::answer(200, "application/xml", text.to_owned()),
             (Ok(()), None) => match body {
-                Content::Whole(body) => self.apply(&caller, &named, parts, body, &mut entry.seen).await,
-                Content::Stream(body) => self.apply_s3(parts, body, signature.is_presigned()).await,
+                Content::Whole(body) if caller.service != Service::S3 => {
+                    self.apply(&caller, &named, parts, body, &mut entry.seen).await
+                }
+                body => self.apply_s3(parts, body, signature.is_presigned()).await,
             },
         };
         entry.seen.status = answer.status().as_u16();
@@ -168,12 +171,11 @@ impl Gateway {
         Ok(answer)
     }
 
-    async fn apply_s3(&self, parts: Parts, body: Incoming, presigned: bool) -> Answer {
-        let result = match &self.s3 {
-            Store::Ours(s3) => s3.apply(parts, body.into(), presigned).await,
-            Store::External(upstream) => {
-                upstream.send(&parts, body.map_err(BoxError::from).boxed_unsync(), false).await
-            }
+    async fn apply_s3(&self, parts: Parts, body: Content, presigned: bool) -> Answer {
+        let result = match (&self.s3, body) {
+            (Store::Ours(s3), Content::Whole(body)) => s3.apply(parts, body.into(), presigned).await,
+            (Store::Ours(s3), Content::Stream(body)) => s3.apply(parts, body.into(), presigned).await,
+            (Store::External(upstream), body) => upstream.send(&parts, body.sent(), false).await,
         };
         result.unwrap_or_else(|error| Refusal::internal(Service::S3, &error).answer(Service::S3))
     }
@@ -214,7 +216,7 @@ impl Gateway {
                 let events = Arc::clone(&self.events);
                 off_thread(move || events.apply(&operation, &body)).await
             }
-            // Its bodies are streamed, so they do not come this way.
+            // It does not come this way.
             Service::S3 => Ok(Err(Refusal::new("NotImplemented", "Not implemented").with_status(501))),
         };
         match result {
@@ -225,7 +227,7 @@ impl Gateway {
     }
 }
 
-/// A request's body: S3's may be of any size, the others' are read first.
+/// A request's body: an object may be of any size, everything else is read first.
 enum Content {
     Whole(Bytes),
     Stream(Incoming),
@@ -236,6 +238,14 @@ impl Content {
         match self {
             Self::Whole(bytes) => bytes,
             Self::Stream(_) => &[],
+        }
+    }
+
+    /// As it is sent on.
+    fn sent(self) -> Body {
+        match self {
+            Self::Whole(bytes) => whole(bytes),
+            Self::Stream(body) => body.map_err(BoxError::from).boxed_unsync(),
         }
     }
 }

@@ -5,8 +5,11 @@
 //! [condition keys](https://docs.aws.amazon.com/service-authorization/latest/reference/reference_policies_actions-resources-contextkeys.html)
 //! of the request.
 
+mod files;
+
 use std::collections::{BTreeMap, BTreeSet};
 
+use http::request::Parts;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use tables::PARTITION_KEY;
@@ -22,7 +25,7 @@ use crate::{Directory, Policy};
 pub struct Need {
     /// The action, as in `dynamodb:PutItem`. A transaction needs those of its items.
     pub action: String,
-    /// What on: a table, key, secret, bus or bucket, as the request names it.
+    /// What on: a table, key, secret, bus, bucket or file, as the request names it.
     pub on: String,
     /// The AWS region that it is in.
     pub region: String,
@@ -36,7 +39,7 @@ type Context = BTreeMap<String, BTreeSet<String>>;
 type Fields = Map<String, Value>;
 
 /// What a call needs to be allowed.
-pub(crate) fn needs(caller: &Caller, named: &Named, body: &[u8]) -> Vec<Need> {
+pub(crate) fn needs(caller: &Caller, named: &Named, parts: &Parts, body: &[u8]) -> Vec<Need> {
     let request: Fields = serde_json::from_slice(body).unwrap_or_default();
     let text = |name: &str| request.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
     let service = caller.service.name();
@@ -60,8 +63,10 @@ pub(crate) fn needs(caller: &Caller, named: &Named, body: &[u8]) -> Vec<Need> {
             of_buses(&request).into_iter().flat_map(|(bus, context)| one(bus, context)).collect()
         }
         Service::Ses => one("mail".to_owned(), keyed("ses:FromAddress", [text("FromEmailAddress")])),
-        // Which bucket, its path says; no function stores files yet.
-        Service::S3 => one(String::new(), Context::new()),
+        Service::S3 => files::of_files(&caller.operation, parts, body)
+            .into_iter()
+            .map(|(action, file, context)| need(&action, file, context))
+            .collect(),
     };
     // What is about nothing in particular needs to be allowed too.
     if needs.is_empty() { one(String::new(), Context::new()) } else { needs }

@@ -8,6 +8,7 @@ use std::borrow::Cow;
 use std::fmt::Write;
 
 use hmac::{Hmac, KeyInit, Mac};
+use http::header::HeaderName;
 use http::request::Parts;
 use jiff::Timestamp;
 use jiff::civil::DateTime;
@@ -105,7 +106,23 @@ impl Signature {
         if age < -900 {
             return Err(Refusal::new("AccessDenied", "Request is not valid yet").with_status(403));
         }
+        self.covers(parts)?;
         self.compare(Service::S3, parts, at, "UNSIGNED-PAYLOAD")
+    }
+
+    /// Whether everything is signed that [has to be]: the host, and every header that is about the object.
+    ///
+    /// [has to be]: https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-query-string-auth.html
+    fn covers(&self, parts: &Parts) -> Result<(), Refusal> {
+        let is_signed = |name: &str| self.headers.iter().any(|signed| signed == name);
+        let mut names = parts.headers.keys().map(HeaderName::as_str);
+        match is_signed("host") && names.all(|name| !name.starts_with("x-amz-") || is_signed(name)) {
+            true => Ok(()),
+            false => {
+                let message = "There were headers present in the request which were not signed";
+                Err(Refusal::new("AccessDenied", message).with_status(403))
+            }
+        }
     }
 
     fn compare(&self, service: Service, parts: &Parts, at: &str, payload: &str) -> Result<(), Refusal> {

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use aws::Need;
-use domain::region::Region;
+use domain::{blob, region::Region};
 use infra::{
     conditions::Deployment,
     statements::{Resource, Statement, statements},
@@ -35,18 +35,18 @@ impl aws::Policy for Roles {
         }
         let Some(home) = Region::ALL.into_iter().find(|region| region.aws() == home) else { return false };
         let config = region::config(home, &BTreeMap::new());
-        let deployment = Deployment { region: home.to_string(), sender: config.mail_from };
+        let deployment = Deployment { region: home.to_string(), sender: config.mail_from.clone() };
         let mut statements = self.0.get(function).into_iter().flatten();
         statements.any(|statement| {
-            is_about(statement.resource, home, need)
+            is_about(statement.resource, home, &config.bucket, need)
                 && statement.allows(&need.action, &need.context, &deployment)
         })
     }
 }
 
 /// Whether what a request names is what a statement of a region's role is about: `account-eu-identity` is the table
-/// `identity`, `account/eu/tokens` the secret `tokens`.
-fn is_about(resource: Resource, home: Region, need: &Need) -> bool {
+/// `identity`, `account/eu/tokens` the secret `tokens`, `account-eu-files/files/…` a file.
+fn is_about(resource: Resource, home: Region, bucket: &str, need: &Need) -> bool {
     let here = need.region == home.aws();
     let ends_with = |separator: char, name: &str| need.on.rsplit(separator).next() == Some(name);
     match resource {
@@ -55,6 +55,8 @@ fn is_about(resource: Resource, home: Region, need: &Need) -> bool {
         }
         Resource::Table(table) => here && ends_with('-', table.as_str()),
         Resource::Secret(name) => here && ends_with('/', name),
+        Resource::Bucket => here && need.on == bucket,
+        Resource::Files => here && need.on.starts_with(&format!("{bucket}/{}", blob::FOLDER)),
         // There is one of each in a region.
         Resource::Key | Resource::Bus | Resource::Mail => here,
     }

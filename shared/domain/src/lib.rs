@@ -5,6 +5,7 @@
 
 pub mod activity;
 pub mod api_key;
+pub mod blob;
 pub mod credential;
 pub mod directory;
 pub mod email;

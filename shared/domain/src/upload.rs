@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     activity::Actor,
+    blob::LARGEST_PUT,
     id::{UploadId, WorkspaceId},
     plan::Limits,
     resource::{Kind, ResourceId},
@@ -17,11 +18,6 @@ use crate::{
 pub const SENT_WITHIN: SignedDuration = SignedDuration::from_hours(1);
 /// How long an upload can be completed. After that it is swept; by then nothing is on its way any more.
 pub const COMPLETED_WITHIN: SignedDuration = SignedDuration::from_hours(24);
-/// The most bytes that S3 takes in one request ([quota]).
-///
-/// [quota]: https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html
-pub const MOST_BYTES: u64 = 5 * 1024 * 1024 * 1024;
-
 /// A file's name: one line of 1 to 255 characters without slashes.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
@@ -155,7 +151,7 @@ pub fn fits(kind: Kind, bytes: u64, limits: Limits) -> Result<(), TooLarge> {
     if kind == Kind::Dataset && bytes > limits.dataset_upload_bytes {
         return Err(TooLarge::ForPlan);
     }
-    if bytes > MOST_BYTES { Err(TooLarge::ForOneRequest) } else { Ok(()) }
+    if bytes > LARGEST_PUT { Err(TooLarge::ForOneRequest) } else { Ok(()) }
 }
 
 #[cfg(test)]
@@ -194,7 +190,7 @@ mod tests {
     #[test]
     fn a_datasets_file_is_as_large_as_the_plan_and_one_request_let_it_be() {
         let (free, pro) = (Plan::Free.limits(), Plan::Pro.limits());
-        assert_eq!(fits(Kind::Dataset, MOST_BYTES, free), Ok(()));
+        assert_eq!(fits(Kind::Dataset, LARGEST_PUT, free), Ok(()));
         assert_eq!(fits(Kind::Dataset, 10_000_000_000, free), Err(TooLarge::ForOneRequest));
         assert_eq!(fits(Kind::Dataset, 10_000_000_001, free), Err(TooLarge::ForPlan));
         assert_eq!(fits(Kind::Dataset, 10_000_000_001, pro), Err(TooLarge::ForOneRequest));

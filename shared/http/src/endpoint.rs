@@ -5,6 +5,7 @@ use std::sync::Arc;
 use domain::{
     Timestamp,
     activity::{Action, Actor, Event, ResourceType},
+    blob::Blobs,
     entropy::Entropy,
     id::{Id, OfEvent, OfMessage, WorkspaceId},
     outbox::{Message, Notice},
@@ -155,6 +156,8 @@ pub trait Ports {
     fn bus(&self) -> Arc<dyn Bus>;
     /// Who acted on which message.
     fn consumed(&self) -> Arc<dyn Consumed>;
+    /// Files.
+    fn blobs(&self) -> Arc<dyn Blobs>;
 }
 
 /// Walks the functions of an area. The local platform, the OpenAPI writer, the template writer and the access sweep are

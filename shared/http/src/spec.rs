@@ -67,6 +67,8 @@ pub enum On {
     Bus,
     /// Mail from the platform's address.
     Mail,
+    /// Files in the region's bucket.
+    Files,
 }
 
 impl On {
@@ -78,6 +80,7 @@ impl On {
             Self::Secret(_) => "secretsmanager",
             Self::Bus => "events",
             Self::Mail => "ses",
+            Self::Files => "s3",
         }
     }
 }
@@ -116,6 +119,12 @@ impl Grant {
     /// Sending mail.
     pub const fn mail() -> Self {
         Self { on: On::Mail, action: "SendEmail" }
+    }
+
+    /// An S3 action on files. Signing an upload takes `PutObject`, reading a file's length `ListBucket`, deleting
+    /// `DeleteObject`.
+    pub const fn files(action: &'static str) -> Self {
+        Self { on: On::Files, action }
     }
 
     /// The action as IAM names it.

@@ -9,6 +9,7 @@ use std::{
 use aws_types::SdkConfig;
 use bytes::Bytes;
 use domain::{
+    blob::Blobs,
     entropy::Entropy,
     ports::{
         Accounts, AddressHashes, ApiKeys, Bus, Codes, Consumed, Directory, History, Mailer, PasswordResets,
@@ -252,5 +253,17 @@ impl Ports for Boot {
 
     fn consumed(&self) -> Arc<dyn Consumed> {
         self.store()
+    }
+
+    /// Not certain to be called: signing asks nobody, and a bucket has a host of its own.
+    fn blobs(&self) -> Arc<dyn Blobs> {
+        let config = || {
+            // A bucket's name in a stand-in's host would be looked up by DNS. Directory buckets have sessions; this is none.
+            aws_sdk_s3::config::Builder::from(&self.sdk)
+                .force_path_style(self.endpoint.url.is_some())
+                .disable_s3_express_session_auth(true)
+        };
+        let (calling, signing) = (config().interceptor(Count).build(), config().build());
+        Arc::new(blobs::S3Blobs::new(calling, signing, self.config.bucket.clone()))
     }
 }

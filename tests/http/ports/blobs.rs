@@ -1,0 +1,241 @@
+//! Files: signed by one function, looked after by a second, deleted by a third, each with no grant but its own.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicI64, Ordering},
+};
+
+use aws::Journal;
+use domain::{
+    Timestamp,
+    blob::{BlobKey, Blobs, PresignedPut},
+    id::WorkspaceId,
+    region::Region,
+};
+use jiff::SignedDuration;
+use kit::{Grant, Ports};
+use lambda::{Boot, Config, HttpClient, OsEntropy, SystemClock};
+use local::policy::Roles;
+use tempfile::TempDir;
+use tests::{Value, json};
+
+use super::{at, id, why};
+
+const BUCKET: &str = "account-eu-files";
+const TYPE: &str = "application/zip";
+
+/// The bucket of `eu`, with roles that are granted one thing each.
+struct Site {
+    aws: aws::Aws,
+    journal: Arc<Journal>,
+    now: Arc<AtomicI64>,
+    workspace: WorkspaceId,
+    _folder: TempDir,
+}
+
+struct NoBus;
+
+impl aws::Bus for NoBus {
+    fn put(&self, _: &str, _: Value) {}
+}
+
+impl Site {
+    async fn start() -> Self {
+        let (folder, journal) = (TempDir::new().unwrap(), Arc::new(Journal::new()));
+        let now = Arc::new(AtomicI64::new(at(0).as_second()));
+        let clock = Arc::clone(&now);
+        let grants = [("signs", "PutObject"), ("looks", "ListBucket"), ("deletes", "DeleteObject")];
+        let roles = Roles::new(grants.map(|(function, action)| (function, vec![Grant::files(action)])));
+        let aws = aws::start(aws::Config {
+            region: Region::Eu.aws().to_owned(),
+            folder: folder.path().join("eu"),
+            directory: aws::Directory {
+                table: "directory".to_owned(),
+                authority: Region::Us.aws().to_owned(),
+                folder: folder.path().join("directory"),
+            },
+            now: Arc::new(move || Timestamp::from_second(clock.load(Ordering::SeqCst)).unwrap()),
+            external: None,
+            journal: Arc::clone(&journal),
+            bus: Arc::new(NoBus),
+            policy: Arc::new(roles),
+        });
+        let site = Self { aws: aws.await.unwrap(), journal, now, workspace: id(), _folder: folder };
+        let sdk = lambda::patient_sdk_config(
+            Region::Eu.aws(),
+            &site.endpoint(local::outsider("tests")),
+            &HttpClient::new().unwrap(),
+        );
+        let config = aws_sdk_s3::config::Builder::from(&sdk).force_path_style(true).build();
+        aws_sdk_s3::Client::from_conf(config).create_bucket().bucket(BUCKET).send().await.unwrap();
+        site
+    }
+
+    fn endpoint(&self, credentials: aws_credential_types::Credentials) -> lambda::Endpoint {
+        lambda::Endpoint { url: Some(self.aws.endpoint().to_owned()), credentials }
+    }
+
+    /// The port of a function that runs in `home`.
+    fn of(&self, home: Region, function: &str) -> Arc<dyn Blobs> {
+        let variable = |name: &str| match name {
+            "PLATFORM_REGION" => "eu",
+            "AWS_REGION" => "eu-central-1",
+            "BUCKET" => BUCKET,
+            "API_ENDPOINTS" => "us=http://us,eu=http://eu,ap=http://ap",
+            _ => "account-eu-",
+        };
+        let config =
+            Config::read(|name| Some(variable(name).to_owned()).filter(|_| !name.ends_with("MILLIS")));
+        let endpoint = self.endpoint(local::credentials(home, function));
+        let (clock, entropy) = (Arc::new(SystemClock), Arc::new(OsEntropy));
+        let http = HttpClient::new().unwrap();
+        Boot::new(config.unwrap(), &endpoint, &endpoint, &http, clock, entropy).blobs()
+    }
+
+    fn own(&self, function: &str) -> Arc<dyn Blobs> {
+        self.of(Region::Eu, function)
+    }
+
+    fn key(&self, upload: impl std::fmt::Display) -> BlobKey {
+        BlobKey::of_upload(self.workspace, upload)
+    }
+
+    /// A `PUT` of five bytes, for a minute.
+    async fn signed(&self, key: &BlobKey) -> PresignedPut {
+        sign(&*self.own("signs"), key).await
+    }
+
+    async fn length(&self, key: &BlobKey) -> Option<u64> {
+        self.own("looks").stored_length(key).await.unwrap()
+    }
+
+    /// What the functions asked of S3, and what came of it.
+    fn asked(&self, function: &str) -> Vec<(String, u16)> {
+        let mut calls = self.journal.calls_since(0);
+        calls.retain(|call| call.function == function);
+        calls.into_iter().map(|call| (call.operation, call.status)).collect()
+    }
+}
+
+async fn sign(blobs: &dyn Blobs, key: &BlobKey) -> PresignedPut {
+    blobs.presign_put(key, TYPE, 5, at(0), SignedDuration::from_secs(60)).await.unwrap()
+}
+
+/// Sends it with these headers, as a browser does: the length is that of the body.
+async fn send(url: &str, headers: &[(String, String)], body: &'static str) -> String {
+    let mut request = reqwest::Client::new().put(url).body(body);
+    for (name, value) in headers.iter().filter(|(name, _)| name != "content-length") {
+        request = request.header(name, value);
+    }
+    let answer = request.send().await.unwrap();
+    let status = answer.status().as_u16();
+    let text = answer.text().await.unwrap();
+    let code = text.split_once("<Code>").and_then(|(_, rest)| rest.split_once("</Code>"));
+    format!("{status} {}", code.map_or("", |(code, _)| code)).trim_end().to_owned()
+}
+
+fn with(headers: &[(String, String)], name: &str, value: &str) -> Vec<(String, String)> {
+    let others = headers.iter().filter(|(known, _)| known != name).cloned();
+    others.chain([(name.to_owned(), value.to_owned())]).filter(|(_, value)| !value.is_empty()).collect()
+}
+
+#[tokio::test]
+async fn a_file_is_put_once_and_only_as_it_was_signed() {
+    let site = Site::start().await;
+    let key = site.key("one");
+    let put = site.signed(&key).await;
+    let expected = [("content-length", "5"), ("content-type", TYPE), ("if-none-match", "*")];
+    let mut headers = put.headers.clone();
+    headers.sort();
+    assert_eq!(headers, expected.map(|(name, value)| (name.to_owned(), value.to_owned())));
+    assert_eq!(put.expires_at, at(60));
+    assert!(put.url.contains("SignedHeaders=content-length%3Bcontent-type%3Bhost%3Bif-none-match&"));
+    // Signing asked nobody.
+    assert_eq!(site.asked("signs"), []);
+
+    let mismatch = "403 SignatureDoesNotMatch";
+    assert_eq!(send(&put.url, &headers, "four").await, mismatch);
+    assert_eq!(send(&put.url, &headers, "sixsix").await, mismatch);
+    for (name, value) in [("content-type", "text/html"), ("content-type", ""), ("if-none-match", "")] {
+        assert_eq!(send(&put.url, &with(&headers, name, value), "12345").await, mismatch, "{name}={value}");
+    }
+    let other = put.url.replace(key.as_str(), site.key("two").as_str());
+    assert_eq!(send(&other, &headers, "12345").await, mismatch);
+    let longer = put.url.replace("X-Amz-Expires=60", "X-Amz-Expires=6000");
+    assert_eq!(send(&longer, &headers, "12345").await, mismatch);
+    assert_eq!(send(&put.url, &with(&headers, "x-amz-tagging", "a=b"), "12345").await, "403 AccessDenied");
+    assert_eq!(site.length(&key).await, None);
+
+    assert_eq!(send(&put.url, &headers, "12345").await, "200");
+    assert_eq!(site.length(&key).await, Some(5));
+    assert_eq!(send(&put.url, &headers, "54321").await, "412 PreconditionFailed");
+}
+
+#[tokio::test]
+async fn a_signed_put_ends_when_it_says() {
+    let site = Site::start().await;
+    let put = site.signed(&site.key("late")).await;
+    site.now.fetch_add(61, Ordering::SeqCst);
+    assert_eq!(send(&put.url, &put.headers, "12345").await, "403 AccessDenied");
+    site.now.fetch_sub(1, Ordering::SeqCst);
+    assert_eq!(send(&put.url, &put.headers, "12345").await, "200");
+    let forever = SignedDuration::from_hours(24 * 8);
+    let refused = site.own("signs").presign_put(&site.key("x"), TYPE, 5, at(0), forever).await;
+    assert!(why(refused).starts_with("broken: "));
+}
+
+#[tokio::test]
+async fn what_a_role_may_not_do_it_can_sign_for_nobody() {
+    let site = Site::start().await;
+    let key = site.key("one");
+    for (home, function) in [(Region::Eu, "looks"), (Region::Eu, "nobody"), (Region::Us, "signs")] {
+        let put = sign(&*site.of(home, function), &key).await;
+        assert_eq!(send(&put.url, &put.headers, "12345").await, "403 AccessDenied", "{home} {function}");
+    }
+    assert_eq!(site.length(&key).await, None);
+    let (refused, keys) = ("s3 is unavailable: AccessDenied", [key.clone()]);
+    for (home, function) in [(Region::Eu, "signs"), (Region::Us, "looks")] {
+        assert_eq!(why(site.of(home, function).stored_length(&key).await), refused, "{home} {function}");
+    }
+    for (home, function) in [(Region::Eu, "signs"), (Region::Us, "deletes")] {
+        assert_eq!(why(site.of(home, function).delete(&keys).await), refused, "{home} {function}");
+    }
+}
+
+#[tokio::test]
+async fn a_file_is_not_taken_for_one_whose_name_goes_on() {
+    let site = Site::start().await;
+    let put = site.signed(&site.key("one-more")).await;
+    assert_eq!(send(&put.url, &put.headers, "12345").await, "200");
+    assert_eq!(site.length(&site.key("one")).await, None);
+    assert_eq!(site.length(&site.key("one-more")).await, Some(5));
+}
+
+#[tokio::test]
+async fn what_is_deleted_is_gone_however_many_and_also_when_it_was_gone_before() {
+    let site = Site::start().await;
+    let keys: Vec<BlobKey> = (0..1_001).map(|n| site.key(n)).collect();
+    for key in [&keys[0], &keys[1_000]] {
+        let put = site.signed(key).await;
+        assert_eq!(send(&put.url, &put.headers, "12345").await, "200");
+    }
+    let deletes = site.own("deletes");
+    for _ in 0..2 {
+        deletes.delete(&keys).await.unwrap();
+        assert_eq!(site.length(&keys[0]).await, None);
+        assert_eq!(site.length(&keys[1_000]).await, None);
+    }
+    assert_eq!(site.asked("deletes"), vec![("DeleteObjects".to_owned(), 200); 4]);
+    deletes.delete(&[]).await.unwrap();
+    assert_eq!(site.asked("deletes").len(), 4);
+}
+
+#[tokio::test]
+async fn one_file_that_could_not_be_deleted_fails_the_whole() {
+    let site = Site::start().await;
+    let fault = json!([{ "service": "s3", "operation": "DeleteObjects", "kind": "unprocessed" }]);
+    site.journal.set_faults(serde_json::from_value(fault).unwrap());
+    let deletes = site.own("deletes");
+    assert_eq!(why(deletes.delete(&[site.key("one")]).await), "s3 is unavailable: InternalError");
+    deletes.delete(&[site.key("one")]).await.unwrap();
+}
