@@ -6,10 +6,7 @@ use aws_credential_types::Credentials;
 use bytes::Bytes;
 use domain::region::Region;
 use futures::future::BoxFuture;
-use kit::{
-    Endpoint, Spec, Visitor, Worker,
-    spec::{Method, Trigger},
-};
+use kit::{Endpoint, Spec, Visitor, Worker, spec::Trigger};
 use serde_json::Value;
 
 use crate::schedule::Scheduled;
@@ -105,14 +102,9 @@ impl Functions {
         mounting.functions
     }
 
-    /// The routes: each path's functions by method.
-    pub fn routes(&self) -> BTreeMap<&'static str, Vec<(Method, Arc<MountedEndpoint>)>> {
-        let mut routes: BTreeMap<_, Vec<_>> = BTreeMap::new();
-        for endpoint in &self.endpoints {
-            let methods = endpoint.spec.methods().map(|method| (method, Arc::clone(endpoint)));
-            routes.entry(endpoint.spec.path).or_default().extend(methods);
-        }
-        routes
+    /// Those with routes.
+    pub fn endpoints(&self) -> &[Arc<MountedEndpoint>] {
+        &self.endpoints
     }
 
     /// A worker by its name.

@@ -209,6 +209,8 @@ pub struct Spec {
     pub also: Option<Method>,
     /// The path, with `{name}` for its parameters.
     pub path: &'static str,
+    /// What `{kind}` in the path is to be replaced with, each a path of its own; none if there is no `{kind}`.
+    pub kinds: &'static [&'static str],
     /// One sentence on what it does.
     pub summary: &'static str,
     /// Who may call.
@@ -240,6 +242,7 @@ pub const fn spec(id: &'static str, method: Method, path: &'static str) -> Spec 
         method,
         also: None,
         path,
+        kinds: &[],
         summary: "",
         access: Access::Anyone,
         grants: &[],
@@ -264,6 +267,12 @@ impl Spec {
     /// Answers to a second method in the same way.
     pub const fn also(mut self, method: Method) -> Self {
         self.also = Some(method);
+        self
+    }
+
+    /// Puts it on several paths, one for each kind: [`Spec::routes`].
+    pub const fn kinds(mut self, kinds: &'static [&'static str]) -> Self {
+        self.kinds = kinds;
         self
     }
 
