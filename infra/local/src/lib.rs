@@ -49,7 +49,7 @@ use crate::{
 };
 
 /// The form of the data folder. A folder of another form is refused, never guessed at.
-const DATA_VERSION: &str = "3";
+const DATA_VERSION: &str = "4";
 
 /// How to start.
 #[derive(Debug, Clone)]

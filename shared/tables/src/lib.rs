@@ -14,6 +14,8 @@ pub enum Table {
     Workspaces,
     /// Events, marks and inboxes.
     Activity,
+    /// Projects, datasets, models, uploads, storage counters, trash.
+    Resources,
     /// Receipts, throttles, rate windows, outbox.
     Operations,
     /// What every region may know: whose handles and addresses are, public signing keys. One table for all regions,
@@ -23,11 +25,18 @@ pub enum Table {
 
 impl Table {
     /// Every table.
-    pub const ALL: [Self; 5] =
-        [Self::Identity, Self::Workspaces, Self::Activity, Self::Operations, Self::Directory];
+    pub const ALL: [Self; 6] = [
+        Self::Identity,
+        Self::Workspaces,
+        Self::Activity,
+        Self::Resources,
+        Self::Operations,
+        Self::Directory,
+    ];
 
     /// Those that each region has for itself.
-    pub const REGIONAL: [Self; 4] = [Self::Identity, Self::Workspaces, Self::Activity, Self::Operations];
+    pub const REGIONAL: [Self; 5] =
+        [Self::Identity, Self::Workspaces, Self::Activity, Self::Resources, Self::Operations];
 
     /// The short name, as grants say it.
     pub fn as_str(self) -> &'static str {
@@ -35,6 +44,7 @@ impl Table {
             Self::Identity => "identity",
             Self::Workspaces => "workspaces",
             Self::Activity => "activity",
+            Self::Resources => "resources",
             Self::Operations => "operations",
             Self::Directory => "directory",
         }
