@@ -43,8 +43,9 @@ access, limits and receipts need too; items are named by the [kinds](../shared/t
     );
     for worker in &functions.workers {
         let memory = Memory::Small.megabytes();
-        let (id, trigger, grants) = (worker.id, trigger(worker.trigger), grants(worker.grants));
-        let _ = writeln!(text, "| {id} | {trigger} | {} | {memory} MB | {grants} |", worker.summary);
+        let triggers = worker.triggers().map(trigger).collect::<Vec<_>>().join("; ");
+        let (id, grants) = (worker.id, grants(worker.grants));
+        let _ = writeln!(text, "| {id} | {triggers} | {} | {memory} MB | {grants} |", worker.summary);
     }
     text
 }

@@ -22,8 +22,8 @@ pub(super) fn functions(functions: &Functions) -> String {
 }
 
 /// How long a worker may take, in seconds: one that stands in a request's way no longer than an endpoint.
-pub fn worker_seconds(trigger: Trigger) -> u32 {
-    if trigger == Trigger::Authorizer { REQUEST_SECONDS } else { WORK_SECONDS }
+pub fn worker_seconds(spec: &WorkerSpec) -> u32 {
+    if spec.has(Trigger::Authorizer) { REQUEST_SECONDS } else { WORK_SECONDS }
 }
 
 fn endpoint(spec: &Spec) -> String {
@@ -48,12 +48,12 @@ fn endpoint(spec: &Spec) -> String {
 
 fn worker(spec: &WorkerSpec) -> String {
     let mut text = function(spec.id, spec.summary);
-    let seconds = worker_seconds(spec.trigger);
+    let seconds = worker_seconds(spec);
     if seconds != REQUEST_SECONDS {
         let _ = writeln!(text, "      Timeout: {seconds}");
     }
-    text.push_str(&triggers::events(spec.trigger));
-    text + &policies(spec.grants) + &triggers::permission(spec.trigger, spec.id) + &logs(spec.id)
+    text.push_str(&triggers::events(spec));
+    text + &policies(spec.grants) + &triggers::permission(spec) + &logs(spec.id)
 }
 
 fn function(id: &str, summary: &str) -> String {

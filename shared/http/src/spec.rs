@@ -439,6 +439,8 @@ pub struct WorkerSpec {
     pub summary: &'static str,
     /// What sets it off.
     pub trigger: Trigger,
+    /// A second thing that does.
+    pub also: Option<Trigger>,
     /// What it may do with AWS.
     pub grants: &'static [Grant],
 }
@@ -450,5 +452,32 @@ pub const fn worker(
     summary: &'static str,
     grants: &'static [Grant],
 ) -> WorkerSpec {
-    WorkerSpec { id, summary, trigger, grants }
+    WorkerSpec { id, summary, trigger, also: None, grants }
+}
+
+impl WorkerSpec {
+    /// Has something of another sort set it off too: a schedule, say, and the events by which it goes on where it stopped. Its
+    /// `Event` then reads what either of them sends; the schedule sends `{}`.
+    pub const fn also(mut self, trigger: Trigger) -> Self {
+        self.also = Some(trigger);
+        self
+    }
+
+    /// What sets it off.
+    pub fn triggers(&self) -> impl Iterator<Item = Trigger> + use<> {
+        std::iter::once(self.trigger).chain(self.also)
+    }
+
+    /// How often it is scheduled, if it is.
+    pub fn schedule(&self) -> Option<Every> {
+        self.triggers().find_map(|trigger| match trigger {
+            Trigger::Schedule(every) => Some(every),
+            Trigger::OutboxStream | Trigger::Bus(_) | Trigger::Authorizer | Trigger::Rotation => None,
+        })
+    }
+
+    /// Whether this sets it off.
+    pub fn has(&self, trigger: Trigger) -> bool {
+        self.triggers().any(|own| own == trigger)
+    }
 }
