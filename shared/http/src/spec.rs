@@ -138,6 +138,8 @@ impl Grant {
 pub enum RateClass {
     /// Everything without a counter of its own.
     Default,
+    /// Uploads.
+    Upload,
 }
 
 impl RateClass {
@@ -145,13 +147,20 @@ impl RateClass {
     pub fn per_minute(self) -> u32 {
         match self {
             Self::Default => 100,
+            Self::Upload => 10,
         }
+    }
+
+    /// How many requests a container takes out of a minute at once: a tenth, so that containers leave each other some.
+    pub fn lease(self) -> u32 {
+        self.per_minute().div_ceil(10)
     }
 
     /// The counter's name.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Default => "default",
+            Self::Upload => "upload",
         }
     }
 }
@@ -285,6 +294,12 @@ impl Spec {
     /// Says what it may do with AWS.
     pub const fn grants(mut self, grants: &'static [Grant]) -> Self {
         self.grants = grants;
+        self
+    }
+
+    /// Says which counter of a key it counts towards.
+    pub const fn class(mut self, class: RateClass) -> Self {
+        self.class = class;
         self
     }
 
