@@ -26,11 +26,12 @@ access, limits and receipts need too; items are named by the [kinds](../shared/t
     for operation in &functions.operations {
         let spec = &operation.spec;
         let methods = spec.methods().map(|method| method.as_str()).collect::<Vec<_>>().join(", ");
+        let on_first = spec.routes().into_iter().filter(|route| route.method == spec.method);
+        let paths = on_first.map(|route| format!("`{}`", route.path)).collect::<Vec<_>>().join(", ");
         let _ = writeln!(
             text,
-            "| {} | {methods} | `{}` | {} | {} MB | {} | {} |",
+            "| {} | {methods} | {paths} | {} | {} MB | {} | {} |",
             spec.id,
-            spec.path,
             caller(spec),
             spec.memory.megabytes(),
             if spec.once { "yes" } else { "" },
@@ -42,8 +43,9 @@ access, limits and receipts need too; items are named by the [kinds](../shared/t
     );
     for worker in &functions.workers {
         let memory = Memory::Small.megabytes();
-        let (id, trigger, grants) = (worker.id, trigger(worker.trigger), grants(worker.grants));
-        let _ = writeln!(text, "| {id} | {trigger} | {} | {memory} MB | {grants} |", worker.summary);
+        let triggers = worker.triggers().map(trigger).collect::<Vec<_>>().join("; ");
+        let (id, grants) = (worker.id, grants(worker.grants));
+        let _ = writeln!(text, "| {id} | {triggers} | {} | {memory} MB | {grants} |", worker.summary);
     }
     text
 }

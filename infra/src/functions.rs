@@ -83,7 +83,10 @@ impl Visitor for Grants {
 mod tests {
     use std::collections::{BTreeMap, BTreeSet};
 
+    use kit::routes::KIND;
+
     use super::*;
+    use crate::samples::several;
 
     #[test]
     fn no_two_functions_have_the_same_id() {
@@ -101,10 +104,22 @@ mod tests {
     fn no_two_functions_answer_to_the_same_route() {
         let mut seen = BTreeMap::new();
         for Operation { spec, .. } in Functions::all().operations {
-            for method in spec.methods() {
-                let other = seen.insert((method, spec.path), spec.id);
-                assert_eq!(other, None, "{} {} of {}", method.as_str(), spec.path, spec.id);
+            for route in spec.routes() {
+                let name = format!("{} {}", route.method.as_str(), route.path);
+                let other = seen.insert(name.clone(), spec.id);
+                assert_eq!(other, None, "{name} of {}", spec.id);
             }
+        }
+    }
+
+    #[test]
+    fn whoever_is_on_several_paths_says_where_they_differ_and_asks_which_it_is() {
+        let all = Functions::all().operations.into_iter().chain(several().operations);
+        for Operation { spec, params, .. } in all {
+            let differ = spec.path.split('/').any(|segment| segment == "{kind}");
+            assert_eq!(differ, !spec.kinds.is_empty(), "{}", spec.id);
+            let asks = params.is_some_and(|params| params["properties"].get(KIND).is_some());
+            assert!(!differ || asks, "{} does not take the kind", spec.id);
         }
     }
 

@@ -10,6 +10,8 @@ pub mod openapi;
 pub mod output;
 mod parameters;
 mod problems;
+#[cfg(test)]
+mod samples;
 mod schemas;
 pub mod statements;
 pub mod template;

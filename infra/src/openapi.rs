@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use http::StatusCode;
-use kit::{Spec, spec::Method};
+use kit::{Spec, routes::Route};
 use serde_json::{Map, Value, json};
 
 use crate::{
@@ -25,13 +25,12 @@ pub fn document(functions: &Functions) -> Value {
     let mut paths: Map<String, Value> = Map::new();
     let mut tags = BTreeSet::new();
     for operation in &functions.operations {
-        let spec = &operation.spec;
-        tags.insert(area(spec.path));
-        for method in spec.methods() {
-            let described = describe(operation, method, &names, &mut schemas);
-            let path = paths.entry(spec.path).or_insert_with(|| json!({}));
+        for route in operation.spec.routes() {
+            tags.insert(area(&route.path).to_owned());
+            let described = describe(operation, &route, &names, &mut schemas);
+            let path = paths.entry(route.path).or_insert_with(|| json!({}));
             if let Some(path) = path.as_object_mut() {
-                path.insert(method.as_str().to_ascii_lowercase(), described);
+                path.insert(route.method.as_str().to_ascii_lowercase(), described);
             }
         }
     }
@@ -57,16 +56,14 @@ pub fn document(functions: &Functions) -> Value {
     })
 }
 
-fn describe(operation: &Operation, method: Method, names: &Names, schemas: &mut Map<String, Value>) -> Value {
+fn describe(operation: &Operation, route: &Route, names: &Names, schemas: &mut Map<String, Value>) -> Value {
     let spec = &operation.spec;
     let mut responses = problems::responses(&problems::of(operation));
     responses.insert(spec.success.to_string(), success(spec, names.share(&operation.output, schemas)));
     let mut described = json!({
-        "operationId": if method == spec.method { spec.id.to_owned() } else {
-            format!("{}-{}", spec.id, method.as_str().to_ascii_lowercase())
-        },
+        "operationId": spec.operation_id(route),
         "summary": spec.summary,
-        "tags": [area(spec.path)],
+        "tags": [area(&route.path)],
         "security": security(spec),
         "responses": responses,
     });
@@ -149,6 +146,8 @@ fn area(path: &str) -> &str {
 
 #[cfg(test)]
 mod tests {
+    use crate::samples::several;
+
     use super::*;
 
     /// The parts that are referred to but not there.
@@ -182,6 +181,20 @@ mod tests {
         let ids: BTreeSet<&str> = operations.iter().map(|it| it["operationId"].as_str().unwrap()).collect();
         assert_eq!(ids.len(), operations.len());
         assert!(ids.contains("settings-update") && ids.contains("settings-update-post"));
+    }
+
+    #[test]
+    fn an_endpoint_on_several_paths_is_an_operation_on_each() {
+        let document = document(&several());
+        for (path, id) in [("/api/apples/{id}", "fruit-read-apples"), ("/api/pears/{id}", "fruit-read-pears")]
+        {
+            let operation = &document["paths"][path]["get"];
+            assert_eq!(operation["operationId"], id);
+            let names: Vec<&Value> =
+                operation["parameters"].as_array().unwrap().iter().map(|it| &it["name"]).collect();
+            assert_eq!(names, ["id"]);
+        }
+        assert_eq!(document["paths"].as_object().unwrap().len(), 2);
     }
 
     #[test]

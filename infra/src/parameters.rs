@@ -1,16 +1,18 @@
 //! An operation's parameters: of its path and query, the workspace that `owner` names, and the headers.
 
 use domain::handle::Handle;
-use kit::Spec;
+use kit::{Spec, routes::KIND};
 use schemars::{JsonSchema, generate::SchemaSettings};
 use serde_json::{Map, Value, json};
 
 /// What the requests of `spec` carry besides a body.
 pub fn of(spec: &Spec, params: Option<&Value>) -> Vec<Value> {
+    // Which of several paths it is, a client has no other way to say.
+    let is_fixed = |name: &str| name == KIND && !spec.kinds.is_empty();
     let mut found = Vec::new();
     let required: Vec<&str> = list(params, "required").filter_map(Value::as_str).collect();
     let properties = params.and_then(|params| params.get("properties")).and_then(Value::as_object);
-    for (name, schema) in properties.into_iter().flatten() {
+    for (name, schema) in properties.into_iter().flatten().filter(|(name, _)| !is_fixed(name)) {
         let in_path = names_in(spec.path).any(|placed| placed == name);
         let mut schema = without_null(schema);
         let description = schema.as_object_mut().and_then(|schema| schema.remove("description"));
@@ -128,10 +130,12 @@ mod tests {
         for operation in Functions::all().operations {
             let spec = operation.spec;
             let parameters = of(&spec, operation.params.as_ref());
-            for name in names_in(spec.path) {
-                let declared =
-                    |it: &&Value| it["name"] == name && it["in"] == "path" && it["required"] == true;
-                assert!(parameters.iter().any(|it| declared(&it)), "{}: {name}", spec.id);
+            for route in spec.routes() {
+                for name in names_in(&route.path) {
+                    let declared =
+                        |it: &&Value| it["name"] == name && it["in"] == "path" && it["required"] == true;
+                    assert!(parameters.iter().any(|it| declared(&it)), "{}: {name}", spec.id);
+                }
             }
         }
     }

@@ -185,10 +185,10 @@ async fn items(app: &App, table: &str) -> Vec<Item> {
     items
 }
 
-/// The four tables that changes are written to.
+/// The tables that changes are written to.
 async fn everything(app: &App) -> Vec<Vec<Item>> {
     let mut tables = Vec::new();
-    for table in ["identity", "workspaces", "activity", "operations"] {
+    for table in ["identity", "workspaces", "activity", "resources", "operations"] {
         tables.push(items(app, table).await);
     }
     tables

@@ -6,10 +6,7 @@ use aws_credential_types::Credentials;
 use bytes::Bytes;
 use domain::region::Region;
 use futures::future::BoxFuture;
-use kit::{
-    Endpoint, Spec, Visitor, Worker,
-    spec::{Method, Trigger},
-};
+use kit::{Endpoint, Spec, Trigger, Visitor, Worker, WorkerSpec};
 use serde_json::Value;
 
 use crate::schedule::Scheduled;
@@ -76,8 +73,8 @@ pub struct MountedEndpoint {
 
 /// A worker, ready to be run.
 pub struct MountedWorker {
-    /// What sets it off.
-    pub trigger: Trigger,
+    /// What it is.
+    pub spec: WorkerSpec,
     function: Function,
 }
 
@@ -105,14 +102,9 @@ impl Functions {
         mounting.functions
     }
 
-    /// The routes: each path's functions by method.
-    pub fn routes(&self) -> BTreeMap<&'static str, Vec<(Method, Arc<MountedEndpoint>)>> {
-        let mut routes: BTreeMap<_, Vec<_>> = BTreeMap::new();
-        for endpoint in &self.endpoints {
-            let methods = endpoint.spec.methods().map(|method| (method, Arc::clone(endpoint)));
-            routes.entry(endpoint.spec.path).or_default().extend(methods);
-        }
-        routes
+    /// Those with routes.
+    pub fn endpoints(&self) -> &[Arc<MountedEndpoint>] {
+        &self.endpoints
     }
 
     /// A worker by its name.
@@ -127,31 +119,30 @@ impl Functions {
 
     /// The workers that events of this type set off.
     pub fn consumers(&self, detail_type: &str) -> Vec<(&'static str, Arc<MountedWorker>)> {
-        let listens = |worker: &MountedWorker| match worker.trigger {
+        let listens = |trigger| match trigger {
             Trigger::Bus(types) => types.contains(&detail_type),
             Trigger::OutboxStream | Trigger::Authorizer | Trigger::Schedule(_) | Trigger::Rotation => false,
         };
-        let consumers = self.workers.iter().filter(|(_, worker)| listens(worker));
+        let consumers = self.workers.iter().filter(|(_, worker)| worker.spec.triggers().any(listens));
         consumers.map(|(id, worker)| (*id, Arc::clone(worker))).collect()
     }
 
     /// The workers that run by the clock.
     pub fn scheduled(&self) -> Vec<Scheduled> {
-        let scheduled = |(id, worker): (&&'static str, &Arc<MountedWorker>)| match worker.trigger {
-            Trigger::Schedule(every) => Some(Scheduled { id, every, worker: Arc::clone(worker) }),
-            Trigger::Bus(_) | Trigger::OutboxStream | Trigger::Authorizer | Trigger::Rotation => None,
+        let scheduled = |(id, worker): (&&'static str, &Arc<MountedWorker>)| {
+            worker.spec.schedule().map(|every| Scheduled { id, every, worker: Arc::clone(worker) })
         };
         self.workers.iter().filter_map(scheduled).collect()
     }
 
     /// The workers that the outbox's stream sets off.
     pub fn stream_readers(&self) -> Vec<Arc<MountedWorker>> {
-        self.workers.values().filter(|worker| worker.trigger == Trigger::OutboxStream).cloned().collect()
+        self.workers.values().filter(|worker| worker.spec.has(Trigger::OutboxStream)).cloned().collect()
     }
 
     /// The worker that rotates secrets.
     pub fn rotator(&self) -> Option<(&'static str, Arc<MountedWorker>)> {
-        let mut rotators = self.workers.iter().filter(|(_, worker)| worker.trigger == Trigger::Rotation);
+        let mut rotators = self.workers.iter().filter(|(_, worker)| worker.spec.has(Trigger::Rotation));
         rotators.next().map(|(id, worker)| (*id, Arc::clone(worker)))
     }
 }
@@ -178,7 +169,7 @@ impl<M: Mount> Visitor for Mounting<'_, M> {
     }
 
     fn worker<W: Worker>(&mut self) {
-        let worker = MountedWorker { trigger: W::SPEC.trigger, function: self.mount.worker::<W>() };
+        let worker = MountedWorker { spec: W::SPEC, function: self.mount.worker::<W>() };
         self.functions.workers.insert(W::SPEC.id, Arc::new(worker));
     }
 }
@@ -186,6 +177,23 @@ impl<M: Mount> Visitor for Mounting<'_, M> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_worker_with_two_triggers_is_found_by_both() {
+        const TYPES: &[&str] = &["trash.unfinished"];
+        let every = kit::spec::Every::Days(1);
+        let spec = kit::worker("purge", Trigger::Schedule(every), "Purges", &[]).also(Trigger::Bus(TYPES));
+        let function = Function::new(|event| Box::pin(async move { Ok(event) }));
+        let mut functions = Functions::default();
+        functions.workers.insert(spec.id, Arc::new(MountedWorker { spec, function }));
+        let ids =
+            |found: Vec<(&'static str, Arc<MountedWorker>)>| found.iter().map(|it| it.0).collect::<Vec<_>>();
+        assert_eq!(ids(functions.consumers("trash.unfinished")), ["purge"]);
+        assert_eq!(ids(functions.consumers("trash.other")), [""; 0]);
+        let scheduled = functions.scheduled();
+        assert_eq!(scheduled.iter().map(|it| (it.id, it.every)).collect::<Vec<_>>(), [("purge", every)]);
+        assert!(functions.stream_readers().is_empty() && functions.rotator().is_none());
+    }
 
     #[tokio::test]
     async fn neither_event_nor_result_is_larger_than_lambda_allows() {

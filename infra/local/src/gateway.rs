@@ -30,28 +30,44 @@ type Params<'a> = Vec<(&'a str, &'a str)>;
 
 /// The routes of a region.
 pub struct Routes {
-    matcher: matchit::Router<&'static str>,
-    by_path: BTreeMap<&'static str, Methods>,
+    matcher: matchit::Router<String>,
+    by_path: BTreeMap<String, Methods>,
+}
+
+/// What a request was found to be for.
+struct Match<'a> {
+    endpoint: Arc<MountedEndpoint>,
+    /// The route's path, with `{name}`s.
+    path: &'a str,
+    /// What those stand for.
+    params: Params<'a>,
 }
 
 impl Routes {
-    /// The routes of these functions.
-    pub fn new(by_path: BTreeMap<&'static str, Methods>) -> Self {
+    /// The routes of these endpoints.
+    pub fn new(endpoints: &[Arc<MountedEndpoint>]) -> Self {
+        let mut by_path: BTreeMap<String, Methods> = BTreeMap::new();
+        for endpoint in endpoints {
+            for route in endpoint.spec.routes() {
+                by_path.entry(route.path).or_default().push((route.method, Arc::clone(endpoint)));
+            }
+        }
         let mut matcher = matchit::Router::new();
         for path in by_path.keys() {
-            if let Err(error) = matcher.insert(*path, *path) {
+            if let Err(error) = matcher.insert(path, path.clone()) {
                 tracing::error!(path, %error, "two routes are the same");
             }
         }
         Self { matcher, by_path }
     }
 
-    /// The endpoint of a method and a path, and what the path's `{name}`s stand for.
-    fn find<'a>(&'a self, method: &str, path: &'a str) -> Option<(Arc<MountedEndpoint>, Params<'a>)> {
+    /// The endpoint of a method and a path.
+    fn find<'a>(&'a self, method: &str, path: &'a str) -> Option<Match<'a>> {
         let found = self.matcher.at(path).ok()?;
         let methods = self.by_path.get(found.value)?;
         let (_, endpoint) = methods.iter().find(|(known, _)| known.as_str() == method)?;
-        Some((Arc::clone(endpoint), found.params.iter().collect()))
+        let params = found.params.iter().collect();
+        Some(Match { endpoint: Arc::clone(endpoint), path: found.value, params })
     }
 }
 
@@ -128,13 +144,13 @@ async fn pass_on(
 ) -> Result<Response, Refusal> {
     let (parts, body) = request.into_parts();
     let found = region.routes.find(parts.method.as_str(), parts.uri.path());
-    let (endpoint, params) = found.ok_or(Refusal::NotFound)?;
+    let Match { endpoint, path, params } = found.ok_or(Refusal::NotFound)?;
     let body = to_bytes(body, BODY_LIMIT).await.map_err(|_| Refusal::TooLarge)?;
     let arrived = Arrived {
         id,
         at: region.clock.now(),
         client: client.ip(),
-        route: endpoint.spec.path,
+        route: path,
         params,
         parts: &parts,
         body: &body,
@@ -146,4 +162,39 @@ async fn pass_on(
         tracing::warn!(function = spec.id, %failed, "no answer");
     })?;
     Ok(payload::response(&result).ok_or(Refusal::Failed)?.map(Body::from))
+}
+
+#[cfg(test)]
+mod tests {
+    use kit::spec;
+
+    use super::*;
+    use crate::functions::Function;
+
+    fn mounted(spec: kit::Spec) -> Arc<MountedEndpoint> {
+        let function = Function::new(|event| Box::pin(async move { Ok(event) }));
+        Arc::new(MountedEndpoint { spec, function })
+    }
+
+    #[test]
+    fn an_endpoint_is_found_on_each_of_its_paths_and_on_none_like_them() {
+        const FRUIT: &[&str] = &["apples", "pears"];
+        let routes = Routes::new(&[
+            mounted(spec("fruit-list", Method::Get, "/api/{kind}").kinds(FRUIT)),
+            mounted(spec("fruit-create", Method::Post, "/api/{kind}").kinds(FRUIT)),
+            mounted(spec("fruit-read", Method::Get, "/api/{kind}/{id}").kinds(FRUIT)),
+        ]);
+        let found = |method: &str, path: &str| {
+            let found = routes.find(method, path)?;
+            Some(format!("{} {} {:?}", found.endpoint.spec.id, found.path, found.params))
+        };
+        assert_eq!(found("GET", "/api/pears").unwrap(), "fruit-list /api/pears []");
+        assert_eq!(found("POST", "/api/apples").unwrap(), "fruit-create /api/apples []");
+        assert_eq!(found("GET", "/api/apples/7").unwrap(), r#"fruit-read /api/apples/{id} [("id", "7")]"#);
+        for (method, path) in
+            [("GET", "/api/plums"), ("GET", "/api/{kind}"), ("GET", "/api/plums/7"), ("PATCH", "/api/pears")]
+        {
+            assert_eq!(found(method, path), None, "{method} {path}");
+        }
+    }
 }

@@ -191,7 +191,7 @@ impl RunningRegion {
             tokio::spawn(delivery::deliver_bus(Arc::clone(bus), Arc::clone(&functions), stopping.clone())),
             tokio::spawn(schedule::run(Arc::clone(&functions), Arc::clone(clock), timetable, stopping)),
         ];
-        let routes = Routes::new(functions.routes());
+        let routes = Routes::new(functions.endpoints());
         let (tasks, clock) = (std::sync::Mutex::new(tasks), Arc::clone(clock));
         Arc::new(Self { region, aws: stand_ins.aws, functions, routes, clock, fleet, stop, tasks })
     }

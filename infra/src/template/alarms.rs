@@ -20,18 +20,20 @@ const METRICS: usize = 10;
 pub(super) fn alarms(functions: &Functions) -> Result<String, Error> {
     let endpoints = functions.operations.iter().map(|operation| operation.spec.id);
     let (tried_again, once): (Vec<&WorkerSpec>, Vec<&WorkerSpec>) =
-        functions.workers.iter().partition(|worker| is_tried_again(worker.trigger));
+        functions.workers.iter().partition(|worker| worker.triggers().any(is_tried_again));
     let ids = |workers: &[&WorkerSpec]| workers.iter().map(|worker| worker.id).collect::<Vec<_>>();
     let unfailing: Vec<&str> = endpoints.chain(ids(&once)).collect();
     let (slow, quick): (Vec<&WorkerSpec>, Vec<&WorkerSpec>) =
-        functions.workers.iter().partition(|worker| worker_seconds(worker.trigger) == WORK_SECONDS);
+        functions.workers.iter().partition(|worker| worker_seconds(worker) == WORK_SECONDS);
     let mut all = Vec::new();
     all.extend(groups("FunctionErrors", &unfailing, &CRASHES));
     all.extend(groups("WorkErrors", &ids(&tried_again), &FAILURES));
     all.extend(groups("WorkDuration", &ids(&slow), &SLOWNESS));
     all.extend(groups("WaitingDuration", &ids(&quick), &WAITING));
     for worker in &functions.workers {
-        all.extend(of_trigger(worker)?);
+        for trigger in worker.triggers() {
+            all.extend(of_trigger(worker.id, trigger)?);
+        }
     }
     Ok(all.join("\n"))
 }
@@ -118,15 +120,16 @@ fn group(name: &str, ids: &[&str], measure: &Measure) -> String {
 }
 
 /// What only workers with some triggers can get wrong.
-fn of_trigger(worker: &WorkerSpec) -> Result<Option<String>, Error> {
-    Ok(match worker.trigger {
-        Trigger::Schedule(every) => Some(not_run(worker.id, every)?),
-        Trigger::OutboxStream => Some(behind(worker.id)),
+fn of_trigger(id: &'static str, trigger: Trigger) -> Result<Option<String>, Error> {
+    Ok(match trigger {
+        Trigger::Schedule(every) => Some(not_run(id, every)?),
+        Trigger::OutboxStream => Some(behind(id)),
         Trigger::Bus(_) | Trigger::Authorizer | Trigger::Rotation => None,
     })
 }
 
-/// A scheduled job has not run for too long. Without runs there is no metric: what is missing counts as none.
+/// A scheduled job has not run for too long. Without runs there is no metric: what is missing counts as none. A job that also
+/// goes on by events of its own is seen to run then, which it does only after a scheduled run.
 fn not_run(id: &'static str, every: Every) -> Result<String, Error> {
     let Watch { period, periods } = Watch::of(every).ok_or(Error::TooSeldom(id))?;
     let after = match period {

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use kit::{Spec, Trigger, WorkerSpec, spec::Memory};
+use kit::{Spec, Trigger, WorkerSpec, routes::Route, spec::Memory};
 
 use super::{quoted, triggers};
 use crate::{Functions, pascal, statements::policies};
@@ -22,8 +22,8 @@ pub(super) fn functions(functions: &Functions) -> String {
 }
 
 /// How long a worker may take, in seconds: one that stands in a request's way no longer than an endpoint.
-pub fn worker_seconds(trigger: Trigger) -> u32 {
-    if trigger == Trigger::Authorizer { REQUEST_SECONDS } else { WORK_SECONDS }
+pub fn worker_seconds(spec: &WorkerSpec) -> u32 {
+    if spec.has(Trigger::Authorizer) { REQUEST_SECONDS } else { WORK_SECONDS }
 }
 
 fn endpoint(spec: &Spec) -> String {
@@ -32,14 +32,15 @@ fn endpoint(spec: &Spec) -> String {
         let _ = writeln!(text, "      MemorySize: {}", spec.memory.megabytes());
     }
     text.push_str("      Events:\n");
-    for method in spec.methods() {
+    for Route { method, path, kind } in spec.routes() {
         let method = method.as_str();
         let _ = write!(
             text,
-            "        {name}:\n          Type: HttpApi\n          \
+            "        {name}{kind}:\n          Type: HttpApi\n          \
              Properties: {{ ApiId: !Ref Api, Method: {method}, Path: {path} }}\n",
             name = pascal(&method.to_ascii_lowercase()),
-            path = quoted(spec.path),
+            kind = kind.map(pascal).unwrap_or_default(),
+            path = quoted(&path),
         );
     }
     text + &policies(&spec.all_grants()) + &logs(spec.id)
@@ -47,12 +48,12 @@ fn endpoint(spec: &Spec) -> String {
 
 fn worker(spec: &WorkerSpec) -> String {
     let mut text = function(spec.id, spec.summary);
-    let seconds = worker_seconds(spec.trigger);
+    let seconds = worker_seconds(spec);
     if seconds != REQUEST_SECONDS {
         let _ = writeln!(text, "      Timeout: {seconds}");
     }
-    text.push_str(&triggers::events(spec.trigger));
-    text + &policies(spec.grants) + &triggers::permission(spec.trigger, spec.id) + &logs(spec.id)
+    text.push_str(&triggers::events(spec));
+    text + &policies(spec.grants) + &triggers::permission(spec) + &logs(spec.id)
 }
 
 fn function(id: &str, summary: &str) -> String {
@@ -82,6 +83,8 @@ fn logs(id: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use crate::samples::several;
+
     use super::*;
 
     #[test]
@@ -90,6 +93,18 @@ mod tests {
         let (globals, _) = template.split_once("\nResources:\n").unwrap();
         assert!(globals.contains(&format!("\n    Timeout: {REQUEST_SECONDS}\n")));
         assert!(globals.contains(&format!("\n    MemorySize: {}\n", Memory::Small.megabytes())));
+    }
+
+    #[test]
+    fn an_endpoint_on_several_paths_is_one_function_with_an_event_for_each() {
+        let text = functions(&several());
+        assert_eq!(text.matches("Type: AWS::Serverless::Function\n").count(), 1);
+        for (event, path) in [("GetApples", "/api/apples/{id}"), ("GetPears", "/api/pears/{id}")] {
+            let properties = format!("{{ ApiId: !Ref Api, Method: GET, Path: \"{path}\" }}\n");
+            let event =
+                format!("        {event}:\n          Type: HttpApi\n          Properties: {properties}");
+            assert!(text.contains(&event), "{text}");
+        }
     }
 
     #[test]

@@ -16,8 +16,8 @@ const BURST: u32 = 100;
 pub(super) fn settings(functions: &Functions) -> String {
     let mut text = String::new();
     for spec in functions.operations.iter().map(|operation| &operation.spec).filter(|spec| is_costly(spec)) {
-        for method in spec.methods() {
-            let route = quoted(&format!("{} {}", method.as_str(), spec.path));
+        for route in spec.routes() {
+            let route = quoted(&format!("{} {}", route.method.as_str(), route.path));
             let _ = writeln!(
                 text,
                 "        {route}: {{ ThrottlingRateLimit: {RATE}, ThrottlingBurstLimit: {BURST} }}"

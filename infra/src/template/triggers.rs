@@ -1,7 +1,7 @@
 //! What sets a worker off, and what becomes of an event that it can't deal with: it is tried again, and then kept in the
 //! queue of dead letters.
 
-use kit::{Items, Trigger, spec::Every};
+use kit::{Items, Trigger, WorkerSpec, spec::Every};
 use store::table::{PARTITION_KEY, Table};
 
 use crate::pascal;
@@ -23,20 +23,30 @@ const BATCH_RETRIES: u32 = 1_000;
 /// keeps failing holds up a tenth of the others.
 const LANES: u32 = 10;
 
-/// The events of a function with this trigger, as properties of the function.
-pub(super) fn events(trigger: Trigger) -> String {
+/// The events of a worker, as properties of its function.
+pub(super) fn events(spec: &WorkerSpec) -> String {
+    let events: String = spec.triggers().map(event).collect();
+    if events.is_empty() {
+        return events;
+    }
+    let handed_over = |trigger| matches!(trigger, Trigger::Bus(_) | Trigger::Schedule(_));
+    let asynchronous = if spec.triggers().any(handed_over) { asynchronous() } else { String::new() };
+    format!("{asynchronous}      Events:\n{events}")
+}
+
+fn event(trigger: Trigger) -> String {
     match trigger {
-        Trigger::OutboxStream => format!("      Events:\n{}", outbox()),
-        Trigger::Bus(types) => format!("{}      Events:\n{}", asynchronous(), bus(types)),
-        Trigger::Schedule(every) => format!("{}      Events:\n{}", asynchronous(), schedule(every)),
+        Trigger::OutboxStream => outbox(),
+        Trigger::Bus(types) => bus(types),
+        Trigger::Schedule(every) => schedule(every),
         // Whoever's API asks it is given the permission to by that API.
         Trigger::Authorizer | Trigger::Rotation => String::new(),
     }
 }
 
 /// What lets a function's caller call it, where SAM does not see to that.
-pub(super) fn permission(trigger: Trigger, id: &str) -> String {
-    if trigger != Trigger::Rotation {
+pub(super) fn permission(spec: &WorkerSpec) -> String {
+    if !spec.has(Trigger::Rotation) {
         return String::new();
     }
     // Secrets Manager, for secrets of this account.
@@ -50,7 +60,7 @@ pub(super) fn permission(trigger: Trigger, id: &str) -> String {
       Principal: secretsmanager.amazonaws.com
       SourceAccount: !Ref "AWS::AccountId"
 "#,
-        name = pascal(id),
+        name = pascal(spec.id),
     )
 }
 
@@ -137,23 +147,34 @@ mod tests {
     #[test]
     fn no_event_is_lost_in_silence() {
         let all = crate::Functions::all();
-        for worker in all
-            .workers
-            .iter()
-            .filter(|worker| !matches!(worker.trigger, Trigger::Authorizer | Trigger::Rotation))
-        {
-            let text = super::events(worker.trigger);
-            assert!(
-                text.contains("OnFailure: { Type: SQS, Destination: !GetAtt DeadLetters.Arn }"),
-                "{}",
-                worker.id
-            );
-            let streamed = worker.trigger == Trigger::OutboxStream;
-            assert!(
-                streamed || text.contains("DeadLetterConfig: { Arn: !GetAtt DeadLetters.Arn }"),
-                "{}",
-                worker.id
-            );
+        let is_set_off =
+            |worker: &&WorkerSpec| !worker.has(Trigger::Authorizer) && !worker.has(Trigger::Rotation);
+        for worker in all.workers.iter().filter(is_set_off) {
+            let text = super::events(worker);
+            let (failed, kept) = (text.matches(ON_FAILURE).count(), text.matches(DEAD_LETTER).count());
+            let streamed = worker.has(Trigger::OutboxStream);
+            assert_eq!((failed, kept), (1, usize::from(!streamed)), "{}", worker.id);
+        }
+    }
+
+    const ON_FAILURE: &str = "OnFailure: { Type: SQS, Destination: !GetAtt DeadLetters.Arn }";
+    const DEAD_LETTER: &str = "DeadLetterConfig: { Arn: !GetAtt DeadLetters.Arn }";
+
+    #[test]
+    fn a_worker_may_be_set_off_by_the_clock_and_by_events() {
+        const TYPES: &[&str] = &["trash.unfinished"];
+        let both =
+            kit::worker("purge", Trigger::Schedule(Every::Days(1)), "Purges", &[]).also(Trigger::Bus(TYPES));
+        let text = super::events(&both);
+        for (part, times) in [
+            ("      EventInvokeConfig:\n", 1),
+            ("      Events:\n", 1),
+            ("ScheduleExpression: rate(1 day)\n", 1),
+            ("detail-type: [trash.unfinished]\n", 1),
+            (ON_FAILURE, 1),
+            (DEAD_LETTER, 2),
+        ] {
+            assert_eq!(text.matches(part).count(), times, "{part}\n{text}");
         }
     }
 }

@@ -220,8 +220,8 @@ async fn answer<E: Endpoint>(
     };
     seen.workspace = who.workspace();
     spend(kit, spec, &who, now, seen).await?;
-    let path = request.extensions().get::<PathParams>().cloned().unwrap_or_default();
-    let raw = Raw { path: &path.0, query: pairs, headers, body: request.body() };
+    let path = spec.path_params(request);
+    let raw = Raw { path: &path, query: pairs, headers, body: request.body() };
     let first_input = E::Input::read(&raw)?;
     seen.evens = if letter.is_none() { spec.evens } else { Evens::Nothing };
     let operation = format!("{} {}", spec.id, request.uri().path());

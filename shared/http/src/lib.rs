@@ -13,6 +13,7 @@ pub mod input;
 pub mod limits;
 pub mod meter;
 pub mod problem;
+pub mod routes;
 pub mod spec;
 pub mod token;
 

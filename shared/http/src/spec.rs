@@ -138,6 +138,8 @@ impl Grant {
 pub enum RateClass {
     /// Everything without a counter of its own.
     Default,
+    /// Uploads.
+    Upload,
 }
 
 impl RateClass {
@@ -145,13 +147,20 @@ impl RateClass {
     pub fn per_minute(self) -> u32 {
         match self {
             Self::Default => 100,
+            Self::Upload => 10,
         }
+    }
+
+    /// How many requests a container takes out of a minute at once: a tenth, so that containers leave each other some.
+    pub fn lease(self) -> u32 {
+        self.per_minute().div_ceil(10)
     }
 
     /// The counter's name.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Default => "default",
+            Self::Upload => "upload",
         }
     }
 }
@@ -209,6 +218,8 @@ pub struct Spec {
     pub also: Option<Method>,
     /// The path, with `{name}` for its parameters.
     pub path: &'static str,
+    /// What `{kind}` in the path is to be replaced with, each a path of its own; none if there is no `{kind}`.
+    pub kinds: &'static [&'static str],
     /// One sentence on what it does.
     pub summary: &'static str,
     /// Who may call.
@@ -240,6 +251,7 @@ pub const fn spec(id: &'static str, method: Method, path: &'static str) -> Spec 
         method,
         also: None,
         path,
+        kinds: &[],
         summary: "",
         access: Access::Anyone,
         grants: &[],
@@ -267,6 +279,12 @@ impl Spec {
         self
     }
 
+    /// Puts it on several paths, one for each kind: [`Spec::routes`].
+    pub const fn kinds(mut self, kinds: &'static [&'static str]) -> Self {
+        self.kinds = kinds;
+        self
+    }
+
     /// Says who may call.
     pub const fn access(mut self, access: Access) -> Self {
         self.access = access;
@@ -276,6 +294,12 @@ impl Spec {
     /// Says what it may do with AWS.
     pub const fn grants(mut self, grants: &'static [Grant]) -> Self {
         self.grants = grants;
+        self
+    }
+
+    /// Says which counter of a key it counts towards.
+    pub const fn class(mut self, class: RateClass) -> Self {
+        self.class = class;
         self
     }
 
@@ -430,6 +454,8 @@ pub struct WorkerSpec {
     pub summary: &'static str,
     /// What sets it off.
     pub trigger: Trigger,
+    /// A second thing that does.
+    pub also: Option<Trigger>,
     /// What it may do with AWS.
     pub grants: &'static [Grant],
 }
@@ -441,5 +467,32 @@ pub const fn worker(
     summary: &'static str,
     grants: &'static [Grant],
 ) -> WorkerSpec {
-    WorkerSpec { id, summary, trigger, grants }
+    WorkerSpec { id, summary, trigger, also: None, grants }
+}
+
+impl WorkerSpec {
+    /// Has something of another sort set it off too: a schedule, say, and the events by which it goes on where it stopped. Its
+    /// `Event` then reads what either of them sends; the schedule sends `{}`.
+    pub const fn also(mut self, trigger: Trigger) -> Self {
+        self.also = Some(trigger);
+        self
+    }
+
+    /// What sets it off.
+    pub fn triggers(&self) -> impl Iterator<Item = Trigger> + use<> {
+        std::iter::once(self.trigger).chain(self.also)
+    }
+
+    /// How often it is scheduled, if it is.
+    pub fn schedule(&self) -> Option<Every> {
+        self.triggers().find_map(|trigger| match trigger {
+            Trigger::Schedule(every) => Some(every),
+            Trigger::OutboxStream | Trigger::Bus(_) | Trigger::Authorizer | Trigger::Rotation => None,
+        })
+    }
+
+    /// Whether this sets it off.
+    pub fn has(&self, trigger: Trigger) -> bool {
+        self.triggers().any(|own| own == trigger)
+    }
 }

@@ -132,6 +132,6 @@ impl Mount for Fleet {
     }
 
     fn worker<W: Worker>(&self) -> Function {
-        self.function(W::SPEC.id, Memory::Small, worker_seconds(W::SPEC.trigger))
+        self.function(W::SPEC.id, Memory::Small, worker_seconds(&W::SPEC))
     }
 }
