@@ -77,7 +77,7 @@ struct Run<'a> {
 impl Worker for PurgeTrash {
     const SPEC: WorkerSpec = worker(
         "purge-trash",
-        &[Trigger::Schedule(Every::Days(1)), Trigger::Bus(&Notice::PURGING)],
+        Trigger::Schedule(Every::Days(1)),
         "Removes what was in the trash for 30 days, what was deleted for good, and uploads that were never completed",
         &[
             Grant::items("Query", Items::Due),
@@ -108,7 +108,8 @@ impl Worker for PurgeTrash {
             Grant::items("DeleteItem", Items::Uploads),
             Grant::files("DeleteObject"),
         ],
-    );
+    )
+    .also(Trigger::Bus(&Notice::PURGING));
     type Deps = Deps;
     type Event = Event;
     type Result = Report;

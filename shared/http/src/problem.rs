@@ -131,7 +131,8 @@ pub struct Document<'a> {
 }
 
 /// A refusal on its way to the client.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
+#[error("{}: {sentence}", code.as_str())]
 pub struct Problem {
     /// The stable name.
     pub code: Code,
