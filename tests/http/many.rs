@@ -16,7 +16,8 @@ pub struct Mould {
 impl Mould {
     /// Those that tell of `id`, but for the workspace's counters.
     pub async fn of(app: &App, id: &str) -> Self {
-        let mut pages = app.tables().scan().table_name(app.table("resources")).into_paginator().items().send();
+        let mut pages =
+            app.tables().scan().table_name(app.table("resources")).into_paginator().items().send();
         let mut items = Vec::new();
         while let Some(item) = pages.next().await {
             let item: Value = serde_dynamo::from_item(item.unwrap()).unwrap();
@@ -51,7 +52,9 @@ pub async fn copy(
     let requests: Vec<WriteRequest> = items
         .map(|item| {
             let item = serde_dynamo::to_item(item).unwrap();
-            WriteRequest::builder().put_request(PutRequest::builder().set_item(Some(item)).build().unwrap()).build()
+            WriteRequest::builder()
+                .put_request(PutRequest::builder().set_item(Some(item)).build().unwrap())
+                .build()
         })
         .collect();
     let (tables, table) = (app.tables(), app.table("resources"));
@@ -93,7 +96,11 @@ pub async fn count_models(who: &Person, project: &str, more: usize) {
 
 /// How many items of a kind there are.
 pub async fn items(app: &App, kind: Items, subject: &str) -> usize {
-    let query = app.tables().query().table_name(app.table("resources")).select(aws_sdk_dynamodb::types::Select::Count);
+    let query = app
+        .tables()
+        .query()
+        .table_name(app.table("resources"))
+        .select(aws_sdk_dynamodb::types::Select::Count);
     let query = query
         .key_condition_expression("pk = :pk")
         .expression_attribute_values(":pk", AttributeValue::S(kind.partition(subject)))

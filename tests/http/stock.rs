@@ -56,7 +56,8 @@ impl Stock {
     pub fn is_settled(&self, workspace: WorkspaceId) -> bool {
         let usage = self.all(Items::Usage, workspace).into_iter().next();
         let emptied = usage.and_then(|usage| usage["emptied_until"].as_i64()).unwrap_or(i64::MIN);
-        let emptied = self.all(Items::Trash, workspace).into_iter().any(|item| item["at"].as_i64().unwrap() <= emptied);
+        let emptied =
+            self.all(Items::Trash, workspace).into_iter().any(|item| item["at"].as_i64().unwrap() <= emptied);
         let purged = self.all(Items::Purges, workspace).is_empty();
         purged && !emptied && self.all(Items::Uploads, workspace).is_empty()
     }
@@ -141,7 +142,8 @@ impl Stock {
             let (id, bytes) = (text(item, "/id"), number(item, "/size_bytes"));
             let project = Some(text(item, "/project")).filter(|project| !project.is_empty()).unwrap_or("-");
             let kind = id.split('_').next().unwrap();
-            slugs.insert((kind.to_owned(), project.to_owned(), text(item, "/slug").to_owned()), id.to_owned());
+            slugs
+                .insert((kind.to_owned(), project.to_owned(), text(item, "/slug").to_owned()), id.to_owned());
             if kind == "model" {
                 groups.insert(format!("{project}#{id}"));
             }
@@ -158,7 +160,8 @@ impl Stock {
         for trashed in self.all(Items::Trash, workspace) {
             let id = text(trashed, "/sk");
             let due = self.items.iter().filter(|item| {
-                text(item, "/pk").starts_with(Items::Due.prefix()) && item.to_string().contains(&format!("\"{id}\""))
+                text(item, "/pk").starts_with(Items::Due.prefix())
+                    && item.to_string().contains(&format!("\"{id}\""))
             });
             assert_eq!(due.count(), 1, "{id} expires at one time");
         }
@@ -167,7 +170,8 @@ impl Stock {
     /// Objects and the records that tell of them.
     fn check_files(&self, workspace: WorkspaceId) {
         let prefix = format!("files/{workspace}/");
-        let objects = self.objects.iter().filter_map(|(key, bytes)| Some((key.strip_prefix(&prefix)?, *bytes)));
+        let objects =
+            self.objects.iter().filter_map(|(key, bytes)| Some((key.strip_prefix(&prefix)?, *bytes)));
         let objects: BTreeMap<&str, u64> = objects.collect();
         let uploads = self.keys(Items::Uploads, workspace);
         let files = self.items.iter().filter(|item| text(item, "/pk").starts_with(Items::Files.prefix()));

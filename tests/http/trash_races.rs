@@ -31,11 +31,21 @@ struct Move {
 
 impl Move {
     fn restore(_: &Person, id: &str) -> Self {
-        Self { method: Method::POST, path: "/api/trash".to_owned(), body: Some(in_trash(id)), name: "restored" }
+        Self {
+            method: Method::POST,
+            path: "/api/trash".to_owned(),
+            body: Some(in_trash(id)),
+            name: "restored",
+        }
     }
 
     fn purge(_: &Person, id: &str) -> Self {
-        Self { method: Method::DELETE, path: "/api/trash".to_owned(), body: Some(in_trash(id)), name: "purged" }
+        Self {
+            method: Method::DELETE,
+            path: "/api/trash".to_owned(),
+            body: Some(in_trash(id)),
+            name: "purged",
+        }
     }
 
     fn empty(_: &Person, _: &str) -> Self {

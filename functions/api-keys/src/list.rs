@@ -129,7 +129,9 @@ impl Endpoint for List {
     ) -> Result<Keys, Error> {
         let reveals = wanted.expand.map(|Expand::Value| may_reveal(&call.caller)).transpose()?;
         let after = match &wanted.cursor {
-            Some(cursor) => Some(cursors(deps, &call.caller).await?.position(cursor).map_err(Error::Refused)?),
+            Some(cursor) => {
+                Some(cursors(deps, &call.caller).await?.position(cursor).map_err(Error::Refused)?)
+            }
             None => None,
         };
         let limit = wanted.limit.map_or(ALL, PageSize::get);

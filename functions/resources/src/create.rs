@@ -167,9 +167,7 @@ impl From<Error> for Problem {
     fn from(error: Error) -> Self {
         match error {
             Error::Denied(denied) => denied.into(),
-            Error::NotInProjects => {
-                Self::field("projectId", &Invalid::new("Only models are in projects."))
-            }
+            Error::NotInProjects => Self::field("projectId", &Invalid::new("Only models are in projects.")),
             Error::NoProject => Self::field("projectId", &Invalid::new("There is no such project.")),
             Error::SlugTaken => Self::slug_taken(),
             Error::LimitReached => Self::plan_limit_reached(),

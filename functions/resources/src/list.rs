@@ -136,9 +136,7 @@ async fn cursors(deps: &Deps, caller: &KeyOrMember, kind: Kind) -> Result<Cursor
 impl From<Error> for Problem {
     fn from(error: Error) -> Self {
         match error {
-            Error::NotInProjects => {
-                Self::field("projectId", &Invalid::new("Only models are in projects."))
-            }
+            Error::NotInProjects => Self::field("projectId", &Invalid::new("Only models are in projects.")),
             Error::Refused(problem) => problem,
             Error::Failed(failure) => failure.into(),
         }

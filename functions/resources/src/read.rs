@@ -3,9 +3,7 @@
 use std::sync::Arc;
 
 use domain::{ports::Resources, role::Role};
-use kit::{
-    Access, Call, Endpoint, Grant, Items, KeyOrMember, Params, Ports, Spec, spec, spec::Method::Get,
-};
+use kit::{Access, Call, Endpoint, Grant, Items, KeyOrMember, Params, Ports, Spec, spec, spec::Method::Get};
 
 use crate::view::{Missing, One, Row, Unread};
 
@@ -37,11 +35,7 @@ impl Endpoint for Read {
         Deps { resources: ports.resources() }
     }
 
-    async fn handle(
-        deps: &Deps,
-        call: &Call<KeyOrMember>,
-        Params(one): Self::Input,
-    ) -> Result<Row, Unread> {
+    async fn handle(deps: &Deps, call: &Call<KeyOrMember>, Params(one): Self::Input) -> Result<Row, Unread> {
         let found = deps.resources.find(call.caller.workspace(), one.id()?).await?;
         Ok(found.ok_or(Missing)?.resource.into())
     }

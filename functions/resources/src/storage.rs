@@ -15,8 +15,8 @@ use domain::{
     workspace::Workspace,
 };
 use kit::{
-    Access, Call, Endpoint, Grant, Items, KeyOrMember, Output, Params, Ports, Problem, Spec,
-    input::YesNo, spec, spec::Method::Get,
+    Access, Call, Endpoint, Grant, Items, KeyOrMember, Output, Params, Ports, Problem, Spec, input::YesNo,
+    spec, spec::Method::Get,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

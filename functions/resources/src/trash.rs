@@ -103,11 +103,7 @@ impl Endpoint for Trash {
             let alongside = call.alongside(Some(event), None, "");
             if deps.trash.put(&proof, &live, &trashed, alongside).await? == Saved::Yes {
                 let models = id.project().map(|_| trashed.resource.models);
-                return Ok(Gone {
-                    success: true,
-                    expires_at: trashed.expires_at(),
-                    cascaded_models: models,
-                });
+                return Ok(Gone { success: true, expires_at: trashed.expires_at(), cascaded_models: models });
             }
         }
     }

@@ -131,7 +131,9 @@ impl Endpoint for UploadComplete {
             let (live, bytes) = (live.ok_or(Missing)?, stored.ok_or(Error::NothingSent)?);
             let complete = Upload { bytes, state: State::Complete, ..before.clone() };
             let alongside = call.alongside(Some(event(call, &proof, &live, &complete)), None, "");
-            if deps.uploads.complete(&proof, &live, &before, &complete, alongside).await? == Ended::Yes {
+            if deps.uploads.complete(&proof, &live, &before, &complete, call.now, alongside).await?
+                == Ended::Yes
+            {
                 return Ok(complete.into());
             }
         }

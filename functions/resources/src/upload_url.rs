@@ -136,11 +136,7 @@ impl Endpoint for UploadUrl {
         }
     }
 
-    async fn handle(
-        deps: &Deps,
-        call: &Call<KeyOrMember>,
-        Body(form): Self::Input,
-    ) -> Result<Place, Error> {
+    async fn handle(deps: &Deps, call: &Call<KeyOrMember>, Body(form): Self::Input) -> Result<Place, Error> {
         let proof = call.caller.edits_resources()?;
         if let Some(id) = call.made_before::<UploadId>() {
             let begun = deps.uploads.find(proof.workspace(), id).await?.ok_or(Error::Over)?;
@@ -173,7 +169,9 @@ impl Endpoint for UploadUrl {
 impl Form {
     fn kind(&self) -> Result<Kind, Error> {
         match (self.asset_type, self.asset_id.kind()) {
-            (AssetType::Datasets, Kind::Dataset) | (AssetType::Models, Kind::Model) => Ok(self.asset_id.kind()),
+            (AssetType::Datasets, Kind::Dataset) | (AssetType::Models, Kind::Model) => {
+                Ok(self.asset_id.kind())
+            }
             _ => Err(Error::OtherType),
         }
     }
@@ -185,12 +183,7 @@ async fn place(deps: &Deps, now: Timestamp, begun: &Upload) -> Result<Place, Err
     let key = BlobKey::of_upload(begun.workspace, begun.id);
     let PresignedPut { url, headers, expires_at } =
         deps.blobs.presign_put(&key, begun.content_type.as_str(), begun.bytes, now, left).await?;
-    Ok(Place {
-        session_id: begun.id,
-        upload_url: url,
-        headers: headers.into_iter().collect(),
-        expires_at,
-    })
+    Ok(Place { session_id: begun.id, upload_url: url, headers: headers.into_iter().collect(), expires_at })
 }
 
 fn length<'de, D: serde::Deserializer<'de>>(from: D) -> Result<u64, D::Error> {

@@ -199,7 +199,8 @@ impl Run<'_> {
                 Some(purge) => self.remove_tree(&purge).await,
                 None => self.deps.purges.settle(due).await,
             },
-            Task::Sweep(upload) => match self.deps.purges.give_up(due.workspace, upload).await? {
+            Task::Sweep(upload) => match self.deps.purges.give_up(due.workspace, upload, self.job.now).await?
+            {
                 Some(upload) => {
                     // A complete one is a file, which stays; only the record of how it came is forgotten.
                     if upload.state == State::Swept {

@@ -321,7 +321,8 @@ impl Patch {
             ("description", resource.description != before.description),
             ("visibility", resource.visibility != before.visibility),
         ];
-        let fields: Vec<_> = fields.into_iter().filter_map(|(name, changed)| changed.then_some(name)).collect();
+        let fields: Vec<_> =
+            fields.into_iter().filter_map(|(name, changed)| changed.then_some(name)).collect();
         let action = match (before.visibility, resource.visibility) {
             (Visibility::Private, Visibility::Public) => Action::Shared,
             (Visibility::Public, Visibility::Private) => Action::Unshared,

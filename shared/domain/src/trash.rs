@@ -7,11 +7,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     activity::Actor,
-    id::{ProjectId, WorkspaceId},
+    id::{ProjectId, UploadId, WorkspaceId},
     policy::EditsResources,
     resource::{Kind, Resource, ResourceId, ResourceName, Slug},
     text::Invalid,
     time,
+    upload::Upload,
     usage::Usage,
 };
 
@@ -260,6 +261,30 @@ pub struct Due {
     pub task: Task,
 }
 
+impl Due {
+    /// That something in the trash expires.
+    pub fn expiry(trashed: &Trashed) -> Self {
+        let Resource { id, workspace, .. } = trashed.resource;
+        Self { at: trashed.expires_at(), workspace, task: Task::Expire(id) }
+    }
+
+    /// That a trash was emptied of all until `until`: looked after later, in case that it was left half done.
+    pub fn emptying(workspace: WorkspaceId, until: Timestamp) -> Self {
+        Self { at: time::after(until, Purge::LOOKED_AFTER), workspace, task: Task::Empty }
+    }
+
+    /// That something is being removed: looked after later, too.
+    pub fn purge(purge: &Purge) -> Self {
+        let at = time::after(purge.begun_at, Purge::LOOKED_AFTER);
+        Self { at, workspace: purge.workspace, task: Task::Purge(purge.root) }
+    }
+
+    /// That an upload is swept, or forgotten if it is complete.
+    pub fn sweep(upload: &Upload) -> Self {
+        Self { at: upload.swept_at(), workspace: upload.workspace, task: Task::Sweep(upload.id) }
+    }
+}
+
 /// What has to be done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -271,7 +296,7 @@ pub enum Task {
     /// Something is being removed.
     Purge(ResourceId),
     /// An upload was begun a day ago.
-    Sweep(crate::id::UploadId),
+    Sweep(UploadId),
 }
 
 #[cfg(test)]

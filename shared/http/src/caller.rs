@@ -71,10 +71,7 @@ impl KeyOrMember {
     }
 
     /// The workspace's record. A member's was read with the session; a key's is read now.
-    pub async fn workspace_record(
-        &self,
-        workspaces: &dyn Workspaces,
-    ) -> Result<Cow<'_, Workspace>, Problem> {
+    pub async fn workspace_record(&self, workspaces: &dyn Workspaces) -> Result<Cow<'_, Workspace>, Problem> {
         match self {
             Self::Member(member) => Ok(Cow::Borrowed(&member.workspace)),
             Self::Key(holder) => {

@@ -11,7 +11,8 @@ use domain::{
     outbox::{Message, Notice},
     ports::{
         Accounts, AddressHashes, ApiKeys, Bus, Codes, Consumed, Directory, History, Mailer, PasswordResets,
-        Rotations, Sessions, SignUps, Throttles, TokenKeys, Vault, Workspaces,
+        Purges, Resources, Rotations, Sessions, SignUps, Throttles, TokenKeys, Trash, Uploads, Vault,
+        Workspaces,
     },
     region::Region,
 };
@@ -138,6 +139,14 @@ pub trait Ports {
     fn api_keys(&self) -> Arc<dyn ApiKeys>;
     /// Histories and inboxes.
     fn history(&self) -> Arc<dyn History>;
+    /// Projects, datasets and models.
+    fn resources(&self) -> Arc<dyn Resources>;
+    /// The trash.
+    fn trash(&self) -> Arc<dyn Trash>;
+    /// Uploads and files.
+    fn uploads(&self) -> Arc<dyn Uploads>;
+    /// Removing what is over.
+    fn purges(&self) -> Arc<dyn Purges>;
     /// The directory: whose names are, and the public keys.
     fn directory(&self) -> Arc<dyn Directory>;
     /// Envelope encryption.

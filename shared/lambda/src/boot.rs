@@ -13,7 +13,8 @@ use domain::{
     entropy::Entropy,
     ports::{
         Accounts, AddressHashes, ApiKeys, Bus, Codes, Consumed, Directory, History, Mailer, PasswordResets,
-        Rotations, Sessions, SignUps, Throttles, TokenKeys, Vault, Workspaces,
+        Purges, Resources, Rotations, Sessions, SignUps, Throttles, TokenKeys, Trash, Uploads, Vault,
+        Workspaces,
     },
     region::Region,
 };
@@ -201,6 +202,22 @@ impl Ports for Boot {
     }
 
     fn history(&self) -> Arc<dyn History> {
+        self.store()
+    }
+
+    fn resources(&self) -> Arc<dyn Resources> {
+        self.store()
+    }
+
+    fn trash(&self) -> Arc<dyn Trash> {
+        self.store()
+    }
+
+    fn uploads(&self) -> Arc<dyn Uploads> {
+        self.store()
+    }
+
+    fn purges(&self) -> Arc<dyn Purges> {
         self.store()
     }
 

@@ -15,6 +15,16 @@ use crate::{
 
 /// How often keys that DynamoDB left unprocessed are asked for again.
 const ATTEMPTS: u32 = 4;
+/// As many as DynamoDB takes in one batch.
+const MOST_KEYS: usize = 100;
+
+/// How a range is read.
+#[derive(Clone, Copy)]
+struct Way {
+    consistent: bool,
+    /// The first one first.
+    forward: bool,
+}
 
 impl Store {
     /// The item at a key, strongly consistent.
@@ -29,8 +39,16 @@ impl Store {
         Ok(request.send().await.map_err(unavailable)?.item)
     }
 
-    /// The items at these keys, in their order, strongly consistent, in one `BatchGetItem`. At most 100.
+    /// The items at these keys, in their order, strongly consistent, in one `BatchGetItem` for each 100.
     pub async fn get_all(&self, keys: &[Key]) -> Outcome<Vec<Option<Item>>> {
+        let mut items = Vec::with_capacity(keys.len());
+        for some in keys.chunks(MOST_KEYS) {
+            items.extend(self.get_batch(some).await?);
+        }
+        Ok(items)
+    }
+
+    async fn get_batch(&self, keys: &[Key]) -> Outcome<Vec<Option<Item>>> {
         let mut wanted: HashMap<String, KeysAndAttributes> = HashMap::new();
         for key in keys {
             let table = self.name(key.table);
@@ -72,7 +90,7 @@ impl Store {
         range: (String, String),
         limit: usize,
     ) -> Outcome<Page<Item>> {
-        self.query((kind, subject), range, limit, false).await
+        self.query((kind, subject), range, limit, Way { consistent: false, forward: false }).await
     }
 
     /// The same, strongly consistent.
@@ -83,7 +101,18 @@ impl Store {
         range: (String, String),
         limit: usize,
     ) -> Outcome<Page<Item>> {
-        self.query((kind, subject), range, limit, true).await
+        self.query((kind, subject), range, limit, Way { consistent: true, forward: false }).await
+    }
+
+    /// The same, strongly consistent, the first first.
+    pub async fn range_up(
+        &self,
+        kind: Items,
+        subject: impl Display,
+        range: (String, String),
+        limit: usize,
+    ) -> Outcome<Page<Item>> {
+        self.query((kind, subject), range, limit, Way { consistent: true, forward: true }).await
     }
 
     async fn query(
@@ -91,8 +120,12 @@ impl Store {
         (kind, subject): (Items, impl Display),
         range: (String, String),
         limit: usize,
-        consistent: bool,
+        way: Way,
     ) -> Outcome<Page<Item>> {
+        if range.0 > range.1 {
+            // Nothing is in between, and DynamoDB refuses to look.
+            return Ok(Page { items: Vec::new(), more: false });
+        }
         let answer = self
             .client
             .query()
@@ -101,8 +134,8 @@ impl Store {
             .expression_attribute_values(":pk", text(kind.partition(subject)))
             .expression_attribute_values(":from", text(range.0))
             .expression_attribute_values(":to", text(range.1))
-            .consistent_read(consistent)
-            .scan_index_forward(false)
+            .consistent_read(way.consistent)
+            .scan_index_forward(way.forward)
             // One more tells whether there are more: DynamoDB itself says so at every page's end, the last one's too.
             .limit(i32::try_from(limit.saturating_add(1)).unwrap_or(i32::MAX))
             .send()

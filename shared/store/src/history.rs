@@ -19,6 +19,7 @@ use crate::{
     Store,
     failure::unavailable,
     item::{Item, Key, from_item, to_item},
+    transaction::Condition,
 };
 
 /// DynamoDB takes at most 100 writes in a transaction.
@@ -100,7 +101,8 @@ impl History for Store {
             for (event, marking) in chunk {
                 let (expression, value) = said(*marking)?;
                 let key = mark_key(proof.workspace(), *event);
-                transaction = transaction.update(&key, expression, [(":it", value)]);
+                let values = [(":it".to_owned(), value)];
+                transaction = transaction.update("mark", &key, expression, values, Condition::none());
             }
             transaction.commit().await?;
         }

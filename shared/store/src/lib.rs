@@ -6,19 +6,27 @@
 mod accounts;
 mod api_keys;
 mod consumed;
+mod delete;
 mod directory;
+mod due;
 mod failure;
 mod get;
 mod history;
 mod item;
+mod lists;
 mod outbox;
 mod password_resets;
+mod purges;
 mod rate_windows;
 mod receipts;
+mod resources;
 mod sessions;
 mod sign_ups;
 mod throttles;
 mod transaction;
+mod trash;
+mod uploads;
+mod usage;
 mod workspaces;
 
 use aws_sdk_dynamodb::Client;

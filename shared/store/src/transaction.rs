@@ -1,6 +1,8 @@
 //! Writing: one transaction a change, and what its cancellation means.
 
 use std::{
+    borrow::Cow,
+    collections::HashMap,
     hash::{BuildHasher, Hasher, RandomState},
     time::Duration,
 };
@@ -34,7 +36,7 @@ pub struct Transaction<'a> {
 
 /// A condition and the values that it names.
 pub struct Condition {
-    expression: &'static str,
+    expression: Cow<'static, str>,
     /// Stands for an attribute whose name is a word of DynamoDB's own.
     name: Option<(&'static str, &'static str)>,
     values: Vec<(&'static str, AttributeValue)>,
@@ -43,39 +45,36 @@ pub struct Condition {
 impl Condition {
     /// None: whatever is at the key.
     pub fn none() -> Self {
-        Self { expression: "", name: None, values: Vec::new() }
+        Self::of("", [])
     }
 
     /// An expression and the values that it names.
     pub fn of(
-        expression: &'static str,
+        expression: impl Into<Cow<'static, str>>,
         values: impl IntoIterator<Item = (&'static str, AttributeValue)>,
     ) -> Self {
-        Self { expression, name: None, values: values.into_iter().collect() }
+        Self { expression: expression.into(), name: None, values: values.into_iter().collect() }
     }
 
-    /// The expression, if there is one.
-    fn expression(&self) -> Option<String> {
-        (!self.expression.is_empty()).then(|| self.expression.to_owned())
+    /// The same; `placeholder` in its expression stands for `attribute`.
+    pub fn naming(self, placeholder: &'static str, attribute: &'static str) -> Self {
+        Self { name: Some((placeholder, attribute)), ..self }
     }
 
     /// No item is at the key.
     pub fn absent() -> Self {
-        Self { expression: "attribute_not_exists(pk)", name: None, values: Vec::new() }
+        Self::of("attribute_not_exists(pk)", [])
     }
 
     /// An item is at the key.
     pub fn present() -> Self {
-        Self { expression: "attribute_exists(pk)", name: None, values: Vec::new() }
+        Self::of("attribute_exists(pk)", [])
     }
 
     /// No item is at the key, or one whose time to live is over: DynamoDB may take days to delete it.
     pub fn absent_or_expired(now: Timestamp) -> Self {
-        Self {
-            expression: "attribute_not_exists(pk) OR #ttl <= :now",
-            name: Some(("#ttl", TTL)),
-            values: vec![(":now", crate::item::number(now.as_second()))],
-        }
+        let now = crate::item::number(now.as_second());
+        Self::of("attribute_not_exists(pk) OR #ttl <= :now", [(":now", now)]).naming("#ttl", TTL)
     }
 
     /// The item's `version` is this; 0 is no item.
@@ -83,11 +82,32 @@ impl Condition {
         if version == 0 {
             return Self::absent();
         }
-        Self {
-            expression: "version = :version",
-            name: None,
-            values: vec![(":version", crate::item::number(version))],
-        }
+        Self::of("version = :version", [(":version", crate::item::number(version))])
+    }
+
+    /// Both hold. One of them at most has a name.
+    pub fn and(mut self, other: Self) -> Self {
+        self.expression = match (self.expression.as_ref(), other.expression.as_ref()) {
+            ("", _) => other.expression,
+            (_, "") => self.expression,
+            (one, another) => format!("({one}) AND ({another})").into(),
+        };
+        self.values.extend(other.values);
+        Self { name: self.name.or(other.name), ..self }
+    }
+
+    /// The expression, if there is one.
+    fn expression(&self) -> Option<String> {
+        (!self.expression.is_empty()).then(|| self.expression.clone().into_owned())
+    }
+
+    fn names(&self) -> Option<HashMap<String, String>> {
+        self.name.map(|(placeholder, attribute)| [(placeholder.to_owned(), attribute.to_owned())].into())
+    }
+
+    fn values(self) -> Option<Item> {
+        let values = self.values.into_iter().map(|(name, value)| (name.to_owned(), value));
+        Some(values.collect::<Item>()).filter(|values| !values.is_empty())
     }
 }
 
@@ -98,65 +118,62 @@ impl Store {
 }
 
 impl Transaction<'_> {
-    pub fn put(mut self, label: &'static str, key: &Key, item: Item, condition: Condition) -> Self {
-        let mut put = Put::builder().table_name(self.store.name(key.table)).set_item(Some(item));
-        put = put.set_condition_expression(condition.expression());
-        if let Some((placeholder, attribute)) = condition.name {
-            put = put.expression_attribute_names(placeholder, attribute);
-        }
-        for (name, value) in condition.values {
-            put = put.expression_attribute_values(name, value);
-        }
-        if let Ok(put) = put.build() {
-            self.writes.push((label, TransactWriteItem::builder().put(put).build()));
-        }
-        self
+    pub fn put(self, label: &'static str, key: &Key, item: Item, condition: Condition) -> Self {
+        let put = Put::builder()
+            .table_name(self.store.name(key.table))
+            .set_item(Some(item))
+            .set_condition_expression(condition.expression())
+            .set_expression_attribute_names(condition.names())
+            .set_expression_attribute_values(condition.values());
+        let write = put.build().map(|put| TransactWriteItem::builder().put(put).build());
+        self.with(label, write.ok())
     }
 
-    pub fn delete(mut self, label: &'static str, key: &Key, condition: Condition) -> Self {
-        let mut delete =
-            Delete::builder().table_name(self.store.name(key.table)).set_key(Some(key.attributes()));
-        delete = delete.set_condition_expression(condition.expression());
-        for (name, value) in condition.values {
-            delete = delete.expression_attribute_values(name, value);
-        }
-        if let Ok(delete) = delete.build() {
-            self.writes.push((label, TransactWriteItem::builder().delete(delete).build()));
-        }
-        self
+    pub fn delete(self, label: &'static str, key: &Key, condition: Condition) -> Self {
+        let delete = Delete::builder()
+            .table_name(self.store.name(key.table))
+            .set_key(Some(key.attributes()))
+            .set_condition_expression(condition.expression())
+            .set_expression_attribute_names(condition.names())
+            .set_expression_attribute_values(condition.values());
+        let write = delete.build().map(|delete| TransactWriteItem::builder().delete(delete).build());
+        self.with(label, write.ok())
     }
 
     /// Changes nothing at the key, but has to find it so.
-    pub fn check(mut self, label: &'static str, key: &Key, condition: Condition) -> Self {
-        let mut check = ConditionCheck::builder()
+    pub fn check(self, label: &'static str, key: &Key, condition: Condition) -> Self {
+        let check = ConditionCheck::builder()
             .table_name(self.store.name(key.table))
             .set_key(Some(key.attributes()))
-            .set_condition_expression(condition.expression());
-        for (name, value) in condition.values {
-            check = check.expression_attribute_values(name, value);
-        }
-        if let Ok(check) = check.build() {
-            self.writes.push((label, TransactWriteItem::builder().condition_check(check).build()));
-        }
-        self
+            .set_condition_expression(condition.expression())
+            .set_expression_attribute_names(condition.names())
+            .set_expression_attribute_values(condition.values());
+        let write = check.build().map(|check| TransactWriteItem::builder().condition_check(check).build());
+        self.with(label, write.ok())
     }
 
+    /// Changes single attributes, of an item that is made if it is not there. The condition's values have other names.
     pub fn update(
-        mut self,
+        self,
+        label: &'static str,
         key: &Key,
-        expression: &'static str,
-        values: impl IntoIterator<Item = (&'static str, AttributeValue)>,
+        expression: impl Into<String>,
+        values: impl IntoIterator<Item = (String, AttributeValue)>,
+        condition: Condition,
     ) -> Self {
-        let mut update = Update::builder()
+        let update = Update::builder()
             .table_name(self.store.name(key.table))
             .set_key(Some(key.attributes()))
-            .update_expression(expression);
-        for (name, value) in values {
-            update = update.expression_attribute_values(name, value);
-        }
-        if let Ok(update) = update.build() {
-            self.writes.push(("update", TransactWriteItem::builder().update(update).build()));
-        }
+            .update_expression(expression)
+            .set_condition_expression(condition.expression())
+            .set_expression_attribute_names(condition.names());
+        let values = values.into_iter().chain(condition.values().into_iter().flatten()).collect();
+        let write = update.set_expression_attribute_values(Some(values)).build();
+        self.with(label, write.map(|update| TransactWriteItem::builder().update(update).build()).ok())
+    }
+
+    fn with(mut self, label: &'static str, write: Option<TransactWriteItem>) -> Self {
+        self.writes.extend(write.map(|write| (label, write)));
         self
     }
 

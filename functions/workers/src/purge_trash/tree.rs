@@ -1,13 +1,7 @@
 //! What belongs to something that is being removed: files first, then their records, then models, then the note that it is
 //! being removed. So nothing is stored of which no record tells.
 
-use domain::{
-    blob::BlobKey,
-    id::WorkspaceId,
-    ports::Failure,
-    resource::ResourceId,
-    trash::Purge,
-};
+use domain::{blob::BlobKey, id::WorkspaceId, ports::Failure, resource::ResourceId, trash::Purge};
 
 use super::Run;
 
@@ -47,8 +41,7 @@ impl Run<'_> {
                 break;
             }
             self.step();
-            let keys: Vec<BlobKey> =
-                files.iter().map(|file| BlobKey::of_upload(workspace, *file)).collect();
+            let keys: Vec<BlobKey> = files.iter().map(|file| BlobKey::of_upload(workspace, *file)).collect();
             self.deps.blobs.delete(&keys).await?;
             self.deps.purges.forget_files(asset, &files).await?;
             self.report.files += files.len();

@@ -87,7 +87,7 @@ pub trait Resources: Send + Sync {
         alongside: Alongside,
     ) -> Outcome<Created>;
     /// Replaces `before` by `after`, if it is still what was read and its project is still there. The slug may be another; the
-    /// project is the same.
+    /// project and the counters are the same, and its version is then the next.
     async fn replace(
         &self,
         proof: &EditsResources,
@@ -144,8 +144,10 @@ pub trait Trash: Send + Sync {
     ) -> Outcome<Page<Trashed>>;
     /// What came into the trash at `until` or before and lies there still, the oldest first.
     async fn over(&self, workspace: WorkspaceId, until: Timestamp, limit: usize) -> Outcome<Page<Trashed>>;
-    /// Takes something out of the trash, as `resource`: if it is still there and was not emptied, the slug is free, its
-    /// project is there, and the workspace then has no more than `limit` models (`None`: any number).
+    /// Takes something out of the trash, as `resource`, which says in `updated_at` when: if it is still there and was not
+    /// emptied, the slug is free, its project is there, and the workspace then has no more than `limit` models (`None`: any
+    /// number). It has the counters that it had, and the version after the one that it went there with: no earlier reader
+    /// takes it for what they read.
     async fn restore(
         &self,
         proof: &EditsResources,
@@ -208,13 +210,15 @@ pub trait Uploads: Send + Sync {
     ) -> Outcome<Begun>;
     /// One of a workspace, strongly consistent.
     async fn find(&self, workspace: WorkspaceId, id: UploadId) -> Outcome<Option<Upload>>;
-    /// Makes the upload `before` a file of `live`, as `complete` says, if neither changed since they were read.
+    /// Makes the upload `before` a file of `live`, as `complete` says, if neither changed since they were read. It has so
+    /// many more bytes then, and was changed `now`.
     async fn complete(
         &self,
         proof: &EditsResources,
         live: &Live,
         before: &Upload,
         complete: &Upload,
+        now: Timestamp,
         alongside: Alongside,
     ) -> Outcome<Ended>;
 }
@@ -250,7 +254,12 @@ pub trait Purges: Send + Sync {
     async fn finish(&self, purge: &Purge) -> Outcome<()>;
     /// Gives up an upload that was not completed in time, and frees what was promised to it; it says so from then on. What it
     /// has become: `None` if it is not there any more.
-    async fn give_up(&self, workspace: WorkspaceId, upload: UploadId) -> Outcome<Option<Upload>>;
+    async fn give_up(
+        &self,
+        workspace: WorkspaceId,
+        upload: UploadId,
+        now: Timestamp,
+    ) -> Outcome<Option<Upload>>;
     /// Forgets an upload that is complete, or of which nothing is stored.
     async fn forget_upload(&self, upload: &Upload) -> Outcome<()>;
     /// Says that there is more to do.
