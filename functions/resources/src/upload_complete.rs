@@ -97,7 +97,7 @@ impl Endpoint for UploadComplete {
             Grant::items("UpdateItem", Items::Projects),
             Grant::items("UpdateItem", Items::Usage),
             Grant::items("PutItem", Items::Events),
-            Grant::files("GetObject"),
+            Grant::files("ListBucket"),
         ]);
     type Caller = KeyOrMember;
     type Deps = Deps;

@@ -14,10 +14,12 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 #[schemars(inline)]
-#[expect(missing_docs, reason = "the names say it")]
 pub enum Collection {
+    /// Projects.
     Projects,
+    /// Datasets.
     Datasets,
+    /// Models.
     Models,
 }
 
@@ -105,10 +107,11 @@ impl From<Resource> for Row {
 
 /// What can go wrong with one that there is, or is not.
 #[derive(Debug, thiserror::Error)]
-#[expect(missing_docs, reason = "each names its cause")]
 pub enum Unread {
+    /// There is none.
     #[error(transparent)]
     Missing(#[from] Missing),
+    /// AWS failed.
     #[error(transparent)]
     Failed(#[from] Failure),
 }

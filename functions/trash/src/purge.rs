@@ -54,9 +54,10 @@ pub struct One {
 #[serde(deny_unknown_fields)]
 #[schemars(inline)]
 pub struct All {
-    #[serde(deserialize_with = "only_true")]
+    /// `true`.
+    #[serde(rename = "all", deserialize_with = "only_true")]
     #[schemars(extend("const" = true))]
-    all: bool,
+    _all: bool,
 }
 
 /// It is gone.
