@@ -5,7 +5,12 @@ mod counters;
 mod directory;
 mod history;
 mod keys;
+mod purges;
+mod resources;
+mod stock;
 mod transactions;
+mod trash;
+mod uploads;
 mod workspaces;
 
 use aws_sdk_dynamodb::types::AttributeValue;
@@ -184,10 +189,10 @@ async fn items(app: &App, table: &str) -> Vec<Item> {
     items
 }
 
-/// The four tables that changes are written to.
+/// The tables that changes are written to.
 async fn everything(app: &App) -> Vec<Vec<Item>> {
     let mut tables = Vec::new();
-    for table in ["identity", "workspaces", "activity", "operations"] {
+    for table in ["identity", "workspaces", "activity", "resources", "operations"] {
         tables.push(items(app, table).await);
     }
     tables
