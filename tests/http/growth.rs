@@ -14,7 +14,7 @@ fn read_units(calls: &[Value]) -> f64 {
     let reads = calls.iter().filter(|call| {
         ["Query", "GetItem", "BatchGetItem"].contains(&call["operation"].as_str().unwrap_or_default())
     });
-    reads.map(|call| call["capacity"].as_f64().unwrap_or(0.0)).sum()
+    reads.map(|call| call["capacity"]["read"].as_f64().unwrap_or(0.0)).sum()
 }
 
 /// Puts `count` datasets into the trash, `due` of them so long ago that they are due.

@@ -6,7 +6,12 @@ mod counters;
 mod directory;
 mod history;
 mod keys;
+mod purges;
+mod resources;
+mod stock;
 mod transactions;
+mod trash;
+mod uploads;
 mod workspaces;
 
 use aws_sdk_dynamodb::types::AttributeValue;

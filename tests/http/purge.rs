@@ -118,10 +118,14 @@ fn numbered(calls: &[Value]) -> Vec<Call> {
 async fn converge(scenes: &[Scene]) {
     for scene in scenes {
         let mut left = 100;
-        while !Stock::of(&scene.who.app).await.is_settled(scene.who.workspace()) {
+        // What failed is done by the next run; what that sets off is done soon after.
+        loop {
+            scene.who.app.run_worker("purge-trash").await;
+            if Stock::of(&scene.who.app).await.is_settled(scene.who.workspace()) {
+                break;
+            }
             assert_ne!(left, 0, "it does not come to an end");
             left -= 1;
-            scene.who.app.run_worker("purge-trash").await;
         }
     }
 }
