@@ -120,6 +120,12 @@ impl Digest256 {
         first
     }
 
+    /// The first 32 bits.
+    pub fn first_bits(self) -> u32 {
+        let [a, b, c, d, ..] = self.0;
+        u32::from_be_bytes([a, b, c, d])
+    }
+
     /// Compares without telling by time where the difference is.
     pub fn matches(self, other: Self) -> bool {
         self.0.ct_eq(&other.0).into()

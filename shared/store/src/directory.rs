@@ -85,7 +85,7 @@ impl Directory {
     }
 
     async fn ask_authority(&self, name: &Name) -> Outcome<Option<Holder>> {
-        self.authority.get(&claim_key(name)).await?.map(from_item).transpose().map(of_item)
+        self.authority.get(claim_key(name)).await?.map(from_item).transpose().map(of_item)
     }
 }
 
@@ -127,7 +127,7 @@ impl domain::ports::Directory for Directory {
         if let Some(holder) = self.remembered(name) {
             return Ok(Some(holder));
         }
-        let found = self.replica.glance(&claim_key(name)).await?.map(from_item).transpose()?;
+        let found = self.replica.glance(claim_key(name)).await?.map(from_item).transpose()?;
         let found = of_item(found);
         if let Some(holder) = &found {
             self.remember(name, holder);
