@@ -10,7 +10,7 @@ use std::{
 };
 
 use async_trait::async_trait;
-use aws_sdk_dynamodb::{Client, Config};
+use aws_sdk_dynamodb::Client;
 use domain::{
     Timestamp,
     directory::{Claim, Holder, Name},
@@ -64,9 +64,13 @@ struct PendingItem {
 
 impl Directory {
     /// The directory in `table`, read in this region and written where the authority is.
-    pub fn new(replica: Client, authority: Config, table: String) -> Self {
+    pub fn new(
+        replica: Client,
+        authority: impl FnOnce() -> Client + Send + Sync + 'static,
+        table: String,
+    ) -> Self {
         let replica = Store::of_one_table(replica, table.clone());
-        let authority = move || Store::of_one_table(Client::from_conf(authority), table);
+        let authority = move || Store::of_one_table(authority(), table);
         Self { replica, authority: LazyLock::new(Box::new(authority)), handles: Mutex::default() }
     }
 
