@@ -66,7 +66,7 @@ impl KeySecret {
 
 /// The first 32 bits of the SHA-256 of region and digits.
 fn checksum(digits: &str, region: Region) -> u32 {
-    Digest256::of([region.as_str(), digits].concat()).first_bits()
+    Digest256::of_both(region.as_str(), digits).first_bits()
 }
 
 /// A value encrypted under a workspace's data key: nonce, ciphertext and tag in base64.

@@ -94,6 +94,11 @@ impl Digest256 {
         Self(Sha256::digest(bytes.as_ref()).into())
     }
 
+    /// Hashes one text and another after it.
+    pub fn of_both(first: &str, second: &str) -> Self {
+        Self(Sha256::new_with_prefix(first).chain_update(second).finalize().into())
+    }
+
     /// Wraps an already computed hash.
     pub fn from_bytes(bytes: [u8; 32]) -> Self {
         Self(bytes)

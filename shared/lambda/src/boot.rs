@@ -21,7 +21,7 @@ use kit::{Clock, Kit, Ports, limits::Leases, token::Verifier};
 use store::Store;
 
 use crate::{
-    client::{Endpoint, client, far_sdk_config, sdk_config},
+    client::{Endpoint, address, client, far_sdk_config, sdk_config},
     config::{Config, ConfigError},
     http_client::HttpClient,
     regions::HttpRegions,
@@ -89,8 +89,7 @@ impl Boot {
     pub async fn connect(&self) {
         let services = std::mem::take(&mut *self.certain.lock().unwrap_or_else(PoisonError::into_inner));
         let connect = |service| async move {
-            let host = || format!("https://{service}.{}.amazonaws.com", self.config.region.aws());
-            let url = self.endpoint.url.clone().unwrap_or_else(host);
+            let url = address(service, self.config.region.aws(), self.endpoint.url.as_deref());
             // What AWS's load balancers ask. Any answer will do, and none: the first request then connects.
             let Ok(ping) = http::Request::get(format!("{url}/ping")).body(Bytes::new()) else { return };
             let _ = tokio::time::timeout(CONNECTING, self.http.send(ping)).await;
@@ -120,13 +119,13 @@ impl Boot {
     /// The one client of this region's tables.
     fn dynamodb(&self) -> aws_sdk_dynamodb::Client {
         self.is_certain("dynamodb");
-        self.dynamodb.get_or_init(|| client!(aws_sdk_dynamodb, &*self.sdk)).clone()
+        self.dynamodb.get_or_init(|| client!(aws_sdk_dynamodb, "dynamodb", &*self.sdk)).clone()
     }
 
     fn names(&self) -> Arc<store::Directory> {
         let make = || {
             let sdk = Arc::clone(&self.authority);
-            let authority = move || client!(aws_sdk_dynamodb, &*sdk);
+            let authority = move || client!(aws_sdk_dynamodb, "dynamodb", &*sdk);
             Arc::new(store::Directory::new(self.dynamodb(), authority, self.config.directory_table.clone()))
         };
         Arc::clone(self.directory.get_or_init(make))
@@ -137,7 +136,7 @@ impl Boot {
             let clock = Arc::clone(&self.clock);
             let now = Arc::new(move || clock.now());
             let (sdk, names) = (Arc::clone(&self.sdk), self.config.secret_names());
-            let client = move || client!(aws_sdk_secretsmanager, &*sdk);
+            let client = move || client!(aws_sdk_secretsmanager, "secretsmanager", &*sdk);
             Arc::new(keys::Secrets::new(client, self.config.region, names, now))
         };
         Arc::clone(self.secrets.get_or_init(make))
@@ -203,7 +202,7 @@ impl Ports for Boot {
 
     fn vault(&self) -> Arc<dyn Vault> {
         let sdk = Arc::clone(&self.sdk);
-        let client = move || client!(aws_sdk_kms, &*sdk);
+        let client = move || client!(aws_sdk_kms, "kms", &*sdk);
         let (key, entropy) = (self.config.kms_key.clone(), Arc::clone(&self.entropy));
         Arc::new(keys::KmsVault::new(client, key, self.config.region, entropy))
     }
@@ -224,20 +223,20 @@ impl Ports for Boot {
     }
 
     fn rotations(&self) -> Arc<dyn Rotations> {
-        let client = client!(aws_sdk_secretsmanager, &*self.sdk);
+        let client = client!(aws_sdk_secretsmanager, "secretsmanager", &*self.sdk);
         let names = self.config.secret_names();
         Arc::new(keys::SecretRotations::new(client, self.config.region, names, Arc::clone(&self.entropy)))
     }
 
     fn mailer(&self) -> Arc<dyn Mailer> {
         self.is_certain("email");
-        let client = client!(aws_sdk_sesv2, &*self.sdk);
+        let client = client!(aws_sdk_sesv2, "email", &*self.sdk);
         Arc::new(mail::SesMailer::new(client, self.config.mail_from.clone()))
     }
 
     fn bus(&self) -> Arc<dyn Bus> {
         self.is_certain("events");
-        let client = client!(aws_sdk_eventbridge, &*self.sdk);
+        let client = client!(aws_sdk_eventbridge, "events", &*self.sdk);
         Arc::new(events::EventBridge::new(client, self.config.event_bus.clone()))
     }
 

@@ -11,6 +11,7 @@ use aws_smithy_async::rt::sleep::{SharedAsyncSleep, TokioSleep};
 use aws_smithy_runtime_api::{
     box_error::BoxError,
     client::{
+        endpoint::{EndpointFuture, EndpointResolverParams, ResolveEndpoint, SharedEndpointResolver},
         identity::{Identity, IdentityFuture, ResolveCachedIdentity, SharedIdentityResolver},
         interceptors::{
             Intercept,
@@ -24,6 +25,7 @@ use aws_smithy_runtime_api::{
 };
 use aws_smithy_types::{
     config_bag::{ConfigBag, FrozenLayer, Layer},
+    endpoint::Endpoint as ServiceEndpoint,
     retry::RetryConfig,
     timeout::TimeoutConfig,
 };
@@ -115,12 +117,37 @@ impl ResolveCachedIdentity for Same {
     }
 }
 
-/// A service's client with this configuration, for functions.
+/// A service's address in a region.
+pub fn address(service: &str, region: &str, endpoint: Option<&str>) -> String {
+    endpoint.map_or_else(|| format!("https://{service}.{region}.amazonaws.com"), str::to_owned)
+}
+
+/// Sends all calls to one address. The SDK would work it out by rules for every kind of region.
+#[derive(Debug)]
+pub struct At(ServiceEndpoint);
+
+impl At {
+    /// A service, where this configuration says.
+    pub fn of(service: &str, config: &SdkConfig) -> SharedEndpointResolver {
+        let region = config.region().map(AsRef::as_ref).unwrap_or_default();
+        let url = address(service, region, config.endpoint_url());
+        SharedEndpointResolver::new(Self(ServiceEndpoint::builder().url(url).build()))
+    }
+}
+
+impl ResolveEndpoint for At {
+    fn resolve_endpoint<'a>(&'a self, _: &'a EndpointResolverParams) -> EndpointFuture<'a> {
+        EndpointFuture::ready(Ok(self.0.clone()))
+    }
+}
+
+/// The client of a service, by the name that it has in addresses, with this configuration, for functions.
 macro_rules! client {
-    ($sdk:ident, $config:expr) => {{
-        let config = $sdk::config::Builder::from($config);
-        let config = config.interceptor($crate::client::Count);
-        $sdk::Client::from_conf(config.push_auth_scheme($crate::signing::Signing::default()).build())
+    ($sdk:ident, $service:literal, $config:expr) => {{
+        let config = $sdk::config::Builder::from($config).interceptor($crate::client::Count);
+        let mut config = config.push_auth_scheme($crate::signing::Signing::default());
+        config.set_endpoint_resolver(Some($crate::client::At::of($service, $config)));
+        $sdk::Client::from_conf(config.build())
     }};
 }
 pub(crate) use client;

@@ -22,7 +22,7 @@ use aws_types::{SdkConfig, region::Region};
 use proptest::prelude::*;
 
 use super::*;
-use crate::client::Count;
+use crate::client::{Count, client};
 
 fn at(second: u64) -> SystemTime {
     UNIX_EPOCH + Duration::from_secs(second)
@@ -48,7 +48,7 @@ fn expected(
     credentials: &Credentials,
     (region, service): (&str, &str),
     time: SystemTime,
-) -> Vec<(String, String)> {
+) -> Headers {
     let identity = Identity::from(credentials.clone());
     let params = SigningParams::builder().identity(&identity).region(region).name(service).time(time);
     let params = params.settings(SigningSettings::default()).build().unwrap().into();
@@ -62,7 +62,7 @@ fn expected(
     added
 }
 
-fn added(signed: Signed) -> Vec<(String, String)> {
+fn added(signed: Signed) -> Headers {
     let token = signed.token.map(|token| (TOKEN.to_owned(), token));
     let mut added = vec![(AUTHORIZATION.to_owned(), signed.authorization), (DATE.to_owned(), signed.date)];
     added.extend(token);
@@ -78,7 +78,7 @@ fn urls() -> impl Strategy<Value = String> {
         .prop_map(|(scheme, host, path)| format!("{scheme}://{host}{path}"))
 }
 
-fn header_lists() -> impl Strategy<Value = Vec<(String, String)>> {
+fn header_lists() -> impl Strategy<Value = Headers> {
     let names = prop_oneof![
         Just("content-type".to_owned()),
         Just("x-amz-target".to_owned()),
@@ -146,26 +146,29 @@ fn neither_secret_nor_key_is_printed() {
     assert_eq!(format!("{signing:?}"), "Signing(Signer)");
 }
 
-/// The headers of the requests that would have been sent.
+/// Names and values.
+type Headers = Vec<(String, String)>;
+
+/// The headers, and the address, of the requests that would have been sent.
 #[derive(Debug, Clone, Default)]
-struct Sent(Arc<Mutex<Vec<Vec<(String, String)>>>>);
+struct Sent(Arc<Mutex<Vec<Headers>>>);
 
 impl HttpConnector for Sent {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
         let headers = request.headers().iter();
         let mut headers: Vec<_> = headers.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+        headers.push(("address".to_owned(), request.uri().to_owned()));
         headers.sort();
         self.0.lock().unwrap().push(headers);
         HttpConnectorFuture::ready(Err(ConnectorError::user("not sent".into())))
     }
 }
 
-/// Calls a service once with the SDK's signer and once with ours.
+/// Calls a service once as the SDK does and once as functions do.
 macro_rules! both {
-    ($config:expr, $sdk:ident, |$client:ident| $call:expr) => {
-        let usual = || $sdk::config::Builder::from($config).interceptor(Count);
-        for config in [usual().build(), usual().push_auth_scheme(Signing::default()).build()] {
-            let $client = $sdk::Client::from_conf(config);
+    ($config:expr, $sdk:ident, $service:literal, |$client:ident| $call:expr) => {
+        let usual = $sdk::config::Builder::from($config).interceptor(Count).build();
+        for $client in [$sdk::Client::from_conf(usual), client!($sdk, $service, $config)] {
             $call.send().await.unwrap_err();
         }
     };
@@ -183,15 +186,17 @@ async fn every_service_gets_the_requests_that_the_sdk_would_send() {
         .retry_config(RetryConfig::disabled())
         .http_client(http_client_fn(move |_, _| connector.clone()))
         .build();
-    both!(&config, aws_sdk_dynamodb, |client| {
+    both!(&config, aws_sdk_dynamodb, "dynamodb", |client| {
         client.get_item().table_name("t").key("pk", AttributeValue::S("é".to_owned()))
     });
-    both!(&config, aws_sdk_secretsmanager, |client| client.get_secret_value().secret_id("a/b"));
-    both!(&config, aws_sdk_kms, |client| client.describe_key().key_id("alias/a"));
-    both!(&config, aws_sdk_eventbridge, |client| {
+    both!(&config, aws_sdk_secretsmanager, "secretsmanager", |client| client
+        .get_secret_value()
+        .secret_id("a/b"));
+    both!(&config, aws_sdk_kms, "kms", |client| client.describe_key().key_id("alias/a"));
+    both!(&config, aws_sdk_eventbridge, "events", |client| {
         client.put_events().entries(PutEventsRequestEntry::builder().detail("{}").build())
     });
-    both!(&config, aws_sdk_sesv2, |client| client.send_email().from_email_address("a@b.example"));
+    both!(&config, aws_sdk_sesv2, "email", |client| client.send_email().from_email_address("a@b.example"));
     let sent = sent.0.lock().unwrap();
     assert_eq!(sent.len(), 10);
     for pair in sent.chunks(2) {
