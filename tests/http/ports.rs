@@ -45,11 +45,8 @@ fn store(app: &App) -> Store {
 }
 
 fn directory(app: &App) -> Directory {
-    Directory::new(
-        app.tables(),
-        app.living_in(Region::AUTHORITY).tables().config().clone(),
-        "account-directory".to_owned(),
-    )
+    let authority = app.living_in(Region::AUTHORITY).tables();
+    Directory::new(app.tables(), move || authority, "account-directory".to_owned())
 }
 
 /// So many seconds into the test: a time that is yet to come, so that nothing has expired.

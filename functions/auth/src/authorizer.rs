@@ -83,11 +83,11 @@ fn refused() -> Answer {
 async fn key(kit: &Kit, token: &str) -> Result<HashMap<&'static str, String>, Problem> {
     let holder = verify_key(kit, token).await?;
     Ok(HashMap::from([
-        ("userId", holder.owner.to_string()),
-        ("workspaceId", holder.workspace.to_string()),
+        ("userId", holder.owner.into()),
+        ("workspaceId", holder.workspace.into()),
         ("username", holder.handle.to_string()),
         ("region", holder.region.to_string()),
-        ("keyId", holder.key.to_string()),
+        ("keyId", holder.key.into()),
     ]))
 }
 
@@ -101,8 +101,8 @@ async fn session(kit: &Kit, job: &Job, token: &str) -> Result<HashMap<&'static s
     let standing = standing.filter(|standing| standing.session.is_live(job.now)).ok_or_else(over)?;
     let workspace = standing.workspace.ok_or_else(over)?;
     Ok(HashMap::from([
-        ("userId", claims.sub.to_string()),
-        ("workspaceId", workspace.id.to_string()),
+        ("userId", claims.sub.into()),
+        ("workspaceId", workspace.id.into()),
         ("username", workspace.handle.to_string()),
         ("region", workspace.region.to_string()),
     ]))

@@ -6,7 +6,7 @@ use std::{fmt, marker::PhantomData, str::FromStr};
 
 use jiff::Timestamp;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use ulid::Ulid;
+use ulid::{ULID_LEN, Ulid};
 
 use crate::{
     entropy::{self, Entropy},
@@ -61,7 +61,13 @@ impl<K: Kind> Id<K> {
 
     /// The 26 characters without prefix.
     pub fn bare(self) -> String {
-        self.ulid.to_string().to_ascii_lowercase()
+        self.write_bare(&mut [0; ULID_LEN]).to_owned()
+    }
+
+    fn write_bare<'a>(&self, buffer: &'a mut [u8; ULID_LEN]) -> &'a str {
+        let bare = self.ulid.array_to_str(buffer);
+        bare.make_ascii_lowercase();
+        bare
     }
 }
 
@@ -76,19 +82,22 @@ impl<K: Kind> FromStr for Id<K> {
 
     /// Reads only the canonical form, so that one record has one name.
     fn from_str(text: &str) -> Result<Self, Invalid> {
-        let id = text
-            .strip_prefix(K::PREFIX)
-            .and_then(|rest| rest.strip_prefix('_'))
-            .and_then(|bare| Ulid::from_string(bare).ok())
-            .map(Self::from)
-            .ok_or(Invalid("This is not a valid id.".into()))?;
-        if id.to_string() == text { Ok(id) } else { Err(Invalid("This is not a valid id.".into())) }
+        let bare = text.strip_prefix(K::PREFIX).and_then(|rest| rest.strip_prefix('_'));
+        let read = |bare| Some(Self::from(Ulid::from_string(bare).ok()?));
+        let canonical = |id: &Self| bare == Some(id.write_bare(&mut [0; ULID_LEN]));
+        bare.and_then(read).filter(canonical).ok_or(Invalid("This is not a valid id.".into()))
     }
 }
 
 impl<K: Kind> fmt::Display for Id<K> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}_{}", K::PREFIX, self.bare())
+        write!(f, "{}_{}", K::PREFIX, self.write_bare(&mut [0; ULID_LEN]))
+    }
+}
+
+impl<K: Kind> From<Id<K>> for String {
+    fn from(id: Id<K>) -> Self {
+        [K::PREFIX, "_", id.write_bare(&mut [0; ULID_LEN])].concat()
     }
 }
 

@@ -94,6 +94,11 @@ impl Digest256 {
         Self(Sha256::digest(bytes.as_ref()).into())
     }
 
+    /// Hashes one text and another after it.
+    pub fn of_both(first: &str, second: &str) -> Self {
+        Self(Sha256::new_with_prefix(first).chain_update(second).finalize().into())
+    }
+
     /// Wraps an already computed hash.
     pub fn from_bytes(bytes: [u8; 32]) -> Self {
         Self(bytes)
@@ -118,6 +123,12 @@ impl Digest256 {
     pub fn first_byte(self) -> u8 {
         let [first, ..] = self.0;
         first
+    }
+
+    /// The first 32 bits.
+    pub fn first_bits(self) -> u32 {
+        let [a, b, c, d, ..] = self.0;
+        u32::from_be_bytes([a, b, c, d])
     }
 
     /// Compares without telling by time where the difference is.

@@ -105,6 +105,10 @@ fn normal(input: &str, max: usize) -> Result<String, Invalid> {
     if input.chars().nth(max.saturating_mul(4)).is_some() {
         return Err(too_long(max));
     }
+    if input.is_ascii() {
+        // That is in form C.
+        return Ok(input.to_owned());
+    }
     Ok(input.nfc().collect::<String>().trim().to_owned())
 }
 

@@ -37,12 +37,13 @@ impl Meter {
     }
 }
 
-/// Counts one AWS call of the current request; its id, to send along.
-pub fn count_call() -> Option<String> {
-    CURRENT
-        .try_with(|meter| {
-            meter.calls.fetch_add(1, Ordering::Relaxed);
-            meter.request.lock().unwrap_or_else(PoisonError::into_inner).clone()
-        })
-        .ok()
+/// Counts one AWS call of the current request.
+pub fn count_call() {
+    // Nobody counts those of no request.
+    let _ = CURRENT.try_with(|meter| meter.calls.fetch_add(1, Ordering::Relaxed));
+}
+
+/// The current request's id.
+pub fn request() -> Option<String> {
+    CURRENT.try_with(|meter| meter.request.lock().unwrap_or_else(PoisonError::into_inner).clone()).ok()
 }

@@ -6,7 +6,7 @@ use std::{
 };
 
 use async_trait::async_trait;
-use aws_sdk_secretsmanager::{Client, Config};
+use aws_sdk_secretsmanager::Client;
 use domain::{
     Timestamp,
     email::EmailAddress,
@@ -71,8 +71,13 @@ pub struct Secrets {
 
 impl Secrets {
     /// The secrets of `region`.
-    pub fn new(config: Config, region: Region, names: SecretNames, now: Now) -> Self {
-        let client = Lazy::new(Box::new(|| Client::from_conf(config)));
+    pub fn new(
+        client: impl FnOnce() -> Client + Send + Sync + 'static,
+        region: Region,
+        names: SecretNames,
+        now: Now,
+    ) -> Self {
+        let client = Lazy::new(Box::new(client));
         Self { client, region, names, now, cache: Mutex::default() }
     }
 

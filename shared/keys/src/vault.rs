@@ -15,7 +15,7 @@ use aes_gcm::{
     aead::{Aead, Payload},
 };
 use async_trait::async_trait;
-use aws_sdk_kms::{Client, Config, primitives::Blob, types::DataKeySpec};
+use aws_sdk_kms::{Client, primitives::Blob, types::DataKeySpec};
 use base64::{Engine, prelude::BASE64_STANDARD};
 use domain::{
     api_key::Sealed,
@@ -61,8 +61,13 @@ struct Cached {
 
 impl KmsVault {
     /// A vault whose data keys `key` (an id, ARN or alias) wraps.
-    pub fn new(config: Config, key: String, region: Region, entropy: Arc<dyn Entropy>) -> Self {
-        let client = Lazy::new(Box::new(|| Client::from_conf(config)));
+    pub fn new(
+        client: impl FnOnce() -> Client + Send + Sync + 'static,
+        key: String,
+        region: Region,
+        entropy: Arc<dyn Entropy>,
+    ) -> Self {
+        let client = Lazy::new(Box::new(client));
         Self { client, key, region, entropy, cache: Mutex::default() }
     }
 

@@ -23,7 +23,7 @@ use kit::{Clock, Kit, Ports, limits::Leases, token::Verifier};
 use store::Store;
 
 use crate::{
-    client::{Count, Endpoint, far_sdk_config, sdk_config},
+    client::{Endpoint, address, client, far_sdk_config, sdk_config},
     config::{Config, ConfigError},
     http_client::HttpClient,
     regions::HttpRegions,
@@ -40,9 +40,9 @@ pub struct Boot {
     http: HttpClient,
     /// The services that every request calls.
     certain: Mutex<BTreeSet<&'static str>>,
-    sdk: SdkConfig,
+    sdk: Arc<SdkConfig>,
     /// Of the directory's authority, which may be in another region.
-    authority: SdkConfig,
+    authority: Arc<SdkConfig>,
     regions: Arc<HttpRegions>,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
@@ -70,8 +70,8 @@ impl Boot {
         entropy: Arc<dyn Entropy>,
     ) -> Self {
         Self {
-            sdk: sdk_config(config.region.aws(), endpoint, http),
-            authority: far_sdk_config(Region::AUTHORITY.aws(), authority, http),
+            sdk: Arc::new(sdk_config(config.region.aws(), endpoint, http)),
+            authority: Arc::new(far_sdk_config(Region::AUTHORITY.aws(), authority, http)),
             regions: Arc::new(HttpRegions::new(config.endpoints.clone(), http.clone())),
             config,
             endpoint: endpoint.clone(),
@@ -91,8 +91,7 @@ impl Boot {
     pub async fn connect(&self) {
         let services = std::mem::take(&mut *self.certain.lock().unwrap_or_else(PoisonError::into_inner));
         let connect = |service| async move {
-            let host = || format!("https://{service}.{}.amazonaws.com", self.config.region.aws());
-            let url = self.endpoint.url.clone().unwrap_or_else(host);
+            let url = address(service, self.config.region.aws(), self.endpoint.url.as_deref());
             // What AWS's load balancers ask. Any answer will do, and none: the first request then connects.
             let Ok(ping) = http::Request::get(format!("{url}/ping")).body(Bytes::new()) else { return };
             let _ = tokio::time::timeout(CONNECTING, self.http.send(ping)).await;
@@ -122,13 +121,14 @@ impl Boot {
     /// The one client of this region's tables.
     fn dynamodb(&self) -> aws_sdk_dynamodb::Client {
         self.is_certain("dynamodb");
-        self.dynamodb.get_or_init(|| aws_sdk_dynamodb::Client::from_conf(dynamodb(&self.sdk))).clone()
+        self.dynamodb.get_or_init(|| client!(aws_sdk_dynamodb, "dynamodb", &*self.sdk)).clone()
     }
 
     fn names(&self) -> Arc<store::Directory> {
         let make = || {
-            let (replica, authority) = (self.dynamodb(), dynamodb(&self.authority));
-            Arc::new(store::Directory::new(replica, authority, self.config.directory_table.clone()))
+            let sdk = Arc::clone(&self.authority);
+            let authority = move || client!(aws_sdk_dynamodb, "dynamodb", &*sdk);
+            Arc::new(store::Directory::new(self.dynamodb(), authority, self.config.directory_table.clone()))
         };
         Arc::clone(self.directory.get_or_init(make))
     }
@@ -137,19 +137,12 @@ impl Boot {
         let make = || {
             let clock = Arc::clone(&self.clock);
             let now = Arc::new(move || clock.now());
-            let (config, names) = (self.secrets_manager(), self.config.secret_names());
-            Arc::new(keys::Secrets::new(config, self.config.region, names, now))
+            let (sdk, names) = (Arc::clone(&self.sdk), self.config.secret_names());
+            let client = move || client!(aws_sdk_secretsmanager, "secretsmanager", &*sdk);
+            Arc::new(keys::Secrets::new(client, self.config.region, names, now))
         };
         Arc::clone(self.secrets.get_or_init(make))
     }
-
-    fn secrets_manager(&self) -> aws_sdk_secretsmanager::Config {
-        aws_sdk_secretsmanager::config::Builder::from(&self.sdk).interceptor(Count).build()
-    }
-}
-
-fn dynamodb(sdk: &SdkConfig) -> aws_sdk_dynamodb::Config {
-    aws_sdk_dynamodb::config::Builder::from(sdk).interceptor(Count).build()
 }
 
 impl Ports for Boot {
@@ -226,9 +219,10 @@ impl Ports for Boot {
     }
 
     fn vault(&self) -> Arc<dyn Vault> {
-        let config = aws_sdk_kms::config::Builder::from(&self.sdk).interceptor(Count).build();
+        let sdk = Arc::clone(&self.sdk);
+        let client = move || client!(aws_sdk_kms, "kms", &*sdk);
         let (key, entropy) = (self.config.kms_key.clone(), Arc::clone(&self.entropy));
-        Arc::new(keys::KmsVault::new(config, key, self.config.region, entropy))
+        Arc::new(keys::KmsVault::new(client, key, self.config.region, entropy))
     }
 
     fn token_keys(&self) -> Arc<dyn TokenKeys> {
@@ -247,24 +241,20 @@ impl Ports for Boot {
     }
 
     fn rotations(&self) -> Arc<dyn Rotations> {
-        let client = aws_sdk_secretsmanager::Client::from_conf(self.secrets_manager());
+        let client = client!(aws_sdk_secretsmanager, "secretsmanager", &*self.sdk);
         let names = self.config.secret_names();
         Arc::new(keys::SecretRotations::new(client, self.config.region, names, Arc::clone(&self.entropy)))
     }
 
     fn mailer(&self) -> Arc<dyn Mailer> {
         self.is_certain("email");
-        let config = aws_sdk_sesv2::config::Builder::from(&self.sdk).interceptor(Count).build();
-        Arc::new(mail::SesMailer::new(
-            aws_sdk_sesv2::Client::from_conf(config),
-            self.config.mail_from.clone(),
-        ))
+        let client = client!(aws_sdk_sesv2, "email", &*self.sdk);
+        Arc::new(mail::SesMailer::new(client, self.config.mail_from.clone()))
     }
 
     fn bus(&self) -> Arc<dyn Bus> {
         self.is_certain("events");
-        let config = aws_sdk_eventbridge::config::Builder::from(&self.sdk).interceptor(Count).build();
-        let client = aws_sdk_eventbridge::Client::from_conf(config);
+        let client = client!(aws_sdk_eventbridge, "events", &*self.sdk);
         Arc::new(events::EventBridge::new(client, self.config.event_bus.clone()))
     }
 

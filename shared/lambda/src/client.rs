@@ -1,6 +1,6 @@
-//! SDK clients: tight time limits, and a count of every call.
+//! SDK clients: tight time limits, little work for each call, and a count of it.
 
-use std::time::Duration;
+use std::{sync::LazyLock, time::Duration};
 
 use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
 use aws_runtime::{
@@ -11,17 +11,21 @@ use aws_smithy_async::rt::sleep::{SharedAsyncSleep, TokioSleep};
 use aws_smithy_runtime_api::{
     box_error::BoxError,
     client::{
+        endpoint::{EndpointFuture, EndpointResolverParams, ResolveEndpoint, SharedEndpointResolver},
+        identity::{Identity, IdentityFuture, ResolveCachedIdentity, SharedIdentityResolver},
         interceptors::{
             Intercept,
-            context::{BeforeSerializationInterceptorContextRef, BeforeTransmitInterceptorContextMut},
+            context::{BeforeSerializationInterceptorContextMut, BeforeTransmitInterceptorContextMut},
             disable_interceptor, dyn_dispatch_hint,
         },
+        orchestrator::Metadata,
         runtime_components::RuntimeComponents,
         stalled_stream_protection::StalledStreamProtectionConfig,
     },
 };
 use aws_smithy_types::{
-    config_bag::{ConfigBag, Layer},
+    config_bag::{ConfigBag, FrozenLayer, Layer},
+    endpoint::Endpoint as ServiceEndpoint,
     retry::RetryConfig,
     timeout::TimeoutConfig,
 };
@@ -87,6 +91,7 @@ fn config(
         .behavior_version(aws_sdk_dynamodb::config::BehaviorVersion::latest())
         .region(Region::new(region))
         .credentials_provider(SharedCredentialsProvider::new(endpoint.credentials.clone()))
+        .identity_cache(Same(endpoint.credentials.clone().into()))
         .http_client(http.sdk())
         .sleep_impl(SharedAsyncSleep::new(TokioSleep::new()))
         .timeout_config(timeouts.build())
@@ -97,8 +102,78 @@ fn config(
     config.build()
 }
 
+/// The one identity of a process: for other credentials, Lambda starts another.
+#[derive(Debug)]
+struct Same(Identity);
+
+impl ResolveCachedIdentity for Same {
+    fn resolve_cached_identity<'a>(
+        &'a self,
+        _: SharedIdentityResolver,
+        _: &'a RuntimeComponents,
+        _: &'a ConfigBag,
+    ) -> IdentityFuture<'a> {
+        IdentityFuture::ready(Ok(self.0.clone()))
+    }
+}
+
+/// A service's address in a region.
+pub fn address(service: &str, region: &str, endpoint: Option<&str>) -> String {
+    endpoint.map_or_else(|| format!("https://{service}.{region}.amazonaws.com"), str::to_owned)
+}
+
+/// Sends all calls to one address. The SDK would work it out by rules for every kind of region.
+#[derive(Debug)]
+pub struct At(ServiceEndpoint);
+
+impl At {
+    /// A service, where this configuration says.
+    pub fn of(service: &str, config: &SdkConfig) -> SharedEndpointResolver {
+        let region = config.region().map(AsRef::as_ref).unwrap_or_default();
+        let url = address(service, region, config.endpoint_url());
+        SharedEndpointResolver::new(Self(ServiceEndpoint::builder().url(url).build()))
+    }
+}
+
+impl ResolveEndpoint for At {
+    fn resolve_endpoint<'a>(&'a self, _: &'a EndpointResolverParams) -> EndpointFuture<'a> {
+        EndpointFuture::ready(Ok(self.0.clone()))
+    }
+}
+
+/// The client of a service, by the name that it has in addresses, with this configuration, for functions.
+macro_rules! client {
+    ($sdk:ident, $service:literal, $config:expr) => {{
+        let config = $sdk::config::Builder::from($config).interceptor($crate::client::Count);
+        let mut config = config.push_auth_scheme($crate::signing::Signing::default());
+        config.set_endpoint_resolver(Some($crate::client::At::of($service, $config)));
+        $sdk::Client::from_conf(config.build())
+    }};
+}
+pub(crate) use client;
+
 /// Lambda's runtime puts the invocation's trace here, as X-Ray's SDKs expect it.
 const TRACE: &str = "_X_AMZN_TRACE_ID";
+
+/// Leaves out the headers that only say which SDK calls, and which attempt this is: they would be written, signed and hashed
+/// for every call.
+static FEWER_HEADERS: LazyLock<FrozenLayer> = LazyLock::new(|| {
+    const NOBODY_READS_IT: &str = "the services do not need it";
+    let mut state = Layer::new("fewer headers");
+    state.store_put(disable_interceptor::<UserAgentInterceptor>(NOBODY_READS_IT));
+    state.store_put(disable_interceptor::<RequestInfoInterceptor>(NOBODY_READS_IT));
+    state.store_put(disable_interceptor::<ServiceClockSkewInterceptor>(NOBODY_READS_IT));
+    state.store_put(disable_interceptor::<InvocationIdInterceptor>(NOBODY_READS_IT));
+    state.freeze()
+});
+
+/// The SDK describes each of its measurements by service and operation, four times a call. Nobody collects them, and one that
+/// does not know its operation is not described.
+static NO_MEASUREMENTS: LazyLock<FrozenLayer> = LazyLock::new(|| {
+    let mut state = Layer::new("no measurements");
+    state.unset::<Metadata>();
+    state.freeze()
+});
 
 /// Counts each attempt that goes out. It goes under the invocation's trace, if X-Ray traces it, and names the request that
 /// it is for in a field of our own ([tracing header]).
@@ -113,34 +188,41 @@ impl Intercept for Count {
         "Count"
     }
 
-    /// Leaves out the headers that only say which SDK calls, and which attempt this is: they would be written, signed and
-    /// hashed for every call.
-    fn read_before_execution(
+    fn modify_before_serialization(
         &self,
-        _: &BeforeSerializationInterceptorContextRef<'_>,
+        _: &mut BeforeSerializationInterceptorContextMut<'_>,
+        _: &RuntimeComponents,
         config: &mut ConfigBag,
     ) -> Result<(), BoxError> {
-        const NOBODY_READS_IT: &str = "the services do not need it";
-        let mut state = Layer::new("headers left out");
-        state.store_put(disable_interceptor::<UserAgentInterceptor>(NOBODY_READS_IT));
-        state.store_put(disable_interceptor::<RequestInfoInterceptor>(NOBODY_READS_IT));
-        state.store_put(disable_interceptor::<ServiceClockSkewInterceptor>(NOBODY_READS_IT));
-        state.store_put(disable_interceptor::<InvocationIdInterceptor>(NOBODY_READS_IT));
-        config.push_layer(state);
+        config.push_shared_layer(FEWER_HEADERS.clone());
+        Ok(())
+    }
+
+    fn modify_before_retry_loop(
+        &self,
+        context: &mut BeforeTransmitInterceptorContextMut<'_>,
+        _: &RuntimeComponents,
+        config: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        config.push_shared_layer(NO_MEASUREMENTS.clone());
+        let mut trace = std::env::var(TRACE).unwrap_or_default();
+        if let Some(request) = kit::meter::request() {
+            let between = if trace.is_empty() { "" } else { ";" };
+            trace.extend([between, "Request=", &request]);
+        }
+        if !trace.is_empty() {
+            context.request_mut().headers_mut().try_insert("x-amzn-trace-id", trace)?;
+        }
         Ok(())
     }
 
     fn modify_before_signing(
         &self,
-        context: &mut BeforeTransmitInterceptorContextMut<'_>,
+        _: &mut BeforeTransmitInterceptorContextMut<'_>,
         _: &RuntimeComponents,
         _: &mut ConfigBag,
     ) -> Result<(), BoxError> {
-        if let Some(request) = kit::meter::count_call() {
-            let trace = std::env::var(TRACE).map(|trace| format!("{trace};")).unwrap_or_default();
-            let headers = context.request_mut().headers_mut();
-            headers.insert("x-amzn-trace-id", format!("{trace}Request={request}"));
-        }
+        kit::meter::count_call();
         Ok(())
     }
 }

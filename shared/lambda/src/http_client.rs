@@ -8,6 +8,7 @@ use aws_smithy_runtime_api::client::{
     result::ConnectorError,
 };
 use aws_smithy_types::body::SdkBody;
+use base64::{Engine, prelude::BASE64_STANDARD};
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::{BodyExt, Limited};
@@ -17,9 +18,18 @@ use hyper_util::{
     rt::TokioExecutor,
 };
 use rustls::{
-    ClientConfig, RootCertStore,
-    crypto::ring::default_provider,
-    pki_types::{CertificateDer, pem::PemObject},
+    ClientConfig, RootCertStore, SupportedCipherSuite,
+    crypto::{
+        CryptoProvider,
+        ring::{
+            cipher_suite::{
+                TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256, TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,
+                TLS13_AES_128_GCM_SHA256,
+            },
+            default_provider,
+        },
+    },
+    pki_types::CertificateDer,
 };
 
 use crate::config::ConfigError;
@@ -33,6 +43,15 @@ const AMAZON_ROOTS: &[u8] = include_bytes!("amazon_roots.pem");
 ///
 /// [setting]: https://docs.aws.amazon.com/sdkref/latest/guide/settings-reference.html
 const BUNDLE: &str = "AWS_CA_BUNDLE";
+/// What every server of TLS 1.3 must have ([RFC 8446, section 9.1]), and what AWS's take first; the same for TLS 1.2. Lambda's
+/// processors have instructions for it.
+///
+/// [RFC 8446, section 9.1]: https://www.rfc-editor.org/rfc/rfc8446#section-9.1
+const SUITES: [SupportedCipherSuite; 3] = [
+    TLS13_AES_128_GCM_SHA256,
+    TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256,
+    TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,
+];
 /// What a function can answer at the most ([Lambda's limit]).
 ///
 /// [Lambda's limit]: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
@@ -66,10 +85,11 @@ impl HttpClient {
     fn trusting(pem: &[u8]) -> Result<Self, ConfigError> {
         let unreadable = |_| ConfigError::Unreadable(BUNDLE);
         let mut roots = RootCertStore::empty();
-        for certificate in CertificateDer::pem_slice_iter(pem) {
-            roots.add(certificate.map_err(|_| ConfigError::Unreadable(BUNDLE))?).map_err(unreadable)?;
+        for certificate in certificates(pem).ok_or(ConfigError::Unreadable(BUNDLE))? {
+            roots.add(certificate).map_err(unreadable)?;
         }
-        let tls = ClientConfig::builder_with_provider(Arc::new(default_provider()))
+        let cryptography = CryptoProvider { cipher_suites: SUITES.to_vec(), ..default_provider() };
+        let tls = ClientConfig::builder_with_provider(Arc::new(cryptography))
             .with_safe_default_protocol_versions()
             .map_err(unreadable)?
             .with_root_certificates(roots)
@@ -116,24 +136,49 @@ impl HttpConnector for HttpClient {
     }
 }
 
+/// The certificates of a file in [PEM]. rustls reads such files in constant time, as private keys must be; that takes ten times
+/// as long.
+///
+/// [PEM]: https://www.rfc-editor.org/rfc/rfc7468
+fn certificates(pem: &[u8]) -> Option<Vec<CertificateDer<'static>>> {
+    let text = str::from_utf8(pem).ok()?;
+    let certificate = |after_begin: &str| {
+        let (base64, _) = after_begin.split_once("-----END CERTIFICATE-----")?;
+        let base64: String = base64.split_ascii_whitespace().collect();
+        Some(CertificateDer::from(BASE64_STANDARD.decode(base64).ok()?))
+    };
+    text.split("-----BEGIN CERTIFICATE-----").skip(1).map(certificate).collect()
+}
+
 fn text(error: impl std::fmt::Debug) -> String {
     format!("{error:?}")
 }
 
 #[cfg(test)]
 mod tests {
+    use rustls::pki_types::pem::PemObject;
+
     use super::*;
 
     #[test]
     fn the_roots_are_certificates_and_not_many() {
         let text = std::str::from_utf8(AMAZON_ROOTS).unwrap();
         assert_eq!(text.matches("BEGIN CERTIFICATE").count(), 5);
+        let as_rustls_reads_them: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(AMAZON_ROOTS).collect();
+        assert_eq!(certificates(AMAZON_ROOTS), as_rustls_reads_them.ok());
         HttpClient::new().unwrap();
     }
 
     #[test]
     fn a_bundle_that_is_none_is_refused() {
-        let bad = b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
-        assert_eq!(HttpClient::trusting(bad).unwrap_err(), ConfigError::Unreadable(BUNDLE));
+        let bad: [&[u8]; 4] = [
+            b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
+            b"-----BEGIN CERTIFICATE-----\nAA A?\n-----END CERTIFICATE-----\n",
+            b"-----BEGIN CERTIFICATE-----\nAAAA\n",
+            b"\xff",
+        ];
+        for bundle in bad {
+            assert_eq!(HttpClient::trusting(bundle).unwrap_err(), ConfigError::Unreadable(BUNDLE));
+        }
     }
 }

@@ -7,6 +7,7 @@ mod http_client;
 pub mod payload;
 mod regions;
 mod serve;
+mod signing;
 mod system;
 
 pub use boot::Boot;

@@ -68,7 +68,7 @@ pub fn address_item(address: EmailHash, user: UserId) -> Outcome<(Key, Item)> {
 #[async_trait]
 impl Accounts for Store {
     async fn by_address(&self, address: EmailHash) -> Outcome<Option<UserId>> {
-        let found: Option<AddressOf> = self.get(&address_key(address)).await?.map(from_item).transpose()?;
+        let found: Option<AddressOf> = self.get(address_key(address)).await?.map(from_item).transpose()?;
         Ok(found.map(|address| address.user))
     }
 
@@ -87,12 +87,12 @@ impl Accounts for Store {
     }
 
     async fn password(&self, user: UserId) -> Outcome<Option<PasswordHash>> {
-        let found: Option<PasswordOf> = self.get(&password_key(user)).await?.map(from_item).transpose()?;
+        let found: Option<PasswordOf> = self.get(password_key(user)).await?.map(from_item).transpose()?;
         Ok(found.map(|found| found.password))
     }
 
     async fn user(&self, user: UserId) -> Outcome<Option<User>> {
-        self.get(&user_key(user)).await?.map(from_item).transpose()
+        self.get(user_key(user)).await?.map(from_item).transpose()
     }
 
     async fn people(&self, users: &[UserId]) -> Outcome<Vec<(User, Option<Workspace>)>> {

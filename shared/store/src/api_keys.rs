@@ -30,7 +30,7 @@ fn hash_key(hash: Digest256) -> Key {
 #[async_trait]
 impl ApiKeys for Store {
     async fn holder(&self, hash: Digest256) -> Outcome<Option<KeyHolder>> {
-        self.get(&hash_key(hash)).await?.map(from_item).transpose()
+        self.get(hash_key(hash)).await?.map(from_item).transpose()
     }
 
     async fn list(
@@ -47,7 +47,7 @@ impl ApiKeys for Store {
     }
 
     async fn find(&self, workspace: WorkspaceId, key: KeyId) -> Outcome<Option<ApiKey>> {
-        self.get(&key_of(workspace, key)).await?.map(from_item).transpose()
+        self.get(key_of(workspace, key)).await?.map(from_item).transpose()
     }
 
     async fn create(

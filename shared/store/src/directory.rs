@@ -10,7 +10,7 @@ use std::{
 };
 
 use async_trait::async_trait;
-use aws_sdk_dynamodb::{Client, Config};
+use aws_sdk_dynamodb::Client;
 use domain::{
     Timestamp,
     directory::{Claim, Holder, Name},
@@ -64,9 +64,13 @@ struct PendingItem {
 
 impl Directory {
     /// The directory in `table`, read in this region and written where the authority is.
-    pub fn new(replica: Client, authority: Config, table: String) -> Self {
+    pub fn new(
+        replica: Client,
+        authority: impl FnOnce() -> Client + Send + Sync + 'static,
+        table: String,
+    ) -> Self {
         let replica = Store::of_one_table(replica, table.clone());
-        let authority = move || Store::of_one_table(Client::from_conf(authority), table);
+        let authority = move || Store::of_one_table(authority(), table);
         Self { replica, authority: LazyLock::new(Box::new(authority)), handles: Mutex::default() }
     }
 
@@ -85,7 +89,7 @@ impl Directory {
     }
 
     async fn ask_authority(&self, name: &Name) -> Outcome<Option<Holder>> {
-        self.authority.get(&claim_key(name)).await?.map(from_item).transpose().map(of_item)
+        self.authority.get(claim_key(name)).await?.map(from_item).transpose().map(of_item)
     }
 }
 
@@ -127,7 +131,7 @@ impl domain::ports::Directory for Directory {
         if let Some(holder) = self.remembered(name) {
             return Ok(Some(holder));
         }
-        let found = self.replica.glance(&claim_key(name)).await?.map(from_item).transpose()?;
+        let found = self.replica.glance(claim_key(name)).await?.map(from_item).transpose()?;
         let found = of_item(found);
         if let Some(holder) = &found {
             self.remember(name, holder);

@@ -28,14 +28,16 @@ struct Way {
 
 impl Store {
     /// The item at a key, strongly consistent.
-    pub async fn get(&self, key: &Key) -> Outcome<Option<Item>> {
-        let request = self.client.get_item().table_name(self.name(key.table)).set_key(Some(key.attributes()));
+    pub async fn get(&self, key: Key) -> Outcome<Option<Item>> {
+        let request =
+            self.client.get_item().table_name(self.name(key.table)).set_key(Some(key.into_attributes()));
         Ok(request.consistent_read(true).send().await.map_err(unavailable)?.item)
     }
 
     /// The item at a key, as it was a moment ago perhaps: at half the cost, and all that a replica can say.
-    pub async fn glance(&self, key: &Key) -> Outcome<Option<Item>> {
-        let request = self.client.get_item().table_name(self.name(key.table)).set_key(Some(key.attributes()));
+    pub async fn glance(&self, key: Key) -> Outcome<Option<Item>> {
+        let request =
+            self.client.get_item().table_name(self.name(key.table)).set_key(Some(key.into_attributes()));
         Ok(request.send().await.map_err(unavailable)?.item)
     }
 

@@ -66,7 +66,7 @@ impl History for Store {
     }
 
     async fn inbox(&self, workspace: WorkspaceId) -> Outcome<Inbox> {
-        let found = self.get(&inbox_key(workspace)).await?.map(from_item).transpose()?;
+        let found = self.get(inbox_key(workspace)).await?.map(from_item).transpose()?;
         Ok(found.unwrap_or_default())
     }
 

@@ -28,7 +28,12 @@ impl Key {
     }
 
     pub fn attributes(&self) -> Item {
-        HashMap::from([(PARTITION_KEY.to_owned(), text(&self.pk)), (SORT_KEY.to_owned(), text(&self.sk))])
+        self.clone().into_attributes()
+    }
+
+    pub fn into_attributes(self) -> Item {
+        let (pk, sk) = (AttributeValue::S(self.pk), AttributeValue::S(self.sk));
+        HashMap::from([(PARTITION_KEY.to_owned(), pk), (SORT_KEY.to_owned(), sk)])
     }
 
     /// Whether `item` is the one at this key.

@@ -39,7 +39,7 @@ fn unchanged(before: Option<LastReset>) -> Condition {
 #[async_trait]
 impl PasswordResets for Store {
     async fn asked(&self, address: EmailHash) -> Outcome<Option<Asked>> {
-        self.get(&asked_key(address)).await?.map(from_item).transpose()
+        self.get(asked_key(address)).await?.map(from_item).transpose()
     }
 
     async fn ask(&self, asked: &Asked, alongside: Alongside) -> Outcome<Saved> {

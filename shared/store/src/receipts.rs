@@ -26,6 +26,6 @@ pub fn receipt_item(receipt: &Receipt) -> Outcome<(Key, Item)> {
 #[async_trait]
 impl Receipts for Store {
     async fn find(&self, scope: Digest256) -> Outcome<Option<Receipt>> {
-        self.get(&key_of(scope)).await?.map(from_item).transpose()
+        self.get(key_of(scope)).await?.map(from_item).transpose()
     }
 }

@@ -24,7 +24,7 @@ fn key_of(address: EmailHash) -> Key {
 #[async_trait]
 impl SignUps for Store {
     async fn find(&self, address: EmailHash) -> Outcome<Option<SignUp>> {
-        self.get(&key_of(address)).await?.map(from_item).transpose()
+        self.get(key_of(address)).await?.map(from_item).transpose()
     }
 
     async fn save(&self, sign_up: &SignUp, alongside: Alongside) -> Outcome<Saved> {

@@ -72,11 +72,11 @@ impl Workspaces for Store {
     }
 
     async fn find(&self, workspace: WorkspaceId) -> Outcome<Option<Workspace>> {
-        self.get(&key_of(workspace)).await?.map(from_item).transpose()
+        self.get(key_of(workspace)).await?.map(from_item).transpose()
     }
 
     async fn by_handle(&self, handle: &Handle) -> Outcome<Option<WorkspaceId>> {
-        let found: Option<HandleOf> = self.get(&handle_key(handle)).await?.map(from_item).transpose()?;
+        let found: Option<HandleOf> = self.get(handle_key(handle)).await?.map(from_item).transpose()?;
         Ok(found.map(|handle| handle.workspace))
     }
 

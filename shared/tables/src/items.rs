@@ -1,9 +1,12 @@
 //! The kinds of items. IAM knows of an item no more than its partition key (`dynamodb:LeadingKeys`), so kinds that not the
 //! same functions may touch have partitions of their own, told apart by how their keys begin.
 
-use std::fmt::Display;
+use std::fmt::{Display, Write};
 
 use crate::Table;
+
+/// So long are most partition keys at the most: a prefix and a SHA-256 in hexadecimal digits.
+const KEY_LENGTH: usize = 72;
 
 /// A kind of items: those whose partition keys begin alike.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -177,7 +180,11 @@ impl Items {
 
     /// The partition key of those that are about `subject`.
     pub fn partition(self, subject: impl Display) -> String {
-        format!("{}{subject}", self.prefix())
+        let mut key = String::with_capacity(KEY_LENGTH);
+        key.push_str(self.prefix());
+        // A string takes everything.
+        let _ = write!(key, "{subject}");
+        key
     }
 
     /// Whether their partitions are the regions', so that a region's functions may touch no other's.

@@ -52,7 +52,7 @@ impl Table {
 
     /// The full name in a deployment.
     pub fn name(self, prefix: &str) -> String {
-        format!("{prefix}{}", self.as_str())
+        [prefix, self.as_str()].concat()
     }
 
     /// Whether its items have a time to live (attribute [`TTL`]).

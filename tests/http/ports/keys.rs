@@ -33,7 +33,8 @@ fn endpoint(app: &App) -> lambda::Endpoint {
 
 fn vault_of(app: &App, region: Region) -> KmsVault {
     let sdk = lambda::sdk_config(app.home().aws(), &endpoint(app), &lambda::HttpClient::new().unwrap());
-    KmsVault::new((&sdk).into(), format!("alias/account-{}", app.home()), region, Arc::new(OsEntropy))
+    let client = move || aws_sdk_kms::Client::new(&sdk);
+    KmsVault::new(client, format!("alias/account-{}", app.home()), region, Arc::new(OsEntropy))
 }
 
 fn secrets_client(app: &App) -> aws_sdk_secretsmanager::Client {
@@ -47,7 +48,8 @@ fn secrets(app: &App) -> Secrets {
 
 fn secrets_named(app: &App, own: &str) -> Secrets {
     let names = SecretNames { own: format!("account/{own}/"), shared: "account/shared/".to_owned() };
-    Secrets::new(secrets_client(app).config().clone(), app.home(), names, Arc::new(|| at(0)))
+    let client = secrets_client(app);
+    Secrets::new(move || client, app.home(), names, Arc::new(|| at(0)))
 }
 
 /// A workspace with a data key of its own.

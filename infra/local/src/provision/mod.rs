@@ -52,8 +52,9 @@ impl Site {
     }
 
     async fn publish_keys(&self, authority: &Self) -> Result<(), String> {
-        let (replica, authority) = (self.dynamodb.clone(), authority.dynamodb.config().clone());
-        let directory = store::Directory::new(replica, authority, self.config.directory_table.clone());
+        let (replica, authority) = (self.dynamodb.clone(), authority.dynamodb.clone());
+        let directory =
+            store::Directory::new(replica, move || authority, self.config.directory_table.clone());
         for key in secrets::signing_keys(&self.secrets, &self.config).await? {
             directory.publish_signing_key(&key).await.map_err(why)?;
         }
