@@ -212,7 +212,7 @@ async fn the_trash_is_emptied_only_of_what_was_seen() {
     stock.put(one.id, 5).await;
     assert_eq!(stock.empty(&nothing, at(5)).await, Saved::Stale, "it held nothing then");
     let seen = stock.usage().await;
-    // Emptied, filled and emptied at once: whichever comes second has to look again.
+    // Emptied and filled at once: whichever comes second has to look again.
     let live = stock.find(two.id).await.unwrap();
     let trashed = stock.trashed(&live, at(6));
     let (emptied, put) = tokio::join!(stock.empty(&seen, at(6)), stock.try_put(&live, &trashed));
