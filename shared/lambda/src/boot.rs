@@ -23,7 +23,7 @@ use kit::{Clock, Kit, Ports, limits::Leases, token::Verifier};
 use store::Store;
 
 use crate::{
-    client::{Endpoint, address, client, far_sdk_config, sdk_config},
+    client::{Count, Endpoint, address, client, far_sdk_config, sdk_config},
     config::{Config, ConfigError},
     http_client::HttpClient,
     regions::HttpRegions,
@@ -266,7 +266,7 @@ impl Ports for Boot {
     fn blobs(&self) -> Arc<dyn Blobs> {
         let config = || {
             // A bucket's name in a stand-in's host would be looked up by DNS. Directory buckets have sessions; this is none.
-            aws_sdk_s3::config::Builder::from(&self.sdk)
+            aws_sdk_s3::config::Builder::from(&*self.sdk)
                 .force_path_style(self.endpoint.url.is_some())
                 .disable_s3_express_session_auth(true)
         };

@@ -45,7 +45,7 @@ impl Purges for Store {
     }
 
     async fn find(&self, workspace: WorkspaceId, root: ResourceId) -> Outcome<Option<Purge>> {
-        self.get(&purge_key(workspace, root)).await?.map(from_item).transpose()
+        self.get(purge_key(workspace, root)).await?.map(from_item).transpose()
     }
 
     async fn files(&self, asset: ResourceId, limit: usize) -> Outcome<Vec<UploadId>> {

@@ -107,7 +107,7 @@ impl Uploads for Store {
 
 impl Store {
     pub(crate) async fn upload(&self, workspace: WorkspaceId, id: UploadId) -> Outcome<Option<Upload>> {
-        self.get(&key_of(workspace, id)).await?.map(from_item).transpose()
+        self.get(key_of(workspace, id)).await?.map(from_item).transpose()
     }
 
     /// Says that an upload was never completed, and frees its bytes; whether it was still waiting.

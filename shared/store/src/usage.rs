@@ -120,7 +120,7 @@ pub fn usage_of(item: Option<Item>) -> Outcome<Usage> {
 
 impl Store {
     pub(crate) async fn used(&self, workspace: WorkspaceId) -> Outcome<Usage> {
-        usage_of(self.get(&key_of(workspace)).await?)
+        usage_of(self.get(key_of(workspace)).await?)
     }
 }
 
