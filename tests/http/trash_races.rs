@@ -7,11 +7,10 @@ use tests::{App, Person};
 
 use crate::{
     goods::{in_trash, make, path, upload},
+    many,
     stock::Stock,
 };
 
-/// How many rounds, of twenty requests each.
-const ROUNDS: usize = 300;
 
 /// What twenty do at once.
 const MOVES: [fn(&Person, &str) -> Move; 20] = {
@@ -113,10 +112,12 @@ async fn something(who: &Person, n: usize) -> (String, Vec<String>) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn of_twenty_who_reach_for_the_same_thing_in_the_trash_one_gets_it() {
     let app = App::alone().await;
+    // Each round is of twenty requests. Three hundred take a minute or two: every day, fewer will do.
+    let rounds = many::number("ACCOUNT_TEST_ROUNDS", 60);
     // Ten people, since each has room for so many models.
     for person in 0..10 {
         let who = app.user(&format!("racer{person}")).await;
-        for n in 0..ROUNDS / 10 {
+        for n in 0..rounds / 10 {
             let (root, models) = something(&who, n).await;
             who.delete(&path(&root)).await.expect(200);
             round(&who, &root, &models, n).await;
