@@ -53,11 +53,6 @@ const SUITES: [SupportedCipherSuite; 3] = [
     TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256,
     TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,
 ];
-/// How keys are exchanged: with the curve that every server of TLS 1.3 must have ([RFC 8446, section 9.1]), for which ring has
-/// assembly on both of Lambda's architectures; or else with the other that AWS's servers have.
-///
-/// [RFC 8446, section 9.1]: https://www.rfc-editor.org/rfc/rfc8446#section-9.1
-const GROUPS: [&dyn SupportedKxGroup; 2] = [SECP256R1, X25519];
 /// What a function can answer at the most ([Lambda's limit]).
 ///
 /// [Lambda's limit]: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
@@ -94,11 +89,7 @@ impl HttpClient {
         for certificate in certificates(pem).ok_or(ConfigError::Unreadable(BUNDLE))? {
             roots.add(certificate).map_err(unreadable)?;
         }
-        let cryptography = CryptoProvider {
-            cipher_suites: SUITES.to_vec(),
-            kx_groups: GROUPS.to_vec(),
-            ..default_provider()
-        };
+        let cryptography = CryptoProvider { cipher_suites: SUITES.to_vec(), ..default_provider() };
         let tls = ClientConfig::builder_with_provider(Arc::new(cryptography))
             .with_safe_default_protocol_versions()
             .map_err(unreadable)?

@@ -190,7 +190,7 @@ impl Store {
         let resource: Option<Resource> = record.map(from_item).transpose()?;
         let Some(resource) = resource else { return Ok(None) };
         let Some(key) = project_key(&resource) else { return Ok(Some(Live { resource, project: None })) };
-        let project: Option<Resource> = self.get(key.clone()).await?.map(from_item).transpose()?;
+        let project: Option<Resource> = self.get(key).await?.map(from_item).transpose()?;
         Ok(project.map(|project| Live { resource, project: Some(project) }))
     }
 }
