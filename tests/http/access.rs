@@ -2,9 +2,9 @@
 
 use std::fmt::Write as _;
 
-use domain::{region::Region, role::Role};
+use domain::{region::Region, resource::Kind, role::Role};
 use kit::{Endpoint, Spec, Visitor, Worker};
-use tests::{App, PASSWORD, Person, Value, json};
+use tests::{App, PASSWORD, Person, Value, json, path_of};
 
 #[derive(Default)]
 struct Specs(Vec<Spec>);
@@ -46,10 +46,39 @@ fn request(spec: &Spec, path: &str, home: Region) -> (String, Option<Value>) {
         "api-keys-create" => (path, Some(json!({ "name": "matrix" }))),
         "api-keys-revoke" => (format!("{path}?keyId=key_01m858qy4a1ar9by88nhafn40x"), None),
         "activity-mark-seen" | "activity-archive" => (path, Some(json!({ "eventIds": [some_event] }))),
-        "auth-sign-out" | "jwks" | "settings-read" | "account-summary" | "api-keys-list"
-        | "activity-list" => (path, None),
+        "resources-create" => (path, Some(json!({ "slug": "matrix", "name": "M" }))),
+        "resources-read" | "resources-trash" => (with_id(&path), None),
+        "resources-update" => (with_id(&path), Some(json!({}))),
+        "upload-url" => {
+            let form = json!({
+                "assetType": "models", "assetId": id_of("models"), "filename": "matrix.pt",
+                "contentType": "application/octet-stream", "totalBytes": 1,
+            });
+            (path, Some(form))
+        }
+        "upload-complete" => (path, Some(json!({ "sessionId": "upl_01m858qy4a1ar9by88nhafn40x" }))),
+        "trash-restore" | "trash-purge" => {
+            (path, Some(json!({ "id": id_of("datasets"), "type": "dataset" })))
+        }
+        "resources-list" | "storage-read" | "trash-list" | "trash-empty" | "auth-sign-out" | "jwks"
+        | "settings-read" | "account-summary" | "api-keys-list" | "activity-list" => (path, None),
         other => panic!("{other} is not in the access matrix: add a well-formed request for it"),
     }
+}
+
+/// The id of something that is not there.
+fn id_of(kinds: &str) -> String {
+    let prefix = match kinds {
+        "projects" => "proj",
+        "datasets" => "dset",
+        _ => "model",
+    };
+    format!("{prefix}_01m858qy4a1ar9by88nhafn40x")
+}
+
+/// The path of one of a kind that is not there.
+fn with_id(path: &str) -> String {
+    path.replace("{id}", &id_of(path.split('/').nth(2).unwrap()))
 }
 
 /// These can't answer while another region is down: they claim or look for a name, or a stranger's address is at home there.
@@ -138,13 +167,19 @@ async fn what_is_hidden_and_what_is_missing_look_the_same() {
     let app = App::start().await;
     let (ada, mallory) = (app.user("ada6").await, app.user("mallory6").await);
     let (id, _) = ada.make_key("ci").await;
-    let missing = id.replace(&id[id.len() - 4..], "zzzz");
-    let pairs = [
+    let missing = |id: &str| id.replace(&id[id.len() - 4..], "zzzz");
+    let mut pairs = vec![
         ("GET", "/api/settings?owner=ada6".to_owned(), "/api/settings?owner=nobody6".to_owned()),
         ("GET", "/api/activity?owner=ada6".to_owned(), "/api/activity?owner=NOT%20A%20HANDLE".to_owned()),
         ("GET", "/api/api-keys?owner=ada6".to_owned(), "/api/api-keys?owner=settings".to_owned()),
-        ("DELETE", format!("/api/api-keys?keyId={id}"), format!("/api/api-keys?keyId={missing}")),
+        ("DELETE", format!("/api/api-keys?keyId={id}"), format!("/api/api-keys?keyId={}", missing(&id))),
+        ("GET", "/api/trash?owner=ada6".to_owned(), "/api/trash?owner=nobody6".to_owned()),
     ];
+    for kind in Kind::ALL {
+        let id = ada.make(kind, "hidden").await;
+        let paths = (path_of(&id), path_of(&missing(&id)));
+        pairs.extend(["GET", "DELETE"].map(|method| (method, paths.0.clone(), paths.1.clone())));
+    }
     for (method, hidden, missing) in pairs {
         let hidden = mallory.send(method.parse().unwrap(), &hidden, None).await;
         let missing = mallory.send(method.parse().unwrap(), &missing, None).await;

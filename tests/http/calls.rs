@@ -3,6 +3,7 @@
 
 mod least;
 mod prices;
+mod resources;
 mod workers;
 
 use std::{
@@ -335,7 +336,7 @@ async fn row((function, way, make): (&'static str, &str, Make), table: &str) -> 
 fn cold_status(function: &str) -> u16 {
     match function {
         "auth-sign-up" | "auth-password-forgot" => 202,
-        "onboarding" | "api-keys-create" => 201,
+        "onboarding" | "api-keys-create" | "resources-create" => 201,
         _ => 200,
     }
 }
@@ -349,7 +350,7 @@ async fn what_each_endpoint_costs_is_as_documented() {
     let before = std::fs::read_to_string(&file).unwrap_or_default();
     let mut table = HEAD.to_owned();
     let mut rows = Vec::new();
-    for way in ways() {
+    for way in ways().into_iter().chain(resources::ways()) {
         let (row, line) = row(way, &before).await;
         table.push_str(&line);
         rows.push(row);

@@ -1,6 +1,8 @@
 //! Every changing endpoint × every AWS call it makes × every way that the call can fail: after the client's retry there is
 //! exactly one effect and exactly one line in the history.
 
+mod resources;
+
 use futures::future::{BoxFuture, join_all};
 use kit::Items;
 use tests::{Answer, App, PASSWORD, Person, Value, json};
@@ -47,7 +49,9 @@ fn nobody(app: App, handle: String) -> Person {
 fn cases() -> Vec<Case> {
     let marks = [marking("activity-mark-seen", mark_seen), marking("activity-archive", archive)];
     let people = opening_cases().into_iter().chain(session_cases()).chain(password_cases());
-    people.chain(workspace_cases()).chain(marks).collect()
+    let things =
+        resources::cases().into_iter().chain(resources::upload_cases()).chain(resources::trash_cases());
+    people.chain(workspace_cases()).chain(marks).chain(things).collect()
 }
 
 fn mark_seen(who: Person, _: String) -> BoxFuture<'static, Answer> {

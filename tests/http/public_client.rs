@@ -2,16 +2,18 @@
 
 use std::{
     path::PathBuf,
-    process::{Command, Output},
+    process::{Command, Output, Stdio},
 };
 
-use domain::region::Region;
+use domain::{region::Region, resource::Kind};
 use tempfile::TempDir;
-use tests::{App, Value, json};
+use tests::{App, Value, json, kind_of};
+use tokio::io::AsyncWriteExt;
 
 /// An installed client that knows this platform and one key, and nothing of this machine.
 struct Client {
-    program: PathBuf,
+    /// Where it and its Python are.
+    programs: PathBuf,
     home: TempDir,
     url: String,
     key: String,
@@ -27,9 +29,8 @@ impl Client {
             let home = std::env::var_os("HOME").map(PathBuf::from).unwrap();
             home.join(".cache/account-platform/tools")
         });
-        let program = tools.join("venv/bin/ul");
         Self {
-            program,
+            programs: tools.join("venv/bin"),
             home: tempfile::tempdir().unwrap(),
             url: app.api_url().to_owned(),
             key: key.to_owned(),
@@ -38,18 +39,31 @@ impl Client {
 
     /// Runs `ul cloud …`.
     async fn run(&self, arguments: &str) -> Output {
-        let mut command = Command::new(&self.program);
+        let mut command = Command::new(self.programs.join("ul"));
         command.env_clear().current_dir(self.home.path()).env("HOME", self.home.path());
         command.env("ULTRALYTICS_PLATFORM_URL", &self.url).env("ULTRALYTICS_API_KEY", &self.key);
         command.arg("cloud").args(arguments.split(' '));
         tokio::process::Command::from(command).output().await.unwrap()
     }
 
-    /// What a command that succeeds prints.
+    /// What a command that succeeds prints, which is of the type that the client promises.
     async fn ask(&self, arguments: &str) -> Value {
         let output = self.run(arguments).await;
         assert!(output.status.success(), "{arguments}: {}", String::from_utf8_lossy(&output.stderr));
+        self.check(arguments, &output.stdout).await;
         serde_json::from_slice(&output.stdout).unwrap()
+    }
+
+    /// The client prints any answer; its types say which members there are.
+    async fn check(&self, arguments: &str, answer: &[u8]) {
+        let mut command = tokio::process::Command::new(self.programs.join("python"));
+        command.args(["-B", concat!(env!("CARGO_MANIFEST_DIR"), "/tools/client_types.py")]);
+        command.args(arguments.split(' ').take(2));
+        let mut checking = command.stdin(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        checking.stdin.take().unwrap().write_all(answer).await.unwrap();
+        let checked = checking.wait_with_output().await.unwrap();
+        let complaint = String::from_utf8_lossy(&checked.stderr);
+        assert!(checked.status.success(), "{arguments}: {}: {complaint}", String::from_utf8_lossy(answer));
     }
 
     /// What a command that fails says.
@@ -122,4 +136,62 @@ async fn the_client_shows_the_reason_that_the_platform_gives() {
     assert!(refusal.contains("This API key is not valid."), "{refusal}");
     let refusal = keyless.refusal("account profile username=x").await;
     assert!(refusal.contains("username: Use 4 to 32 characters."), "{refusal}");
+}
+
+#[tokio::test]
+async fn the_client_lists_restores_and_deletes_trash_of_each_kind_and_reads_storage() {
+    let app = App::start().await;
+    let carol = app.user("carol12").await;
+    let client = Client::new(&app, &carol.make_key("laptop").await.1).await;
+    assert_eq!(client.ask("lifecycle trash").await["items"], json!([]));
+    assert_eq!(client.ask("account storage").await["updatedAt"], Value::Null);
+    let project = carol.make(Kind::Project, "yolo").await;
+    let (inside, loose) = (carol.make_in(&project, "inside").await, carol.make(Kind::Model, "loose").await);
+    let (alone, dataset) = (carol.make_in(&project, "alone").await, carol.make(Kind::Dataset, "coco").await);
+    for id in [&inside, &loose, &alone, &dataset] {
+        carol.upload(id, "some bytes").await;
+    }
+    let storage = client.ask("account storage details=true").await;
+    assert_eq!(storage["usage"]["storage"]["current"], 40);
+    assert_eq!(storage["breakdown"]["topItems"].as_array().unwrap().len(), 4);
+    assert_eq!(client.ask("account storage details=false").await["breakdown"]["topItems"], json!([]));
+
+    for id in [&alone, &project, &loose, &dataset] {
+        carol.trash(id).await.expect(200);
+    }
+    let names = |list: &Value| {
+        let rows = list["items"].as_array().unwrap().iter();
+        rows.map(|row| row["name"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    let all = client.ask("lifecycle trash").await;
+    assert_eq!(names(&all), ["coco", "loose", "yolo", "alone"]);
+    assert_eq!(
+        (&all["items"][2]["cascadedCount"], &all["items"][3]["parentProject"]["name"]),
+        (&json!(1), &json!("yolo"))
+    );
+    assert_eq!(names(&client.ask("lifecycle trash type=all page=2 limit=3").await), ["alone"]);
+    for (kind, wanted) in
+        [("project", vec!["yolo"]), ("dataset", vec!["coco"]), ("model", vec!["loose", "alone"])]
+    {
+        assert_eq!(names(&client.ask(&format!("lifecycle trash type={kind}")).await), wanted);
+    }
+
+    for id in [&project, &loose, &dataset] {
+        let kind = kind_of(id);
+        let restored = client.ask(&format!("lifecycle restore id={id} type={}", kind.as_str())).await;
+        let models = (kind == Kind::Project).then_some(1);
+        assert_eq!((&restored["success"], restored["restoredModels"].as_u64()), (&json!(true), models));
+        let refusal = client.refusal(&format!("lifecycle restore id={id} type={}", kind.as_str())).await;
+        assert!(refusal.contains("404"), "{refusal}");
+        carol.trash(id).await.expect(200);
+        let body = json!({ "id": id, "type": kind });
+        let deleted = client.ask(&format!("lifecycle delete-trash body={body}")).await;
+        assert_eq!((&deleted["deletedCount"], deleted["cascadedModels"].as_u64()), (&json!(1), models));
+    }
+    let emptied = client.ask("lifecycle delete-trash body={\"all\":true}").await;
+    assert_eq!(emptied["deletedCount"], 1);
+    let refusal = client.refusal("lifecycle delete-trash body={\"all\":false}").await;
+    assert!(refusal.contains("400"), "{refusal}");
+    assert_eq!(client.ask("lifecycle trash").await["summary"]["totalItems"], 0);
+    assert_eq!(client.ask("account storage").await["usage"]["storage"]["current"], 0);
 }

@@ -50,6 +50,15 @@ fn no_function_left_its_region(calls: &[Value]) {
     }
 }
 
+/// What files hold was found in the bucket of their home, and nowhere else.
+fn files_are_in_the_bucket_alone(found: &BTreeMap<String, Vec<String>>) {
+    for (file, names) in found {
+        for home in names.iter().filter_map(|name| name.strip_suffix(" content")) {
+            assert!(file.starts_with(&format!("{home}/s3/")), "the content of a file of {home} is in {file}");
+        }
+    }
+}
+
 /// Where each thing was found: the region's folder, or the directory's.
 fn places(found: BTreeMap<String, Vec<String>>) -> BTreeSet<(String, String)> {
     let place = |file: &str| file.split('/').next().unwrap().to_owned();
@@ -81,6 +90,7 @@ async fn what_people_enter_is_stored_in_the_region_they_chose_and_in_no_other() 
         resident.signs_up().await;
         resident.moves_in().await;
         resident.uses_keys().await;
+        resident.makes_things().await;
         resident.keeps_the_inbox().await;
         resident.comes_and_goes().await;
         resident.forgets_the_password().await;
@@ -100,12 +110,17 @@ async fn what_people_enter_is_stored_in_the_region_they_chose_and_in_no_other() 
 
     let mut needles = Needles::default();
     residents.iter().flat_map(Resident::all).for_each(|(name, text)| needles.keep(&name, &text));
-    let found = places(search(&needles, &app.data()));
+    let found = search(&needles, &app.data());
+    // With an external emulator, neither tables nor files are in the folder.
+    let embedded = std::env::var_os("ACCOUNT_TEST_AWS").is_none();
+    if embedded {
+        files_are_in_the_bucket_alone(&found);
+    }
+    let found = places(found);
     let strays: Vec<_> = found.iter().filter(|(place, name)| !belongs(place, name)).collect();
     assert!(strays.is_empty(), "found where it should not be: {strays:#?}");
 
-    // With an external emulator, the tables are not in the folder.
-    if std::env::var_os("ACCOUNT_TEST_AWS").is_none() {
+    if embedded {
         let missed: Vec<_> = expected().filter(|wanted| !found.contains(wanted)).collect();
         assert!(missed.is_empty(), "the search does not reach {missed:#?}");
     }

@@ -10,10 +10,12 @@
 mod answer;
 mod app;
 mod person;
+mod resources;
 
 pub use answer::Answer;
 pub use app::{App, binaries, outage};
 pub use person::Person;
+pub use resources::{FILE_TYPE, kind_of, names, path_of};
 pub use serde_json::{Value, json};
 
 /// A password that the estimator lets pass.

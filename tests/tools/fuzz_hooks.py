@@ -21,6 +21,9 @@ PASSWORD = "a plain lamp above the desk"
 # A key may call a hundred times a minute, and guessing is slowed down: the clock moves on after so many requests.
 CALLS_A_MINUTE = int(os.environ.get("FUZZ_CALLS_A_MINUTE", "0"))
 
+# The runs as somebody who has things.
+OWNERS = ("session", "cookie", "key")
+
 counts = Counter()
 state = {"calls": 0, "people": 0}
 
@@ -107,9 +110,14 @@ def consistent(case, name):
     if query:
         # Only a list can make one.
         query.pop("cursor", None)
+        if name in ("resources-list-projects", "resources-list-datasets"):
+            query.pop("projectId", None)
+        if name == "trash-list" and int(query.get("page", 1)) > 5:
+            # Pages end after a thousand items.
+            query.pop("page")
     if not isinstance(body, dict):
         return
-    for member in ("name", "displayName", "company", "bio"):
+    for member in ("name", "displayName", "company", "bio", "description", "filename"):
         if isinstance(body.get(member), str) and body[member]:
             body[member] = written(body[member])
     if isinstance(body.get("website"), str) and len(body["website"]) > 60:
@@ -127,6 +135,18 @@ def consistent(case, name):
     if name == "auth-step-up":
         # A wrong one is a guess, and guessing is slowed down.
         body["password"] = PASSWORD
+    if name in ("resources-create-projects", "resources-create-datasets"):
+        # Only models are in projects,
+        body.pop("projectId", None)
+    if name == "resources-create-models" and body.get("projectId"):
+        # and only in those that there are.
+        body["projectId"] = thing("projects")
+    if name == "upload-url":
+        # An id tells what it is of, and projects take no files.
+        body["assetId"] = body["assetId"].replace("proj_", "dset_")
+        body["assetType"] = "models" if body["assetId"].startswith("model_") else "datasets"
+        # A plan has room for so many bytes, and one request for fewer than the schema, which knows no plan.
+        body["totalBytes"] = body["totalBytes"] % 1_000 + 1
     if name.startswith("activity-"):
         # Either all or some.
         if body.get("all"):
@@ -155,6 +175,61 @@ def existing(case, name):
         body["refreshToken"] = sign_in()["refreshToken"]
 
 
+def owner():
+    """A session of the owner's, made anew now and then, as clocks are moved."""
+    if every("owner's session", 20) or "owner" not in state:
+        state["owner"] = sign_in()["accessToken"]
+    return state["owner"]
+
+
+def thing(kind):
+    """Something new of a kind: its id."""
+    state["things"] = state.get("things", 0) + 1
+    form = {"slug": f"{os.environ['FUZZ_RUN']}-{state['things']}", "name": "Fuzz"}
+    return ask("POST", f"/api/{kind}", form, owner())["_id"]
+
+
+def type_of(thing):
+    return {"proj": "project", "dset": "dataset"}.get(thing.split("_")[0], "model")
+
+
+def upload(sent):
+    """An upload of a new dataset, whose file was sent or was not."""
+    form = {
+        "assetType": "datasets",
+        "assetId": thing("datasets"),
+        "filename": "a.zip",
+        "contentType": "application/zip",
+        "totalBytes": 5,
+    }
+    place = ask("POST", "/api/upload/signed-url", form, owner())
+    if sent:
+        request = urllib.request.Request(place["uploadUrl"], b"12345", place["headers"], method="PUT")
+        urllib.request.urlopen(request).close()
+    return place["sessionId"]
+
+
+def with_things(case, name):
+    """Projects, datasets and models that exist, are in the trash, or wait for a file."""
+    if not every(name, 2):
+        return
+    if name.startswith(("resources-read-", "resources-update-", "resources-trash-")):
+        case.path_parameters["id"] = thing(name.split("-")[2])
+    if name == "resources-list-models" and case.query and "projectId" in case.query:
+        case.query["projectId"] = thing("projects")
+    if not isinstance(case.body, dict):
+        return
+    if name == "upload-url":
+        case.body["assetId"] = thing(case.body["assetType"])
+    if name == "upload-complete":
+        case.body["sessionId"] = upload(sent=every("sent", 2))
+    if name in ("trash-restore", "trash-purge") and "id" in case.body:
+        kind = ["projects", "datasets", "models"][state["things"] % 3 if "things" in state else 0]
+        gone = thing(kind)
+        ask("DELETE", f"/api/{kind}/{gone}", token=owner())
+        case.body |= {"id": gone, "type": type_of(gone)}
+
+
 def with_session(case, name):
     """Requests that use their session up, or need things made with it."""
     token = os.environ.get("FUZZ_TOKEN")
@@ -178,6 +253,8 @@ def before_call(context, case, kwargs):
         return
     consistent(case, name)
     existing(case, name)
+    if os.environ["FUZZ_RUN"] in OWNERS:
+        with_things(case, name)
     with_session(case, name)
     if os.environ["FUZZ_RUN"] == "newcomer" and name == "onboarding" and isinstance(case.body, dict):
         # One can do it once.

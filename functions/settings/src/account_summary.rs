@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use domain::{
     plan::Plan,
-    ports::{Failure, Workspaces},
+    ports::{Failure, Resources, Workspaces},
     profile::DisplayName,
     role::Role,
+    usage::Usage,
     workspace::{Workspace, WorkspaceKind},
 };
 use kit::{
@@ -22,6 +23,7 @@ pub struct Summarize;
 /// What it works with.
 pub struct Deps {
     workspaces: Arc<dyn Workspaces>,
+    resources: Arc<dyn Resources>,
 }
 
 /// An account in short.
@@ -40,8 +42,8 @@ pub struct Summary {
 }
 impl Output for Summary {}
 
-/// How many of each there are. There is no resource yet that could be counted.
-#[derive(Default, Serialize, JsonSchema)]
+/// How many of each there are, without those in the trash.
+#[derive(Serialize, JsonSchema)]
 pub struct Counts {
     projects: u64,
     datasets: u64,
@@ -59,15 +61,16 @@ pub struct Team {
     role: Role,
 }
 
-impl From<Workspace> for Summary {
-    fn from(workspace: Workspace) -> Self {
+impl Summary {
+    fn new(workspace: Workspace, usage: &Usage) -> Self {
+        let &Usage { projects, datasets, models, .. } = usage;
         Self {
             username: workspace.handle.to_string(),
             name: workspace.profile.display_name,
             account_type: workspace.kind,
             plan: workspace.plan,
             credits_cents: workspace.opening_credit.floor_cents(),
-            counts: Counts::default(),
+            counts: Counts { projects, datasets, models },
             teams: Vec::new(),
         }
     }
@@ -87,7 +90,7 @@ impl Endpoint for Summarize {
     const SPEC: Spec = spec("account-summary", Get, "/api/account/summary")
         .summary("Who am I, and what do I have?")
         .access(Access::KeyOr(Role::Viewer))
-        .grants(&[Grant::items("GetItem", Items::Workspaces)]);
+        .grants(&[Grant::items("GetItem", Items::Workspaces), Grant::items("GetItem", Items::Usage)]);
     type Caller = KeyOrMember;
     type Deps = Deps;
     type Input = ();
@@ -95,15 +98,19 @@ impl Endpoint for Summarize {
     type Error = Error;
 
     fn deps(ports: &impl Ports) -> Deps {
-        Deps { workspaces: ports.workspaces() }
+        Deps { workspaces: ports.workspaces(), resources: ports.resources() }
     }
 
     async fn handle(deps: &Deps, call: &Call<KeyOrMember>, (): ()) -> Result<Summary, Error> {
-        let workspace = match &call.caller {
-            KeyOrMember::Member(member) => member.workspace.clone(),
-            KeyOrMember::Key(holder) => deps.workspaces.find(holder.workspace).await?.ok_or(Error::Gone)?,
+        let workspace = async {
+            match &call.caller {
+                KeyOrMember::Member(member) => Ok(member.workspace.clone()),
+                KeyOrMember::Key(holder) => deps.workspaces.find(holder.workspace).await?.ok_or(Error::Gone),
+            }
         };
-        Ok(workspace.into())
+        let usage = async { Ok(deps.resources.usage(call.caller.workspace()).await?) };
+        let (workspace, usage) = futures::try_join!(workspace, usage)?;
+        Ok(Summary::new(workspace, &usage))
     }
 }
 

@@ -320,16 +320,16 @@ struct Found {
     matching: Vec<Trashed>,
     /// All that was looked at.
     looked_at: Contents,
-    /// The last that was looked at, if there is more.
-    stopped_at: Option<Place>,
+    /// Right after the last that was looked at, if there is more.
+    goes_on_at: Option<Place>,
 }
 
 impl Found {
     /// Where a page that ends with this row of the matching ones ends, if there may be more.
     fn next_after(&self, row: usize) -> Option<Place> {
         match self.matching.get(..row).filter(|_| self.matching.len() > row) {
-            Some(page) => page.last().map(Trashed::place),
-            None => self.stopped_at,
+            Some(page) => page.last().map(goes_on),
+            None => self.goes_on_at,
         }
     }
 }
@@ -343,13 +343,13 @@ impl Looking<'_> {
         kind: Option<Kind>,
         needle: Option<&str>,
     ) -> Result<Found, Failure> {
-        let mut found = Found { matching: Vec::new(), looked_at: Contents::default(), stopped_at: newest };
+        let mut found = Found { matching: Vec::new(), looked_at: Contents::default(), goes_on_at: newest };
         let over = over_until(self.now, self.usage);
         // A search goes on to the end, since its total is what it finds.
         let enough = if needle.is_some() { LOOKED_AT } else { needed };
         for _ in (0..LOOKED_AT).step_by(CHUNK) {
-            let page = self.deps.trash.page(self.workspace, found.stopped_at, over, CHUNK).await?;
-            found.stopped_at = page.items.last().map(Trashed::place).filter(|_| page.more);
+            let page = self.deps.trash.page(self.workspace, found.goes_on_at, over, CHUNK).await?;
+            found.goes_on_at = page.items.last().map(goes_on).filter(|_| page.more);
             for trashed in page.items {
                 found.looked_at.add(&trashed.resource);
                 let is_kind = kind.is_none_or(|kind| trashed.resource.id.kind() == kind);
@@ -358,7 +358,7 @@ impl Looking<'_> {
                     found.matching.push(trashed);
                 }
             }
-            if found.stopped_at.is_none() || found.matching.len() > enough {
+            if found.goes_on_at.is_none() || found.matching.len() > enough {
                 break;
             }
         }
@@ -368,7 +368,7 @@ impl Looking<'_> {
     /// All that can be restored: what was looked at, if that was everything; else what is counted, without what expired and
     /// still waits to be removed.
     async fn contents(&self, found: &Found, newest: Option<Place>) -> Result<Contents, Failure> {
-        if newest.is_none() && found.stopped_at.is_none() {
+        if newest.is_none() && found.goes_on_at.is_none() {
             return Ok(found.looked_at);
         }
         let mut contents = Contents::counted(self.usage);
@@ -380,11 +380,16 @@ impl Looking<'_> {
                 contents.remove(&trashed.resource);
             }
             match page.items.last().filter(|_| page.more) {
-                Some(last) => newest = last.place(),
+                Some(last) => newest = goes_on(last),
                 None => return Ok(contents),
             }
         }
     }
+}
+
+/// Where a list goes on after this one.
+fn goes_on(last: &Trashed) -> Place {
+    last.place().before()
 }
 
 async fn cursors(deps: &Deps, caller: &KeyOrMember) -> Result<Cursors, Problem> {

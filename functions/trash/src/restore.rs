@@ -77,6 +77,7 @@ impl Endpoint for Restore {
         .grants(&[
             Grant::items("GetItem", Items::Workspaces),
             Grant::items("GetItem", Items::Projects),
+            Grant::items("GetItem", Items::Usage),
             Grant::items("BatchGetItem", Items::Trash),
             Grant::items("BatchGetItem", Items::Usage),
             Grant::items("DeleteItem", Items::Trash),

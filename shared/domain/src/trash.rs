@@ -111,6 +111,11 @@ impl Place {
         // Projects' ids sort last as text.
         Self { at, id: ResourceId::Project(ProjectId::ceiling(Timestamp::MAX)) }
     }
+
+    /// The place right before this one: a list, whose newest is first, goes on there.
+    pub fn before(self) -> Self {
+        Self { id: self.id.before(), ..self }
+    }
 }
 
 impl fmt::Display for Place {
@@ -339,7 +344,8 @@ mod tests {
         let place = |millis| Place { at: at(millis), id: ResourceId::Project(ProjectId::floor(at(0))) };
         assert!(place(999).to_string() < place(1_000).to_string());
         assert_eq!(place(1_000).to_string().parse::<Place>().unwrap(), place(1_000));
-        let last = Place::last_at(at(1_000)).to_string();
-        assert!(place(1_000).to_string() < last && last < place(1_001).to_string());
+        let last = Place::last_at(at(1_000));
+        let in_order = [place(1_000), last.before(), last, place(1_001)].map(|place| place.to_string());
+        assert!(in_order.is_sorted_by(|one, next| one < next), "{in_order:?}");
     }
 }

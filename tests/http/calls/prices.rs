@@ -5,7 +5,7 @@ use kit::{Endpoint, Visitor, Worker, spec::Memory};
 use super::*;
 
 /// Dollars for a million of each, in `us-east-1`, without free tiers and discounts, as listed in 2025 on the
-/// services' pages (<https://aws.amazon.com/dynamodb/pricing/on-demand/>, `/kms/`, `/eventbridge/`, `/ses/`, `/lambda/`,
+/// services' pages (<https://aws.amazon.com/dynamodb/pricing/on-demand/>, `/kms/`, `/eventbridge/`, `/ses/`, `/s3/`, `/lambda/`,
 /// `/api-gateway/`, each with `pricing/`).
 mod per_million {
     /// DynamoDB on demand: units of 4 KB read and 1 KB written, and what a write costs in each other replica.
@@ -19,6 +19,8 @@ mod per_million {
     pub const EVENT: f64 = 1.0;
     /// $0.10 for 1,000.
     pub const MAIL: f64 = 100.0;
+    /// $0.005 for 1,000 lists, as for the client's own `PUT`; deleting is free.
+    pub const LIST: f64 = 5.0;
     pub const HTTP_API: f64 = 1.0;
     /// Lambda on ARM.
     pub const INVOCATION: f64 = 0.20;
@@ -44,7 +46,7 @@ const SECRET_CALLS: [&str; 4] =
 const HASHES: [&str; 4] = ["auth-sign-up", "auth-sign-in", "auth-step-up", "auth-password-reset"];
 
 /// What a message of each sets off, once it is in the outbox.
-const FOLLOWS: [(&str, &[&str]); 9] = [
+const FOLLOWS: [(&str, &[&str]); 13] = [
     ("auth-sign-up", &["publish-events (a message)", "send-mail (a code)"]),
     ("auth-verify", &["publish-events (a message)", "confirm-claims (a name)"]),
     ("auth-password-forgot", &["publish-events (a message)", "send-mail (a token)"]),
@@ -54,7 +56,20 @@ const FOLLOWS: [(&str, &[&str]); 9] = [
     ("api-keys-create", &["publish-events (a message)", "send-mail (a notice)"]),
     ("api-keys-create (with Idempotency-Key)", &["publish-events (a message)", "send-mail (a notice)"]),
     ("api-keys-revoke", &["publish-events (a message)"]),
+    ("trash-purge (a dataset)", REMOVAL),
+    ("purge-trash (one thing expired)", REMOVAL),
+    ("purge-trash (an emptied trash)", REMOVAL),
+    (
+        "trash-empty",
+        &[
+            "publish-events (a message)",
+            "purge-trash (an emptied trash)",
+            "purge-trash (the files of one thing)",
+        ],
+    ),
 ];
+/// What belongs to something that was taken out of the trash for good is removed.
+const REMOVAL: &[&str] = &["publish-events (a message)", "purge-trash (the files of one thing)"];
 
 /// What a function is, as far as it is paid for.
 #[derive(Clone, Copy)]
@@ -98,6 +113,7 @@ fn dollars(row: &Row, kind: Kind) -> [f64; 3] {
         + SECRET_CALLS.map(|call| cost.of(call)).iter().sum::<usize>() as f64 * per_million::SECRET
         + cost.of("PutEvents") as f64 * per_million::EVENT
         + cost.of("SendEmail") as f64 * per_million::MAIL
+        + cost.of("ListObjectsV2") as f64 * per_million::LIST
         + if kind.has_route { per_million::HTTP_API } else { 0.0 };
     [dynamo, lambda, other]
 }
@@ -117,7 +133,7 @@ pub fn table(rows: &[Row]) -> String {
 
 For a million requests or events, warm and at home, by the list prices of `us-east-1` in 2025, without free tiers:
 DynamoDB $0.125 and $0.625 for a million read and write units (the directory's writes once more for its other replicas), KMS
-$0.03 for 10,000 calls, EventBridge $1 for a million events, SES $0.10 for 1,000 mails, HTTP API $1 for a million requests,
+$0.03 for 10,000 calls, EventBridge $1 for a million events, SES $0.10 for 1,000 mails, S3 $0.005 for 1,000 lists, HTTP API $1 for a million requests,
 Lambda on ARM $0.20 for a million and $0.0000133334 a gigabyte-second. Secrets Manager $0.05 for 10,000 calls; a container reads
 a secret once in five minutes, which is not counted, and Lambda reads streams for nothing. How long functions run is assumed: {ITSELF} ms, {TRIP} ms a trip,
 {FAR} ms more for one to another region, {HASH} ms for a password's hash, and the {HELD_BACK} ms for which answers are held back

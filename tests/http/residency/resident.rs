@@ -2,14 +2,14 @@
 
 use domain::region::Region;
 use reqwest::RequestBuilder;
-use tests::{Answer, App, Person, Value, json};
+use tests::{Answer, App, FILE_TYPE, Person, Value, json, kind_of, path_of};
 
 use crate::password::tokens;
 
 /// What a home keeps in clear. (The two letters of an icon are too short to be looked for.)
-pub const KEPT: [&str; 15] = [
+pub const KEPT: [&str; 20] = [
     "name", "company", "bio", "colour", "github", "linkedin", "twitter", "youtube", "scholar", "discord",
-    "website", "email", "domain", "keyname", "mailed",
+    "website", "email", "domain", "keyname", "mailed", "slug", "title", "about", "file", "content",
 ];
 /// What nobody keeps.
 pub const NOT_KEPT: [&str; 11] =
@@ -173,6 +173,62 @@ impl Resident {
         self.person.app.mail_of_kind(&self.person.email, "api-key-created").await;
     }
 
+    /// Makes one of each, a model in a project, with a file in each that takes some.
+    pub async fn makes_things(&self) {
+        let mut form = json!({
+            "slug": self.mark("slug"), "name": format!("{} one", self.mark("title")),
+            "description": format!("About {}.", self.mark("about")),
+        });
+        let project = self.twice("/api/projects", form.clone()).await.text_at("/_id");
+        let dataset = self.twice("/api/datasets", form.clone()).await.text_at("/_id");
+        form["projectId"] = json!(project);
+        let model = self.twice("/api/models", form).await.text_at("/_id");
+        for id in [&project, &dataset, &model] {
+            let patch = json!({ "name": format!("{} two", self.mark("title")), "visibility": "public" });
+            self.ask(&self.person.token, "PATCH", &path_of(id), patch).await.expect(200);
+            self.get(&path_of(id)).await.expect(200);
+            let of = path_of(id).rsplit_once('/').unwrap().0.to_owned();
+            let page = self.get(&format!("{of}?limit=1")).await.expect(200);
+            assert!(page.text.contains(&self.mark("title")), "{}", page.text);
+        }
+        for asset in [&dataset, &model] {
+            self.sends_a_file(asset).await;
+        }
+        let storage = self.get(&format!("/api/storage?owner={}", self.mark("handle"))).await.expect(200);
+        assert!(storage.text.contains(&self.mark("slug")), "{}", storage.text);
+        self.throws_away(&[model, project]).await;
+    }
+
+    async fn sends_a_file(&self, asset: &str) {
+        let content = format!("{} {}", self.mark("content"), "x".repeat(5_000));
+        let form = json!({
+            "assetType": kind_of(asset).plural(), "assetId": asset, "contentType": FILE_TYPE,
+            "filename": format!("{}.zip", self.mark("file")), "totalBytes": content.len(),
+        });
+        let place = self.post("/api/upload/signed-url", form).await.expect(200);
+        self.person.app.put(&place, &content).await.expect(200);
+        self.post("/api/upload/complete", json!({ "sessionId": place.at("/sessionId") })).await.expect(200);
+    }
+
+    /// Puts things into the trash and back, then removes the first of them for good, and empties the trash of the others.
+    async fn throws_away(&self, ids: &[String]) {
+        let token = &self.person.token;
+        for id in ids {
+            let form = json!({ "id": id, "type": kind_of(id) });
+            self.ask(token, "DELETE", &path_of(id), Value::Null).await.expect(200);
+            self.post("/api/trash", form).await.expect(200);
+            self.ask(token, "DELETE", &path_of(id), Value::Null).await.expect(200);
+        }
+        let list = self.get(&format!("/api/trash?search={}", self.mark("title"))).await.expect(200);
+        assert_eq!(list.at("/total"), ids.len());
+        self.get(&format!("/api/trash?search={}", self.mark("search"))).await.expect(200);
+        let first = json!({ "id": ids[0], "type": kind_of(&ids[0]) });
+        self.ask(token, "DELETE", "/api/trash", first).await.expect(200);
+        self.ask(token, "DELETE", "/api/trash/empty", Value::Null).await.expect(200);
+        let path = format!("/_local/run/purge-trash?region={}", self.home);
+        self.person.app.post(&path, json!({})).await.expect(200);
+    }
+
     /// Reads, searches, marks and archives the history.
     pub async fn keeps_the_inbox(&self) {
         let page = self.get("/api/activity?limit=100").await.expect(200);
@@ -256,13 +312,15 @@ impl Resident {
         let profile = self.ask("", "GET", &path, Value::Null).await.expect(200);
         assert_eq!(profile.at("/user/username"), other);
         let search = format!("activity?search={}&", self.mark("search"));
-        for path in ["settings?", "api-keys?expand=value&", "account/summary?", &search] {
+        for path in ["settings?", "api-keys?expand=value&", "account/summary?", "storage?", "trash?", &search]
+        {
             self.get(&format!("/api/{path}owner={other}")).await.expect(404);
         }
         let forms = [
             ("api-keys", json!({ "name": self.mark("keyname") })),
             ("settings", json!({ "company": self.mark("company"), "bio": self.mark("bio").repeat(2) })),
             ("activity/archive", json!({ "all": true })),
+            ("projects", json!({ "slug": self.mark("slug"), "name": self.mark("title") })),
         ];
         for (path, form) in forms {
             self.post(&format!("/api/{path}?owner={other}"), form).await.expect(404);
