@@ -11,7 +11,6 @@ use crate::{
     stock::Stock,
 };
 
-
 /// What twenty do at once.
 const MOVES: [fn(&Person, &str) -> Move; 20] = {
     let (restore, purge, empty, delete) = (Move::restore, Move::purge, Move::empty, Move::delete);

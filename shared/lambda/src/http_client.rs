@@ -20,14 +20,13 @@ use hyper_util::{
 use rustls::{
     ClientConfig, RootCertStore, SupportedCipherSuite,
     crypto::{
-        CryptoProvider, SupportedKxGroup,
+        CryptoProvider,
         ring::{
             cipher_suite::{
                 TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256, TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,
                 TLS13_AES_128_GCM_SHA256,
             },
             default_provider,
-            kx_group::{SECP256R1, X25519},
         },
     },
     pki_types::CertificateDer,
