@@ -46,7 +46,7 @@ const SECRET_CALLS: [&str; 4] =
 const HASHES: [&str; 4] = ["auth-sign-up", "auth-sign-in", "auth-step-up", "auth-password-reset"];
 
 /// What a message of each sets off, once it is in the outbox.
-const FOLLOWS: [(&str, &[&str]); 13] = [
+const FOLLOWS: [(&str, &[&str]); 11] = [
     ("auth-sign-up", &["publish-events (a message)", "send-mail (a code)"]),
     ("auth-verify", &["publish-events (a message)", "confirm-claims (a name)"]),
     ("auth-password-forgot", &["publish-events (a message)", "send-mail (a token)"]),
@@ -57,16 +57,7 @@ const FOLLOWS: [(&str, &[&str]); 13] = [
     ("api-keys-create (with Idempotency-Key)", &["publish-events (a message)", "send-mail (a notice)"]),
     ("api-keys-revoke", &["publish-events (a message)"]),
     ("trash-purge (a dataset)", REMOVAL),
-    ("purge-trash (one thing expired)", REMOVAL),
-    ("purge-trash (an emptied trash)", REMOVAL),
-    (
-        "trash-empty",
-        &[
-            "publish-events (a message)",
-            "purge-trash (an emptied trash)",
-            "purge-trash (the files of one thing)",
-        ],
-    ),
+    ("trash-empty", REMOVAL),
 ];
 /// What belongs to something that was taken out of the trash for good is removed.
 const REMOVAL: &[&str] = &["publish-events (a message)", "purge-trash (the files of one thing)"];

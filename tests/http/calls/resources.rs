@@ -57,9 +57,9 @@ fn things() -> Vec<Way> {
         ("resources-list", "models", |who, n| {
             Box::pin(async move {
                 let project = project(&who, n).await;
-                who.make_in(&project, "model").await;
+                let model = who.make_in(&project, "model").await;
                 let answer = who.get("/api/models").await;
-                put_away(&who, &project, answer).await
+                put_away(&who, &model, answer).await
             })
         }),
         ("resources-create", "a dataset", |who, n| {
