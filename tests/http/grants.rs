@@ -15,6 +15,7 @@ use tests::{App, PASSWORD, Person, Value, json};
 
 use crate::residency::resident::Resident;
 
+mod hoard;
 mod roles;
 
 /// What functions need, by their names: in which AWS region they ran, and what a call of theirs asked IAM for.
@@ -266,6 +267,7 @@ async fn every_function_may_do_what_it_needs_and_nothing_else() {
             collide(&app).await;
             come_back(&app).await;
             turn_pages_and_hurry(&app).await;
+            hoard::hoard(&app).await;
         }
     };
     // In a task of its own: what a refusal breaks says less than what was refused.

@@ -87,7 +87,6 @@ impl Endpoint for List {
             Grant::items("Query", Items::Groups),
             Grant::items("BatchGetItem", Items::Models),
             Grant::items("BatchGetItem", Items::Projects),
-            Grant::items("GetItem", Items::Projects),
         ]);
     type Caller = KeyOrMember;
     type Deps = Deps;

@@ -10,6 +10,7 @@ use domain::{
     ports::{Failure, Resources, Saved, Trash},
     resource::{Kind, ResourceId},
     role::Role,
+    text::Invalid,
     trash::{self, may_remove},
 };
 use kit::{
@@ -30,34 +31,26 @@ pub struct Deps {
     resources: Arc<dyn Resources>,
 }
 
-/// What to remove.
-#[derive(Deserialize, JsonSchema)]
-#[serde(untagged)]
-pub enum Form {
-    /// One thing.
-    One(One),
-    /// All.
-    All(All),
-}
-
-/// One thing.
+/// What to remove: one thing, by `id` and `type`, or `all`.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-#[schemars(inline)]
-pub struct One {
-    id: ResourceId,
-    r#type: Kind,
-}
-
-/// All.
-#[derive(Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-#[schemars(inline)]
-pub struct All {
-    /// `true`.
-    #[serde(rename = "all", deserialize_with = "only_true")]
-    #[schemars(extend("const" = true))]
-    _all: bool,
+#[schemars(extend("oneOf" = [
+    { "required": ["id", "type"], "properties": { "all": false } },
+    { "required": ["all"], "properties": { "id": false, "type": false } },
+]))]
+pub struct Form {
+    /// What.
+    #[serde(default)]
+    #[schemars(with = "ResourceId")]
+    id: Option<ResourceId>,
+    /// What it is.
+    #[serde(default)]
+    #[schemars(with = "Kind")]
+    r#type: Option<Kind>,
+    /// `true`: everything.
+    #[serde(default)]
+    #[schemars(with = "bool", extend("const" = true))]
+    all: Option<bool>,
 }
 
 /// It is gone.
@@ -86,6 +79,8 @@ impl Removed {
 pub enum Error {
     #[error(transparent)]
     Denied(#[from] Denied),
+    #[error("neither one thing nor all")]
+    Unclear,
     #[error("it is not in the trash")]
     Missing,
     #[error(transparent)]
@@ -127,8 +122,13 @@ impl Endpoint for Purge {
     ) -> Result<Removed, Error> {
         let proof = call.caller.edits_resources()?;
         match form {
-            Form::One(one) => remove(deps, call, &proof, one).await,
-            Form::All(All { .. }) => Ok(empty::empty(&*deps.resources, &*deps.trash, call, &proof).await?),
+            Form { id: Some(id), r#type: Some(kind), all: None } => {
+                remove(deps, call, &proof, (id, kind)).await
+            }
+            Form { id: None, r#type: None, all: Some(true) } => {
+                Ok(empty::empty(&*deps.resources, &*deps.trash, call, &proof).await?)
+            }
+            _ => Err(Error::Unclear),
         }
     }
 }
@@ -137,32 +137,25 @@ async fn remove(
     deps: &Deps,
     call: &Call<KeyOrMember>,
     proof: &EditsResources,
-    one: One,
+    (id, kind): (ResourceId, Kind),
 ) -> Result<Removed, Error> {
-    if one.id.kind() != one.r#type {
+    if id.kind() != kind {
         return Err(Error::Missing);
     }
     loop {
-        let (trashed, usage) = deps.trash.find(proof.workspace(), one.id).await?;
+        let (trashed, usage) = deps.trash.find(proof.workspace(), id).await?;
         let trashed = trashed.ok_or(Error::Missing)?;
         let removes = may_remove(proof, &trashed, &usage, call.now).ok_or(Error::Missing)?;
-        let of = one.id.kind().in_history();
+        let of = id.kind().in_history();
         let mut event = call.event(proof.workspace(), proof.actor(), Action::Deleted, of);
-        event.resource_id = Some(one.id.to_string());
+        event.resource_id = Some(id.to_string());
         event.resource_name = Some(trashed.resource.name.to_string());
-        let notice = Notice::PurgeBegun { workspace: proof.workspace(), root: one.id };
-        let purge = trash::Purge { root: one.id, workspace: proof.workspace(), begun_at: call.now };
+        let notice = Notice::PurgeBegun { workspace: proof.workspace(), root: id };
+        let purge = trash::Purge { root: id, workspace: proof.workspace(), begun_at: call.now };
         let alongside = call.alongside(Some(event), Some(notice), "");
         if deps.trash.remove(&removes, &trashed, &purge, alongside).await? == Saved::Yes {
-            return Ok(Removed::new(1, one.id.project().map(|_| trashed.resource.models)));
+            return Ok(Removed::new(1, id.project().map(|_| trashed.resource.models)));
         }
-    }
-}
-
-fn only_true<'de, D: serde::Deserializer<'de>>(from: D) -> Result<bool, D::Error> {
-    match bool::deserialize(from)? {
-        true => Ok(true),
-        false => Err(serde::de::Error::custom("It must be true.")),
     }
 }
 
@@ -170,6 +163,9 @@ impl From<Error> for Problem {
     fn from(error: Error) -> Self {
         match error {
             Error::Denied(denied) => denied.into(),
+            Error::Unclear => {
+                Self::field("id", &Invalid::new("Send id and type of one thing, or all: true."))
+            }
             Error::Missing => Self::not_found(),
             Error::Failed(failure) => failure.into(),
         }
