@@ -186,13 +186,12 @@ async fn place(deps: &Deps, now: Timestamp, begun: &Upload) -> Result<Place, Err
     Ok(Place { session_id: begun.id, upload_url: url, headers: headers.into_iter().collect(), expires_at })
 }
 
+/// A whole number, also written as `5.0`: JSON does not tell the difference.
 fn length<'de, D: serde::Deserializer<'de>>(from: D) -> Result<u64, D::Error> {
-    let length = u64::deserialize(from)?;
-    if (1..=50_000_000_000).contains(&length) {
-        Ok(length)
-    } else {
-        Err(serde::de::Error::custom("It must be a whole number from 1 to 50000000000."))
-    }
+    let invalid = || serde::de::Error::custom("It must be a whole number from 1 to 50000000000.");
+    let number = serde_json::Number::deserialize(from).map_err(|_| invalid())?;
+    let whole = number.as_u64().or_else(|| number.to_string().strip_suffix(".0")?.parse().ok());
+    whole.filter(|length| (1..=50_000_000_000).contains(length)).ok_or_else(invalid)
 }
 
 impl From<Error> for Problem {
