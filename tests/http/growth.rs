@@ -1,13 +1,10 @@
 //! What grows, and what does not, with how much there is.
 
-use domain::Timestamp;
+use domain::{Timestamp, resource::Kind};
 use kit::Items;
-use tests::{App, Person, Value, json};
+use tests::{App, Person, Value, in_trash, json, path_of};
 
-use crate::{
-    goods::{in_trash, make, path},
-    many::{self, Mould},
-};
+use crate::many::{self, Mould};
 
 /// What somebody's reading costs, in read units.
 fn read_units(calls: &[Value]) -> f64 {
@@ -22,8 +19,8 @@ async fn fill_the_trash(who: &Person, count: usize, due: usize) {
     let mut moulds = Vec::new();
     let mut times = Vec::new();
     for n in 0..16 {
-        let id = make(who, "datasets", &format!("mould-{n}"), None).await;
-        who.delete(&path(&id)).await.expect(200);
+        let id = who.make(Kind::Dataset, &format!("mould-{n}")).await;
+        who.delete(&path_of(&id)).await.expect(200);
         let listed = who.get("/api/trash?limit=1").await.expect(200);
         let at: Timestamp = listed.text_at("/items/0/trashedAt").parse().unwrap();
         times.push(at.as_millisecond());
@@ -93,15 +90,15 @@ async fn what_is_more_than_one_run_removes_is_removed_by_the_next_of_itself() {
 async fn a_large_tree_is_gone_at_once_and_removed_behind_ones_back() {
     let app = App::start().await;
     let who = app.user("collector").await;
-    let project = make(&who, "projects", "large", None).await;
-    let mould = make(&who, "models", "mould", Some(&project)).await;
+    let project = who.make(Kind::Project, "large").await;
+    let mould = who.make_in(&project, "mould").await;
     let count = many::number("ACCOUNT_TEST_MANY", 1_500).min(10_000);
     let moulds = [Mould::of(&app, &mould).await];
     many::copy(&app, &moulds, count, |n| vec![("mould".to_owned(), format!("copy-{n}"))]).await;
     many::count(&who, "models", count).await;
     many::count_models(&who, &project, count).await;
     let before = app.last_call().await;
-    let gone = who.delete(&path(&project)).await.expect(200);
+    let gone = who.delete(&path_of(&project)).await.expect(200);
     assert_eq!(gone.at("/cascadedModels"), &json!(count + 1));
     let to_trash = app.calls_of("resources-trash", before).await.len();
     assert_eq!(who.get("/api/models").await.expect(200).at("/models"), &json!([]));

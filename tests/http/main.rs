@@ -9,7 +9,6 @@ mod calls;
 mod claims;
 mod faults;
 mod forwarding;
-mod goods;
 mod grants;
 mod growth;
 mod input;

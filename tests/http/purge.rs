@@ -1,15 +1,11 @@
 //! `purge-trash`, killed wherever it can be: run again it comes to the same, touches nothing that is not due, and leaves no
 //! file without a record and no record without its file.
 
-use domain::region::Region;
+use domain::{region::Region, resource::Kind};
 use futures::future::join_all;
-use tests::{App, Person, Value, json};
+use tests::{App, Person, Value, in_trash, json, path_of};
 
-use crate::{
-    goods::{begin_upload, in_trash, make, path, send, upload},
-    many,
-    stock::Stock,
-};
+use crate::{many, stock::Stock};
 
 const DAY: i64 = 86_400;
 
@@ -29,38 +25,38 @@ impl Scene {
     /// Sets it up, but for what is trashed later.
     async fn new(app: &App, handle: &str) -> Self {
         let who = app.user(handle).await;
-        let project = make(&who, "projects", "gone", None).await;
-        let within = make(&who, "models", "within", Some(&project)).await;
-        upload(&who, &within, 11).await;
-        make(&who, "models", "bare", Some(&project)).await;
-        let dataset = make(&who, "datasets", "gone", None).await;
-        upload(&who, &dataset, 12).await;
-        upload(&who, &dataset, 13).await;
-        let model = make(&who, "models", "gone", None).await;
-        let restored = make(&who, "datasets", "restored", None).await;
-        upload(&who, &restored, 14).await;
+        let project = who.make(Kind::Project, "gone").await;
+        let within = who.make_in(&project, "within").await;
+        who.upload(&within, &"7".repeat(11)).await;
+        who.make_in(&project, "bare").await;
+        let dataset = who.make(Kind::Dataset, "gone").await;
+        who.upload(&dataset, &"7".repeat(12)).await;
+        who.upload(&dataset, &"7".repeat(13)).await;
+        let model = who.make(Kind::Model, "gone").await;
+        let restored = who.make(Kind::Dataset, "restored").await;
+        who.upload(&restored, &"7".repeat(14)).await;
         for id in [&project, &dataset, &model, &restored] {
-            who.delete(&path(id)).await.expect(200);
+            who.delete(&path_of(id)).await.expect(200);
         }
         who.post("/api/trash", in_trash(&restored)).await.expect(200);
-        let later = make(&who, "models", "later", None).await;
-        upload(&who, &later, 15).await;
+        let later = who.make(Kind::Model, "later").await;
+        who.upload(&later, &"7".repeat(15)).await;
         // One was sent and never completed, one was never sent.
-        let begun = begin_upload(&who, &restored, 16).await;
-        send(&begun, 16).await;
-        begin_upload(&who, &restored, 17).await;
+        let begun = who.begin_upload(&restored, 16).await.expect(200);
+        who.app.put(&begun, &"7".repeat(16)).await.expect(200);
+        who.begin_upload(&restored, 17).await.expect(200);
         Self { who, project, dataset, model, restored, later }
     }
 
     /// A day later.
     async fn trash_later(&self) {
-        sign_in(&self.who).await.delete(&path(&self.later)).await.expect(200);
+        sign_in(&self.who).await.delete(&path_of(&self.later)).await.expect(200);
     }
 
     /// What is due is gone, and nothing else.
     async fn check(&self) {
         let who = sign_in(&self.who).await;
-        who.get(&path(&self.restored)).await.expect(200);
+        who.get(&path_of(&self.restored)).await.expect(200);
         let listed = who.get("/api/trash").await.expect(200);
         assert_eq!(listed.at("/total"), &json!(1), "{}", listed.text);
         assert_eq!(listed.at("/items/0/_id"), &json!(self.later));
@@ -68,11 +64,11 @@ impl Scene {
         assert_eq!(stored.at("/usage/storage/current"), &json!(14 + 15), "{}", stored.text);
         let history = who.activity().await;
         for (kind, id) in [("project", &self.project), ("dataset", &self.dataset), ("model", &self.model)] {
-            let line = format!("deleted {kind} The gone");
+            let line = format!("deleted {kind} gone");
             assert_eq!(history.iter().filter(|other| **other == line).count(), 1, "{id}: {history:?}");
         }
-        let begun = begin_upload(&who, &self.restored, 1).await;
-        assert!(begun["sessionId"].is_string(), "the promises of uploads that were swept are free again");
+        let begun = who.begin_upload(&self.restored, 1).await.expect(200);
+        assert!(begun.at("/sessionId").is_string(), "the promises of uploads that were swept are free again");
     }
 }
 

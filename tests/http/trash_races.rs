@@ -1,15 +1,12 @@
 //! Restoring, removing, emptying and deleting the same thing, many at once: one outcome, no half of a tree, and every counter
 //! as it would be if things were counted anew.
 
+use domain::resource::Kind;
 use futures::future::join_all;
 use reqwest::Method;
-use tests::{App, Person};
+use tests::{App, Person, in_trash, path_of};
 
-use crate::{
-    goods::{in_trash, make, path, upload},
-    many,
-    stock::Stock,
-};
+use crate::{many, stock::Stock};
 
 /// What twenty do at once.
 const MOVES: [fn(&Person, &str) -> Move; 20] = {
@@ -51,7 +48,7 @@ impl Move {
     }
 
     fn delete(_: &Person, id: &str) -> Self {
-        Self { method: Method::DELETE, path: path(id), body: None, name: "trashed" }
+        Self { method: Method::DELETE, path: path_of(id), body: None, name: "trashed" }
     }
 }
 
@@ -74,12 +71,12 @@ async fn round(who: &Person, root: &str, models: &[String], skew: usize) {
     let count = |name| done.iter().filter(|(other, _)| *other == name).map(|(_, counts)| counts).sum::<u64>();
     let (restored, trashed, gone) = (count("restored"), count("trashed"), count("purged") + count("emptied"));
     // It was in the trash: it comes out and goes in by turns, and goes for good once.
-    let live = who.get(&path(root)).await.status == 200;
+    let live = who.get(&path_of(root)).await.status == 200;
     assert!(gone <= 1, "{done:?}");
     assert_eq!(restored, trashed + u64::from(live), "{done:?}");
     assert!(!(live && gone == 1), "{done:?}");
     for model in models {
-        assert_eq!(who.get(&path(model)).await.status == 200, live, "a half of a tree: {done:?}");
+        assert_eq!(who.get(&path_of(model)).await.status == 200, live, "a half of a tree: {done:?}");
     }
     let again = who.send(Method::POST, "/api/trash", Some(in_trash(root))).await.status;
     assert_eq!(again, if live || gone == 1 { 404 } else { 200 }, "{done:?}");
@@ -89,20 +86,20 @@ async fn round(who: &Person, root: &str, models: &[String], skew: usize) {
 async fn something(who: &Person, n: usize) -> (String, Vec<String>) {
     match n % 3 {
         0 => {
-            let project = make(who, "projects", &format!("p{n}"), None).await;
-            let first = make(who, "models", &format!("a{n}"), Some(&project)).await;
-            let second = make(who, "models", &format!("b{n}"), Some(&project)).await;
-            upload(who, &first, 10 + n).await;
+            let project = who.make(Kind::Project, &format!("p{n}")).await;
+            let first = who.make_in(&project, &format!("a{n}")).await;
+            let second = who.make_in(&project, &format!("b{n}")).await;
+            who.upload(&first, &"7".repeat(10 + n)).await;
             (project, vec![first, second])
         }
         1 => {
-            let dataset = make(who, "datasets", &format!("d{n}"), None).await;
-            upload(who, &dataset, 20 + n).await;
+            let dataset = who.make(Kind::Dataset, &format!("d{n}")).await;
+            who.upload(&dataset, &"7".repeat(20 + n)).await;
             (dataset, Vec::new())
         }
         _ => {
-            let model = make(who, "models", &format!("m{n}"), None).await;
-            upload(who, &model, 30 + n).await;
+            let model = who.make(Kind::Model, &format!("m{n}")).await;
+            who.upload(&model, &"7".repeat(30 + n)).await;
             (model, Vec::new())
         }
     }
@@ -118,7 +115,7 @@ async fn of_twenty_who_reach_for_the_same_thing_in_the_trash_one_gets_it() {
         let who = app.user(&format!("racer{person}")).await;
         for n in 0..rounds / 10 {
             let (root, models) = something(&who, n).await;
-            who.delete(&path(&root)).await.expect(200);
+            who.delete(&path_of(&root)).await.expect(200);
             round(&who, &root, &models, n).await;
         }
         Stock::of(&app).await.check(who.workspace(), false);

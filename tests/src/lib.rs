@@ -15,7 +15,7 @@ mod resources;
 pub use answer::Answer;
 pub use app::{App, binaries, outage};
 pub use person::Person;
-pub use resources::{FILE_TYPE, kind_of, names, path_of};
+pub use resources::{FILE_TYPE, in_trash, kind_of, names, path_of};
 pub use serde_json::{Value, json};
 
 /// A password that the estimator lets pass.

@@ -5,7 +5,7 @@ use domain::{
     resource::{Kind, ResourceId},
 };
 use reqwest::Method;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::{Answer, App, Person};
 
@@ -20,6 +20,11 @@ pub fn kind_of(id: &str) -> Kind {
 /// The path of something.
 pub fn path_of(id: &str) -> String {
     format!("/api/{}/{id}", kind_of(id).plural())
+}
+
+/// What requests on the trash say of something.
+pub fn in_trash(id: &str) -> Value {
+    json!({ "id": id, "type": kind_of(id) })
 }
 
 impl Person {
@@ -46,12 +51,12 @@ impl Person {
 
     /// Restores something.
     pub async fn restore(&self, id: &str) -> Answer {
-        self.post("/api/trash", json!({ "id": id, "type": kind_of(id) })).await
+        self.post("/api/trash", in_trash(id)).await
     }
 
     /// Removes something in the trash for good.
     pub async fn purge(&self, id: &str) -> Answer {
-        self.send(Method::DELETE, "/api/trash", Some(json!({ "id": id, "type": kind_of(id) }))).await
+        self.send(Method::DELETE, "/api/trash", Some(in_trash(id))).await
     }
 
     /// What is in the trash, newest first, by name.

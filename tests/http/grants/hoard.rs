@@ -1,10 +1,10 @@
 //! What people make, send, throw away, fetch back and remove, so that every function of it does all that it may.
 
-use domain::{region::Region, role::Role};
+use domain::{region::Region, resource::Kind, role::Role};
 use reqwest::Method;
-use tests::{Answer, App, Person, Value, json};
+use tests::{Answer, App, Person, Value, in_trash, json, path_of};
 
-use crate::{goods::in_trash, many};
+use crate::many;
 
 /// Somebody, in a workspace.
 struct Hoarder<'a> {
@@ -64,7 +64,7 @@ impl Hoarder<'_> {
         if once.is_some() {
             begun = self.ask(Method::POST, path, Some(form), once).await.expect(200);
         }
-        crate::goods::send(&begun.body, bytes).await;
+        self.who.app.put(&begun, &"7".repeat(bytes)).await.expect(200);
         let form = json!({ "sessionId": begun.at("/sessionId") });
         self.ask(Method::POST, "/api/upload/complete", Some(form), None).await.expect(200);
     }
@@ -84,7 +84,7 @@ impl Hoarder<'_> {
         self.get(&format!("/api/models?limit=1&cursor={}", page.text_at("/nextCursor"))).await;
         self.get(&format!("/api/models?projectId={}", things[0])).await;
         for id in things {
-            self.get(&crate::goods::path(id)).await;
+            self.get(&path_of(id)).await;
         }
         self.get("/api/storage").await;
     }
@@ -94,7 +94,7 @@ impl Hoarder<'_> {
             let patch = json!({ "name": "New", "slug": format!("new-{}-{}", &id[..4], self.turn) });
             let patch =
                 if *id == things[1] { json!({ "slug": format!("inner-{}", self.turn) }) } else { patch };
-            self.ask(Method::PATCH, &crate::goods::path(id), Some(patch), None).await.expect(200);
+            self.ask(Method::PATCH, &path_of(id), Some(patch), None).await.expect(200);
         }
         // A second file of the same changes its place among the largest.
         self.upload(&things[1], 3, None).await;
@@ -105,7 +105,7 @@ impl Hoarder<'_> {
     /// Into the trash, out of it, and into it again: the model before its project.
     async fn throws_away(&self, things: &[String; 4]) {
         let trash = async |id: &str| {
-            self.ask(Method::DELETE, &crate::goods::path(id), None, None).await.expect(200);
+            self.ask(Method::DELETE, &path_of(id), None, None).await.expect(200);
         };
         trash(&things[1]).await;
         self.restores(&things[1]).await;
@@ -172,12 +172,12 @@ pub async fn hoard(app: &App) {
     }
     knock(&bob, "ada-hoards").await;
     // The plan has no room for what is to be restored.
-    let model = crate::goods::make(&carol, "models", "one-too-many", None).await;
-    carol.delete(&crate::goods::path(&model)).await.expect(200);
+    let model = carol.make(Kind::Model, "one-too-many").await;
+    carol.delete(&path_of(&model)).await.expect(200);
     many::count(&carol, "models", 100).await;
     carol.post("/api/trash", in_trash(&model)).await.expect(403);
-    let dataset = crate::goods::make(&carol, "datasets", "never-sent", None).await;
-    crate::goods::begin_upload(&carol, &dataset, 1).await;
+    let dataset = carol.make(Kind::Dataset, "never-sent").await;
+    carol.begin_upload(&dataset, 1).await.expect(200);
     for (turn, (who, owner)) in by_key.into_iter().enumerate() {
         Hoarder { who, owner, turn: turn + 10 }.hoards().await;
     }
