@@ -22,7 +22,7 @@ use jiff::SignedDuration;
 use kit::{
     Access, Call, Endpoint, Grant, Items, Output, Params, Ports, Problem, Spec,
     cursor::{Cursor, Cursors},
-    input::{PageNumber, PageSize, YesNo},
+    input::{PageNumber, PageSize, Search, YesNo},
     spec,
     spec::Method::Get,
 };
@@ -75,23 +75,6 @@ pub struct Wanted {
     /// How many at most: 1 to 100.
     #[serde(default)]
     limit: PageSize<100>,
-}
-
-/// What to look for: up to 100 characters.
-#[derive(Deserialize, JsonSchema)]
-#[serde(try_from = "String")]
-#[schemars(inline)]
-pub struct Search(#[schemars(length(max = 100))] String);
-
-impl TryFrom<String> for Search {
-    type Error = domain::text::Invalid;
-
-    fn try_from(text: String) -> Result<Self, Self::Error> {
-        if text.chars().count() > 100 {
-            return Err(domain::text::Invalid("It may have 100 characters at the most.".into()));
-        }
-        Ok(Self(text.trim().to_lowercase()))
-    }
 }
 
 /// A page of a history.
@@ -180,7 +163,7 @@ impl Endpoint for List {
         let limit = wanted.limit.get();
         let needed = COUNTED.max(skip + limit + 1);
         let archived = wanted.archived == Some(YesNo::True);
-        let needle = wanted.search.map(|search| search.0).unwrap_or_default();
+        let needle = wanted.search.map(Search::into_needle).unwrap_or_default();
         let wanted =
             |event: &Event, standing: Standing| standing.archived == archived && event.is_found_by(&needle);
         let history = OneHistory { history: &*deps.history, workspace: workspace.id };

@@ -129,9 +129,8 @@ impl Endpoint for Create {
             Kind::Project | Kind::Dataset => None,
         };
         let resource = resource(call, kind, form);
-        let mut event = call.event(resource.workspace, proof.actor(), Action::Created, kind.in_history());
-        (event.resource_id, event.resource_name) =
-            (Some(resource.id.to_string()), Some(resource.name.to_string()));
+        let event = call.event(resource.workspace, proof.actor(), Action::Created, kind.in_history());
+        let event = event.about(resource.id, &resource.name);
         let alongside = call.alongside(Some(event), None, resource.id);
         match deps.resources.create(&proof, &resource, limit, alongside).await? {
             Created::Yes => Ok(resource.into()),

@@ -98,8 +98,7 @@ impl Endpoint for Trash {
             let trashed = Trashed { resource, origin: origin(&live), by: proof.actor(), at };
             let of = id.kind().in_history();
             let mut event = call.event(proof.workspace(), proof.actor(), Action::Trashed, of);
-            event.resource_id = Some(id.to_string());
-            event.resource_name = Some(trashed.resource.name.to_string());
+            event = event.about(id, &trashed.resource.name);
             let alongside = call.alongside(Some(event), None, "");
             if deps.trash.put(&proof, &live, &trashed, alongside).await? == Saved::Yes {
                 let models = id.project().map(|_| trashed.resource.models);

@@ -87,8 +87,7 @@ impl Endpoint for Update {
 
 fn event(call: &Call<KeyOrMember>, proof: &EditsResources, id: ResourceId, edited: &Edited) -> Event {
     let mut event = call.event(proof.workspace(), proof.actor(), edited.action, id.kind().in_history());
-    event.resource_id = Some(id.to_string());
-    event.resource_name = Some(edited.resource.name.to_string());
+    event = event.about(id, &edited.resource.name);
     event.metadata.insert("fields".to_owned(), edited.fields.clone().into());
     event
 }

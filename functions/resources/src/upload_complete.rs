@@ -8,7 +8,7 @@ use domain::{
     blob::{BlobKey, Blobs},
     id::UploadId,
     policy::{Denied, EditsResources},
-    ports::{Ended, Failure, Live, Resources, Uploads},
+    ports::{Failure, Live, Resources, Saved, Uploads},
     role::Role,
     upload::{ContentType, State, Upload},
 };
@@ -132,7 +132,7 @@ impl Endpoint for UploadComplete {
             let complete = Upload { bytes, state: State::Complete, ..before.clone() };
             let alongside = call.alongside(Some(event(call, &proof, &live, &complete)), None, "");
             if deps.uploads.complete(&proof, &live, &before, &complete, call.now, alongside).await?
-                == Ended::Yes
+                == Saved::Yes
             {
                 return Ok(complete.into());
             }
@@ -144,8 +144,7 @@ fn event(call: &Call<KeyOrMember>, proof: &EditsResources, live: &Live, file: &U
     let asset = &live.resource;
     let mut event =
         call.event(asset.workspace, proof.actor(), Action::Uploaded, asset.id.kind().in_history());
-    event.resource_id = Some(asset.id.to_string());
-    event.resource_name = Some(asset.name.to_string());
+    event = event.about(asset.id, &asset.name);
     event.metadata.insert("file".to_owned(), file.name.to_string().into());
     event.metadata.insert("sizeBytes".to_owned(), file.bytes.into());
     event

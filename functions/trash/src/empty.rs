@@ -9,7 +9,7 @@ use domain::{
     policy::{self, Denied, EditsResources, Member},
     ports::{Failure, Resources, Saved, Trash},
     role::Role,
-    trash::emptied_until,
+    trash::moment,
 };
 use kit::{Access, Call, Endpoint, Grant, Items, Ports, Problem, Spec, spec, spec::Method::Delete};
 
@@ -74,7 +74,7 @@ pub(crate) async fn empty<C>(
         }
         let notice = Notice::TrashEmptied { workspace: proof.workspace() };
         let alongside = call.alongside(None, Some(notice), "");
-        if trash.empty(proof, &seen, emptied_until(call.now, &seen), alongside).await? == Saved::Yes {
+        if trash.empty(proof, &seen, moment(call.now, &seen), alongside).await? == Saved::Yes {
             return Ok(Removed::new(seen.trashed(), Some(seen.cascaded_models)));
         }
     }

@@ -18,7 +18,7 @@ use domain::{
 use kit::{
     Access, Call, Endpoint, Grant, Items, KeyOrMember, Output, Params, Ports, Problem, Spec,
     cursor::{Cursor, Cursors},
-    input::{PageNumber, PageSize},
+    input::{PageNumber, PageSize, Search},
     spec,
     spec::Method::Get,
 };
@@ -94,23 +94,6 @@ impl Type {
             Self::Project => Some(Kind::Project),
             Self::Dataset => Some(Kind::Dataset),
             Self::Model => Some(Kind::Model),
-        }
-    }
-}
-
-/// What to look for: up to 100 characters.
-#[derive(Deserialize, JsonSchema)]
-#[serde(try_from = "String")]
-#[schemars(inline)]
-pub struct Search(#[schemars(length(max = 100))] String);
-
-impl TryFrom<String> for Search {
-    type Error = Invalid;
-
-    fn try_from(text: String) -> Result<Self, Invalid> {
-        match text.chars().count() {
-            ..=100 => Ok(Self(text.trim().to_lowercase())),
-            _ => Err(Invalid::new("It may have 100 characters at the most.")),
         }
     }
 }
@@ -281,7 +264,7 @@ impl Endpoint for List {
         let usage = deps.resources.usage(call.caller.workspace()).await?;
         let looking = Looking { deps, workspace: call.caller.workspace(), usage: &usage, now: call.now };
         let kind = wanted.r#type.and_then(Type::kind);
-        let needle = wanted.search.map(|search| search.0).filter(|needle| !needle.is_empty());
+        let needle = wanted.search.map(Search::into_needle).filter(|needle| !needle.is_empty());
         let found = looking.find(newest, skip + limit, kind, needle.as_deref()).await?;
         let contents = looking.contents(&found, newest).await?;
         let total = match needle {
@@ -374,16 +357,18 @@ impl Looking<'_> {
         let mut contents = Contents::counted(self.usage);
         let emptied = self.usage.emptied_until.unwrap_or(Timestamp::UNIX_EPOCH);
         let mut newest = Place::last_at(over_until(self.now, self.usage));
-        loop {
+        // The daily run is hardly ever later than that.
+        for _ in (0..LOOKED_AT).step_by(CHUNK) {
             let page = self.deps.trash.page(self.workspace, Some(newest), emptied, CHUNK).await?;
             for trashed in &page.items {
                 contents.remove(&trashed.resource);
             }
             match page.items.last().filter(|_| page.more) {
                 Some(last) => newest = goes_on(last),
-                None => return Ok(contents),
+                None => break,
             }
         }
+        Ok(contents)
     }
 }
 

@@ -148,8 +148,7 @@ async fn remove(
         let removes = may_remove(proof, &trashed, &usage, call.now).ok_or(Error::Missing)?;
         let of = id.kind().in_history();
         let mut event = call.event(proof.workspace(), proof.actor(), Action::Deleted, of);
-        event.resource_id = Some(id.to_string());
-        event.resource_name = Some(trashed.resource.name.to_string());
+        event = event.about(id, &trashed.resource.name);
         let notice = Notice::PurgeBegun { workspace: proof.workspace(), root: id };
         let purge = trash::Purge { root: id, workspace: proof.workspace(), begun_at: call.now };
         let alongside = call.alongside(Some(event), Some(notice), "");

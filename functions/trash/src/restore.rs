@@ -158,8 +158,7 @@ async fn back(
 fn event(call: &Call<KeyOrMember>, proof: &EditsResources, back: &Resource) -> Event {
     let of = back.id.kind().in_history();
     let mut event = call.event(proof.workspace(), proof.actor(), Action::Restored, of);
-    event.resource_id = Some(back.id.to_string());
-    event.resource_name = Some(back.name.to_string());
+    event = event.about(back.id, &back.name);
     event
 }
 

@@ -239,8 +239,7 @@ impl Run<'_> {
         let Some(proof) = is_due(trashed, usage, self.job.now) else { return Ok(()) };
         let (root, workspace) = (trashed.resource.id, trashed.resource.workspace);
         let mut event = self.job.event(workspace, proof.by(), Action::Deleted, root.kind().in_history());
-        event.resource_id = Some(root.to_string());
-        event.resource_name = Some(trashed.resource.name.to_string());
+        event = event.about(root, &trashed.resource.name);
         if proof.is_counted() {
             event.metadata.insert("reason".to_owned(), "expired".into());
         }

@@ -102,6 +102,18 @@ pub struct Event {
 }
 
 impl Event {
+    /// A line that says no more than who did what to what sort of thing.
+    pub fn new(id: EventId, workspace: WorkspaceId, actor: Actor, action: Action, of: ResourceType) -> Self {
+        let (resource_id, resource_name, metadata) = (None, None, Map::new());
+        Self { id, workspace, actor, action, resource_type: of, resource_id, resource_name, metadata }
+    }
+
+    /// The same, of a certain thing by this name.
+    #[must_use]
+    pub fn about(self, id: impl ToString, name: impl ToString) -> Self {
+        Self { resource_id: Some(id.to_string()), resource_name: Some(name.to_string()), ..self }
+    }
+
     /// When it happened.
     pub fn at(&self) -> Timestamp {
         self.id.made_at()

@@ -32,8 +32,7 @@ use crate::{
 };
 
 pub use resources::{
-    Begun, Changed, Created, DUE_PARTS, Ended, Listed, Live, Purges, Resources, Restored, Trash, Uploads,
-    Within,
+    Begun, Changed, Created, DUE_PARTS, Listed, Live, Purges, Resources, Restored, Trash, Uploads, Within,
 };
 
 /// Why an adapter could not do what it was asked. Never the caller's fault.

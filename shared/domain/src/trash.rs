@@ -45,17 +45,12 @@ pub struct Trashed {
 }
 
 /// When something that goes into the trash now is said to have gone there: after all that the trash was emptied of, and not
-/// before what came last, so that "all until then" means the same to everybody.
+/// before what came last, so that "all until then" means the same to everybody. A trash that is emptied now is emptied until then.
 pub fn moment(now: Timestamp, usage: &Usage) -> Timestamp {
     let emptied = usage.emptied_until.map(|until| time::after(until, SignedDuration::from_millis(1)));
     let newest = [emptied, usage.trashed_until].into_iter().flatten().max();
     let now = to_millisecond(now);
     newest.map_or(now, |newest| newest.max(now))
-}
-
-/// Until when the trash is empty, if it is emptied now: everything that is in it counts.
-pub fn emptied_until(now: Timestamp, usage: &Usage) -> Timestamp {
-    moment(now, usage)
 }
 
 /// What came into the trash at this time or before is over. Only what came later can be restored.
@@ -326,8 +321,7 @@ mod tests {
         assert_eq!(moment(at(40), &emptied), at(51));
         assert_eq!(moment(at(60), &emptied), at(60));
         let later = Usage { trashed_until: Some(at(70)), ..emptied };
-        assert_eq!(moment(at(60), &later), at(70));
-        assert_eq!(emptied_until(at(60), &later), at(70), "everything that is in the trash counts");
+        assert_eq!(moment(at(60), &later), at(70), "emptied then, everything that is in the trash counts");
     }
 
     #[test]

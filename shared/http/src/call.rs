@@ -12,7 +12,6 @@ use domain::{
     region::Region,
 };
 use http::HeaderMap;
-use serde_json::Map;
 
 use crate::{caller, idempotency::Once, problem::Problem};
 
@@ -68,16 +67,7 @@ impl<C> Call<C> {
 
     /// A line of a workspace's history.
     pub fn event(&self, workspace: WorkspaceId, actor: Actor, action: Action, of: ResourceType) -> Event {
-        Event {
-            id: self.id::<OfEvent>(),
-            workspace,
-            actor,
-            action,
-            resource_type: of,
-            resource_id: None,
-            resource_name: None,
-            metadata: Map::new(),
-        }
+        Event::new(self.id::<OfEvent>(), workspace, actor, action, of)
     }
 
     /// The refresh token that the browser's cookie holds.

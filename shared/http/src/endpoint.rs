@@ -19,7 +19,6 @@ use domain::{
 use http::{HeaderName, HeaderValue};
 use schemars::JsonSchema;
 use serde::{Serialize, de::DeserializeOwned};
-use serde_json::Map;
 
 use crate::{
     call::Call,
@@ -106,16 +105,8 @@ impl Job {
 
     /// A line of a workspace's history.
     pub fn event(&self, workspace: WorkspaceId, actor: Actor, action: Action, of: ResourceType) -> Event {
-        Event {
-            id: Id::<OfEvent>::new(self.now, &*self.entropy),
-            workspace,
-            actor,
-            action,
-            resource_type: of,
-            resource_id: None,
-            resource_name: None,
-            metadata: Map::new(),
-        }
+        let id = Id::<OfEvent>::new(self.now, &*self.entropy);
+        Event::new(id, workspace, actor, action, of)
     }
 }
 

@@ -1,6 +1,7 @@
 //! Reads what the client sent into the endpoint's types, and says of every field what is wrong with it.
 
 use bytes::Bytes;
+use domain::text::Invalid;
 use http::{HeaderMap, header};
 use schemars::{JsonSchema, SchemaGenerator};
 use serde::de::DeserializeOwned;
@@ -96,6 +97,30 @@ where
 pub enum YesNo {
     True,
     False,
+}
+
+/// What to look for: up to 100 characters.
+#[derive(serde::Deserialize, JsonSchema)]
+#[serde(try_from = "String")]
+#[schemars(inline)]
+pub struct Search(#[schemars(length(max = 100))] String);
+
+impl Search {
+    /// The text in lower case.
+    pub fn into_needle(self) -> String {
+        self.0
+    }
+}
+
+impl TryFrom<String> for Search {
+    type Error = Invalid;
+
+    fn try_from(text: String) -> Result<Self, Invalid> {
+        match text.chars().count() {
+            ..=100 => Ok(Self(text.trim().to_lowercase())),
+            _ => Err(Invalid::new("It may have 100 characters at the most.")),
+        }
+    }
 }
 
 /// How many rows a page has: 1 to `MOST`, 20 if it is not said.

@@ -7,7 +7,7 @@ use domain::{
     Timestamp,
     id::{UploadId, WorkspaceId},
     policy::EditsResources,
-    ports::{Alongside, Begun, Ended, Failure, Live, Outcome, Uploads},
+    ports::{Alongside, Begun, Failure, Live, Outcome, Saved, Uploads},
     resource::ResourceId,
     trash::Due,
     upload::Upload,
@@ -84,7 +84,7 @@ impl Uploads for Store {
         complete: &Upload,
         now: Timestamp,
         alongside: Alongside,
-    ) -> Outcome<Ended> {
+    ) -> Outcome<Saved> {
         let asset = &live.resource;
         is_good_for(proof.workspace(), before.workspace)?;
         is_good_for(proof.workspace(), asset.workspace)?;
@@ -101,7 +101,7 @@ impl Uploads for Store {
             .grow(asset, complete.bytes, now)?
             .count(asset.workspace, Change::new(difference, now))
             .alongside(alongside)?;
-        Ok(transaction.commit().await?.map_or(Ended::Yes, |_| Ended::Stale))
+        Ok(transaction.commit().await?.map_or(Saved::Yes, |_| Saved::Stale))
     }
 }
 

@@ -6,7 +6,7 @@ use domain::{
     Timestamp,
     id::{DatasetId, ModelId, ProjectId, UploadId, WorkspaceId},
     policy::{EditsResources, may_edit_resources},
-    ports::{Alongside, Begun, Created, Ended, Live, Outcome, Resources, Restored, Saved, Trash, Uploads},
+    ports::{Alongside, Begun, Created, Live, Outcome, Resources, Restored, Saved, Trash, Uploads},
     resource::{Kind, Resource, ResourceId, ResourceName, Slug, Visibility},
     role::Role,
     trash::{Origin, Purge, Removes, Trashed, may_remove},
@@ -174,7 +174,7 @@ impl Stock {
         upload
     }
 
-    pub async fn try_complete(&self, live: &Live, before: &Upload, second: i64) -> Outcome<Ended> {
+    pub async fn try_complete(&self, live: &Live, before: &Upload, second: i64) -> Outcome<Saved> {
         let complete = Upload { state: State::Complete, ..before.clone() };
         let none = Alongside::default();
         self.store.complete(&self.proof, live, before, &complete, at(second), none).await
@@ -184,7 +184,7 @@ impl Stock {
     pub async fn file(&self, asset: ResourceId, bytes: u64, second: i64) -> Upload {
         let begun = self.begun(asset, bytes, second).await;
         let live = self.find(asset).await.unwrap();
-        assert_eq!(self.try_complete(&live, &begun, second).await.unwrap(), Ended::Yes);
+        assert_eq!(self.try_complete(&live, &begun, second).await.unwrap(), Saved::Yes);
         Upload { state: State::Complete, ..begun }
     }
 

@@ -1,7 +1,7 @@
 //! Uploads and files.
 
 use domain::{
-    ports::{Alongside, Begun, Ended, Purges, Uploads},
+    ports::{Alongside, Begun, Purges, Saved, Uploads},
     resource::{Resource, ResourceId},
     upload::{State, Upload},
 };
@@ -27,7 +27,7 @@ async fn what_is_promised_is_committed_and_what_is_complete_is_stored() {
     let usage = stock.usage().await;
     assert_eq!((usage.committed_bytes, usage.stored_bytes(), usage.changed_at), (7, 0, Some(at(2))));
     let live = stock.find(dataset.id).await.unwrap();
-    assert_eq!(stock.try_complete(&live, &upload, 3).await.unwrap(), Ended::Yes);
+    assert_eq!(stock.try_complete(&live, &upload, 3).await.unwrap(), Saved::Yes);
     let usage = stock.usage().await;
     assert_eq!((usage.committed_bytes, usage.dataset_bytes, usage.changed_at), (7, 7, Some(at(3))));
     let now = stock.find(dataset.id).await.unwrap().resource;
@@ -63,7 +63,7 @@ async fn less_than_promised_frees_the_rest() {
     let complete = Upload { state: State::Complete, bytes: 4, ..begun.clone() };
     let none = Alongside::default();
     let ended = stock.store.complete(&stock.proof, &live, &begun, &complete, at(3), none).await.unwrap();
-    assert_eq!(ended, Ended::Yes);
+    assert_eq!(ended, Saved::Yes);
     assert_eq!((stock.usage().await.committed_bytes, stock.usage().await.dataset_bytes), (4, 4));
     stock.audit().await;
 }
@@ -99,7 +99,7 @@ async fn nothing_is_sent_to_what_is_not_there() {
     for (live, upload) in lives.iter().zip(&begun) {
         let another = stock.upload(live.resource.id, 1, 7);
         assert_eq!(stock.begin(live, &another, None).await, Begun::Gone);
-        assert_eq!(stock.try_complete(live, upload, 8).await.unwrap(), Ended::Stale);
+        assert_eq!(stock.try_complete(live, upload, 8).await.unwrap(), Saved::Stale);
     }
     assert_eq!(everything(&stock.app).await, before);
     stock.audit().await;
@@ -115,7 +115,7 @@ async fn an_upload_ends_once() {
     let (one, other) =
         tokio::join!(stock.try_complete(&live, &first, 3), stock.try_complete(&live, &second, 3));
     let ended = [one.unwrap(), other.unwrap()];
-    assert_eq!(ended.iter().filter(|it| **it == Ended::Yes).count(), 1, "{ended:?}");
+    assert_eq!(ended.iter().filter(|it| **it == Saved::Yes).count(), 1, "{ended:?}");
     for upload in [&first, &second] {
         let live = stock.find(dataset.id).await.unwrap();
         stock.try_complete(&live, upload, 4).await.unwrap();
@@ -123,7 +123,7 @@ async fn an_upload_ends_once() {
     let live = stock.find(dataset.id).await.unwrap();
     assert_eq!(live.resource.size_bytes, 11);
     let before = everything(&stock.app).await;
-    assert_eq!(stock.try_complete(&live, &first, 5).await.unwrap(), Ended::Stale);
+    assert_eq!(stock.try_complete(&live, &first, 5).await.unwrap(), Saved::Stale);
     assert_eq!(everything(&stock.app).await, before);
     stock.audit().await;
 }
@@ -145,7 +145,7 @@ async fn an_upload_that_is_given_up_frees_its_bytes_once() {
     assert_eq!(give_up(&swept, 11).await, Some(gone));
     assert_eq!(stock.usage().await, usage);
     let live = stock.find(dataset.id).await.unwrap();
-    assert_eq!(stock.try_complete(&live, &swept, 12).await.unwrap(), Ended::Stale);
+    assert_eq!(stock.try_complete(&live, &swept, 12).await.unwrap(), Saved::Stale);
     stock.audit().await;
 }
 
@@ -159,7 +159,7 @@ async fn an_upload_is_completed_or_given_up_but_not_both() {
         let give_up = || stock.store.give_up(stock.workspace, upload.id, at(second));
         let (ended, one, two) =
             tokio::join!(stock.try_complete(&live, &upload, second), give_up(), give_up());
-        let state = if ended.unwrap() == Ended::Yes { State::Complete } else { State::Swept };
+        let state = if ended.unwrap() == Saved::Yes { State::Complete } else { State::Swept };
         for given_up in [one, two] {
             assert_eq!(given_up.unwrap().unwrap().state, state);
         }
@@ -177,7 +177,7 @@ async fn an_upload_whose_answer_is_lost_is_begun_and_completed_once() {
     assert_eq!(begin().await.unwrap(), Begun::Yes);
     assert_eq!(why(begin().await), "already done");
     fail(&stock.app, "TransactWriteItems", "lost-response", 1).await;
-    assert_eq!(stock.try_complete(&live, &upload, 3).await.unwrap(), Ended::Yes);
+    assert_eq!(stock.try_complete(&live, &upload, 3).await.unwrap(), Saved::Yes);
     let again = stock.store.begin(&stock.proof, &live, &upload, None, Alongside::default()).await;
     assert_eq!(why(again), "broken: a random upload exists already");
     assert!(stock.store.files(dataset_id(9), 9).await.unwrap().is_empty());

@@ -186,15 +186,6 @@ pub enum Begun {
     Gone,
 }
 
-/// What came of completing an upload.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Ended {
-    /// The file counts.
-    Yes,
-    /// The upload, or what it belongs to, is no longer what was read.
-    Stale,
-}
-
 /// Uploads and files.
 #[async_trait]
 pub trait Uploads: Send + Sync {
@@ -220,7 +211,7 @@ pub trait Uploads: Send + Sync {
         complete: &Upload,
         now: Timestamp,
         alongside: Alongside,
-    ) -> Outcome<Ended>;
+    ) -> Outcome<Saved>;
 }
 
 /// In how many parts what is due is kept, so that no single one is written to all the time.
