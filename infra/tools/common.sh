@@ -61,10 +61,10 @@ parameter() {
     echo "${set:-$(sed -n "/^  $1:/,/^  [A-Z]/s/^    Default: //p" template.yaml)}"
 }
 
-# The functions that are not where the template looks for them.
+# The functions that are not, or not whole, where the template looks for them.
 missing_functions() {
     local folder
     sed -n 's/^      CodeUri: //p' template.yaml | while read -r folder; do
-        [ -x "${folder}bootstrap" ] || basename "$folder"
+        [ -x "${folder}bootstrap" ] && [ -f "${folder}partitions.json" ] || basename "$folder"
     done
 }

@@ -8,6 +8,7 @@ import contextlib
 import http.server
 import json
 import os
+import pathlib
 import queue
 import random
 import re
@@ -18,6 +19,9 @@ import subprocess
 import threading
 import time
 import urllib.request
+
+
+PARTITIONS = pathlib.Path(__file__).resolve().parents[2] / "infra" / "partitions.json"
 
 
 class Failed(Exception):
@@ -208,7 +212,8 @@ class Platform:
             "PLATFORM_REGION": "us", "TABLE_PREFIX": "account-us-", "SECRET_PREFIX": "account/us/",
             "SHARED_SECRET_PREFIX": "account/shared/", "KMS_KEY": "alias/account-us", "EVENT_BUS": "account-us",
             "BUCKET": "account-us-files", "DIRECTORY_TABLE": "account-directory", "API_ENDPOINTS": endpoints,
-            "MAIL_FROM": "no-reply@account.example",
+            "MAIL_FROM": "no-reply@account.example", "GLIBC_TUNABLES": "glibc.malloc.tcache_count=127",
+            "SMITHY_CLIENT_SDK_CUSTOM_PARTITION": str(PARTITIONS),
         }
 
 

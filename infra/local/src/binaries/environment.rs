@@ -3,7 +3,11 @@
 //!
 //! [documented]: https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html
 
-use std::{net::SocketAddr, path::Path, sync::Arc};
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use domain::region::Region;
 use kit::Memory;
@@ -22,6 +26,8 @@ pub struct Environment {
     pub memory: Memory,
     /// Where AWS is.
     pub aws: String,
+    /// The file that tells the SDK of AWS's partitions.
+    pub partitions: PathBuf,
     /// What has it follow the local clock.
     pub faketime: Option<Arc<Faketime>>,
 }
@@ -32,7 +38,7 @@ impl Environment {
     /// All variables of an instance whose Runtime API is at `api` and whose program is in `folder`.
     pub fn variables(&self, api: SocketAddr, folder: &Path) -> Variables {
         let mut variables = self.of_lambda(api, folder);
-        variables.extend(of_template(&self.config));
+        variables.extend(of_template(&self.config, &self.partitions));
         variables.push(("AWS_ENDPOINT_URL", self.aws.clone()));
         variables.extend(self.faketime.iter().flat_map(|faketime| faketime.variables()));
         variables
@@ -66,7 +72,7 @@ impl Environment {
 }
 
 /// What `Globals` of `template.yaml` sets, and how long refusals are held back.
-fn of_template(config: &Config) -> Variables {
+fn of_template(config: &Config, partitions: &Path) -> Variables {
     let endpoint = |region: Region| {
         let url = config.endpoints.get(&region).map(String::as_str).unwrap_or_default();
         format!("{region}={url}")
@@ -82,6 +88,8 @@ fn of_template(config: &Config) -> Variables {
         ("DIRECTORY_TABLE", config.directory_table.clone()),
         ("API_ENDPOINTS", Region::ALL.map(endpoint).join(",")),
         ("MAIL_FROM", config.mail_from.clone()),
+        ("GLIBC_TUNABLES", "glibc.malloc.tcache_count=127".to_owned()),
+        ("SMITHY_CLIENT_SDK_CUSTOM_PARTITION", partitions.display().to_string()),
         ("REFUSALS_AFTER_MILLIS", config.refusals_after.as_millis().to_string()),
     ]
 }
@@ -104,6 +112,7 @@ mod tests {
             function: "auth-sign-in",
             memory: Memory::FullCpu,
             aws: "http://127.0.0.1:2".to_owned(),
+            partitions: "/data/partitions.json".into(),
             faketime: None,
         };
         let api = ([127, 0, 0, 1], 3).into();
@@ -124,7 +133,8 @@ mod tests {
         let named = named.filter(|line| !line.starts_with('#'));
         let mut told: Vec<&str> = named.filter_map(|line| line.split(':').next()).collect();
         told.push("REFUSALS_AFTER_MILLIS");
-        let mut ours: Vec<&str> = of_template(&config()).into_iter().map(|(name, _)| name).collect();
+        let mut ours: Vec<&str> =
+            of_template(&config(), Path::new("")).into_iter().map(|(name, _)| name).collect();
         told.sort_unstable();
         ours.sort_unstable();
         assert_eq!(ours, told);

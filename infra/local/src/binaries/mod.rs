@@ -10,7 +10,7 @@ mod pool;
 mod runtime_api;
 
 use std::{
-    path::Path,
+    path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
@@ -30,8 +30,12 @@ use crate::{
 /// Every function's binary, and what has them follow the local clock.
 pub struct Built {
     binaries: Binaries,
+    partitions: PathBuf,
     faketime: Option<Arc<Faketime>>,
 }
+
+/// What a build puts beside each binary that is deployed.
+const PARTITIONS: &str = include_str!("../../../partitions.json");
 
 /// Why binaries can't be run.
 #[derive(Debug, thiserror::Error)]
@@ -42,6 +46,9 @@ pub enum Unusable {
     /// They would not follow the clock.
     #[error(transparent)]
     Clock(#[from] Stuck),
+    /// The file that they read when they start can't be written.
+    #[error("the binaries' partitions.json can't be written: {0}")]
+    Partitions(#[from] std::io::Error),
 }
 
 /// Why binaries can't follow the local clock.
@@ -61,7 +68,10 @@ impl Built {
     /// The binaries in `folder`; what they need beside is kept in `data`.
     pub fn open(folder: &Path, data: &Path, clock: &LocalClock) -> Result<Self, Unusable> {
         let binaries = Binaries::find(folder)?;
-        let built = Self { binaries, faketime: Faketime::find(data).map(Arc::new) };
+        // Instances run elsewhere.
+        let partitions = std::path::absolute(data)?.join("partitions.json");
+        crate::files::replace_text(&partitions, PARTITIONS)?;
+        let built = Self { binaries, partitions, faketime: Faketime::find(data).map(Arc::new) };
         match built.follow(clock) {
             // A clock that nobody moves is the machine's.
             Err(Stuck::NoFaketime) if clock.hands() == Hands::Running(0) => Ok(built),
@@ -106,6 +116,7 @@ impl Fleet {
             function: id,
             memory,
             aws: self.aws.clone(),
+            partitions: self.built.partitions.clone(),
             faketime: self.built.faketime.clone(),
         };
         let binary = self.built.binaries.of(id);
