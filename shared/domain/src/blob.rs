@@ -8,10 +8,16 @@ use std::fmt::Display;
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 
-use crate::{id::WorkspaceId, ports::Outcome};
+use crate::{
+    export::{Export, Format},
+    id::{UserId, WorkspaceId},
+    ports::Outcome,
+};
 
 /// What the keys of all files begin with, and of nothing else in the store.
 pub const FOLDER: &str = "files/";
+/// What the keys of all export bundles begin with, and of nothing else in the store.
+pub const BUNDLES: &str = "exports/";
 /// The most bytes that one request can put: 5 GiB ([S3's limit]).
 ///
 /// [S3's limit]: https://docs.aws.amazon.com/AmazonS3/latest/userguide/upload-objects.html
@@ -25,6 +31,26 @@ impl BlobKey {
     /// The file that an upload into a workspace makes: `files/<workspace>/<upload>`.
     pub fn of_upload(workspace: WorkspaceId, upload: impl Display) -> Self {
         Self(format!("{FOLDER}{workspace}/{upload}"))
+    }
+
+    /// What the names of all files of a workspace begin with.
+    pub fn files_of(workspace: WorkspaceId) -> String {
+        format!("{FOLDER}{workspace}/")
+    }
+
+    /// The bundle that an export makes: `exports/<user>/<job>.zip`.
+    pub fn of_export(export: &Export) -> Self {
+        Self(format!("{}{}.{}", Self::bundles_of(export.user), export.id, export.format.extension()))
+    }
+
+    /// What the names of all bundles of a user begin with.
+    pub fn bundles_of(user: UserId) -> String {
+        format!("{BUNDLES}{user}/")
+    }
+
+    /// A name that a list told.
+    pub fn listed(name: String) -> Self {
+        Self(name)
     }
 
     /// The name itself.
@@ -65,4 +91,53 @@ pub trait Blobs: Send + Sync {
 
     /// Deletes files. One that is not there is as good as deleted. After a failure some may be gone and some not.
     async fn delete(&self, keys: &[BlobKey]) -> Outcome<()>;
+}
+
+/// Requests that whoever holds them may make until they expire. Both URLs are bearer secrets, and have no `Debug`.
+pub struct BundleLinks {
+    /// For a `GET`, whole or in ranges.
+    pub get: String,
+    /// For a `HEAD`: a signature holds for one method.
+    pub head: String,
+    /// When the store begins to refuse them.
+    pub expires_at: Timestamp,
+}
+
+/// Where export bundles are kept. One comes to be part by part ([multipart upload]); until it is complete, there is nothing
+/// to be had of it.
+///
+/// [multipart upload]: https://docs.aws.amazon.com/AmazonS3/latest/userguide/mpuoverview.html
+#[async_trait]
+pub trait Bundles: Send + Sync {
+    /// Begins a bundle: the id of its upload.
+    async fn begin(&self, key: &BlobKey, format: Format) -> Outcome<String>;
+    /// Stores a part, or replaces it: what it is known by. Parts count from 1, and all but the last have 5 MiB at least. If the
+    /// bundle was completed or given up, that is [`Failure::Broken`](crate::ports::Failure::Broken).
+    async fn put_part(&self, key: &BlobKey, upload: &str, number: u32, bytes: Vec<u8>) -> Outcome<String>;
+    /// Makes the bundle of its parts, in this order. Done again, it is still done.
+    async fn complete(&self, key: &BlobKey, upload: &str, parts: &[String]) -> Outcome<Completed>;
+    /// Gives a bundle up that is not complete: nothing of it stays. One that is not there any more is as good as given up.
+    async fn abort(&self, key: &BlobKey, upload: &str) -> Outcome<()>;
+    /// Signs a download under this name, to be saved and not kept by caches, valid for `valid_for` (whole seconds, a week at
+    /// the most) after `now`. Nobody is asked, so that it costs no call.
+    async fn sign(
+        &self,
+        key: &BlobKey,
+        filename: &str,
+        now: Timestamp,
+        valid_for: SignedDuration,
+    ) -> Outcome<BundleLinks>;
+    /// Names that begin with `folder`, the first `limit` (1,000 at the most).
+    async fn under(&self, folder: &str, limit: usize) -> Outcome<Vec<BlobKey>>;
+    /// Deletes files or bundles. One that is not there is as good as deleted. After a failure some may be gone and some not.
+    async fn delete(&self, keys: &[BlobKey]) -> Outcome<()>;
+}
+
+/// What came of completing a bundle.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Completed {
+    /// It is there, with so many bytes.
+    Yes(u64),
+    /// Its parts are not those that were named, or gone: it has to be written anew.
+    Broken,
 }

@@ -203,6 +203,8 @@ kinds! {
     OfModel ModelId "model";
     /// The upload of one file, and then the file.
     OfUpload UploadId "upl";
+    /// An export or a deletion that somebody asked for.
+    OfJob JobId "job";
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     handle::Handle,
-    id::{AttemptId, KeyId, MessageId, ResetId, SessionId, UserId, WorkspaceId},
+    id::{AttemptId, JobId, KeyId, MessageId, ResetId, SessionId, UserId, WorkspaceId},
     profile::KeyName,
     resource::ResourceId,
     user::EmailHash,
@@ -94,6 +94,27 @@ pub enum Notice {
     },
     /// There is more due than one run removes.
     PurgeGoesOn,
+    /// There is something to write of an export.
+    ExportGoesOn {
+        /// Whose.
+        user: UserId,
+        /// Which.
+        export: JobId,
+    },
+    /// An export's bundle can be had.
+    ExportReady {
+        /// Whose, and who is told.
+        user: UserId,
+        /// Which.
+        export: JobId,
+    },
+    /// There is something to erase of an account or a team.
+    DeletionGoesOn {
+        /// Who asked for it.
+        user: UserId,
+        /// Which.
+        deletion: JobId,
+    },
 }
 
 impl Notice {
@@ -112,16 +133,20 @@ impl Notice {
             Self::PurgeBegun { .. } => "purge-begun",
             Self::TrashEmptied { .. } => "trash-emptied",
             Self::PurgeGoesOn => "purge-goes-on",
+            Self::ExportGoesOn { .. } => "export-goes-on",
+            Self::ExportReady { .. } => "export-ready",
+            Self::DeletionGoesOn { .. } => "deletion-goes-on",
         }
     }
 
     /// The names of those that somebody gets a mail about.
-    pub const MAILED: [&'static str; 5] = [
+    pub const MAILED: [&'static str; 6] = [
         "sign-up-started",
         "api-key-created",
         "refresh-token-reused",
         "password-forgotten",
         "password-changed",
+        "export-ready",
     ];
 
     /// The names of those that make a claim in the directory good for ever.
@@ -129,6 +154,12 @@ impl Notice {
 
     /// The names of those that say that something is to be removed.
     pub const PURGING: [&'static str; 3] = ["purge-begun", "trash-emptied", "purge-goes-on"];
+
+    /// The names of those that say that there is more to export.
+    pub const EXPORTING: [&'static str; 1] = ["export-goes-on"];
+
+    /// The names of those that say that there is more to delete.
+    pub const DELETING: [&'static str; 1] = ["deletion-goes-on"];
 
     /// What the message is about: messages about one subject are published in order.
     pub fn subject(&self) -> String {
@@ -145,6 +176,8 @@ impl Notice {
             | Self::TrashEmptied { workspace } => workspace.to_string(),
             Self::PurgeBegun { root, .. } => root.to_string(),
             Self::PurgeGoesOn => "purge".to_owned(),
+            Self::ExportGoesOn { export, .. } | Self::ExportReady { export, .. } => export.to_string(),
+            Self::DeletionGoesOn { deletion, .. } => deletion.to_string(),
         }
     }
 }

@@ -1,10 +1,14 @@
 //! Who may do what. A proof is a value that only this module makes; what changes something takes one.
 
+use jiff::Timestamp;
+
 use crate::{
     activity::Actor,
     api_key::KeyHolder,
     id::{UserId, WorkspaceId},
     role::Role,
+    session::Session,
+    user::personal_workspace,
     workspace::Workspace,
 };
 
@@ -67,6 +71,18 @@ pub struct KeepsInbox {
 pub struct EditsResources {
     workspace: WorkspaceId,
     actor: Actor,
+}
+
+/// Proof that the caller may delete an account, or a team, for good.
+pub struct DeletesForGood {
+    workspace: WorkspaceId,
+}
+
+impl DeletesForGood {
+    /// Where the proof is good.
+    pub fn workspace(&self) -> WorkspaceId {
+        self.workspace
+    }
 }
 
 impl EditsResources {
@@ -145,6 +161,23 @@ pub fn may_edit_resources(member: &Member) -> Result<EditsResources, Denied> {
 /// A key does so as its workspace's owner.
 pub fn key_may_edit_resources(key: &KeyHolder) -> EditsResources {
     EditsResources { workspace: key.workspace, actor: Actor { user: key.owner, key: Some(key.key) } }
+}
+
+/// A person deletes their own account, shortly after having signed in.
+pub fn may_delete_account(session: &Session, now: Timestamp) -> Result<DeletesForGood, Denied> {
+    let workspace = personal_workspace(session.user);
+    if session.is_stepped_up(now) { Ok(DeletesForGood { workspace }) } else { Err(Denied::StepUpNeeded) }
+}
+
+/// A team's owner deletes it, shortly after having signed in.
+pub fn may_delete_team(
+    session: &Session,
+    team: &Workspace,
+    now: Timestamp,
+) -> Result<DeletesForGood, Denied> {
+    at_least(if team.owner == session.user { Role::Owner } else { Role::Viewer }, Role::Owner)?;
+    may_delete_account(session, now)?;
+    Ok(DeletesForGood { workspace: team.id })
 }
 
 /// Whoever sees a workspace keeps its inbox.

@@ -1,6 +1,7 @@
 //! What the rules need from the world. Each method that changes something is one atomic change: all of it happens, or
 //! nothing does. Adapters implement these; an endpoint asks for those it uses, and links no others.
 
+mod privacy;
 mod resources;
 
 use std::collections::BTreeMap;
@@ -13,6 +14,7 @@ use crate::{
     activity::{Event, Inbox, Mark, Watermark},
     api_key::{ApiKey, KeyHolder, Sealed},
     credential::PasswordHash,
+    deletion,
     directory::{self, Holder, Name},
     email::EmailAddress,
     handle::Handle,
@@ -31,6 +33,7 @@ use crate::{
     workspace::{Workspace, WrappedKey},
 };
 
+pub use privacy::{Closed, Closing, Deletions, Exports, Inventory, Membership, Started};
 pub use resources::{
     Begun, Changed, Created, DUE_PARTS, Listed, Live, Purges, Resources, Restored, Trash, Uploads, Within,
 };
@@ -424,21 +427,27 @@ pub enum Claimed {
 pub trait Directory: Send + Sync {
     /// Whose a name is, as far as this region's replica knows.
     async fn find(&self, name: &Name) -> Outcome<Option<Holder>>;
-    /// Whose a name is, for certain: asks the authority if the replica knows of nobody.
-    async fn find_for_certain(&self, name: &Name) -> Outcome<Option<Holder>>;
     /// Claims a name until the claim's deadline. Claiming it again for the same holder succeeds.
     async fn claim(&self, claim: &directory::Claim) -> Outcome<Claimed>;
     /// Makes a claim good for ever; `false` if the name is another's.
     async fn confirm(&self, claim: &directory::Claim) -> Outcome<bool>;
     /// Frees a name, if its claim is still this one and unconfirmed.
     async fn release(&self, claim: &directory::Claim) -> Outcome<()>;
+    /// Frees a name that was a holder's for good, if it is still. Nobody gets a handle before `reserved_until`: what is kept
+    /// of it till then is a hash.
+    async fn give_up(&self, name: &Name, holder: &Holder, reserved_until: Timestamp) -> Outcome<()>;
+    /// Whether a handle can be claimed now: it is nobody's, and was not given up too short a time ago. Asks the authority,
+    /// unless the replica knows whose it is.
+    async fn is_free(&self, handle: &Handle, now: Timestamp) -> Outcome<bool>;
     /// The unconfirmed claims of a region whose deadline has passed; of very many, some.
     async fn overdue(&self, region: Region, now: Timestamp) -> Outcome<Vec<directory::Claim>>;
     /// The public keys that access tokens are verified with.
     async fn signing_keys(&self) -> Outcome<Vec<PublicKey>>;
     /// Makes a public key known.
     async fn publish_signing_key(&self, key: &PublicKey) -> Outcome<()>;
-    /// Forgets a public key, if it is known.
+    /// The public keys that were: what they have signed for good can still be verified, and nobody gets in by them.
+    async fn retired_keys(&self) -> Outcome<Vec<PublicKey>>;
+    /// Retires a public key, if it is known.
     async fn withdraw_signing_key(&self, region: Region, kid: &str) -> Outcome<()>;
 }
 
@@ -472,11 +481,13 @@ pub trait Vault: Send + Sync {
     }
 }
 
-/// Signing of access tokens, and the keys that refresh, CSRF and password reset tokens are derived with.
+/// Signing of access tokens and receipts, and the keys that refresh, CSRF and password reset tokens are derived with.
 #[async_trait]
 pub trait TokenKeys: Send + Sync {
     /// Signs an access token.
     async fn sign(&self, claims: &Claims) -> Outcome<Secret>;
+    /// Signs the receipt of a deletion. It lets nobody in: its type is another.
+    async fn sign_receipt(&self, receipt: &deletion::Receipt) -> Outcome<String>;
     /// The key to derive with from an id that was made then: always the same for the same id.
     async fn derivation_key(&self, made_at: Timestamp) -> Outcome<MacKey>;
 }

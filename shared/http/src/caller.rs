@@ -18,7 +18,7 @@ use domain::{
     user::personal_workspace,
     workspace::Workspace,
 };
-use http::{HeaderMap, header};
+use http::{HeaderMap, HeaderName, HeaderValue, header};
 
 use crate::{
     dispatch::Kit,
@@ -79,6 +79,17 @@ impl KeyOrMember {
             }
         }
     }
+}
+
+/// A cookie's line that sets it for so many seconds.
+pub fn set_cookie(name: &str, value: &str, max_age: i64) -> String {
+    format!("{name}={value}; Path=/; Max-Age={max_age}; Secure; HttpOnly; SameSite=Strict")
+}
+
+/// The headers that take a session's cookies away.
+pub fn forget_cookies() -> Vec<(HeaderName, HeaderValue)> {
+    let gone = [SESSION_COOKIE, REFRESH_COOKIE].map(|name| set_cookie(name, "", 0));
+    gone.iter().filter_map(|line| Some((header::SET_COOKIE, HeaderValue::from_str(line).ok()?))).collect()
 }
 
 /// What was found out about the caller.

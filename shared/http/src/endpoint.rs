@@ -5,14 +5,14 @@ use std::sync::Arc;
 use domain::{
     Timestamp,
     activity::{Action, Actor, Event, ResourceType},
-    blob::Blobs,
+    blob::{Blobs, Bundles},
     entropy::Entropy,
     id::{Id, OfEvent, OfMessage, WorkspaceId},
     outbox::{Message, Notice},
     ports::{
-        Accounts, AddressHashes, ApiKeys, Bus, Codes, Consumed, Directory, History, Mailer, PasswordResets,
-        Purges, Resources, Rotations, Sessions, SignUps, Throttles, TokenKeys, Trash, Uploads, Vault,
-        Workspaces,
+        Accounts, AddressHashes, ApiKeys, Bus, Codes, Consumed, Deletions, Directory, Exports, History,
+        Inventory, Mailer, PasswordResets, Purges, Resources, Rotations, Sessions, SignUps, Throttles,
+        TokenKeys, Trash, Uploads, Vault, Workspaces,
     },
     region::Region,
 };
@@ -158,6 +158,14 @@ pub trait Ports {
     fn consumed(&self) -> Arc<dyn Consumed>;
     /// Files.
     fn blobs(&self) -> Arc<dyn Blobs>;
+    /// Export bundles.
+    fn bundles(&self) -> Arc<dyn Bundles>;
+    /// Exports.
+    fn exports(&self) -> Arc<dyn Exports>;
+    /// All that there is of a workspace and a person.
+    fn inventory(&self) -> Arc<dyn Inventory>;
+    /// Deletions.
+    fn deletions(&self) -> Arc<dyn Deletions>;
 }
 
 /// Walks the functions of an area. The local platform, the OpenAPI writer, the template writer and the access sweep are

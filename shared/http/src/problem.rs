@@ -69,6 +69,10 @@ codes! {
     SlugTaken "SLUG_TAKEN" 409;
     /// The file was not sent yet.
     UploadIncomplete "UPLOAD_INCOMPLETE" 409;
+    /// The user owns a team, which has to go first.
+    OwnsTeams "OWNS_TEAMS" 409;
+    /// The team has other members, who have to go first.
+    TeamHasMembers "TEAM_HAS_MEMBERS" 409;
     /// The body is too large.
     PayloadTooLarge "PAYLOAD_TOO_LARGE" 413;
     /// The body is no JSON.

@@ -69,6 +69,8 @@ pub enum On {
     Mail,
     /// Files in the region's bucket.
     Files,
+    /// Export bundles in it.
+    Bundles,
 }
 
 impl On {
@@ -80,7 +82,7 @@ impl On {
             Self::Secret(_) => "secretsmanager",
             Self::Bus => "events",
             Self::Mail => "ses",
-            Self::Files => "s3",
+            Self::Files | Self::Bundles => "s3",
         }
     }
 }
@@ -125,6 +127,12 @@ impl Grant {
     /// `DeleteObject`.
     pub const fn files(action: &'static str) -> Self {
         Self { on: On::Files, action }
+    }
+
+    /// An S3 action on export bundles. Each step of writing one takes `PutObject`, giving one up `AbortMultipartUpload`, its
+    /// length and a list of them `ListBucket`, signing a download `GetObject`, deleting `DeleteObject`.
+    pub const fn bundles(action: &'static str) -> Self {
+        Self { on: On::Bundles, action }
     }
 
     /// The action as IAM names it.

@@ -36,7 +36,7 @@ impl Verifier {
         let Some(kid) = jwt::key_id(token) else { return Ok(None) };
         let Some(key) = self.key(&kid, now).await? else { return Ok(None) };
         // The claims' type leaves no room for others.
-        let claims: Option<Claims> = jwt::verify(token, &key.x);
+        let claims: Option<Claims> = jwt::verify(jwt::Type::Access, token, &key.x);
         Ok(claims.filter(|claims| claims.iss == key.region && now.as_second() < claims.exp))
     }
 

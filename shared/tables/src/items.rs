@@ -75,19 +75,31 @@ pub enum Items {
     Purges,
     /// What has to be done at a certain time.
     Due,
+    /// In which workspaces a user is a member.
+    Memberships,
+    /// Exports and deletions.
+    Jobs,
+    /// Exports that somebody has to look after at a certain time.
+    ExportsDue,
+    /// Deletions that somebody has to look after at a certain time.
+    DeletionsDue,
     /// In the directory: whose a handle is.
     HandleClaims,
     /// In the directory: whose an address is.
     AddressClaims,
+    /// In the directory: handles that were given up and that nobody gets for a while.
+    ReservedHandles,
     /// In the directory: a region's claims that were not confirmed yet.
     PendingClaims,
     /// In the directory: the public keys that access tokens are verified with.
     SigningKeys,
+    /// In the directory: those that were, for receipts that they have signed.
+    RetiredKeys,
 }
 
 impl Items {
     /// Every kind.
-    pub const ALL: [Self; 36] = [
+    pub const ALL: [Self; 42] = [
         Self::Users,
         Self::Passwords,
         Self::LastResets,
@@ -120,10 +132,16 @@ impl Items {
         Self::Files,
         Self::Purges,
         Self::Due,
+        Self::Memberships,
+        Self::Jobs,
+        Self::ExportsDue,
+        Self::DeletionsDue,
         Self::HandleClaims,
         Self::AddressClaims,
+        Self::ReservedHandles,
         Self::PendingClaims,
         Self::SigningKeys,
+        Self::RetiredKeys,
     ];
 
     /// The table that they are in, and what their partition keys begin with.
@@ -161,10 +179,16 @@ impl Items {
             Self::Files => (Table::Resources, "FILES#"),
             Self::Purges => (Table::Resources, "PURGES#"),
             Self::Due => (Table::Resources, "DUE#"),
+            Self::Memberships => (Table::Workspaces, "MEMBERSHIPS#"),
+            Self::Jobs => (Table::Operations, "JOBS#"),
+            Self::ExportsDue => (Table::Operations, "EXPORTSDUE"),
+            Self::DeletionsDue => (Table::Operations, "DELETIONSDUE"),
             Self::HandleClaims => (Table::Directory, "HANDLE#"),
             Self::AddressClaims => (Table::Directory, "ADDRESS#"),
+            Self::ReservedHandles => (Table::Directory, "RESERVED#"),
             Self::PendingClaims => (Table::Directory, "PENDING#"),
             Self::SigningKeys => (Table::Directory, "SIGNING-KEYS"),
+            Self::RetiredKeys => (Table::Directory, "RETIRED-KEYS"),
         }
     }
 
