@@ -16,7 +16,7 @@ use tables::Items;
 
 use crate::{
     Store,
-    item::{Item, Key, from_item, to_item},
+    item::{Item, Key, from_item, text, to_item},
     transaction::Condition,
     workspaces,
 };
@@ -35,11 +35,11 @@ pub fn user_key(user: UserId) -> Key {
     Key::new(Items::Users, user, "USER")
 }
 
-fn password_key(user: UserId) -> Key {
+pub fn password_key(user: UserId) -> Key {
     Key::new(Items::Passwords, user, "PASSWORD")
 }
 
-fn address_key(address: EmailHash) -> Key {
+pub fn address_key(address: EmailHash) -> Key {
     Key::new(Items::Addresses, address, "EMAIL")
 }
 
@@ -58,6 +58,17 @@ pub fn password_is(user: UserId, password: &PasswordHash) -> Outcome<Condition> 
     let (_, mut item) = password_item(user, password)?;
     let hash = item.remove("password").ok_or_else(|| Failure::Broken("no hash in its item".to_owned()))?;
     Ok(Condition::of("password = :password", [(":password", hash)]))
+}
+
+/// The primary address is still this user's.
+pub fn address_is(user: &User) -> Condition {
+    Condition::of("primary_email = :address", [(":address", text(&user.primary_email))])
+}
+
+/// It is this user's address, or nobody's.
+pub fn belongs_to(user: UserId) -> Condition {
+    let own = "attribute_not_exists(pk) OR #user = :user";
+    Condition::of(own, [(":user", text(user))]).naming("#user", "user")
 }
 
 pub fn address_item(address: EmailHash, user: UserId) -> Outcome<(Key, Item)> {

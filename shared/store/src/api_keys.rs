@@ -16,6 +16,7 @@ use crate::{
     Store,
     item::{Key, from_item, to_item},
     transaction::Condition,
+    workspaces,
 };
 
 /// Where a key's record is.
@@ -23,7 +24,7 @@ pub(crate) fn key_of(workspace: WorkspaceId, key: KeyId) -> Key {
     Key::new(Items::Keys, workspace, format!("KEY#{key}"))
 }
 
-fn hash_key(hash: Digest256) -> Key {
+pub(crate) fn hash_key(hash: Digest256) -> Key {
     Key::new(Items::KeyHolders, hash.to_hex(), "KEYHASH")
 }
 
@@ -60,6 +61,8 @@ impl ApiKeys for Store {
         let (record, lookup) = (key_of(proof.workspace(), key.id), hash_key(key.hash));
         let refused = self
             .transaction()
+            // No key comes to be of a workspace that is being deleted.
+            .check("workspace", &workspaces::key_of(proof.workspace()), Condition::present())
             .put("key", &record, to_item(&record, key)?, Condition::absent())
             .put("hash", &lookup, to_item(&lookup, holder)?, Condition::absent())
             .alongside(alongside)?
@@ -67,6 +70,7 @@ impl ApiKeys for Store {
             .await?;
         match refused {
             None => Ok(()),
+            Some("workspace") => Err(Failure::Raced),
             Some(label) => Err(Failure::Broken(format!("a random {label} exists already"))),
         }
     }

@@ -1,8 +1,11 @@
-//! Claim on a name, public signing key.  Table `directory`: PK `HANDLE#<handle>` or `ADDRESS#<address hash>`  SK `CLAIM`; PK
-//! `PENDING#<region>`  SK as the claim's PK, while it waits to be confirmed; PK `SIGNING-KEYS`  SK `<region>#<kid>`.
-//! Reads: whose a name is (get in the own region's replica; strongly consistent in the authority where a miss must be
-//! certain), a region's unconfirmed claims (query in the authority), all signing keys (query, once a container).
-//! Writes: in the authority only, a claim and its pending mark in one transaction.
+//! Claim on a name, reserved handle, public signing key.  Table `directory`: PK `HANDLE#<handle>` or `ADDRESS#<address hash>`
+//! SK `CLAIM`; PK `PENDING#<region>`  SK as the claim's PK, while it waits to be confirmed; PK `RESERVED#<sha256 of a handle>`
+//! SK `RESERVED`, gone when the handle is free again; PK `SIGNING-KEYS`  SK `<region>#<kid>`; PK `RETIRED-KEYS`, the same.
+//! Reads: whose a name is (get in the own region's replica), whether a handle is free (the same, then a strongly consistent
+//! batch get of claim and reservation in the authority), a region's unconfirmed claims (query in the authority), all signing
+//! keys (query, once a container), those that were (query).
+//! Writes: in the authority only, a claim and its pending mark in one transaction, with the reservation where one ends; a signing key is
+//! retired in one.
 
 use std::{
     collections::HashMap,
@@ -13,7 +16,7 @@ use async_trait::async_trait;
 use aws_sdk_dynamodb::Client;
 use domain::{
     Timestamp,
-    directory::{Claim, Holder, Name},
+    directory::{Claim, Holder, Name, PENDING},
     handle::Handle,
     ports::{Claimed, Failure, Outcome, PublicKey},
     region::Region,
@@ -26,16 +29,20 @@ use tables::Items;
 use crate::{
     Store,
     failure::unavailable,
-    item::{Key, from_item, text, to_item},
+    item::{Key, from_item, text, to_expiring_item, to_item},
     transaction::Condition,
+    usage::millis,
 };
 
 /// More than there are: three regions, each with a key in use, one or two before and one to come.
 const MOST_KEYS: usize = 100;
+/// With a rotation a month in each region, those of 27 years.
+const MOST_RETIRED: usize = 1_000;
 /// So many overdue claims are enough for one run, give or take a page.
 const MOST_OVERDUE: usize = 1_000;
 const A_PAGE: usize = 500;
-/// Handles whose holders a container remembers: a confirmed one stays with its holder.
+/// Handles whose holders a container remembers: a confirmed one stays with its holder. One that was given up elsewhere is
+/// remembered as long as the container lives; by the time anybody may have it, none does that knew of the old holder.
 const REMEMBERED: usize = 1_000;
 
 /// The directory: this region's replica, and the authority that is written.
@@ -60,6 +67,13 @@ struct PendingItem {
     sk: String,
     id: String,
     deadline: Timestamp,
+}
+
+/// Says that nobody gets a handle, without telling which.
+#[derive(Serialize, Deserialize)]
+struct ReservedItem {
+    #[serde(with = "jiff::fmt::serde::timestamp::millisecond::required")]
+    until: Timestamp,
 }
 
 impl Directory {
@@ -88,6 +102,16 @@ impl Directory {
         }
     }
 
+    fn forget(&self, name: &Name) {
+        self.handles.lock().unwrap_or_else(PoisonError::into_inner).remove(name);
+    }
+
+    async fn keys(&self, kind: Items, most: usize) -> Outcome<Vec<PublicKey>> {
+        let all = ("!".to_owned(), "~".to_owned());
+        let page = self.replica.range(kind, "", all, most).await?;
+        page.items.into_iter().map(from_item).collect()
+    }
+
     async fn ask_authority(&self, name: &Name) -> Outcome<Option<Holder>> {
         self.authority.get(claim_key(name)).await?.map(from_item).transpose().map(of_item)
     }
@@ -112,8 +136,22 @@ fn claim_key(name: &Name) -> Key {
     }
 }
 
+fn reserved_key(handle: &Handle) -> Key {
+    Key::new(Items::ReservedHandles, Digest256::of(handle.as_str()).to_hex(), "RESERVED")
+}
+
+/// The handle is not reserved any more.
+fn unreserved(now: Timestamp) -> Condition {
+    let over = "attribute_not_exists(pk) OR #until <= :now";
+    Condition::of(over, [(":now", millis(now))]).naming("#until", "until")
+}
+
 fn signing_key(region: Region, kid: &str) -> Key {
     Key::new(Items::SigningKeys, "", format!("{region}#{kid}"))
+}
+
+fn retired_key(region: Region, kid: &str) -> Key {
+    Key::new(Items::RetiredKeys, "", format!("{region}#{kid}"))
 }
 
 fn pending_key(region: Region, name: &Name) -> Key {
@@ -139,15 +177,6 @@ impl domain::ports::Directory for Directory {
         Ok(found)
     }
 
-    async fn find_for_certain(&self, name: &Name) -> Outcome<Option<Holder>> {
-        if !self.replica.is_where(&self.authority)
-            && let Some(holder) = self.find(name).await?
-        {
-            return Ok(Some(holder));
-        }
-        self.ask_authority(name).await
-    }
-
     async fn claim(&self, claim: &Claim) -> Outcome<Claimed> {
         let (key, mark) = (claim_key(&claim.name), pending_key(claim.region, &claim.name));
         let deadline = Some(claim.deadline);
@@ -155,15 +184,19 @@ impl domain::ports::Directory for Directory {
         let pending = PendingItem { sk: mark.sk.clone(), id: claim.id.clone(), deadline: claim.deadline };
         let unconfirmed =
             "attribute_not_exists(pk) OR (home = :home AND id = :id AND attribute_exists(deadline))";
-        let refused = self
+        let mut transaction = self
             .authority
             .transaction()
             .put("claim", &key, item, free_or(unconfirmed, claim))
-            .put("pending", &mark, to_item(&mark, &pending)?, Condition::none())
-            .commit()
-            .await?;
-        if refused.is_none() {
-            return Ok(Claimed::Yes);
+            .put("pending", &mark, to_item(&mark, &pending)?, Condition::none());
+        if let Name::Handle(handle) = &claim.name {
+            let now = claim.deadline.saturating_sub(PENDING).unwrap_or(Timestamp::MIN);
+            transaction = transaction.check("reserved", &reserved_key(handle), unreserved(now));
+        }
+        match transaction.commit().await? {
+            None => return Ok(Claimed::Yes),
+            Some("reserved") => return Ok(Claimed::Taken),
+            Some(_) => {}
         }
         // Another's, or this holder's for good.
         match self.ask_authority(&claim.name).await? {
@@ -197,6 +230,39 @@ impl domain::ports::Directory for Directory {
         Ok(())
     }
 
+    async fn give_up(&self, name: &Name, holder: &Holder, reserved_until: Timestamp) -> Outcome<()> {
+        let (key, mark) = (claim_key(name), pending_key(holder.region, name));
+        let values = [(":home", text(holder.region)), (":id", text(&holder.id))];
+        let own = Condition::of("home = :home AND id = :id", values);
+        let mut transaction = self.authority.transaction().delete("claim", &key, own).delete(
+            "pending",
+            &mark,
+            Condition::none(),
+        );
+        if let Name::Handle(handle) = name {
+            let key = reserved_key(handle);
+            let item = to_expiring_item(&key, &ReservedItem { until: reserved_until }, reserved_until)?;
+            transaction = transaction.put("reserved", &key, item, Condition::none());
+        }
+        // Refused, it is another's, or was given up before.
+        transaction.commit().await?;
+        self.forget(name);
+        Ok(())
+    }
+
+    async fn is_free(&self, handle: &Handle, now: Timestamp) -> Outcome<bool> {
+        let name = Name::Handle(handle.clone());
+        if !self.replica.is_where(&self.authority) && self.find(&name).await?.is_some() {
+            return Ok(false);
+        }
+        let found = self.authority.get_all(&[claim_key(&name), reserved_key(handle)]).await?;
+        let mut found = found.into_iter();
+        let mut next = || found.next().flatten();
+        let (claimed, reserved) = (next(), next());
+        let reserved: Option<ReservedItem> = reserved.map(from_item).transpose()?;
+        Ok(claimed.is_none() && reserved.is_none_or(|reserved| reserved.until <= now))
+    }
+
     async fn overdue(&self, region: Region, now: Timestamp) -> Outcome<Vec<Claim>> {
         // Their order is that of the names, so all are looked at: what is not confirmed within a second is a mishap.
         let mut overdue = Vec::new();
@@ -218,9 +284,11 @@ impl domain::ports::Directory for Directory {
     }
 
     async fn signing_keys(&self) -> Outcome<Vec<PublicKey>> {
-        let all = ("!".to_owned(), "~".to_owned());
-        let page = self.replica.range(Items::SigningKeys, "", all, MOST_KEYS).await?;
-        page.items.into_iter().map(from_item).collect()
+        self.keys(Items::SigningKeys, MOST_KEYS).await
+    }
+
+    async fn retired_keys(&self) -> Outcome<Vec<PublicKey>> {
+        self.keys(Items::RetiredKeys, MOST_RETIRED).await
     }
 
     async fn publish_signing_key(&self, key: &PublicKey) -> Outcome<()> {
@@ -233,10 +301,15 @@ impl domain::ports::Directory for Directory {
     }
 
     async fn withdraw_signing_key(&self, region: Region, kid: &str) -> Outcome<()> {
-        let place = signing_key(region, kid);
-        let table = self.authority.name(place.table);
-        let request = self.authority.client.delete_item().table_name(table).set_key(Some(place.attributes()));
-        request.send().await.map_err(unavailable)?;
+        let (current, retired) = (signing_key(region, kid), retired_key(region, kid));
+        let Some(item) = self.authority.get(current.clone()).await? else { return Ok(()) };
+        let key: PublicKey = from_item(item)?;
+        let transaction = self.authority.transaction();
+        transaction
+            .put("retired", &retired, to_item(&retired, &key)?, Condition::none())
+            .delete("current", &current, Condition::none())
+            .commit()
+            .await?;
         Ok(())
     }
 }

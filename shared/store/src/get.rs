@@ -10,6 +10,7 @@ use crate::{
     Store,
     failure::unavailable,
     item::{Item, Key, text},
+    lists::sort_key,
     transaction::pause,
 };
 
@@ -115,6 +116,27 @@ impl Store {
         limit: usize,
     ) -> Outcome<Page<Item>> {
         self.query((kind, subject), range, limit, Way { consistent: true, forward: true }).await
+    }
+
+    /// The same, over the ends of DynamoDB's own pages: all of them, if there are no more than `limit`.
+    pub async fn items_up(
+        &self,
+        kind: Items,
+        subject: impl Display,
+        (mut from, to): (String, String),
+        limit: usize,
+    ) -> Outcome<Vec<Item>> {
+        let mut items: Vec<Item> = Vec::new();
+        loop {
+            let left = limit.saturating_sub(items.len());
+            let page = self.range_up(kind, &subject, (from, to.clone()), left).await?;
+            items.extend(page.items);
+            // A space sorts before all that could follow a key.
+            match items.last().and_then(sort_key).map(|last| format!("{last} ")) {
+                Some(next) if page.more && items.len() < limit => from = next,
+                _ => return Ok(items),
+            }
+        }
     }
 
     async fn query(

@@ -38,7 +38,7 @@ fn mark_key(workspace: WorkspaceId, event: EventId) -> Key {
 }
 
 /// The event that a mark is on.
-fn marked(item: &Item) -> Outcome<EventId> {
+pub fn marked(item: &Item) -> Outcome<EventId> {
     let id = item.get(SORT_KEY).and_then(|key| key.as_s().ok()?.strip_prefix("EVT#")?.parse().ok());
     id.ok_or_else(|| Failure::Broken("a mark's key that holds no id".to_owned()))
 }

@@ -7,12 +7,16 @@ mod accounts;
 mod api_keys;
 mod consumed;
 mod delete;
+mod deletions;
 mod directory;
 mod due;
+mod exports;
 mod failure;
 mod get;
 mod history;
+mod inventory;
 mod item;
+mod jobs;
 mod lists;
 mod outbox;
 mod password_resets;
@@ -33,7 +37,7 @@ use aws_sdk_dynamodb::Client;
 
 pub use directory::Directory;
 pub use tables as table;
-pub use workspaces::member_item;
+pub use workspaces::{member_item, membership_item};
 
 use tables::Table;
 

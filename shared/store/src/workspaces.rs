@@ -1,6 +1,8 @@
 //! Workspace, handle and member.  Table `workspaces`: PK `WS#<workspace>`  SK `WS`; PK `MEMBERS#<workspace>`  SK
-//! `MEMBER#<user>`; PK `HANDLE#<handle>`  SK `HANDLE` (uniqueness).
-//! Reads: one workspace (get), a handle (get), a membership (in the session's batch get), all strongly consistent.
+//! `MEMBER#<user>`; PK `MEMBERSHIPS#<user>`  SK `<workspace>` (the same from the other side); PK `HANDLE#<handle>`  SK
+//! `HANDLE` (uniqueness).
+//! Reads: one workspace (get), a handle (get), a membership (in the session's batch get), a workspace's members (query), a
+//! user's memberships (query), all strongly consistent.
 
 use async_trait::async_trait;
 use domain::{
@@ -16,7 +18,7 @@ use tables::Items;
 
 use crate::{
     Store,
-    item::{Item, Key, from_item, to_item},
+    item::{Item, Key, from_item, text, to_item},
     transaction::Condition,
 };
 
@@ -43,11 +45,25 @@ pub fn member_item(workspace: WorkspaceId, user: UserId, role: Role) -> Outcome<
     to_item(&member_key(workspace, user), &MemberOf { role })
 }
 
+pub fn membership_key(user: UserId, workspace: WorkspaceId) -> Key {
+    Key::new(Items::Memberships, user, workspace.to_string())
+}
+
+/// The item that tells of a user what the user is a member of, as the teams area will write it beside [`member_item`].
+pub fn membership_item(user: UserId, workspace: WorkspaceId, role: Role) -> Outcome<Item> {
+    to_item(&membership_key(user, workspace), &MemberOf { role })
+}
+
 pub fn role_of(member: Item) -> Outcome<Role> {
     from_item::<MemberOf>(member).map(|member| member.role)
 }
 
-fn handle_key(handle: &Handle) -> Key {
+/// It is this workspace's handle, or nobody's.
+pub fn names_this(workspace: WorkspaceId) -> Condition {
+    Condition::of("attribute_not_exists(pk) OR workspace = :workspace", [(":workspace", text(workspace))])
+}
+
+pub fn handle_key(handle: &Handle) -> Key {
     Key::new(Items::Handles, handle.as_str(), "HANDLE")
 }
 
