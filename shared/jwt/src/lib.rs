@@ -14,14 +14,35 @@ use serde::{Serialize, de::DeserializeOwned};
 
 pub use jsonwebtoken::errors::Error;
 
+/// What a token is for, as its header says it (`typ`). A token is good for nothing else ([RFC 8725, section 3.11]).
+///
+/// [RFC 8725, section 3.11]: https://www.rfc-editor.org/rfc/rfc8725#section-3.11
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Type {
+    /// It lets somebody in.
+    Access,
+    /// It says that an account or a team was deleted.
+    DeletionReceipt,
+}
+
+impl Type {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Access => "JWT",
+            Self::DeletionReceipt => "deletion-receipt+jwt",
+        }
+    }
+}
+
 /// Signs claims with a private key, PKCS #8 in DER, that `kid` names.
 ///
 /// # Errors
 ///
 /// When the key is none, or the claims are no JSON object.
-pub fn sign(kid: &str, private: &[u8], claims: &impl Serialize) -> Result<String, Error> {
+pub fn sign(of: Type, kid: &str, private: &[u8], claims: &impl Serialize) -> Result<String, Error> {
     ed25519::install();
-    let header = Header { kid: Some(kid.to_owned()), ..Header::new(Algorithm::EdDSA) };
+    let (typ, kid) = (Some(of.as_str().to_owned()), Some(kid.to_owned()));
+    let header = Header { typ, kid, ..Header::new(Algorithm::EdDSA) };
     jsonwebtoken::encode(&header, claims, &EncodingKey::from_ed_der(private))
 }
 
@@ -31,11 +52,11 @@ pub fn key_id(token: &str) -> Option<String> {
     header.kid.filter(|_| header.alg == Algorithm::EdDSA)
 }
 
-/// What a token claims, if the public key `x` ([RFC 8037, section 2]) verifies it. Whether it is still good is for the caller
+/// What a token claims, if it is of this type and the public key `x` ([RFC 8037, section 2]) verifies it. Whether it is still good is for the caller
 /// to see, by the time of the call.
 ///
 /// [RFC 8037, section 2]: https://www.rfc-editor.org/rfc/rfc8037#section-2
-pub fn verify<C: DeserializeOwned>(token: &str, x: &str) -> Option<C> {
+pub fn verify<C: DeserializeOwned>(of: Type, token: &str, x: &str) -> Option<C> {
     ed25519::install();
     // The caller's clock decides on `exp`, not the machine's.
     let mut validation = Validation::new(Algorithm::EdDSA);
@@ -43,7 +64,8 @@ pub fn verify<C: DeserializeOwned>(token: &str, x: &str) -> Option<C> {
     validation.validate_aud = false;
     validation.required_spec_claims.clear();
     let key = DecodingKey::from_ed_components(x).ok()?;
-    Some(jsonwebtoken::decode::<C>(token, &key, &validation).ok()?.claims)
+    let read = jsonwebtoken::decode::<C>(token, &key, &validation).ok()?;
+    (read.header.typ.as_deref() == Some(of.as_str())).then_some(read.claims)
 }
 
 /// The public half of a private key, as [`verify`] takes it.
@@ -81,9 +103,9 @@ mod tests {
     #[test]
     fn what_was_signed_is_verified_and_nothing_else() {
         let claims = BTreeMap::from([("sub".to_owned(), "ada".to_owned())]);
-        let token = sign("k1", &private(), &claims).unwrap();
+        let token = sign(Type::Access, "k1", &private(), &claims).unwrap();
         assert_eq!(key_id(&token).as_deref(), Some("k1"));
-        assert_eq!(verify::<BTreeMap<String, String>>(&token, X), Some(claims));
+        assert_eq!(verify::<BTreeMap<String, String>>(Type::Access, &token, X), Some(claims));
         let parts: Vec<&str> = token.split('.').collect();
         let forged = [
             format!("{}.{}.{}", parts[0], BASE64_URL_SAFE_NO_PAD.encode(r#"{"sub":"bob"}"#), parts[2]),
@@ -92,13 +114,26 @@ mod tests {
             format!("{}.{}", parts[0], parts[1]),
         ];
         for token in forged {
-            assert_eq!(verify::<BTreeMap<String, String>>(&token, X), None, "{token}");
+            assert_eq!(verify::<BTreeMap<String, String>>(Type::Access, &token, X), None, "{token}");
         }
         for x in ["", "AAAA", &"A".repeat(43)] {
-            assert_eq!(verify::<BTreeMap<String, String>>(&token, x), None, "{x}");
+            assert_eq!(verify::<BTreeMap<String, String>>(Type::Access, &token, x), None, "{x}");
         }
         let other = BASE64_URL_SAFE_NO_PAD.encode(r#"{"alg":"HS256","kid":"k1"}"#);
         assert_eq!(key_id(&format!("{other}.{}.{}", parts[1], parts[2])), None);
+    }
+
+    #[test]
+    fn a_receipt_is_no_access_token_and_an_access_token_no_receipt() {
+        let claims = BTreeMap::from([("sub".to_owned(), "ada".to_owned())]);
+        for (of, other) in [(Type::Access, Type::DeletionReceipt), (Type::DeletionReceipt, Type::Access)] {
+            let token = sign(of, "k1", &private(), &claims).unwrap();
+            assert_eq!(verify(of, &token, X).as_ref(), Some(&claims), "{of:?}");
+            assert_eq!(verify::<BTreeMap<String, String>>(other, &token, X), None, "{of:?}");
+        }
+        let untyped = Header { typ: None, ..Header::new(Algorithm::EdDSA) };
+        let token = jsonwebtoken::encode(&untyped, &claims, &EncodingKey::from_ed_der(&private())).unwrap();
+        assert_eq!(verify::<BTreeMap<String, String>>(Type::Access, &token, X), None);
     }
 
     #[test]

@@ -144,8 +144,8 @@ impl SigningKey {
     }
 
     /// Signs claims.
-    pub fn sign(&self, claims: &session::Claims) -> Outcome<Secret> {
-        jwt::sign(&self.kid, &self.private()?, claims).map(Secret::new).map_err(broken)
+    pub fn sign(&self, of: jwt::Type, claims: &impl Serialize) -> Outcome<String> {
+        jwt::sign(of, &self.kid, &self.private()?, claims).map_err(broken)
     }
 
     fn public(&self, region: Region) -> Outcome<PublicKey> {

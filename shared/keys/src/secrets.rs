@@ -8,7 +8,7 @@ use std::{
 use async_trait::async_trait;
 use aws_sdk_secretsmanager::Client;
 use domain::{
-    Timestamp,
+    Timestamp, deletion,
     email::EmailAddress,
     id::AttemptId,
     ports::{AddressHashes, Codes, ForwardingKeys, Outcome, TokenKeys},
@@ -107,7 +107,13 @@ impl TokenKeys for Secrets {
     async fn sign(&self, claims: &Claims) -> Outcome<Secret> {
         let signed_at = Timestamp::from_second(claims.iat).map_err(broken)?;
         let document = self.read(SecretName::Tokens).await?;
-        document.signing_key(signed_at)?.sign(claims)
+        document.signing_key(signed_at)?.sign(jwt::Type::Access, claims).map(Secret::new)
+    }
+
+    async fn sign_receipt(&self, receipt: &deletion::Receipt) -> Outcome<String> {
+        let signed_at = Timestamp::from_second(receipt.iat).map_err(broken)?;
+        let document = self.read(SecretName::Tokens).await?;
+        document.signing_key(signed_at)?.sign(jwt::Type::DeletionReceipt, receipt)
     }
 
     async fn derivation_key(&self, made_at: Timestamp) -> Outcome<MacKey> {
