@@ -6,15 +6,16 @@ use std::{
     time::Duration,
 };
 
+use aws_sdk_s3::config::RequestChecksumCalculation;
 use aws_types::SdkConfig;
 use bytes::Bytes;
 use domain::{
-    blob::Blobs,
+    blob::{Blobs, Bundles},
     entropy::Entropy,
     ports::{
-        Accounts, AddressHashes, ApiKeys, Bus, Codes, Consumed, Directory, History, Mailer, PasswordResets,
-        Purges, Resources, Rotations, Sessions, SignUps, Throttles, TokenKeys, Trash, Uploads, Vault,
-        Workspaces,
+        Accounts, AddressHashes, ApiKeys, Bus, Codes, Consumed, Deletions, Directory, Exports, History,
+        Inventory, Mailer, PasswordResets, Purges, Resources, Rotations, Sessions, SignUps, Throttles,
+        TokenKeys, Trash, Uploads, Vault, Workspaces,
     },
     region::Region,
 };
@@ -23,7 +24,7 @@ use kit::{Clock, Kit, Ports, limits::Leases, token::Verifier};
 use store::Store;
 
 use crate::{
-    client::{Count, Endpoint, address, client, far_sdk_config, sdk_config},
+    client::{Count, Endpoint, address, client, far_sdk_config, patient_sdk_config, sdk_config},
     config::{Config, ConfigError},
     http_client::HttpClient,
     regions::HttpRegions,
@@ -142,6 +143,13 @@ impl Boot {
             Arc::new(keys::Secrets::new(client, self.config.region, names, now))
         };
         Arc::clone(self.secrets.get_or_init(make))
+    }
+
+    fn s3(&self, sdk: &SdkConfig) -> aws_sdk_s3::config::Builder {
+        // A bucket's name in a stand-in's host would be looked up by DNS. Directory buckets have sessions; this is none.
+        aws_sdk_s3::config::Builder::from(sdk)
+            .force_path_style(self.endpoint.url.is_some())
+            .disable_s3_express_session_auth(true)
     }
 }
 
@@ -264,13 +272,30 @@ impl Ports for Boot {
 
     /// Not certain to be called: signing asks nobody, and a bucket has a host of its own.
     fn blobs(&self) -> Arc<dyn Blobs> {
-        let config = || {
-            // A bucket's name in a stand-in's host would be looked up by DNS. Directory buckets have sessions; this is none.
-            aws_sdk_s3::config::Builder::from(&*self.sdk)
-                .force_path_style(self.endpoint.url.is_some())
-                .disable_s3_express_session_auth(true)
-        };
+        let config = || self.s3(&self.sdk);
         let (calling, signing) = (config().interceptor(Count).build(), config().build());
         Arc::new(blobs::S3Blobs::new(calling, signing, self.config.bucket.clone()))
+    }
+
+    /// The same. A part of a bundle takes longer than other calls, and nobody waits for it.
+    fn bundles(&self) -> Arc<dyn Bundles> {
+        let sdk = patient_sdk_config(self.config.region.aws(), &self.endpoint, &self.http);
+        // What is sent is signed with its SHA-256, which S3 compares; and of an upload whose parts have checksums S3 wants
+        // them all again in the end.
+        let config = || self.s3(&sdk).request_checksum_calculation(RequestChecksumCalculation::WhenRequired);
+        let (calling, signing) = (config().interceptor(Count).build(), config().build());
+        Arc::new(blobs::S3Bundles::new(calling, signing, self.config.bucket.clone()))
+    }
+
+    fn exports(&self) -> Arc<dyn Exports> {
+        self.store()
+    }
+
+    fn inventory(&self) -> Arc<dyn Inventory> {
+        self.store()
+    }
+
+    fn deletions(&self) -> Arc<dyn Deletions> {
+        self.store()
     }
 }
