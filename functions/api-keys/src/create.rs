@@ -77,6 +77,7 @@ impl Endpoint for Create {
             Grant::items("GetItem", Items::Keys),
             Grant::items("PutItem", Items::Keys),
             Grant::items("PutItem", Items::KeyHolders),
+            Grant::items("ConditionCheckItem", Items::Workspaces),
             Grant::items("PutItem", Items::Events),
             Grant::items("PutItem", Items::Outbox),
             Grant::items("PutItem", Items::Receipts),

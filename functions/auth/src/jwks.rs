@@ -1,4 +1,5 @@
-//! `GET /.well-known/jwks.json`: the public keys of every region's access tokens ([RFC 7517]).
+//! `GET /.well-known/jwks.json`: the public keys of every region's access tokens ([RFC 7517]); with `?retired=true` those that
+//! were, for receipts, which are kept longer than the keys are used.
 //!
 //! [RFC 7517]: https://www.rfc-editor.org/rfc/rfc7517
 
@@ -6,9 +7,12 @@ use std::sync::Arc;
 
 use domain::ports::{Directory, Failure, PublicKey};
 use http::{HeaderName, HeaderValue, header};
-use kit::{Anyone, Call, Endpoint, Grant, Items, Output, Ports, Problem, Spec, spec, spec::Method::Get};
+use kit::{
+    Anyone, Call, Endpoint, Grant, Items, Output, Params, Ports, Problem, Spec, input::YesNo, spec,
+    spec::Method::Get,
+};
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// Lists the public keys.
 pub struct Jwks;
@@ -16,6 +20,15 @@ pub struct Jwks;
 /// What it works with.
 pub struct Deps {
     directory: Arc<dyn Directory>,
+}
+
+/// Which keys.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Which {
+    /// `true`: those that are not used any more.
+    #[serde(default)]
+    retired: Option<YesNo>,
 }
 
 /// A set of JSON Web Keys.
@@ -59,10 +72,10 @@ pub enum Error {
 impl Endpoint for Jwks {
     const SPEC: Spec = spec("jwks", Get, "/.well-known/jwks.json")
         .summary("The public keys that access tokens are verified with")
-        .grants(&[Grant::items("Query", Items::SigningKeys)]);
+        .grants(&[Grant::items("Query", Items::SigningKeys), Grant::items("Query", Items::RetiredKeys)]);
     type Caller = Anyone;
     type Deps = Deps;
-    type Input = ();
+    type Input = Params<Which>;
     type Output = KeySet;
     type Error = Error;
 
@@ -70,8 +83,13 @@ impl Endpoint for Jwks {
         Deps { directory: ports.directory() }
     }
 
-    async fn handle(deps: &Deps, _: &Call<Anyone>, (): ()) -> Result<KeySet, Error> {
-        let keys = deps.directory.signing_keys().await?;
+    async fn handle(deps: &Deps, _: &Call<Anyone>, Params(which): Params<Which>) -> Result<KeySet, Error> {
+        let directory = &deps.directory;
+        let keys = if which.retired == Some(YesNo::True) {
+            directory.retired_keys().await?
+        } else {
+            directory.signing_keys().await?
+        };
         Ok(KeySet { keys: keys.into_iter().map(Jwk::from).collect() })
     }
 }

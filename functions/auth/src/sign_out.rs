@@ -27,7 +27,7 @@ pub struct SignedOut {
 
 impl Output for SignedOut {
     fn headers(&self) -> Vec<(HeaderName, HeaderValue)> {
-        crate::tokens::forget()
+        kit::caller::forget_cookies()
     }
 }
 

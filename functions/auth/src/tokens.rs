@@ -10,7 +10,7 @@ use domain::{
 use http::{HeaderName, HeaderValue, header};
 use kit::{
     Output,
-    caller::{REFRESH_COOKIE, SESSION_COOKIE},
+    caller::{REFRESH_COOKIE, SESSION_COOKIE, set_cookie},
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -98,22 +98,12 @@ pub async fn hand_out(
         None => Tokens { access_token: Some(text(access)), refresh_token: Some(text(refresh)), ..tokens },
         Some(csrf) => {
             let cookies = vec![
-                cookie(SESSION_COOKIE, access.expose(), session::ACCESS_VALID.as_secs()),
-                cookie(REFRESH_COOKIE, refresh.expose(), seconds_left(session, now)?),
+                set_cookie(SESSION_COOKIE, access.expose(), session::ACCESS_VALID.as_secs()),
+                set_cookie(REFRESH_COOKIE, refresh.expose(), seconds_left(session, now)?),
             ];
             Tokens { csrf_token: Some(text(csrf)), cookies, ..tokens }
         }
     })
-}
-
-/// The cookies' values are taken away.
-pub fn forget() -> Vec<(HeaderName, HeaderValue)> {
-    let gone = [cookie(SESSION_COOKIE, "", 0), cookie(REFRESH_COOKIE, "", 0)];
-    gone.iter().filter_map(|cookie| Some((header::SET_COOKIE, HeaderValue::from_str(cookie).ok()?))).collect()
-}
-
-fn cookie(name: &str, value: &str, max_age: i64) -> String {
-    format!("{name}={value}; Path=/; Max-Age={max_age}; Secure; HttpOnly; SameSite=Strict")
 }
 
 fn seconds_left(session: &Session, now: Timestamp) -> Outcome<i64> {

@@ -92,6 +92,7 @@ impl Endpoint for Onboard {
             Grant::items("PutItem", Items::Receipts),
             Grant::authority("PutItem", Items::HandleClaims),
             Grant::authority("PutItem", Items::PendingClaims),
+            Grant::authority("ConditionCheckItem", Items::ReservedHandles),
             Grant::authority("GetItem", Items::HandleClaims),
             Grant::authority("DeleteItem", Items::HandleClaims),
             Grant::authority("DeleteItem", Items::PendingClaims),

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use domain::{
-    directory::Name,
     handle::Handle,
     ports::{Directory, Failure},
 };
@@ -55,7 +54,8 @@ impl Endpoint for CheckUsername {
     const SPEC: Spec =
         spec("username-check", Get, "/api/username/check").summary("Is a username free?").grants(&[
             Grant::items("GetItem", Items::HandleClaims),
-            Grant::authority("GetItem", Items::HandleClaims),
+            Grant::authority("BatchGetItem", Items::HandleClaims),
+            Grant::authority("BatchGetItem", Items::ReservedHandles),
         ]);
     type Caller = Anyone;
     type Deps = Deps;
@@ -67,24 +67,24 @@ impl Endpoint for CheckUsername {
         Deps { directory: ports.directory() }
     }
 
-    async fn handle(deps: &Deps, _: &Call<Anyone>, Params(question): Self::Input) -> Result<Answer, Error> {
+    async fn handle(
+        deps: &Deps,
+        call: &Call<Anyone>,
+        Params(question): Self::Input,
+    ) -> Result<Answer, Error> {
         let Question { username, suggest } = question;
-        if is_free(deps, &username).await? {
+        // Free in every region: only the authority can tell.
+        if deps.directory.is_free(&username, call.now).await? {
             return Ok(Answer { available: true, username });
         }
         let wanted = suggest == Some(YesNo::True);
         for candidate in username.suggestions().take(if wanted { SUGGESTIONS } else { 0 }) {
-            if is_free(deps, &candidate).await? {
+            if deps.directory.is_free(&candidate, call.now).await? {
                 return Ok(Answer { available: false, username: candidate });
             }
         }
         Ok(Answer { available: false, username })
     }
-}
-
-/// Free in every region: only the authority can tell.
-async fn is_free(deps: &Deps, handle: &Handle) -> Result<bool, Failure> {
-    Ok(deps.directory.find_for_certain(&Name::Handle(handle.clone())).await?.is_none())
 }
 
 impl From<Error> for Problem {

@@ -1,6 +1,7 @@
 //! Functions without a route, which events or schedules set off.
 
 mod letters;
+mod once;
 
 kit::functions! {
     worker confirm_claims::ConfirmClaims;
@@ -8,5 +9,7 @@ kit::functions! {
     worker purge_trash::PurgeTrash;
     worker reap_claims::ReapClaims;
     worker rotate_secrets::RotateSecrets;
+    worker run_deletion::RunDeletion;
+    worker run_export::RunExport;
     worker send_mail::SendMail;
 }

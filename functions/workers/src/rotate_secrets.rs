@@ -92,7 +92,7 @@ pub enum Error {
 }
 
 /// What making a version of any secret needs, and what publishing a key needs.
-const GRANTS: [Grant; 19] = {
+const GRANTS: [Grant; 21] = {
     let (describe, get, put, label) =
         ("DescribeSecret", "GetSecretValue", "PutSecretValue", "UpdateSecretVersionStage");
     [
@@ -113,8 +113,10 @@ const GRANTS: [Grant; 19] = {
         Grant::on_secret(put, "forwarding"),
         Grant::on_secret(label, "forwarding"),
         Grant::items("Query", Items::SigningKeys),
+        Grant::authority("GetItem", Items::SigningKeys),
         Grant::authority("PutItem", Items::SigningKeys),
         Grant::authority("DeleteItem", Items::SigningKeys),
+        Grant::authority("PutItem", Items::RetiredKeys),
     ]
 };
 

@@ -1,7 +1,7 @@
 //! `send-mail`: writes the mail that a message calls for, and sends it once.
 //!
-//! A message comes at least once. The worker takes it with a lease before it sends and notes it afterwards, so a second
-//! mail is possible only if the worker dies between the two.
+//! A message comes at least once; a second mail is possible only if the worker dies between sending and noting. About an
+//! account that is gone nobody gets mail.
 
 use std::sync::Arc;
 
@@ -11,21 +11,18 @@ use domain::{
     id::{AttemptId, ResetId, UserId},
     outbox::{Message, Notice},
     password_reset::ResetToken,
-    ports::{Accounts, Claim, Codes, Consumed, Directory, Failure, Mail, Mailer, SignUps, TokenKeys},
+    ports::{Accounts, Codes, Consumed, Directory, Failure, Mail, Mailer, SignUps, TokenKeys},
     region::Region,
     user::EmailHash,
 };
-use jiff::{SignedDuration, Timestamp};
 use kit::{Grant, Items, Job, Ports, Trigger, Worker, WorkerSpec, worker};
 use serde::{Deserialize, Serialize};
 
-use crate::letters;
+use crate::{letters, once::once};
 
 /// Sends mail.
 pub struct SendMail;
 
-const LEASE: SignedDuration = SignedDuration::from_secs(60);
-const REMEMBERED: SignedDuration = SignedDuration::from_hours(8 * 24);
 const NAME: &str = "send-mail";
 
 /// What it works with.
@@ -87,22 +84,9 @@ impl Worker for SendMail {
     }
 
     async fn handle(deps: &Deps, job: &Job, event: Envelope) -> Result<Report, Failure> {
-        let message = event.detail;
-        let until = |duration| job.now.saturating_add(duration).unwrap_or(Timestamp::MAX);
-        match deps.consumed.claim(NAME, message.id, job.now, until(LEASE)).await? {
-            Claim::Taken => {}
-            Claim::Done => return Ok(Report { sent: false }),
-            Claim::Busy => return Err(Failure::Raced),
-        }
-        let sent = match write_and_send(deps, job.region, message.notice).await {
-            Ok(sent) => sent,
-            Err(failure) => {
-                // Let go, so that the next try need not wait for the lease; if this fails too, it waits.
-                let _ = deps.consumed.release(NAME, message.id).await;
-                return Err(failure);
-            }
-        };
-        deps.consumed.done(NAME, message.id, until(REMEMBERED)).await?;
+        let Message { id, notice, .. } = event.detail;
+        let send = write_and_send(deps, job.region, notice);
+        let sent = once(&*deps.consumed, NAME, id, job.now, send).await?.unwrap_or(false);
         Ok(Report { sent })
     }
 }
@@ -117,13 +101,18 @@ async fn write_and_send(deps: &Deps, region: Region, notice: Notice) -> Result<b
         Notice::RefreshTokenReused { user, .. } => to_user(deps, user, letters::session_ended).await?,
         Notice::PasswordForgotten { address, reset } => password_reset(deps, region, address, reset).await?,
         Notice::PasswordChanged { user } => to_user(deps, user, letters::password_changed).await?,
+        Notice::ExportReady { user, export } => {
+            to_user(deps, user, |to| letters::export_ready(to, export)).await?
+        }
         Notice::AccountOpened { .. }
         | Notice::WorkspaceOpened { .. }
         | Notice::SettingsChanged { .. }
         | Notice::ApiKeyRevoked { .. }
         | Notice::PurgeBegun { .. }
         | Notice::TrashEmptied { .. }
-        | Notice::PurgeGoesOn => None,
+        | Notice::PurgeGoesOn
+        | Notice::ExportGoesOn { .. }
+        | Notice::DeletionGoesOn { .. } => None,
     };
     if let Some(mail) = &mail {
         deps.mailer.send(mail).await?;
