@@ -23,8 +23,8 @@ pub struct Condition {
 pub enum Test {
     /// Its one value is this.
     Is(Text),
-    /// Its one value is like this; a star at the end stands for anything.
-    IsLike(Text),
+    /// Its one value is one of these; a star at the end of one stands for anything.
+    IsLike(Vec<Text>),
     /// Each of its values is one of these; a star at the end of one stands for anything.
     EachLike(Vec<Text>),
     /// It has a value.
@@ -88,14 +88,8 @@ impl Condition {
         match &self.test {
             Test::IsThere => true,
             Test::Is(text) => values.len() == 1 && values.contains(&text.in_deployment(deployment)),
-            Test::IsLike(text) => {
-                values.len() == 1
-                    && values.iter().all(|value| is_like(value, &text.in_deployment(deployment)))
-            }
-            Test::EachLike(texts) => {
-                let patterns: Vec<String> = texts.iter().map(|text| text.in_deployment(deployment)).collect();
-                values.iter().all(|value| patterns.iter().any(|pattern| is_like(value, pattern)))
-            }
+            Test::IsLike(texts) => values.len() == 1 && each_is_like(values, texts, deployment),
+            Test::EachLike(texts) => each_is_like(values, texts, deployment),
         }
     }
 
@@ -105,13 +99,19 @@ impl Condition {
         match &self.test {
             Test::IsThere => vec![is_there],
             Test::Is(text) => vec![("StringEquals", text.yaml())],
-            Test::IsLike(text) => vec![("StringLike", text.yaml())],
-            Test::EachLike(texts) => {
-                let texts: Vec<String> = texts.iter().map(Text::yaml).collect();
-                vec![("ForAllValues:StringLike", format!("[{}]", texts.join(", "))), is_there]
-            }
+            Test::IsLike(texts) => vec![("StringLike", list(texts))],
+            Test::EachLike(texts) => vec![("ForAllValues:StringLike", list(texts)), is_there],
         }
     }
+}
+
+fn list(texts: &[Text]) -> String {
+    format!("[{}]", texts.iter().map(Text::yaml).collect::<Vec<_>>().join(", "))
+}
+
+fn each_is_like(values: &BTreeSet<String>, texts: &[Text], deployment: &Deployment) -> bool {
+    let patterns: Vec<String> = texts.iter().map(|text| text.in_deployment(deployment)).collect();
+    values.iter().all(|value| patterns.iter().any(|pattern| is_like(value, pattern)))
 }
 
 fn is_like(value: &str, pattern: &str) -> bool {
@@ -167,9 +167,10 @@ mod tests {
         let holds = |values: &[&str]| sender.holds(&context("ses:FromAddress", values), &eu());
         assert!(holds(&["no-reply@mail.example"]));
         assert!(!holds(&["ceo@mail.example"]) && !holds(&["ceo@mail.example", "no-reply@mail.example"]));
-        let prefix = Condition { key: "s3:prefix", test: Test::IsLike(Text::Same("files/*".to_owned())) };
+        let folders = ["files/*", "exports/*"].map(|folder| Text::Same(folder.to_owned()));
+        let prefix = Condition { key: "s3:prefix", test: Test::IsLike(folders.into()) };
         let holds = |values: &[&str]| prefix.holds(&context("s3:prefix", values), &eu());
-        assert!(holds(&["files/"]) && holds(&["files/a"]));
-        assert!(!holds(&[]) && !holds(&["file"]) && !holds(&["files/a", "files/b"]));
+        assert!(holds(&["files/"]) && holds(&["files/a"]) && holds(&["exports/a"]));
+        assert!(!holds(&[]) && !holds(&["file"]) && !holds(&["files/a", "exports/a"]));
     }
 }

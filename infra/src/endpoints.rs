@@ -100,5 +100,6 @@ fn on(on: On) -> String {
         On::Bus => "the bus".to_owned(),
         On::Mail => "mail".to_owned(),
         On::Files => "files".to_owned(),
+        On::Bundles => "export bundles".to_owned(),
     }
 }

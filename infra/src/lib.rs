@@ -26,6 +26,7 @@ pub fn every(visitor: &mut impl kit::Visitor) {
     activity::register(visitor);
     resources::register(visitor);
     trash::register(visitor);
+    privacy::register(visitor);
     workers::register(visitor);
 }
 

@@ -16,7 +16,7 @@ use crate::{
 /// The secrets that are the same in every region.
 const SHARED_SECRETS: [&str; 2] = ["addresses", "forwarding"];
 
-/// The one action on files that is asked of their bucket.
+/// The one action on files and bundles that is asked of their bucket.
 const LIST: &str = "ListBucket";
 
 /// Allows some actions on one thing.
@@ -49,6 +49,8 @@ pub enum Resource {
     Bucket,
     /// What is in the folder of files in it.
     Files,
+    /// What is in the folder of export bundles.
+    Bundles,
 }
 
 impl Resource {
@@ -61,8 +63,9 @@ impl Resource {
             On::Bus => Self::Bus,
             On::Mail => Self::Mail,
             // Listing is an action on the bucket; the condition says which part of it.
-            On::Files if grant.action == LIST => Self::Bucket,
+            On::Files | On::Bundles if grant.action == LIST => Self::Bucket,
             On::Files => Self::Files,
+            On::Bundles => Self::Bundles,
         }
     }
 
@@ -82,6 +85,7 @@ impl Resource {
             Self::Mail => arn(format!("ses:{here}:identity/${{MailDomain}}")),
             Self::Bucket => "!GetAtt Files.Arn".to_owned(),
             Self::Files => format!("!Sub \"${{Files.Arn}}/{}*\"", blob::FOLDER),
+            Self::Bundles => format!("!Sub \"${{Files.Arn}}/{}*\"", blob::BUNDLES),
             // Secrets Manager puts six characters of its own after a secret's name.
             Self::Secret(name) if SHARED_SECRETS.contains(&name) => {
                 arn(format!("secretsmanager:{here}:secret:${{AWS::StackName}}/shared/{name}-??????"))
@@ -107,7 +111,7 @@ pub fn statements(grants: &[Grant]) -> Vec<Statement> {
             On::Items(kind) | On::Authority(kind) => {
                 items.entry((resource, action)).or_default().insert(kind);
             }
-            On::DataKeys | On::Secret(_) | On::Bus | On::Mail | On::Files => {
+            On::DataKeys | On::Secret(_) | On::Bus | On::Mail | On::Files | On::Bundles => {
                 others.entry(resource).or_default().insert(action);
             }
         }
@@ -121,14 +125,14 @@ pub fn statements(grants: &[Grant]) -> Vec<Statement> {
         Statement { actions, resource, conditions }
     });
     let on_others = others.into_iter().map(|(resource, actions)| {
-        let conditions = conditions_on(resource);
+        let conditions = conditions_on(resource, grants);
         Statement { actions, resource, conditions }
     });
     on_items.chain(on_others).collect()
 }
 
 /// What a request on something other than items has to be like.
-fn conditions_on(resource: Resource) -> Vec<Condition> {
+fn conditions_on(resource: Resource, grants: &[Grant]) -> Vec<Condition> {
     let is = |key: &'static str, text: Text| Condition { key, test: Test::Is(text) };
     let same = |text: &str| Text::Same(text.to_owned());
     match resource {
@@ -144,11 +148,25 @@ fn conditions_on(resource: Resource) -> Vec<Condition> {
         }
         Resource::Mail => vec![is("ses:FromAddress", Text::Sender)],
         Resource::Bucket => {
-            let folder = same(&format!("{}*", blob::FOLDER));
-            vec![Condition { key: "s3:prefix", test: Test::IsLike(folder) }]
+            let folders = listed(grants).into_iter().map(|folder| same(&format!("{folder}*"))).collect();
+            vec![Condition { key: "s3:prefix", test: Test::IsLike(folders) }]
         }
-        Resource::Table(_) | Resource::Authority | Resource::Secret(_) | Resource::Files => Vec::new(),
+        Resource::Table(_)
+        | Resource::Authority
+        | Resource::Secret(_)
+        | Resource::Files
+        | Resource::Bundles => Vec::new(),
     }
+}
+
+/// The folders of the bucket that may be listed.
+fn listed(grants: &[Grant]) -> BTreeSet<&'static str> {
+    let folder = |grant: &Grant| match grant.on {
+        On::Files => Some(blob::FOLDER),
+        On::Bundles => Some(blob::BUNDLES),
+        _ => None,
+    };
+    grants.iter().filter(|grant| grant.action == LIST).filter_map(folder).collect()
 }
 
 impl Statement {
@@ -213,15 +231,34 @@ mod tests {
         let text = policies(&["PutObject", "DeleteObject", "ListBucket"].map(Grant::files));
         let objects = "Action: [s3:DeleteObject, s3:PutObject]\n              Resource: !Sub \"${Files.Arn}/files/*\"\n";
         let list = "Action: [s3:ListBucket]\n              Resource: !GetAtt Files.Arn\n              \
-                    Condition:\n                StringLike: { \"s3:prefix\": \"files/*\" }\n";
-        assert!(text.contains(objects) && text.contains(list), "{text}");
+                    Condition:\n                StringLike: { \"s3:prefix\": [\"files/*\"] }\n";
+        assert!(text.contains(objects) && text.contains(list) && !text.contains("exports/"), "{text}");
+    }
+
+    #[test]
+    fn bundles_are_granted_apart_from_files() {
+        let text = policies(&["PutObject", "AbortMultipartUpload", "ListBucket"].map(Grant::bundles));
+        let objects = "Action: [s3:AbortMultipartUpload, s3:PutObject]\n              \
+                       Resource: !Sub \"${Files.Arn}/exports/*\"\n";
+        let list = "{ \"s3:prefix\": [\"exports/*\"] }";
+        assert!(text.contains(objects) && text.contains(list) && !text.contains("files/"), "{text}");
+    }
+
+    #[test]
+    fn whoever_may_list_both_files_and_bundles_has_one_statement_for_them() {
+        let text = policies(&[Grant::files(LIST), Grant::bundles("GetObject"), Grant::bundles(LIST)]);
+        assert_eq!(text.matches("s3:ListBucket").count(), 1, "{text}");
+        assert!(text.contains("StringLike: { \"s3:prefix\": [\"exports/*\", \"files/*\"] }"), "{text}");
+        let text = policies(&[Grant::files(LIST), Grant::bundles("GetObject")]);
+        assert!(text.contains("StringLike: { \"s3:prefix\": [\"files/*\"] }"), "{text}");
     }
 
     #[test]
     fn every_statement_on_a_table_or_a_key_has_a_condition() {
         for (id, grants) in crate::grants() {
             for statement in statements(&grants) {
-                let free = matches!(statement.resource, Resource::Secret(_) | Resource::Files);
+                let free =
+                    matches!(statement.resource, Resource::Secret(_) | Resource::Files | Resource::Bundles);
                 assert!(free || !statement.conditions.is_empty(), "{id}: {statement:?}");
                 assert!(statement.actions.iter().all(|action| !action.contains('*')), "{id}: {statement:?}");
             }

@@ -35,7 +35,7 @@ pub enum Error {
 pub fn fill_in(template: &str, functions: &Functions) -> Result<String, Error> {
     let parts = [
         ("regions", regions()),
-        ("replicas", tables::replicas()),
+        ("directory", tables::directory()),
         ("secrets", secrets::secrets(functions)),
         ("tables", tables::tables()),
         ("routes", routes::settings(functions)),
@@ -104,6 +104,14 @@ mod tests {
         for action in granted {
             assert!(allowed.contains(&action), "{action}");
         }
+    }
+
+    #[test]
+    fn bundles_that_nobody_removes_go_when_they_are_over() {
+        let template = include_str!("../../template.yaml");
+        let days = domain::export::KEPT.as_hours() / 24;
+        let rule = format!("Prefix: {}, ExpirationInDays: {days}, ", domain::blob::BUNDLES);
+        assert!(template.contains(&rule), "{rule}");
     }
 
     #[test]

@@ -37,6 +37,7 @@ use url::Url;
 use crate::dynamo::Databases;
 pub use crate::fault::{Fault, FaultKind};
 use crate::gateway::Gateway;
+pub use crate::index::Read;
 pub use crate::journal::{Call, Capacity, Journal};
 pub use crate::permission::Need;
 use crate::server::{Regions, Server};
@@ -55,8 +56,10 @@ pub type Now = Arc<dyn Fn() -> jiff::Timestamp + Send + Sync>;
 pub struct Config {
     /// The only region whose signatures are taken.
     pub region: String,
-    /// Everything durable lives here; made if missing.
+    /// Everything durable lives here but the mail; made if missing.
     pub folder: PathBuf,
+    /// The file that sent mail is kept in; made if missing.
+    pub mail: PathBuf,
     /// The directory and this region's replica of it.
     pub directory: Directory,
     /// The local clock.
@@ -217,15 +220,31 @@ impl Aws {
         self.gateway.ses.sent(to)
     }
 
-    /// Deletes the region's own items whose time to live has passed, as DynamoDB does some time after. Nothing
-    /// in the directory has one.
+    /// Deletes items whose time to live has passed, as DynamoDB does some time after: the region's own, and those
+    /// in its replica of the directory.
     pub async fn sweep_ttl(&self) {
         let Some(databases) = &self.databases else { return };
-        match databases.own.sweep_ttl().await {
-            Ok(0) => {}
-            Ok(_) => self.gateway.writes.send_modify(|n| *n += 1),
-            Err(error) => tracing::warn!(%error, "expired items were not swept"),
+        let gateway = &self.gateway;
+        for (database, writes) in
+            [(&databases.own, &gateway.writes), (&databases.directory, &gateway.directory_writes)]
+        {
+            match database.sweep_ttl().await {
+                Ok(0) => {}
+                Ok(_) => writes.send_modify(|n| *n += 1),
+                Err(error) => tracing::warn!(%error, "expired items were not swept"),
+            }
         }
+    }
+
+    /// Leaves nothing in the files of the tables of what was deleted from them, nor of what their streams told up to
+    /// where they were read: those of the region's own tables, and of its replica of the directory. How many records
+    /// of streams are left, because they were not read yet.
+    pub async fn compact(&self, own: Read, directory: Read) -> Result<u64, String> {
+        let Some(databases) = &self.databases else { return Ok(0) };
+        let (own, directory) =
+            tokio::try_join!(databases.own.compact(own), databases.directory.compact(directory))
+                .map_err(|error| error.to_string())?;
+        Ok(own + directory)
     }
 
     /// Stops and returns once the files are closed.

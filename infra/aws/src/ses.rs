@@ -1,6 +1,7 @@
 //! SES: `SendEmail` of API version 2 with simple content
 //! (<https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_SendEmail.html>). Nothing leaves the machine:
-//! the mail is kept in `mail.ndjson`, one line a recipient.
+//! the mail is kept in a file, one line a recipient. It is apart from what the region keeps: once sent, it is the
+//! recipient's.
 
 use std::sync::{Arc, Mutex};
 
@@ -102,7 +103,10 @@ struct Tag {
 
 impl Ses {
     pub(crate) fn open(config: &Config) -> Result<Self, StartError> {
-        let (file, sent) = Lines::open(config.folder.join("mail.ndjson"))?;
+        if let Some(folder) = config.mail.parent() {
+            durable::make_folder(folder)?;
+        }
+        let (file, sent) = Lines::open(config.mail.clone())?;
         let (region, now) = (config.region.clone(), Arc::clone(&config.now));
         Ok(Self { region, now, file, sent: Mutex::new(sent) })
     }

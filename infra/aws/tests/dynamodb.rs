@@ -6,7 +6,7 @@ use aws_sdk_dynamodb::types::{
     AttributeDefinition, AttributeValue, BillingMode, ConditionCheck, KeySchemaElement, KeyType, Put,
     ScalarAttributeType, StreamSpecification, StreamViewType, TimeToLiveSpecification, TransactWriteItem,
 };
-use aws_sdk_dynamodbstreams::types::ShardIteratorType;
+use aws_sdk_dynamodbstreams::types::{Record, ShardIteratorType};
 use futures::future::join_all;
 
 use crate::support::{Local, code};
@@ -141,6 +141,11 @@ async fn writes_are_announced_and_reads_are_not() {
     assert!(writes.has_changed().unwrap());
 }
 
+#[expect(clippy::disallowed_methods, reason = "the test's clock begins with the machine's")]
+fn in_an_hour() -> AttributeValue {
+    AttributeValue::N((jiff::Timestamp::now().as_second() + 3600).to_string())
+}
+
 #[tokio::test]
 async fn items_expire_by_the_local_clock_and_only_when_swept() {
     let local = Local::start().await;
@@ -148,10 +153,8 @@ async fn items_expire_by_the_local_clock_and_only_when_swept() {
     table(&dynamodb, "things").await;
     let ttl = TimeToLiveSpecification::builder().enabled(true).attribute_name("ttl").build().unwrap();
     dynamodb.update_time_to_live().table_name("things").time_to_live_specification(ttl).send().await.unwrap();
-    #[expect(clippy::disallowed_methods, reason = "expiry is an hour from when the test's clock begins")]
-    let expires = jiff::Timestamp::now().as_second() + 3600;
-    let expiry = AttributeValue::N(expires.to_string());
-    dynamodb.put_item().table_name("things").item("pk", text("a")).item("ttl", expiry).send().await.unwrap();
+    let sent = dynamodb.put_item().table_name("things").item("pk", text("a")).item("ttl", in_an_hour());
+    sent.send().await.unwrap();
     local.aws().sweep_ttl().await;
     assert!(has(&dynamodb, "things", "a").await);
     local.advance(3700);
@@ -169,6 +172,63 @@ async fn point_in_time_recovery_can_be_asked_for() {
         .point_in_time_recovery_enabled(true);
     let sent = dynamodb.update_continuous_backups().table_name("things");
     sent.point_in_time_recovery_specification(on.build().unwrap()).send().await.unwrap();
+}
+
+/// What is told of the changes after a record, or of all.
+async fn told(local: &Local, arn: &str, shard: &str, after: Option<String>) -> Vec<Record> {
+    let streams = local.streams("f");
+    let iterator = streams.get_shard_iterator().stream_arn(arn).shard_id(shard);
+    let iterator = match after {
+        Some(last) => {
+            iterator.shard_iterator_type(ShardIteratorType::AfterSequenceNumber).sequence_number(last)
+        }
+        None => iterator.shard_iterator_type(ShardIteratorType::TrimHorizon),
+    };
+    let iterator = iterator.send().await.unwrap().shard_iterator;
+    streams.get_records().set_shard_iterator(iterator).send().await.unwrap().records.unwrap()
+}
+
+fn number(record: &Record) -> String {
+    record.dynamodb().unwrap().sequence_number().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn a_compacted_file_has_nothing_of_what_was_deleted_and_read_and_all_of_the_rest() {
+    let local = Local::start().await;
+    let dynamodb = local.dynamodb("f");
+    table(&dynamodb, "things").await;
+    let ttl = TimeToLiveSpecification::builder().enabled(true).attribute_name("ttl").build().unwrap();
+    dynamodb.update_time_to_live().table_name("things").time_to_live_specification(ttl).send().await.unwrap();
+    for n in 0..50 {
+        let sent = dynamodb.put_item().table_name("things").item("pk", text(&format!("gone-{n:02}")));
+        sent.item("ttl", in_an_hour()).send().await.unwrap();
+    }
+    // By a clock that is ahead, so that the numbers of what is told are too.
+    local.advance(30 * 86_400);
+    local.aws().sweep_ttl().await;
+    let arn = dynamodb.describe_table().table_name("things").send().await.unwrap().table.unwrap();
+    let (arn, shard) = (arn.latest_stream_arn.unwrap(), "shardId-00000001-things");
+    let records = told(&local, &arn, shard, None).await;
+    assert_eq!(records.len(), 100);
+    let read = number(records.last().unwrap());
+    dynamodb.put_item().table_name("things").item("pk", text("unread")).send().await.unwrap();
+    dynamodb.delete_item().table_name("things").key("pk", text("unread")).send().await.unwrap();
+    dynamodb.put_item().table_name("things").item("pk", text("kept")).send().await.unwrap();
+    assert!(local.on_disk("gone-07") && local.on_disk("gone-49"));
+
+    let position = |last: &str| aws::Read::from([(shard.to_owned(), last.to_owned())]);
+    assert_eq!(local.aws().compact(position(&read), aws::Read::new()).await, Ok(3));
+    assert!(!local.on_disk("gone-"));
+    assert!(has(&dynamodb, "things", "kept").await);
+    let unread = told(&local, &arn, shard, Some(read)).await;
+    assert_eq!(unread.len(), 3);
+
+    // What is written when all was read, and forgotten, is told all the same.
+    let read = number(unread.last().unwrap());
+    assert_eq!(local.aws().compact(position(&read), aws::Read::new()).await, Ok(0));
+    assert!(!local.on_disk("unread") && local.on_disk("kept"));
+    dynamodb.put_item().table_name("things").item("pk", text("new")).send().await.unwrap();
+    assert_eq!(told(&local, &arn, shard, Some(read)).await.len(), 1);
 }
 
 #[tokio::test]

@@ -91,6 +91,7 @@ impl Local {
         let config = Config {
             region: REGION.to_owned(),
             folder: self.folder.clone(),
+            mail: self.folder.join("mail/sent.ndjson"),
             directory: Directory {
                 table: DIRECTORY.to_owned(),
                 authority: self.authority.to_owned(),

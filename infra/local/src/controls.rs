@@ -1,6 +1,6 @@
 //! `/_local/`: what a laptop and the tests need and a deployment does not have.
 
-use std::sync::Arc;
+use std::{path::PathBuf, sync::Arc};
 
 use axum::{
     Json, Router,
@@ -18,7 +18,7 @@ use serde_json::{Map, Value, json};
 use crate::{
     binaries::Built,
     clock::{Hands, LocalClock},
-    pages,
+    compaction, pages,
     region::RunningRegion,
     replication::Switch,
     rotation,
@@ -34,6 +34,8 @@ pub struct Controls {
     pub journal: Arc<aws::Journal>,
     /// Whether the directory is replicated.
     pub switch: Arc<Switch>,
+    /// The data folder.
+    pub data: PathBuf,
     /// The regions.
     pub regions: Vec<Arc<RunningRegion>>,
 }
@@ -51,6 +53,7 @@ pub fn router(controls: Arc<Controls>) -> Router {
         .route("/_local/replication", get(read_replication).post(set_replication))
         .route("/_local/run/{function}", post(run))
         .route("/_local/rotate/{secret}", post(rotate))
+        .route("/_local/compact", post(compact))
         .route("/_local/calls", get(calls))
         .route("/_local/faults", post(set_faults).delete(clear_faults))
         .route(
@@ -185,6 +188,17 @@ async fn rotate(State(here): Here, Path(secret): Path<String>, Query(place): Que
     match rotation::rotate(region, secret).await {
         Ok(version) => Json(json!({ "version": version })).into_response(),
         Err(error) => (StatusCode::BAD_GATEWAY, Json(json!({ "errorMessage": error }))).into_response(),
+    }
+}
+
+async fn compact(State(here): Here) -> Response {
+    match compaction::compact(&here.data, &here.regions).await {
+        Ok(0) => StatusCode::NO_CONTENT.into_response(),
+        Ok(unread) => {
+            let reason = format!("{unread} records of streams stay, which nobody has come to read");
+            (StatusCode::SERVICE_UNAVAILABLE, reason).into_response()
+        }
+        Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, error).into_response(),
     }
 }
 

@@ -8,6 +8,7 @@
 
 mod binaries;
 mod clock;
+mod compaction;
 mod controls;
 mod delivery;
 mod files;
@@ -49,7 +50,7 @@ use crate::{
 };
 
 /// The form of the data folder. A folder of another form is refused, never guessed at.
-const DATA_VERSION: &str = "4";
+const DATA_VERSION: &str = "5";
 
 /// How to start.
 #[derive(Debug, Clone)]
@@ -149,7 +150,8 @@ impl Platform {
         let (stop, stopping) = watch::channel(false);
         let mut replication = replication.start(&stopping);
         replication.extend(rotation::follow(&regions, Arc::clone(&switch), &stopping));
-        let controls = Arc::new(Controls { clock, built, journal, switch, regions: regions.clone() });
+        let (data, regions_too) = (options.data, regions.clone());
+        let controls = Arc::new(Controls { clock, built, journal, switch, data, regions: regions_too });
         let servers = serve(listeners, controls, &stopping);
         Ok(Self { url, endpoints, regions, front, stop, servers, replication })
     }

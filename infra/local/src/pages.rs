@@ -15,6 +15,7 @@ pub const INDEX: &str = r#"<!doctype html><html lang="en"><meta charset="utf-8">
 <li><a href="/_local/replication">Replication</a> of the directory: <code>POST {"paused": true}</code> or <code>false</code></li>
 <li><code>POST /_local/run/FUNCTION?region=REGION</code> with an event: runs a function without a route</li>
 <li><code>POST /_local/rotate/SECRET?region=REGION</code>: rotates a secret (<code>tokens</code>, <code>codes</code>, <code>forwarding</code>)</li>
+<li><code>POST /_local/compact</code>: leaves nothing in the tables' files of what was deleted, nor of what their streams have told</li>
 <li><code>POST /_local/faults</code> with a plan, <code>DELETE</code> clears it</li>
 <li><a href="/_local/health">Health</a></li></ul></html>"#;
 

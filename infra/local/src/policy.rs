@@ -57,6 +57,7 @@ fn is_about(resource: Resource, home: Region, bucket: &str, need: &Need) -> bool
         Resource::Secret(name) => here && ends_with('/', name),
         Resource::Bucket => here && need.on == bucket,
         Resource::Files => here && need.on.starts_with(&format!("{bucket}/{}", blob::FOLDER)),
+        Resource::Bundles => here && need.on.starts_with(&format!("{bucket}/{}", blob::BUNDLES)),
         // There is one of each in a region.
         Resource::Key | Resource::Bus | Resource::Mail => here,
     }

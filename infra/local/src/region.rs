@@ -21,7 +21,7 @@ use crate::{
     in_process::InProcess,
     policy::{EVENT_SOURCE, Roles},
     schedule,
-    stream::Stream,
+    stream::{self, Stream},
 };
 
 /// Here the regions are a few microseconds apart.
@@ -95,6 +95,7 @@ impl StandIns {
         let started = aws::start(aws::Config {
             region: region.aws().to_owned(),
             folder: folder.clone(),
+            mail: options.data.join("mail").join(format!("{region}.ndjson")),
             directory: aws::Directory {
                 table: DIRECTORY.to_owned(),
                 authority: Region::AUTHORITY.aws().to_owned(),
@@ -183,7 +184,7 @@ impl RunningRegion {
         let sdk = stand_ins.endpoint(credentials(region, EVENT_SOURCE));
         let client = StreamsClient::new(&lambda::patient_sdk_config(region.aws(), &sdk, http));
         let outbox = Table::Operations.name(&config.table_prefix);
-        let stream = Stream::open(client, outbox, folder.join("stream-position.json"), aws.writes());
+        let stream = Stream::open(client, outbox, stream::position(folder), aws.writes());
         let (stop, stopping) = watch::channel(false);
         let timetable = folder.join("schedule.json");
         let tasks = vec![

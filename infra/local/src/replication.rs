@@ -20,7 +20,7 @@ use tokio::{
 use crate::{
     functions::outsider,
     region::{DIRECTORY, StandIns},
-    stream::{Stream, Taker, Untaken},
+    stream::{self, Stream, Taker, Untaken},
     why,
 };
 
@@ -111,7 +111,7 @@ impl Replication {
     /// To one more replica. How far it is, is kept in `folder`.
     pub fn add(&mut self, replica: &StandIns, folder: PathBuf) -> Result<(), String> {
         std::fs::create_dir_all(&folder).map_err(why)?;
-        let position = folder.join("stream-position.json");
+        let position = stream::position(&folder);
         let (streams, writes) = (self.streams.clone(), self.writes.clone());
         let stream = Stream::open(streams, DIRECTORY.to_owned(), position, writes);
         let client = Client::new(&lambda::patient_sdk_config(

@@ -1,6 +1,9 @@
 //! Reads a table's stream: in order, at least once, and from where it was left, also after a restart.
 
-use std::{collections::BTreeMap, path::PathBuf, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use aws_sdk_dynamodbstreams::{
     Client,
@@ -15,6 +18,17 @@ const IDLE: Duration = Duration::from_secs(1);
 /// How long after a failure it is tried again, the first time; every time later.
 const PAUSE: Duration = Duration::from_millis(50);
 const BATCH: i32 = 100;
+
+/// The file in a folder that says how far a stream was read.
+pub fn position(folder: &Path) -> PathBuf {
+    folder.join("stream-position.json")
+}
+
+/// How far that is.
+pub fn read_so_far(position: &Path) -> aws::Read {
+    let read = std::fs::read(position).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok());
+    read.unwrap_or_default()
+}
 
 /// What takes a stream's records over.
 pub trait Taker: Send + Sync {
@@ -115,13 +129,13 @@ pub fn sequence_number(record: &Record) -> Option<&str> {
 /// How far each shard was read.
 struct Positions {
     file: PathBuf,
-    read: BTreeMap<String, String>,
+    read: aws::Read,
 }
 
 impl Positions {
     fn open(file: PathBuf) -> Self {
-        let read = std::fs::read(&file).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok());
-        Self { file, read: read.unwrap_or_default() }
+        let read = read_so_far(&file);
+        Self { file, read }
     }
 
     fn of(&self, shard: &str) -> Option<&String> {

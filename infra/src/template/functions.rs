@@ -95,6 +95,14 @@ mod tests {
         assert!(globals.contains(&format!("\n    MemorySize: {}\n", Memory::Small.megabytes())));
     }
 
+    /// Otherwise two would write the same bundle.
+    #[test]
+    fn an_export_is_let_go_of_after_the_run_that_had_it_was_ended() {
+        let lease = domain::export::LEASE.as_secs();
+        let exports = kit::worker("x", Trigger::Bus(&domain::outbox::Notice::EXPORTING), "", &[]);
+        assert!(i64::from(worker_seconds(&exports)) < lease, "{lease}");
+    }
+
     #[test]
     fn an_endpoint_on_several_paths_is_one_function_with_an_event_for_each() {
         let text = functions(&several());

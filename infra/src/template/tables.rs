@@ -1,6 +1,4 @@
-//! The tables of a region, and the directory's replicas.
-
-use std::fmt::Write as _;
+//! The tables of a region, and what of the directory derives from elsewhere.
 
 use domain::region::Region;
 use store::table::{PARTITION_KEY, SORT_KEY, TTL, Table};
@@ -15,8 +13,8 @@ pub(super) fn tables() -> String {
     Table::REGIONAL.map(table).join("\n")
 }
 
-/// The directory's replicas, one a region.
-pub(super) fn replicas() -> String {
+/// Whether the directory's items expire, and its replicas, one a region.
+pub(super) fn directory() -> String {
     let replica = |region: &Region| {
         format!(
             "        - Region: {}\n          DeletionProtectionEnabled: true\n          \
@@ -24,7 +22,16 @@ pub(super) fn replicas() -> String {
             region.aws()
         )
     };
-    Region::ALL.iter().map(replica).collect()
+    let replicas: String = Region::ALL.iter().map(replica).collect();
+    format!("{}      Replicas:\n{replicas}", time_to_live(Table::Directory))
+}
+
+/// The property of a table whose items expire.
+fn time_to_live(table: Table) -> String {
+    match table.expires() {
+        true => format!("      TimeToLiveSpecification: {{ AttributeName: {TTL}, Enabled: true }}\n"),
+        false => String::new(),
+    }
 }
 
 fn table(table: Table) -> String {
@@ -49,9 +56,7 @@ fn table(table: Table) -> String {
         id = table_id(table),
         name = table.name(TABLE_PREFIX),
     );
-    if table.expires() {
-        let _ = writeln!(text, "      TimeToLiveSpecification: {{ AttributeName: {TTL}, Enabled: true }}");
-    }
+    text.push_str(&time_to_live(table));
     if table.is_streamed() {
         text.push_str("      StreamSpecification: { StreamViewType: NEW_IMAGE }\n");
     }

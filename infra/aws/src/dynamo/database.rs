@@ -11,7 +11,7 @@ use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
 use crate::answer::BoxError;
-use crate::index::{self, Streams};
+use crate::index::{self, Read, Streams};
 use crate::{Now, StartError};
 
 /// The running database. Dropping it stops it too, without waiting.
@@ -73,6 +73,13 @@ impl Database {
             runtime.block_on(dynoxide::ttl::sweep_expired_items(&storage))
         });
         Ok(swept.await?.map_err(|error| error.to_string())?)
+    }
+
+    /// Leaves nothing in the file of what was deleted from it, nor of what its streams told up to there: how much they
+    /// have told beyond that.
+    pub(crate) async fn compact(&self, read: Read) -> Result<u64, BoxError> {
+        let file = self.file.clone();
+        Ok(tokio::task::spawn_blocking(move || index::compact(&file, &read)).await??)
     }
 
     /// Returns when the file is closed.

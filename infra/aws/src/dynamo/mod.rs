@@ -22,7 +22,7 @@ pub(crate) use tables::Tables;
 /// A region's embedded databases.
 pub(crate) struct Databases {
     pub(crate) own: Database,
-    directory: Database,
+    pub(crate) directory: Database,
 }
 
 impl Databases {

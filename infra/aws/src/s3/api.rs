@@ -149,21 +149,22 @@ impl S3 for Api {
     }
 
     async fn head_object(&self, req: S3Request<HeadObjectInput>) -> S3Result<S3Response<HeadObjectOutput>> {
-        let object = self.store.object(&req.input.bucket, &req.input.key)?;
+        let input = req.input;
+        let object = self.store.object(&input.bucket, &input.key)?;
         let (about, sums) = (object.about, object.sums);
         Ok(S3Response::new(HeadObjectOutput {
             accept_ranges: Some("bytes".to_owned()),
-            cache_control: about.cache_control,
+            cache_control: input.response_cache_control.or(about.cache_control),
             checksum_crc32: sums.crc32,
             checksum_crc32c: sums.crc32c,
             checksum_sha1: sums.sha1,
             checksum_sha256: sums.sha256,
             checksum_crc64nvme: sums.crc64nvme,
-            content_disposition: about.content_disposition,
-            content_encoding: about.content_encoding,
-            content_language: about.content_language,
+            content_disposition: input.response_content_disposition.or(about.content_disposition),
+            content_encoding: input.response_content_encoding.or(about.content_encoding),
+            content_language: input.response_content_language.or(about.content_language),
             content_length: i64::try_from(object.size).ok(),
-            content_type: about.content_type,
+            content_type: input.response_content_type.or(about.content_type),
             e_tag: Some(ETag::Strong(object.etag)),
             last_modified: Some(time(object.modified)),
             metadata: Some(about.metadata.into_iter().collect()),

@@ -41,7 +41,11 @@ impl Site {
         let Config { region, kms_key, bucket, directory_table, table_prefix, .. } = &self.config;
         let tables = Table::REGIONAL.map(|table| (table, table.name(table_prefix)));
         let tables = tables.into_iter().chain([(Table::Directory, directory_table.clone())]);
-        let tables = tables.map(|(table, name)| tables::make(&self.dynamodb, table, name));
+        // The directory's changes are read where it is written.
+        let is_read = |table| table != Table::Directory || *region == Region::AUTHORITY;
+        let tables = tables.map(|(table, name)| {
+            tables::make(&self.dynamodb, table, name, table.is_streamed() && is_read(table))
+        });
         tokio::try_join!(
             try_join_all(tables),
             make_key(&self.kms, kms_key),

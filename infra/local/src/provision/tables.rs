@@ -11,13 +11,13 @@ use store::table::{PARTITION_KEY, SORT_KEY, TTL, Table};
 
 use crate::why;
 
-/// Makes a table, unless it is there.
-pub async fn make(client: &Client, table: Table, name: String) -> Result<(), String> {
-    create(client, table, &name).await?;
+/// Makes a table, unless it is there, with a stream or without one.
+pub async fn make(client: &Client, table: Table, name: String, is_streamed: bool) -> Result<(), String> {
+    create(client, &name, is_streamed).await?;
     if table.expires() { expire(client, &name).await } else { Ok(()) }
 }
 
-async fn create(client: &Client, table: Table, name: &str) -> Result<(), String> {
+async fn create(client: &Client, name: &str, is_streamed: bool) -> Result<(), String> {
     let attribute = |name| {
         AttributeDefinition::builder()
             .attribute_name(name)
@@ -35,7 +35,7 @@ async fn create(client: &Client, table: Table, name: &str) -> Result<(), String>
         .attribute_definitions(attribute(SORT_KEY)?)
         .key_schema(key(PARTITION_KEY, KeyType::Hash)?)
         .key_schema(key(SORT_KEY, KeyType::Range)?);
-    if table.is_streamed() {
+    if is_streamed {
         let stream =
             StreamSpecification::builder().stream_enabled(true).stream_view_type(StreamViewType::NewImage);
         request = request.stream_specification(stream.build().map_err(why)?);
