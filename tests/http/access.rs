@@ -60,6 +60,8 @@ fn request(spec: &Spec, path: &str, home: Region) -> (String, Option<Value>) {
         "trash-restore" | "trash-purge" => {
             (path, Some(json!({ "id": id_of("datasets"), "type": "dataset" })))
         }
+        "gdpr-request" => (path, Some(json!({ "action": "export" }))),
+        "gdpr-status" => (format!("{path}?jobId=job_01m858qy4a1ar9by88nhafn40x"), None),
         "resources-list" | "storage-read" | "trash-list" | "trash-empty" | "auth-sign-out" | "jwks"
         | "settings-read" | "account-summary" | "api-keys-list" | "activity-list" => (path, None),
         other => panic!("{other} is not in the access matrix: add a well-formed request for it"),

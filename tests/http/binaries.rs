@@ -26,7 +26,8 @@ fn programs() -> TempDir {
     folder
 }
 
-async fn start() -> (App, TempDir) {
+/// A platform that runs programs, and their folder.
+pub async fn start() -> (App, TempDir) {
     let programs = programs();
     (App::of_binaries(programs.path()).await, programs)
 }
@@ -47,7 +48,8 @@ fn processes(door: &str, function: &str) -> Vec<u32> {
     all.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).filter(is_one).collect()
 }
 
-fn of(app: &App, function: &str) -> Vec<u32> {
+/// The processes of a function of a platform.
+pub fn of(app: &App, function: &str) -> Vec<u32> {
     processes(&door(app), function)
 }
 

@@ -106,6 +106,15 @@ fn ways() -> Vec<(&'static str, &'static str, Make)> {
         ("activity-archive", "one", |who, _| {
             Box::pin(mark(who, "/api/activity/archive", json!({ "archive": false })))
         }),
+        ("gdpr-request", "an export", |who, _| {
+            Box::pin(async move {
+                let answer = who.ask_for_export("zip").await.expect(202);
+                who.done(&answer.text_at("/jobId")).await;
+                answer
+            })
+        }),
+        ("gdpr-request", "a deletion", |who, n| Box::pin(leave(who, n))),
+        ("gdpr-status", "an export", |who, _| Box::pin(last_export(who))),
         ("authorizer", "API key", |who, _| Box::pin(authorize(who.refresh.clone(), who))),
         ("authorizer", "session", |who, _| Box::pin(authorize(who.token.clone(), who))),
     ]
@@ -160,6 +169,29 @@ async fn mark(who: Person, path: &str, mut form: Value) -> Answer {
     let id = who.get("/api/activity").await.expect(200).text_at("/events/0/_id");
     form["eventIds"] = json!([id]);
     who.post(path, form).await
+}
+
+/// Somebody new asks to be deleted: with a key and a session. The worker is held back: it takes the same steps.
+async fn leave(who: Person, n: usize) -> Answer {
+    let new = who.app.user(&format!("leaving{n}")).await;
+    new.app.first_sign_in(&new.email).await;
+    new.make_key("left").await;
+    let fault = json!({ "service": "dynamodb", "function": "run-deletion", "kind": "refused", "times": 0 });
+    who.app.faults(json!([fault])).await;
+    let answer = new.ask_to_be_deleted().await;
+    who.app.no_faults().await;
+    answer
+}
+
+/// How far the last export is.
+async fn last_export(who: Person) -> Answer {
+    let mut jobs = who.jobs().await;
+    jobs.retain(|job| job["parts"].is_array());
+    if jobs.is_empty() {
+        let asked = who.ask_for_export("zip").await.expect(202);
+        return who.done(&asked.text_at("/jobId")).await;
+    }
+    who.job(jobs[0]["id"].as_str().unwrap()).await
 }
 
 type Operations = BTreeMap<String, usize>;
@@ -221,7 +253,7 @@ impl Cost {
 
 fn is_message(need: &Value) -> bool {
     let key = need["context"]["dynamodb:LeadingKeys"][0].as_str().unwrap_or_default();
-    key.starts_with(kit::Items::Outbox.prefix())
+    need["action"] == "dynamodb:PutItem" && key.starts_with(kit::Items::Outbox.prefix())
 }
 
 /// The calls of the last request to `function`.
@@ -335,7 +367,7 @@ async fn row((function, way, make): (&'static str, &str, Make), table: &str) -> 
 
 fn cold_status(function: &str) -> u16 {
     match function {
-        "auth-sign-up" | "auth-password-forgot" => 202,
+        "auth-sign-up" | "auth-password-forgot" | "gdpr-request" => 202,
         "onboarding" | "api-keys-create" | "resources-create" => 201,
         _ => 200,
     }

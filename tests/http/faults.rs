@@ -1,6 +1,7 @@
 //! Every changing endpoint × every AWS call it makes × every way that the call can fail: after the client's retry there is
 //! exactly one effect and exactly one line in the history.
 
+mod privacy;
 mod resources;
 
 use futures::future::{BoxFuture, join_all};
@@ -51,7 +52,7 @@ fn cases() -> Vec<Case> {
     let people = opening_cases().into_iter().chain(session_cases()).chain(password_cases());
     let things =
         resources::cases().into_iter().chain(resources::upload_cases()).chain(resources::trash_cases());
-    people.chain(workspace_cases()).chain(marks).chain(things).collect()
+    people.chain(workspace_cases()).chain(marks).chain(things).chain(privacy::cases()).collect()
 }
 
 fn mark_seen(who: Person, _: String) -> BoxFuture<'static, Answer> {

@@ -15,6 +15,7 @@ use tests::{App, PASSWORD, Person, Value, json};
 
 use crate::residency::resident::Resident;
 
+mod departing;
 mod hoard;
 mod roles;
 
@@ -58,9 +59,16 @@ fn granted_by((home, need): &(String, Need)) -> Vec<String> {
         "kms" => vec![format!("Grant::data_keys(\"{action}\")")],
         "secretsmanager" => vec![format!("Grant::secret(\"{}\")", need.on.rsplit('/').next().unwrap())],
         "events" => vec!["Grant::bus()".to_owned()],
+        "s3" if is_of_bundles(need) => vec![format!("Grant::bundles(\"{action}\")")],
         "s3" => vec![format!("Grant::files(\"{action}\")")],
         _ => vec!["Grant::mail()".to_owned()],
     }
+}
+
+/// Whether it is about export bundles, and not about people's files.
+fn is_of_bundles(need: &Need) -> bool {
+    let mut prefixes = need.context.get("s3:prefix").into_iter().flatten();
+    need.on.contains("/exports/") || prefixes.any(|prefix| prefix.starts_with("exports/"))
 }
 
 /// A grant as it is written, and as a sentence would name it.
@@ -268,6 +276,7 @@ async fn every_function_may_do_what_it_needs_and_nothing_else() {
             come_back(&app).await;
             turn_pages_and_hurry(&app).await;
             hoard::hoard(&app).await;
+            departing::depart(&app).await;
         }
     };
     // In a task of its own: what a refusal breaks says less than what was refused.

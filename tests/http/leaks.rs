@@ -303,6 +303,6 @@ async fn no_secret_is_in_the_data_folder_the_log_or_an_answer_not_meant_for_it()
         assert!(search(&company, &app.data()).into_keys().eq(tables), "the search must reach the tables");
     }
     let found = search(&secrets, &app.data());
-    let mail = BTreeMap::from([("us/mail.ndjson".to_owned(), vec!["code".to_owned()])]);
+    let mail = BTreeMap::from([("mail/us.ndjson".to_owned(), vec!["code".to_owned()])]);
     assert_eq!(found, mail, "the data folder holds secrets");
 }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use aws_sdk_dynamodb::types::{AttributeValue, PutRequest, WriteRequest};
+use domain::activity::Event;
 use futures::{StreamExt, stream};
 use kit::Items;
 use tests::{App, Person, Value};
@@ -49,15 +50,30 @@ pub async fn copy(
     others: impl Fn(usize) -> Vec<(String, String)>,
 ) {
     let items = (0..count).flat_map(|n| moulds[n % moulds.len()].copy(n, &others(n)));
-    let requests: Vec<WriteRequest> = items
-        .map(|item| {
-            let item = serde_dynamo::to_item(item).unwrap();
-            WriteRequest::builder()
-                .put_request(PutRequest::builder().set_item(Some(item)).build().unwrap())
-                .build()
-        })
-        .collect();
-    let (tables, table) = (app.tables(), app.table("resources"));
+    put_all(app, "resources", items).await;
+}
+
+/// Writes a history that was made up: events of any number.
+pub async fn remember(app: &App, events: impl IntoIterator<Item = Event>) {
+    let items = events.into_iter().map(|event| {
+        let mut item = serde_json::to_value(&event).unwrap();
+        item["pk"] = Items::Events.partition(event.workspace).into();
+        item["sk"] = format!("EVT#{}", event.id).into();
+        item
+    });
+    put_all(app, "activity", items).await;
+}
+
+/// Writes items into a table.
+async fn put_all(app: &App, table: &str, items: impl Iterator<Item = Value>) {
+    let put = |item| {
+        let item = serde_dynamo::to_item(item).unwrap();
+        WriteRequest::builder()
+            .put_request(PutRequest::builder().set_item(Some(item)).build().unwrap())
+            .build()
+    };
+    let requests: Vec<WriteRequest> = items.map(put).collect();
+    let (tables, table) = (app.tables(), app.table(table));
     stream::iter(requests.chunks(25))
         .for_each_concurrent(4, |chunk| {
             let request = tables.batch_write_item().request_items(&table, chunk.to_vec());

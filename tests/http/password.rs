@@ -463,6 +463,6 @@ async fn a_token_is_nowhere_but_in_the_mail() {
     secrets.keep("password", NEW);
     app.stop().await;
     let found = search(&secrets, &app.data());
-    let mail = format!("{}/mail.ndjson", app.home());
+    let mail = format!("mail/{}.ndjson", app.home());
     assert_eq!(found.into_iter().collect::<Vec<_>>(), [(mail, vec!["token".to_owned()])]);
 }

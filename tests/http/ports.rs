@@ -2,9 +2,14 @@
 
 mod accounts;
 mod blobs;
+mod bucket;
+mod bundles;
 mod counters;
+mod deletions;
 mod directory;
+mod exports;
 mod history;
+mod inventory;
 mod keys;
 mod purges;
 mod resources;

@@ -22,15 +22,8 @@ struct Client {
 impl Client {
     /// Installs it if it isn't there.
     async fn new(app: &App, key: &str) -> Self {
-        let install = concat!(env!("CARGO_MANIFEST_DIR"), "/tools/install");
-        let installed = tokio::process::Command::new(install).output().await.unwrap();
-        assert!(installed.status.success(), "{}", String::from_utf8_lossy(&installed.stderr));
-        let tools = std::env::var_os("ACCOUNT_TOOLS").map(PathBuf::from).unwrap_or_else(|| {
-            let home = std::env::var_os("HOME").map(PathBuf::from).unwrap();
-            home.join(".cache/account-platform/tools")
-        });
         Self {
-            programs: tools.join("venv/bin"),
+            programs: tests::python_tools().await,
             home: tempfile::tempdir().unwrap(),
             url: app.api_url().to_owned(),
             key: key.to_owned(),

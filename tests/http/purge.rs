@@ -3,11 +3,16 @@
 
 use domain::{region::Region, resource::Kind};
 use futures::future::join_all;
-use tests::{App, Person, Value, in_trash, json, path_of};
+use tests::{App, Person, in_trash, json, path_of};
 
-use crate::{many, stock::Stock};
+use crate::{
+    deaths::{Call, deaths, held_back, is_of, numbered, struck},
+    many,
+    stock::Stock,
+};
 
 const DAY: i64 = 86_400;
+const WORKER: &str = "purge-trash";
 
 /// Somebody with something of every sort: some of it due in a month, some not.
 struct Scene {
@@ -77,47 +82,13 @@ async fn sign_in(who: &Person) -> Person {
     Person::new(who.app.clone(), &who.handle, &who.email, &tokens)
 }
 
-/// All calls of the worker in a region fail from the `nth` of these on.
-fn struck(region: Region, call: &Call, kind: &str) -> Value {
-    json!({
-        "service": call.service, "operation": call.operation, "region": region, "function": "purge-trash",
-        "nth": call.place, "times": 0, "kind": kind,
-    })
-}
-
-/// Everything that the worker does in a region fails.
-fn held_back(region: Region) -> [Value; 2] {
-    ["dynamodb", "s3"].map(|service| {
-        json!({ "service": service, "region": region, "function": "purge-trash", "times": 0, "kind": "refused" })
-    })
-}
-
-/// One of the worker's calls: the so-manieth of its operation.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-struct Call {
-    service: String,
-    operation: String,
-    place: usize,
-}
-
-fn numbered(calls: &[Value]) -> Vec<Call> {
-    let mut numbered: Vec<Call> = Vec::new();
-    for call in calls {
-        let (service, operation) = (call["service"].as_str().unwrap(), call["operation"].as_str().unwrap());
-        let same = numbered.iter().filter(|other| other.service == service && other.operation == operation);
-        let place = same.count() + 1;
-        numbered.push(Call { service: service.to_owned(), operation: operation.to_owned(), place });
-    }
-    numbered
-}
-
 /// Runs the worker in every region until nothing is left to do.
 async fn converge(scenes: &[Scene]) {
     for scene in scenes {
         let mut left = 100;
         // What failed is done by the next run; what that sets off is done soon after.
         loop {
-            scene.who.app.run_worker("purge-trash").await;
+            scene.who.app.run_worker(WORKER).await;
             if Stock::of(&scene.who.app).await.is_settled(scene.who.workspace()) {
                 break;
             }
@@ -135,22 +106,18 @@ async fn a_month_passes(app: &App, round: usize) -> Vec<Scene> {
         Scene::new(&app.living_in(region), &format!("purge-{region}-{round}")).await
     });
     let scenes = join_all(set_up).await;
-    app.faults(Region::ALL.into_iter().flat_map(held_back).collect()).await;
+    app.faults(Region::ALL.into_iter().flat_map(|region| held_back(WORKER, region)).collect()).await;
     app.advance(DAY).await;
     join_all(scenes.iter().map(Scene::trash_later)).await;
     let before = app.last_call().await;
     app.advance(29 * DAY).await;
     for region in Region::ALL {
         // The run that is due fails at its first call.
-        while !app.calls(before).await.iter().any(|call| is_of_worker(call, region)) {
+        while !app.calls(before).await.iter().any(|call| is_of(WORKER, region, call)) {
             tokio::time::sleep(std::time::Duration::from_millis(10)).await;
         }
     }
     scenes
-}
-
-fn is_of_worker(call: &Value, region: Region) -> bool {
-    call["function"] == "purge-trash" && call["region"] == region.aws()
 }
 
 /// All that a run does and sets off, call by call.
@@ -163,26 +130,8 @@ async fn calls_of_a_clean_run(app: &App) -> Vec<Call> {
         scene.check().await;
     }
     let mut calls = app.calls(before).await;
-    calls.retain(|call| is_of_worker(call, Region::Us));
+    calls.retain(|call| is_of(WORKER, Region::Us, call));
     numbered(&calls)
-}
-
-/// Where the worker dies, and how: at every call, before it and, if it changes something, after it; at one of each sort, in
-/// every other way.
-fn deaths(calls: &[Call]) -> Vec<(Call, &'static str)> {
-    const READS: [&str; 3] = ["Query", "GetItem", "BatchGetItem"];
-    let each = calls.iter().flat_map(|call| {
-        let after = (!READS.contains(&call.operation.as_str())).then_some("lost-response");
-        std::iter::once("refused").chain(after).map(|kind| (call.clone(), kind))
-    });
-    let first = calls.iter().filter(|call| call.place == 1);
-    let others = first.flat_map(|call| {
-        let batch = call.operation.starts_with("Batch").then_some("unprocessed");
-        let write = call.operation.starts_with("Transact").then_some("conflict");
-        let kinds = ["throttled", "error", "stall"].into_iter().chain(batch).chain(write);
-        kinds.map(|kind| (call.clone(), kind))
-    });
-    each.chain(others).collect()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -198,8 +147,8 @@ async fn wherever_the_worker_dies_the_next_run_comes_to_the_same() {
     for (round, deaths) in deaths.chunks(Region::ALL.len()).enumerate() {
         let scenes = a_month_passes(&app, round + 1).await;
         let plan = Region::ALL.into_iter().zip(deaths);
-        app.faults(plan.map(|(region, (call, kind))| struck(region, call, kind)).collect()).await;
-        let runs = scenes.iter().map(|scene| scene.who.app.try_worker("purge-trash"));
+        app.faults(plan.map(|(region, (call, kind))| struck(WORKER, region, call, kind)).collect()).await;
+        let runs = scenes.iter().map(|scene| scene.who.app.try_worker(WORKER));
         let ends: Vec<u16> = join_all(runs).await.into_iter().map(|end| end.status).collect();
         assert!(ends.iter().all(|status| [200, 502].contains(status)), "{deaths:?}: {ends:?}");
         app.no_faults().await;

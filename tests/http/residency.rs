@@ -9,7 +9,10 @@ use kit::{Endpoint, Visitor, Worker};
 use tests::{App, Value, json};
 
 use self::resident::{KEPT, NOT_KEPT, PUBLIC, Resident};
-use crate::search::{Needles, search};
+use crate::{
+    privacy,
+    search::{Needles, search},
+};
 
 /// The one table that functions reach in a region that is not theirs, and only in the authority's.
 const DIRECTORY: &str = "account-directory";
@@ -59,9 +62,12 @@ fn files_are_in_the_bucket_alone(found: &BTreeMap<String, Vec<String>>) {
     }
 }
 
-/// Where each thing was found: the region's folder, or the directory's.
+/// Where each thing was found: the region's folder, or its mail, or the directory's folder.
 fn places(found: BTreeMap<String, Vec<String>>) -> BTreeSet<(String, String)> {
-    let place = |file: &str| file.split('/').next().unwrap().to_owned();
+    let place = |file: &str| {
+        let file = file.strip_prefix("mail/").unwrap_or(file);
+        file.split(['/', '.']).next().unwrap().to_owned()
+    };
     let each = |(file, names): (String, Vec<String>)| names.into_iter().map(move |name| (place(&file), name));
     found.into_iter().flat_map(each).collect()
 }
@@ -81,6 +87,15 @@ fn expected() -> impl Iterator<Item = (String, String)> {
     })
 }
 
+/// Somebody takes all data along and leaves for good, by way of a region's endpoint.
+async fn departs(app: &App, entry: Region) {
+    let who = app.user(&format!("departs-{}", app.home())).await.by_way_of(entry);
+    let dataset = who.make(domain::resource::Kind::Dataset, "taken-along").await;
+    who.upload(&dataset, "12345").await;
+    who.export("zip").await;
+    privacy::erase(&who).await;
+}
+
 #[tokio::test]
 async fn what_people_enter_is_stored_in_the_region_they_chose_and_in_no_other() {
     let app = App::start().await;
@@ -96,6 +111,9 @@ async fn what_people_enter_is_stored_in_the_region_they_chose_and_in_no_other() 
         resident.forgets_the_password().await;
         app.post(&format!("/_local/run/reap-claims?region={}", resident.home), json!({})).await.expect(200);
         app.living_in(resident.home).rotate("tokens").await.expect(200);
+    }
+    for (home, entry) in Region::ALL.into_iter().zip(Region::ALL.into_iter().cycle().skip(1)) {
+        departs(&app.living_in(home), entry).await;
     }
     for resident in &mut residents {
         resident.signs_in().await;

@@ -31,7 +31,7 @@ fn forms(secret: &[u8]) -> HashSet<Vec<u8>> {
 }
 
 /// What to look for.
-#[derive(Default)]
+#[derive(Default, Clone)]
 pub struct Needles {
     /// By its first six bytes: what it is, and the whole of it.
     needles: HashMap<[u8; 6], Vec<(String, Vec<u8>)>>,
@@ -93,7 +93,12 @@ fn files(folder: &Path) -> Vec<PathBuf> {
 pub fn search(needles: &Needles, folder: &Path) -> BTreeMap<String, Vec<String>> {
     let mut found = BTreeMap::new();
     for file in files(folder) {
-        let mut names: Vec<String> = needles.found_in(&std::fs::read(&file).unwrap()).into_iter().collect();
+        let bytes = match std::fs::read(&file) {
+            // Of a platform that runs, some come and go: what was in them is in those that take their place.
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
+            read => read.unwrap(),
+        };
+        let mut names: Vec<String> = needles.found_in(&bytes).into_iter().collect();
         names.sort();
         if !names.is_empty() {
             found.insert(file.strip_prefix(folder).unwrap().display().to_string(), names);

@@ -301,6 +301,26 @@ impl App {
         self.post("/_local/clock", json!({ "stopped": true })).await.expect(200);
     }
 
+    /// Waits until all replicas of the directory know the same.
+    pub async fn replicated(&self) {
+        for _ in 0..PATIENCE {
+            let replicas = Region::ALL.map(|region| async move {
+                let scan = self.living_in(region).tables().scan().table_name("account-directory");
+                let items = scan.consistent_read(true).send().await.unwrap().items.unwrap_or_default();
+                let items = items.into_iter().map(|item| serde_dynamo::from_item(item).unwrap());
+                let mut items: Vec<String> = items.map(|item: Value| item.to_string()).collect();
+                items.sort();
+                items
+            });
+            let [first, second, third] = futures::future::join_all(replicas).await.try_into().unwrap();
+            if first == second && second == third {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        panic!("the directory's replicas stay different");
+    }
+
     /// The AWS calls after the `since`th.
     pub async fn calls(&self, since: u64) -> Vec<Value> {
         self.get(&format!("/_local/calls?since={since}")).await.expect(200).body.as_array().cloned().unwrap()

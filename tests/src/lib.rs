@@ -10,13 +10,17 @@
 mod answer;
 mod app;
 mod person;
+mod privacy;
 mod resources;
+mod tools;
 
 pub use answer::Answer;
 pub use app::{App, binaries, outage};
 pub use person::Person;
+pub use privacy::Download;
 pub use resources::{FILE_TYPE, in_trash, kind_of, names, path_of};
 pub use serde_json::{Value, json};
+pub use tools::python_tools;
 
 /// A password that the estimator lets pass.
 pub const PASSWORD: &str = "a plain lamp above the desk";

@@ -1,5 +1,8 @@
 //! Somebody who uses the platform.
 
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::types::AttributeValue;
 use domain::{
     id::{UserId, WorkspaceId},
     region::Region,
@@ -114,16 +117,38 @@ impl Person {
         personal_workspace(self.id())
     }
 
-    /// Lets somebody else into the personal workspace, as the teams area will: the item is written by hand.
+    /// Becomes a member of a workspace of the same region, as the teams area will have it: the items are written by hand.
+    pub async fn join(&self, workspace: WorkspaceId, role: Role) {
+        self.write(store::member_item(workspace, self.id(), role).unwrap()).await;
+        self.write(store::membership_item(self.id(), workspace, role).unwrap()).await;
+    }
+
+    /// Is a member no more.
+    pub async fn leave(&self, workspace: WorkspaceId) {
+        self.unwrite(store::member_item(workspace, self.id(), Role::Viewer).unwrap()).await;
+        self.unwrite(store::membership_item(self.id(), workspace, Role::Viewer).unwrap()).await;
+    }
+
+    /// Lets somebody else, from wherever, into the personal workspace.
     pub async fn let_in(&self, other: &Self, role: Role) {
-        let item = store::member_item(self.workspace(), other.id(), role).unwrap();
-        let request = self.app.tables().put_item().table_name(self.app.table("workspaces"));
-        request.set_item(Some(item)).send().await.unwrap();
+        self.write(store::member_item(self.workspace(), other.id(), role).unwrap()).await;
+        other.write(store::membership_item(other.id(), self.workspace(), role).unwrap()).await;
     }
 
     /// Takes somebody out again.
     pub async fn put_out(&self, other: &Self) {
-        let item = store::member_item(self.workspace(), other.id(), Role::Viewer).unwrap();
+        self.unwrite(store::member_item(self.workspace(), other.id(), Role::Viewer).unwrap()).await;
+        other.unwrite(store::membership_item(other.id(), self.workspace(), Role::Viewer).unwrap()).await;
+    }
+
+    /// Writes an item at home.
+    async fn write(&self, item: HashMap<String, AttributeValue>) {
+        let request = self.app.tables().put_item().table_name(self.app.table("workspaces"));
+        request.set_item(Some(item)).send().await.unwrap();
+    }
+
+    /// Removes it.
+    async fn unwrite(&self, item: HashMap<String, AttributeValue>) {
         let request = self.app.tables().delete_item().table_name(self.app.table("workspaces"));
         request.key("pk", item["pk"].clone()).key("sk", item["sk"].clone()).send().await.unwrap();
     }

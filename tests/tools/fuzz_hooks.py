@@ -132,6 +132,9 @@ def consistent(case, name):
             body.pop("refreshToken", None)
         elif body.get("refreshToken") is None:
             body["refreshToken"] = sign_in()["refreshToken"]
+    if name == "gdpr-request" and body.get("action") == "delete" and query:
+        # Only an export has a format.
+        query.pop("format", None)
     if name == "auth-sign-up":
         # How easily a password is guessed is not a matter of its form.
         body["password"] = PASSWORD
@@ -249,6 +252,18 @@ def with_session(case, name):
             case.body["eventIds"] = [event["_id"] for event in events]
 
 
+def leaver():
+    """Somebody who may be deleted: the same until that is done."""
+    if "leaver" not in state:
+        state["leaver"] = verified()
+    return state["leaver"]
+
+
+def job():
+    """The job of an export of the leaver's."""
+    return ask("POST", "/api/gdpr", {"action": "export"}, leaver()["accessToken"])["jobId"]
+
+
 @schemathesis.hook
 def before_call(context, case, kwargs):
     state["calls"] += 1
@@ -257,6 +272,8 @@ def before_call(context, case, kwargs):
     name = case.operation.definition.raw["operationId"]
     if os.environ["FUZZ_RUN"] == "sign-out":
         kwargs["auth"] = Bearer(sign_in())
+    if os.environ["FUZZ_RUN"] == "leaver":
+        kwargs["auth"] = Bearer(leaver())
     if case.meta is None or case.meta.generation.mode is not GenerationMode.POSITIVE:
         return
     consistent(case, name)
@@ -264,6 +281,8 @@ def before_call(context, case, kwargs):
     if os.environ["FUZZ_RUN"] in OWNERS:
         with_things(case, name)
     with_session(case, name)
+    if os.environ["FUZZ_RUN"] == "leaver" and name == "gdpr-status" and case.query and every(name, 2):
+        case.query["jobId"] = job()
     if os.environ["FUZZ_RUN"] == "newcomer" and name == "onboarding" and isinstance(case.body, dict):
         # One can do it once.
         kwargs["auth"] = Bearer(verified())
@@ -272,6 +291,8 @@ def before_call(context, case, kwargs):
 @schemathesis.hook
 def after_call(context, case, response):
     counts[(case.operation.label, response.status_code)] += 1
+    if response.status_code == 202 and isinstance(case.body, dict) and case.body.get("action") == "delete":
+        state.pop("leaver", None)
     with open(os.environ["FUZZ_COUNTS"], "w") as out:
         for (label, status), count in sorted(counts.items()):
             out.write(f"{label}\t{status}\t{count}\n")

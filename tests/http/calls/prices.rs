@@ -19,7 +19,7 @@ mod per_million {
     pub const EVENT: f64 = 1.0;
     /// $0.10 for 1,000.
     pub const MAIL: f64 = 100.0;
-    /// $0.005 for 1,000 lists, as for the client's own `PUT`; deleting is free.
+    /// $0.005 for 1,000 lists or steps of writing, as for the client's own `PUT`; deleting is free.
     pub const LIST: f64 = 5.0;
     pub const HTTP_API: f64 = 1.0;
     /// Lambda on ARM.
@@ -42,11 +42,15 @@ const HELD_BACK: f64 = 800.0;
 const SECRET_CALLS: [&str; 4] =
     ["DescribeSecret", "GetSecretValue", "PutSecretValue", "UpdateSecretVersionStage"];
 
+/// What is asked of S3 and costs as much as a list.
+const S3_CALLS: [&str; 4] =
+    ["ListObjectsV2", "CreateMultipartUpload", "UploadPart", "CompleteMultipartUpload"];
+
 /// The functions that hash a password.
 const HASHES: [&str; 4] = ["auth-sign-up", "auth-sign-in", "auth-step-up", "auth-password-reset"];
 
 /// What a message of each sets off, once it is in the outbox.
-const FOLLOWS: [(&str, &[&str]); 11] = [
+const FOLLOWS: [(&str, &[&str]); 14] = [
     ("auth-sign-up", &["publish-events (a message)", "send-mail (a code)"]),
     ("auth-verify", &["publish-events (a message)", "confirm-claims (a name)"]),
     ("auth-password-forgot", &["publish-events (a message)", "send-mail (a token)"]),
@@ -58,6 +62,15 @@ const FOLLOWS: [(&str, &[&str]); 11] = [
     ("api-keys-revoke", &["publish-events (a message)"]),
     ("trash-purge (a dataset)", REMOVAL),
     ("trash-empty", REMOVAL),
+    ("gdpr-request (an export)", &["publish-events (a message)", "run-export (a small account)"]),
+    ("gdpr-request (a deletion)", DELETION),
+    ("run-export (a small account)", &["publish-events (a message)", "send-mail (a bundle that is ready)"]),
+];
+/// Somebody's account is erased in two looks.
+const DELETION: &[&str] = &[
+    "publish-events (a message)",
+    "run-deletion (a small account, the first look)",
+    "run-deletion (a small account, the second look)",
 ];
 /// What belongs to something that was taken out of the trash for good is removed.
 const REMOVAL: &[&str] = &["publish-events (a message)", "purge-trash (the files of one thing)"];
@@ -104,7 +117,7 @@ fn dollars(row: &Row, kind: Kind) -> [f64; 3] {
         + SECRET_CALLS.map(|call| cost.of(call)).iter().sum::<usize>() as f64 * per_million::SECRET
         + cost.of("PutEvents") as f64 * per_million::EVENT
         + cost.of("SendEmail") as f64 * per_million::MAIL
-        + cost.of("ListObjectsV2") as f64 * per_million::LIST
+        + S3_CALLS.map(|call| cost.of(call)).iter().sum::<usize>() as f64 * per_million::LIST
         + if kind.has_route { per_million::HTTP_API } else { 0.0 };
     [dynamo, lambda, other]
 }
@@ -124,7 +137,7 @@ pub fn table(rows: &[Row]) -> String {
 
 For a million requests or events, warm and at home, by the list prices of `us-east-1` in 2025, without free tiers:
 DynamoDB $0.125 and $0.625 for a million read and write units (the directory's writes once more for its other replicas), KMS
-$0.03 for 10,000 calls, EventBridge $1 for a million events, SES $0.10 for 1,000 mails, S3 $0.005 for 1,000 lists, HTTP API $1 for a million requests,
+$0.03 for 10,000 calls, EventBridge $1 for a million events, SES $0.10 for 1,000 mails, S3 $0.005 for 1,000 lists or steps of writing, HTTP API $1 for a million requests,
 Lambda on ARM $0.20 for a million and $0.0000133334 a gigabyte-second. Secrets Manager $0.05 for 10,000 calls; a container reads
 a secret once in five minutes, which is not counted, and Lambda reads streams for nothing. How long functions run is assumed: {ITSELF} ms, {TRIP} ms a trip,
 {FAR} ms more for one to another region, {HASH} ms for a password's hash, and the {HELD_BACK} ms for which answers are held back

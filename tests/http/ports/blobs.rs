@@ -1,95 +1,36 @@
 //! Files: signed by one function, looked after by a second, deleted by a third, each with no grant but its own.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicI64, Ordering},
-};
+use std::sync::Arc;
 
-use aws::Journal;
 use domain::{
-    Timestamp,
     blob::{BlobKey, Blobs, PresignedPut},
     id::WorkspaceId,
     region::Region,
 };
 use jiff::SignedDuration;
 use kit::{Grant, Ports};
-use lambda::{Boot, Config, HttpClient, OsEntropy, SystemClock};
-use local::policy::Roles;
-use tempfile::TempDir;
-use tests::{Value, json};
+use tests::json;
 
-use super::{at, id, why};
+use super::{at, bucket::Bucket, id, why};
 
-const BUCKET: &str = "account-eu-files";
 const TYPE: &str = "application/zip";
 
-/// The bucket of `eu`, with roles that are granted one thing each.
+/// The bucket, with roles that are granted one thing each.
 struct Site {
-    aws: aws::Aws,
-    journal: Arc<Journal>,
-    now: Arc<AtomicI64>,
+    bucket: Bucket,
     workspace: WorkspaceId,
-    _folder: TempDir,
-}
-
-struct NoBus;
-
-impl aws::Bus for NoBus {
-    fn put(&self, _: &str, _: Value) {}
 }
 
 impl Site {
     async fn start() -> Self {
-        let (folder, journal) = (TempDir::new().unwrap(), Arc::new(Journal::new()));
-        let now = Arc::new(AtomicI64::new(at(0).as_second()));
-        let clock = Arc::clone(&now);
         let grants = [("signs", "PutObject"), ("looks", "ListBucket"), ("deletes", "DeleteObject")];
-        let roles = Roles::new(grants.map(|(function, action)| (function, vec![Grant::files(action)])));
-        let aws = aws::start(aws::Config {
-            region: Region::Eu.aws().to_owned(),
-            folder: folder.path().join("eu"),
-            directory: aws::Directory {
-                table: "directory".to_owned(),
-                authority: Region::Us.aws().to_owned(),
-                folder: folder.path().join("directory"),
-            },
-            now: Arc::new(move || Timestamp::from_second(clock.load(Ordering::SeqCst)).unwrap()),
-            external: None,
-            journal: Arc::clone(&journal),
-            bus: Arc::new(NoBus),
-            policy: Arc::new(roles),
-        });
-        let site = Self { aws: aws.await.unwrap(), journal, now, workspace: id(), _folder: folder };
-        let sdk = lambda::patient_sdk_config(
-            Region::Eu.aws(),
-            &site.endpoint(local::outsider("tests")),
-            &HttpClient::new().unwrap(),
-        );
-        let config = aws_sdk_s3::config::Builder::from(&sdk).force_path_style(true).build();
-        aws_sdk_s3::Client::from_conf(config).create_bucket().bucket(BUCKET).send().await.unwrap();
-        site
-    }
-
-    fn endpoint(&self, credentials: aws_credential_types::Credentials) -> lambda::Endpoint {
-        lambda::Endpoint { url: Some(self.aws.endpoint().to_owned()), credentials }
+        let roles = grants.map(|(function, action)| (function, vec![Grant::files(action)]));
+        Self { bucket: Bucket::start(roles).await, workspace: id() }
     }
 
     /// The port of a function that runs in `home`.
     fn of(&self, home: Region, function: &str) -> Arc<dyn Blobs> {
-        let variable = |name: &str| match name {
-            "PLATFORM_REGION" => "eu",
-            "AWS_REGION" => "eu-central-1",
-            "BUCKET" => BUCKET,
-            "API_ENDPOINTS" => "us=http://us,eu=http://eu,ap=http://ap",
-            _ => "account-eu-",
-        };
-        let config =
-            Config::read(|name| Some(variable(name).to_owned()).filter(|_| !name.ends_with("MILLIS")));
-        let endpoint = self.endpoint(local::credentials(home, function));
-        let (clock, entropy) = (Arc::new(SystemClock), Arc::new(OsEntropy));
-        let http = HttpClient::new().unwrap();
-        Boot::new(config.unwrap(), &endpoint, &endpoint, &http, clock, entropy).blobs()
+        self.bucket.boot(home, function).blobs()
     }
 
     fn own(&self, function: &str) -> Arc<dyn Blobs> {
@@ -107,13 +48,6 @@ impl Site {
 
     async fn length(&self, key: &BlobKey) -> Option<u64> {
         self.own("looks").stored_length(key).await.unwrap()
-    }
-
-    /// What the functions asked of S3, and what came of it.
-    fn asked(&self, function: &str) -> Vec<(String, u16)> {
-        let mut calls = self.journal.calls_since(0);
-        calls.retain(|call| call.function == function);
-        calls.into_iter().map(|call| (call.operation, call.status)).collect()
     }
 }
 
@@ -151,7 +85,7 @@ async fn a_file_is_put_once_and_only_as_it_was_signed() {
     assert_eq!(put.expires_at, at(60));
     assert!(put.url.contains("SignedHeaders=content-length%3Bcontent-type%3Bhost%3Bif-none-match&"));
     // Signing asked nobody.
-    assert_eq!(site.asked("signs"), []);
+    assert_eq!(site.bucket.asked("signs"), []);
 
     let mismatch = "403 SignatureDoesNotMatch";
     assert_eq!(send(&put.url, &headers, "four").await, mismatch);
@@ -175,9 +109,9 @@ async fn a_file_is_put_once_and_only_as_it_was_signed() {
 async fn a_signed_put_ends_when_it_says() {
     let site = Site::start().await;
     let put = site.signed(&site.key("late")).await;
-    site.now.fetch_add(61, Ordering::SeqCst);
+    site.bucket.advance(61);
     assert_eq!(send(&put.url, &put.headers, "12345").await, "403 AccessDenied");
-    site.now.fetch_sub(1, Ordering::SeqCst);
+    site.bucket.advance(-1);
     assert_eq!(send(&put.url, &put.headers, "12345").await, "200");
     let forever = SignedDuration::from_hours(24 * 8);
     let refused = site.own("signs").presign_put(&site.key("x"), TYPE, 5, at(0), forever).await;
@@ -225,16 +159,16 @@ async fn what_is_deleted_is_gone_however_many_and_also_when_it_was_gone_before()
         assert_eq!(site.length(&keys[0]).await, None);
         assert_eq!(site.length(&keys[1_000]).await, None);
     }
-    assert_eq!(site.asked("deletes"), vec![("DeleteObjects".to_owned(), 200); 4]);
+    assert_eq!(site.bucket.asked("deletes"), vec![("DeleteObjects".to_owned(), 200); 4]);
     deletes.delete(&[]).await.unwrap();
-    assert_eq!(site.asked("deletes").len(), 4);
+    assert_eq!(site.bucket.asked("deletes").len(), 4);
 }
 
 #[tokio::test]
 async fn one_file_that_could_not_be_deleted_fails_the_whole() {
     let site = Site::start().await;
     let fault = json!([{ "service": "s3", "operation": "DeleteObjects", "kind": "unprocessed" }]);
-    site.journal.set_faults(serde_json::from_value(fault).unwrap());
+    site.bucket.fault(fault);
     let deletes = site.own("deletes");
     assert_eq!(why(deletes.delete(&[site.key("one")]).await), "s3 is unavailable: InternalError");
     deletes.delete(&[site.key("one")]).await.unwrap();

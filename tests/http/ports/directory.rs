@@ -1,6 +1,7 @@
 //! The directory: claims on names.
 
 use domain::{
+    deletion::RESERVED,
     directory::{Claim, Holder, Name},
     ports::{Claimed, Directory as _},
 };
@@ -13,7 +14,7 @@ fn claim(handle: &str, region: Region, second: i64) -> Claim {
 }
 
 async fn holder(app: &App, name: &Name) -> Option<Holder> {
-    directory(app).find_for_certain(name).await.unwrap()
+    directory(app).find(name).await.unwrap()
 }
 
 #[tokio::test]
@@ -105,4 +106,118 @@ async fn an_overdue_claim_is_found_behind_many_that_are_not() {
     }
     assert_eq!(directory.overdue(Region::Us, at(600)).await.unwrap(), [overdue]);
     assert_eq!(directory.overdue(Region::Us, at(700)).await.unwrap().len(), 521);
+}
+
+/// What the claimant holds.
+fn held(claim: &Claim) -> Holder {
+    Holder { region: claim.region, id: claim.id.clone(), confirmed: true }
+}
+
+fn later(at: Timestamp, millis: i64) -> Timestamp {
+    Timestamp::from_millisecond(at.as_millisecond() + millis).unwrap()
+}
+
+#[tokio::test]
+async fn a_handle_that_was_given_up_is_nobodys_for_thirty_days_and_then_anybodys() {
+    for region in [Region::Us, Region::Eu] {
+        let app = App::start().await.living_in(region);
+        let directory = directory(&app);
+        let ada = claim("the-name", Region::Eu, 0);
+        let Name::Handle(handle) = &ada.name else { panic!() };
+        assert!(directory.is_free(handle, at(0)).await.unwrap());
+        directory.claim(&ada).await.unwrap();
+        assert!(!directory.is_free(handle, at(0)).await.unwrap());
+        directory.confirm(&ada).await.unwrap();
+        let until = at(100) + RESERVED;
+        for _ in 0..2 {
+            directory.give_up(&ada.name, &held(&ada), until).await.unwrap();
+        }
+        // The replica follows.
+        for _ in 0..500 {
+            if holder(&app, &ada.name).await.is_none() {
+                break;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        }
+        let claim_at = async |region, now| {
+            let rival = Claim::on_handle(handle.clone(), region, id(), now);
+            let came = directory.claim(&rival).await.unwrap();
+            (came, rival)
+        };
+        for (region, now) in [(Region::Eu, at(100)), (Region::Us, at(101)), (Region::Ap, later(until, -1))] {
+            assert!(!directory.is_free(handle, now).await.unwrap(), "{now}");
+            assert_eq!(claim_at(region, now).await.0, Claimed::Taken, "{now}");
+        }
+        let again = Claim { deadline: at(800), ..ada.clone() };
+        assert_eq!(directory.claim(&again).await.unwrap(), Claimed::Taken, "not its old holder's either");
+        assert!(directory.is_free(handle, until).await.unwrap());
+        let (came, winner) = claim_at(Region::Ap, until).await;
+        assert_eq!(came, Claimed::Yes);
+        assert!(!directory.is_free(handle, until).await.unwrap());
+        assert!(directory.confirm(&winner).await.unwrap());
+    }
+}
+
+#[tokio::test]
+async fn nothing_readable_is_kept_of_a_handle_that_was_given_up() {
+    let app = App::start().await;
+    let directory = directory(&app);
+    let ada = claim("the-name", Region::Us, 0);
+    directory.claim(&ada).await.unwrap();
+    directory.give_up(&ada.name, &held(&ada), at(100) + RESERVED).await.unwrap();
+    let scan = app.living_in(Region::AUTHORITY).tables().scan().table_name("account-directory");
+    let items = scan.consistent_read(true).send().await.unwrap().items.unwrap();
+    let reserved: Vec<_> = items.iter().filter(|item| key_of(item).0.starts_with("RESERVED#")).collect();
+    assert_eq!(reserved.len(), 1);
+    assert_eq!(reserved[0]["ttl"].as_n().unwrap(), &(at(100) + RESERVED).as_second().to_string());
+    assert!(!format!("{items:?}").contains("the-name"));
+    assert!(!format!("{items:?}").contains(&ada.id));
+}
+
+#[tokio::test]
+async fn an_address_that_was_given_up_is_free_at_once() {
+    let app = App::start().await;
+    let directory = directory(&app);
+    let ada = Claim::on_address(hash_of("ada"), Region::Us, id(), at(0));
+    let next = Claim::on_address(hash_of("ada"), Region::Eu, id(), at(100));
+    directory.claim(&ada).await.unwrap();
+    directory.confirm(&ada).await.unwrap();
+    assert_eq!(directory.claim(&next).await.unwrap(), Claimed::Taken);
+    directory.give_up(&ada.name, &held(&ada), at(100) + RESERVED).await.unwrap();
+    assert_eq!(directory.claim(&next).await.unwrap(), Claimed::Yes);
+    // Given up again, it is another's.
+    directory.give_up(&ada.name, &held(&ada), at(100) + RESERVED).await.unwrap();
+    assert_eq!(holder(&app, &ada.name).await.map(|holder| holder.id), Some(next.id));
+}
+
+#[tokio::test]
+async fn nobody_gives_up_anothers_name() {
+    let app = App::start().await;
+    let directory = directory(&app);
+    let ada = claim("the-name", Region::Us, 0);
+    let Name::Handle(handle) = &ada.name else { panic!() };
+    directory.claim(&ada).await.unwrap();
+    let other = Holder { id: id::<domain::id::OfWorkspace>().to_string(), ..held(&ada) };
+    let elsewhere = Holder { region: Region::Eu, ..held(&ada) };
+    for no_holder in [other, elsewhere] {
+        directory.give_up(&ada.name, &no_holder, at(100) + RESERVED).await.unwrap();
+        assert_eq!(holder(&app, &ada.name).await, Some(Holder { confirmed: false, ..held(&ada) }));
+        assert_eq!(directory.overdue(Region::Us, at(600)).await.unwrap(), std::slice::from_ref(&ada));
+    }
+    // No reservation came of it either.
+    directory.release(&ada).await.unwrap();
+    assert!(directory.is_free(handle, at(0)).await.unwrap());
+    directory.give_up(&ada.name, &held(&ada), at(100) + RESERVED).await.unwrap();
+    assert!(directory.is_free(handle, at(0)).await.unwrap(), "it was nobody's");
+}
+
+#[tokio::test]
+async fn whoever_gives_a_name_up_remembers_it_no_longer() {
+    let app = App::start().await;
+    let directory = directory(&app);
+    let ada = claim("the-name", Region::Us, 0);
+    directory.confirm(&ada).await.unwrap();
+    assert!(directory.find(&ada.name).await.unwrap().is_some());
+    directory.give_up(&ada.name, &held(&ada), at(100) + RESERVED).await.unwrap();
+    assert_eq!(directory.find(&ada.name).await.unwrap(), None);
 }

@@ -271,6 +271,7 @@ async fn a_token_is_good_from_when_its_key_is_published_until_it_is_withdrawn() 
     assert!(verifier.verify(own.expose(), at(10)).await.unwrap().is_some(), "the key before stays good");
     for _ in 0..2 {
         directory.withdraw_signing_key(Region::Us, &public.kid).await.unwrap();
+        assert_eq!(directory.retired_keys().await.unwrap(), std::slice::from_ref(&public), "for receipts");
     }
     let late = Claims::of(&session_of(id()), Region::Us, None, at(3_600));
     let token = next.sign(&late).await.unwrap();

@@ -12,6 +12,7 @@ use domain::{
     trash::{Origin, Purge, Removes, Trashed, may_remove},
     upload::{ContentType, FileName, State, Upload},
     usage::Usage,
+    workspace::Workspace,
 };
 use lambda::OsEntropy;
 use store::Store;
@@ -63,10 +64,13 @@ pub fn ids<'a>(resources: impl IntoIterator<Item = &'a Resource>) -> Vec<Resourc
 
 impl Stock {
     pub async fn new() -> Self {
-        let app = App::start().await;
-        let (store, ada) = (store(&app), workspace("ada-lovelace"));
-        let proof = may_edit_resources(&member(&ada, Role::Editor)).unwrap();
-        Self { app, store, workspace: ada.id, proof }
+        Self::of(&App::start().await, &workspace("ada-lovelace"))
+    }
+
+    /// A workspace beside others.
+    pub fn of(app: &App, workspace: &Workspace) -> Self {
+        let proof = may_edit_resources(&member(workspace, Role::Editor)).unwrap();
+        Self { app: app.clone(), store: store(app), workspace: workspace.id, proof }
     }
 
     pub async fn create(&self, resource: &Resource, limit: Option<u64>) -> Created {

@@ -38,7 +38,9 @@ fn owner_of(workspace: &Workspace) -> ManagesKeys {
     may_manage_keys(&member(workspace, Role::Owner)).unwrap()
 }
 
+/// So many keys of a workspace, which is opened first.
 async fn keys_of(store: &Store, workspace: &Workspace, count: i64) -> Vec<ApiKey> {
+    assert_eq!(store.open(workspace, Alongside::default()).await.unwrap(), Founded::Yes);
     let mut keys = Vec::new();
     for second in 0..count {
         let (key, holder) = key_in(workspace, second);
@@ -110,6 +112,7 @@ async fn a_key_is_found_by_its_hash_and_by_its_id() {
     let (ada, other) = (workspace("ada-lovelace"), workspace("grace-hopper"));
     let (key, holder) = key_in(&ada, 0);
     assert!(store.holder(key.hash).await.unwrap().is_none());
+    store.open(&ada, Alongside::default()).await.unwrap();
     store.create(&owner_of(&ada), &key, &holder, Alongside::default()).await.unwrap();
     assert_eq!(store.holder(key.hash).await.unwrap(), Some(holder));
     let found = ApiKeys::find(&store, ada.id, key.id).await.unwrap().unwrap();
@@ -125,6 +128,7 @@ async fn a_key_is_never_written_over_another() {
     let store = store(&app);
     let ada = workspace("ada-lovelace");
     let (key, holder) = key_in(&ada, 0);
+    store.open(&ada, Alongside::default()).await.unwrap();
     store.create(&owner_of(&ada), &key, &holder, Alongside::default()).await.unwrap();
     let before = everything(&app).await;
     let (mut same_id, other) = key_in(&ada, 1);
@@ -137,6 +141,17 @@ async fn a_key_is_never_written_over_another() {
     let refused = why(store.create(&owner_of(&ada), &same_hash, &other, line()).await);
     assert_eq!(refused, "broken: a random hash exists already");
     assert_eq!(everything(&app).await, before);
+}
+
+#[tokio::test]
+async fn no_key_is_made_of_a_workspace_that_is_not_there() {
+    let app = App::start().await;
+    let store = store(&app);
+    let ada = workspace("ada-lovelace");
+    let (key, holder) = key_in(&ada, 0);
+    let line = with_event(&event(ada.id, 0));
+    assert_eq!(why(store.create(&owner_of(&ada), &key, &holder, line).await), "lost too many races");
+    assert!(everything(&app).await.iter().all(Vec::is_empty));
 }
 
 #[tokio::test]

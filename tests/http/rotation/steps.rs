@@ -58,14 +58,15 @@ async fn steps_that_come_twice_and_at_the_same_time_make_one_key() {
 }
 
 /// The calls that a rotation of tokens makes, some of which only a later one makes.
-const CALLS: [(&str, &str); 7] = [
+const CALLS: [(&str, &str); 8] = [
     ("secretsmanager", "DescribeSecret"),
     ("secretsmanager", "GetSecretValue"),
     ("secretsmanager", "PutSecretValue"),
     ("secretsmanager", "UpdateSecretVersionStage"),
     ("dynamodb", "PutItem"),
     ("dynamodb", "Query"),
-    ("dynamodb", "DeleteItem"),
+    ("dynamodb", "GetItem"),
+    ("dynamodb", "TransactWriteItems"),
 ];
 
 #[tokio::test]

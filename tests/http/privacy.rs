@@ -1,0 +1,59 @@
+//! A person's data: all of it in a bundle, and nothing of it after a deletion.
+
+mod account;
+mod bundle;
+mod dead;
+mod erased;
+mod everything;
+mod exported;
+mod freed;
+mod late;
+mod links;
+mod once;
+mod planted;
+mod receipt;
+mod refused;
+mod requests;
+
+use std::time::{Duration, Instant};
+
+use domain::deletion::STEPS;
+use tests::Person;
+
+/// After so many seconds, a deletion has looked again: an hour and ten minutes later, and a run of the schedule.
+pub const SECOND_LOOK: i64 = 86 * 60;
+
+/// So long, something is waited for.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Waits until something holds.
+pub async fn until<H: Future<Output = bool>>(what: &str, holds: impl Fn() -> H) {
+    let began = Instant::now();
+    while !holds().await {
+        assert!(began.elapsed() < PATIENCE, "{what}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+/// Waits until somebody's deletion has looked for the first time.
+pub async fn looked_once(who: &Person) {
+    let is_over = |job: &tests::Value| job["done"] == STEPS.len() && job["looks_again"] == false;
+    until("the first look does not come to its end", move || async move {
+        who.jobs().await.iter().filter(|job| job["done"].is_number()).all(is_over)
+    })
+    .await;
+}
+
+/// Waits until nothing tells of a job of somebody's.
+pub async fn forgotten(who: &Person) {
+    until("the second look does not come to its end", move || async move { who.jobs().await.is_empty() })
+        .await;
+}
+
+/// Deletes an account, to the end.
+pub async fn erase(who: &Person) {
+    who.ask_to_be_deleted().await.expect(202);
+    looked_once(who).await;
+    who.app.advance(SECOND_LOOK).await;
+    forgotten(who).await;
+}
