@@ -31,6 +31,7 @@ use jiff::Timestamp;
 use kit::{Grant, Items, Job, Ports, Trigger, Worker, WorkerSpec, spec::Every, worker};
 use serde::{Deserialize, Serialize};
 
+use crate::purge_trash::Event;
 use bundle::{Bundle, Written};
 use source::{Place, Source};
 
@@ -61,19 +62,6 @@ const PAGE_COSTS: usize = 50;
 const RESTARTS: u32 = 3;
 /// How many jobs the schedule looks after at once.
 const DUE: usize = 500;
-
-/// A message, or the schedule, which says nothing.
-#[derive(Deserialize)]
-#[serde(untagged)]
-pub enum Event {
-    /// A message of the bus.
-    Message {
-        /// It.
-        detail: Message,
-    },
-    /// The schedule.
-    Tick {},
-}
 
 /// What came of it.
 #[derive(Debug, Default, Serialize)]
