@@ -12,7 +12,9 @@ use domain::{
     ports::{Accounts, Directory, Failure, Workspaces},
 };
 use kit::{Grant, Items, Job, Ports, Trigger, Worker, WorkerSpec, worker};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
+
+use crate::event::Envelope;
 
 /// Confirms claims on names.
 pub struct ConfirmClaims;
@@ -22,12 +24,6 @@ pub struct Deps {
     directory: Arc<dyn Directory>,
     accounts: Arc<dyn Accounts>,
     workspaces: Arc<dyn Workspaces>,
-}
-
-/// An event of the bus.
-#[derive(Deserialize)]
-pub struct Envelope {
-    detail: Message,
 }
 
 /// What came of it.

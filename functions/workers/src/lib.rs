@@ -1,5 +1,6 @@
 //! Functions without a route, which events or schedules set off.
 
+mod event;
 mod letters;
 mod once;
 

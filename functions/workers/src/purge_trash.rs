@@ -13,14 +13,16 @@ use domain::{
     activity::Action,
     blob::{BlobKey, Blobs},
     id::WorkspaceId,
-    outbox::{Message, Notice},
+    outbox::Notice,
     ports::{Alongside, DUE_PARTS, Failure, Page, Purges, Resources, Saved, Trash},
     trash::{Due, Purge, Task, Trashed, is_due},
     upload::State,
     usage::Usage,
 };
 use kit::{Grant, Items, Job, Ports, Trigger, Worker, WorkerSpec, spec::Every, worker};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
+
+use crate::event::Event;
 
 /// Removes what is over.
 pub struct PurgeTrash;
@@ -37,19 +39,6 @@ pub struct Deps {
 const STEPS: usize = 1_000;
 /// So many are read at a time.
 const CHUNK: usize = 100;
-
-/// A message, or the schedule, which says nothing.
-#[derive(Deserialize)]
-#[serde(untagged)]
-pub enum Event {
-    /// A message of the bus.
-    Message {
-        /// It.
-        detail: Message,
-    },
-    /// The schedule.
-    Tick {},
-}
 
 /// What came of it.
 #[derive(Debug, Default, Serialize)]
@@ -126,7 +115,7 @@ impl Worker for PurgeTrash {
 
     async fn handle(deps: &Deps, job: &Job, event: Event) -> Result<Report, Failure> {
         let notice = match event {
-            Event::Message { detail } => detail.notice,
+            Event::Message(message) => message.detail.notice,
             Event::Tick {} => Notice::PurgeGoesOn,
         };
         let mut run = Run { deps, job, steps: STEPS, report: Report::default() };

@@ -24,7 +24,7 @@ use domain::{
 use kit::{Grant, Items, Job, Ports, Trigger, Worker, WorkerSpec, spec::Every, worker};
 use serde::Serialize;
 
-use crate::{letters, once::once, purge_trash::Event};
+use crate::{event::Event, letters, once::once};
 
 /// Deletes accounts and teams.
 pub struct RunDeletion;
@@ -185,7 +185,7 @@ impl Worker for RunDeletion {
 
     async fn handle(deps: &Deps, job: &Job, event: Event) -> Result<Report, Failure> {
         let due = match event {
-            Event::Message { detail } => match detail.notice {
+            Event::Message(message) => match message.detail.notice {
                 Notice::DeletionGoesOn { user, deletion } => vec![(user, deletion)],
                 _ => vec![],
             },

@@ -21,7 +21,7 @@ use domain::{
     blob::{BlobKey, Bundles, Completed},
     export::{Export, LEASE, Status},
     id::{JobId, UserId},
-    outbox::{Message, Notice},
+    outbox::Notice,
     ports::{
         Accounts, Alongside, ApiKeys, Exports, Failure, History, Inventory, Resources, Saved, Workspaces,
     },
@@ -31,7 +31,7 @@ use jiff::Timestamp;
 use kit::{Grant, Items, Job, Ports, Trigger, Worker, WorkerSpec, spec::Every, worker};
 use serde::{Deserialize, Serialize};
 
-use crate::purge_trash::Event;
+use crate::event::Event;
 use bundle::{Bundle, Written};
 use source::{Place, Source};
 
@@ -165,12 +165,12 @@ impl Worker for RunExport {
     async fn handle(deps: &Deps, job: &Job, event: Event) -> Result<Report, Failure> {
         let mut report = Report::default();
         match event {
-            Event::Message { detail: Message { notice: Notice::ExportGoesOn { user, export }, .. } } => {
+            Event::Message(message) => {
+                let Notice::ExportGoesOn { user, export } = message.detail.notice else { return Ok(report) };
                 if let Some(export) = deps.exports.find(user, export).await? {
                     run(deps, job, export, &mut report).await?;
                 }
             }
-            Event::Message { .. } => {}
             Event::Tick {} => look_after(deps, job, &mut report).await?,
         }
         Ok(report)

@@ -16,9 +16,9 @@ use domain::{
     user::EmailHash,
 };
 use kit::{Grant, Items, Job, Ports, Trigger, Worker, WorkerSpec, worker};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
-use crate::{letters, once::once};
+use crate::{event::Envelope, letters, once::once};
 
 /// Sends mail.
 pub struct SendMail;
@@ -34,12 +34,6 @@ pub struct Deps {
     tokens: Arc<dyn TokenKeys>,
     mailer: Arc<dyn Mailer>,
     consumed: Arc<dyn Consumed>,
-}
-
-/// An event of the bus.
-#[derive(Deserialize)]
-pub struct Envelope {
-    detail: Message,
 }
 
 /// What came of it.

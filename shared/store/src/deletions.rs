@@ -156,7 +156,7 @@ impl Deletions for Store {
         self.get(key_of(user, id)).await?.map(from_item).transpose()
     }
 
-    async fn running(&self, user: UserId, _: Scope, workspace: WorkspaceId) -> Outcome<Option<JobId>> {
+    async fn running(&self, user: UserId, workspace: WorkspaceId) -> Outcome<Option<JobId>> {
         self.under_way(running_key(user, workspace)).await
     }
 

@@ -305,7 +305,7 @@ async fn a_team_is_emptied_and_its_owner_stays() {
     let kept = Deletions::find(store, ada.user(), deletion.id).await.unwrap().unwrap();
     assert_eq!((kept.status, kept.ended_at, kept.handle), (Status::Completed, Some(at(9)), None));
     assert_eq!(Deletions::due(store, at(99_999), 9).await.unwrap(), []);
-    assert_eq!(store.running(ada.user(), Scope::Team, team.id).await.unwrap(), None);
+    assert_eq!(store.running(ada.user(), team.id).await.unwrap(), None);
     let mut after = lasting(&app).await;
     let is_kept = |item: &Item| key_of(item).1 == format!("DELETION#{}", deletion.id);
     let record = after[4].iter().find(|item| is_kept(item)).unwrap();
@@ -371,7 +371,7 @@ async fn of_many_who_close_an_account_one_does_and_the_others_are_told_which_is_
     let winner = &all[came.iter().position(|came| *came == Closed::Yes).unwrap()];
     assert_eq!(came.iter().filter(|came| **came == Closed::Running(winner.id)).count(), 11, "{came:?}");
     assert_eq!(Deletions::due(ada.store(), at(0), 9).await.unwrap(), [(ada.user(), winner.id)]);
-    let running = ada.store().running(ada.user(), Scope::Account, ada.workspace.id).await.unwrap();
+    let running = ada.store().running(ada.user(), ada.workspace.id).await.unwrap();
     assert_eq!(running, Some(winner.id));
     for deletion in &all {
         let found = Deletions::find(ada.store(), ada.user(), deletion.id).await.unwrap();

@@ -59,7 +59,7 @@ async fn close_account(deps: &Deps, call: &Call<Person>) -> Result<JobId, Error>
         let (person, memberships, workspace) =
             futures::try_join!(deps.accounts.user(user), memberships, workspace)?;
         let Some(person) = person else {
-            return running(deps, user, Scope::Account, personal_workspace(user)).await?.ok_or(Error::Ended);
+            return deps.deletions.running(user, personal_workspace(user)).await?.ok_or(Error::Ended);
         };
         if memberships.iter().any(|membership| membership.role == Role::Owner) {
             return Err(Error::OwnsTeams);
@@ -81,7 +81,7 @@ async fn close_team(deps: &Deps, call: &Call<Person>, handle: &str) -> Result<Jo
     let id = deps.workspaces.by_handle(&handle).await?.ok_or(Error::Missing)?;
     for _ in 0..ROUNDS {
         let Some(team) = deps.workspaces.find(id).await? else {
-            return running(deps, user, Scope::Team, id).await?.ok_or(Error::Missing);
+            return deps.deletions.running(user, id).await?.ok_or(Error::Missing);
         };
         let sees = team.owner == user || deps.workspaces.membership(id, user).await?.is_some();
         if team.kind != WorkspaceKind::Team || !sees {
@@ -144,15 +144,6 @@ async fn close(
         Closed::Running(job) => Some(job),
         Closed::Stale => None,
     })
-}
-
-async fn running(
-    deps: &Deps,
-    user: UserId,
-    scope: Scope,
-    workspace: WorkspaceId,
-) -> Result<Option<JobId>, Failure> {
-    deps.deletions.running(user, scope, workspace).await
 }
 
 /// Takes the job's first steps, until nobody gets in. The job may have begun itself: what one of them has counted, the other

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use super::{Alongside, Outcome, Page, Saved};
 use crate::{
     activity::{Event, Mark},
-    deletion::{Deletion, Part, Scope},
+    deletion::{Deletion, Part},
     export::Export,
     id::{EventId, JobId, SessionId, UploadId, UserId, WorkspaceId},
     policy::DeletesForGood,
@@ -136,7 +136,7 @@ pub trait Deletions: Send + Sync {
     /// One that a user asked for.
     async fn find(&self, user: UserId, id: JobId) -> Outcome<Option<Deletion>>;
     /// The one of an account or a team that is under way.
-    async fn running(&self, user: UserId, scope: Scope, workspace: WorkspaceId) -> Outcome<Option<JobId>>;
+    async fn running(&self, user: UserId, workspace: WorkspaceId) -> Outcome<Option<JobId>>;
     /// Replaces `before` by `after`, if it is still what was read.
     async fn replace(&self, before: &Deletion, after: &Deletion, alongside: Alongside) -> Outcome<Saved>;
     /// Forgets it: nothing of the account is left, and of a team only that it was deleted.
