@@ -9,8 +9,9 @@ use std::sync::Arc;
 
 use domain::{
     activity::{Action as Did, Actor, ResourceType},
-    export::{Export, Format, Status},
+    export::{Export, Format},
     id::{JobId, OfJob},
+    job::Status,
     outbox::Notice,
     policy::Denied,
     ports::{Accounts, AddressHashes, Deletions, Exports, Failure, Inventory, Started as Begun, Workspaces},

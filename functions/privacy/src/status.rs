@@ -7,8 +7,9 @@ use domain::{
     Timestamp,
     blob::{BlobKey, BundleLinks, Bundles},
     deletion::Deletion,
-    export::{Export, LINKED, Status as Progress},
+    export::{Export, LINKED},
     id::JobId,
+    job::Status as Progress,
     ports::{Deletions, Exports, Failure},
 };
 use kit::{

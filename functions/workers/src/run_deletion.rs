@@ -14,8 +14,9 @@ use domain::{
     blob::{BlobKey, Bundles},
     deletion::{Deletion, Part, Receipt, Step, UnderWay},
     directory::Name,
-    export::{Export, Status},
+    export::Export,
     id::{JobId, UserId},
+    job::Status,
     outbox::Notice,
     ports::{
         Alongside, Consumed, Deletions, Directory, Exports, Failure, Mailer, Saved, TokenKeys, Workspaces,

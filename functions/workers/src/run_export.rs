@@ -19,8 +19,9 @@ use std::sync::Arc;
 use domain::{
     activity::{Action, Actor, ResourceType},
     blob::{BlobKey, Bundles, Completed},
-    export::{Export, LEASE, Status},
+    export::{Export, LEASE},
     id::{JobId, UserId},
+    job::Status,
     outbox::Notice,
     ports::{
         Accounts, Alongside, ApiKeys, Exports, Failure, History, Inventory, Resources, Saved, Workspaces,

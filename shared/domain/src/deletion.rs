@@ -18,9 +18,9 @@ pub use under_way::UnderWay;
 use crate::{
     directory::{self, Holder, Name},
     email::EmailAddress,
-    export::Status,
     handle::Handle,
     id::{JobId, UserId, WorkspaceId},
+    job::Status,
     region::Region,
     time::after,
     upload,

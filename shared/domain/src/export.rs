@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     id::{JobId, UserId},
+    job::Status,
     time::after,
 };
 
@@ -43,28 +44,6 @@ impl Format {
             Self::Zip => "application/zip",
             Self::Json => "application/json",
         }
-    }
-}
-
-/// How far a job is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-#[schemars(inline)]
-pub enum Status {
-    /// Nothing was done yet.
-    Queued,
-    /// It is being done.
-    Running,
-    /// It is done.
-    Completed,
-    /// It was given up.
-    Failed,
-}
-
-impl Status {
-    /// Whether it is neither done nor given up.
-    pub const fn is_open(self) -> bool {
-        matches!(self, Self::Queued | Self::Running)
     }
 }
 

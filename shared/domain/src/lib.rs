@@ -15,6 +15,7 @@ pub mod export;
 pub mod forwarding;
 pub mod handle;
 pub mod id;
+pub mod job;
 pub mod outbox;
 pub mod password;
 pub mod password_reset;

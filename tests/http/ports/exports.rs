@@ -1,8 +1,9 @@
 //! Exports.
 
 use domain::{
-    export::{Export, Format, KEPT, LEASE, Status},
+    export::{Export, Format, KEPT, LEASE},
     id::{JobId, UserId},
+    job::Status,
     ports::{Alongside, Deletions, Exports, Outcome, Saved, Started},
 };
 use futures::future::join_all;

@@ -4,9 +4,9 @@
 use domain::{
     deletion::{CONFIRMATION, Deletion, Scope, Step, UnderWay},
     email::EmailAddress,
-    export::Status,
     handle::Handle,
     id::{JobId, OfJob, UserId, WorkspaceId},
+    job::Status,
     outbox::Notice,
     policy::{self, DeletesForGood},
     ports::{Closed, Closing, Failure},

@@ -2,7 +2,7 @@
 
 use super::{Deletion, Step};
 use crate::{
-    export::Status,
+    job::Status,
     ports::{Alongside, Deletions, Failure, Outcome, Saved},
 };
 
