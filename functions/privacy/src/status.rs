@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use domain::{
     Timestamp,
-    blob::{BlobKey, BundleLinks, Bundles},
+    blob::{BlobKey, BundleLinks, Presigner},
     deletion::Deletion,
     export::{Export, LINKED},
     id::JobId,
@@ -28,7 +28,7 @@ pub struct ReadStatus;
 pub struct Deps {
     exports: Arc<dyn Exports>,
     deletions: Arc<dyn Deletions>,
-    bundles: Arc<dyn Bundles>,
+    presigner: Arc<dyn Presigner>,
 }
 
 /// Which job.
@@ -94,7 +94,7 @@ impl Endpoint for ReadStatus {
     type Error = Error;
 
     fn deps(ports: &impl Ports) -> Deps {
-        Deps { exports: ports.exports(), deletions: ports.deletions(), bundles: ports.bundles() }
+        Deps { exports: ports.exports(), deletions: ports.deletions(), presigner: ports.presigner() }
     }
 
     async fn handle(deps: &Deps, call: &Call<Person>, Params(wanted): Self::Input) -> Result<Status, Error> {
@@ -102,7 +102,7 @@ impl Endpoint for ReadStatus {
         if let Some(export) = deps.exports.find(user, wanted.job_id).await? {
             let status = Status::from(&export);
             return if export.is_available(call.now) {
-                Ok(status.with(link(deps, call, &export).await?))
+                Ok(status.with(links(deps, call, &export)?))
             } else {
                 Ok(status)
             };
@@ -112,8 +112,8 @@ impl Endpoint for ReadStatus {
     }
 }
 
-async fn link(deps: &Deps, call: &Call<Person>, export: &Export) -> Result<BundleLinks, Failure> {
-    deps.bundles.sign(&BlobKey::of_export(export), &export.filename(), call.now, LINKED).await
+fn links(deps: &Deps, call: &Call<Person>, export: &Export) -> Result<BundleLinks, Failure> {
+    deps.presigner.get(&BlobKey::of_export(export), &export.filename(), call.now, LINKED)
 }
 
 impl Status {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use domain::{
     Timestamp,
-    blob::{BlobKey, Blobs, PresignedPut},
+    blob::{BlobKey, PresignedPut, Presigner},
     id::{OfUpload, UploadId},
     policy::Denied,
     ports::{Begun, Failure, Resources, Uploads, Workspaces},
@@ -31,7 +31,7 @@ pub struct Deps {
     resources: Arc<dyn Resources>,
     uploads: Arc<dyn Uploads>,
     workspaces: Arc<dyn Workspaces>,
-    blobs: Arc<dyn Blobs>,
+    presigner: Arc<dyn Presigner>,
 }
 
 /// What a file can belong to.
@@ -132,7 +132,7 @@ impl Endpoint for UploadUrl {
             resources: ports.resources(),
             uploads: ports.uploads(),
             workspaces: ports.workspaces(),
-            blobs: ports.blobs(),
+            presigner: ports.presigner(),
         }
     }
 
@@ -140,7 +140,7 @@ impl Endpoint for UploadUrl {
         let proof = call.caller.edits_resources()?;
         if let Some(id) = call.made_before::<UploadId>() {
             let begun = deps.uploads.find(proof.workspace(), id).await?.ok_or(Error::Over)?;
-            return place(deps, call.now, &begun).await;
+            return place(deps, call.now, &begun);
         }
         let kind = form.kind()?;
         let limits = call.caller.workspace_record(&*deps.workspaces).await?.plan.limits();
@@ -159,7 +159,7 @@ impl Endpoint for UploadUrl {
         };
         let alongside = call.alongside(None, None, begun.id);
         match deps.uploads.begin(&proof, &live, &begun, limits.storage_bytes, alongside).await? {
-            Begun::Yes => place(deps, call.now, &begun).await,
+            Begun::Yes => place(deps, call.now, &begun),
             Begun::LimitReached => Err(Error::LimitReached),
             Begun::Gone => Err(Missing.into()),
         }
@@ -178,11 +178,11 @@ impl Form {
 }
 
 /// Signs the URL. Asked again with the same `Idempotency-Key`, it is good no longer than the first.
-async fn place(deps: &Deps, now: Timestamp, begun: &Upload) -> Result<Place, Error> {
+fn place(deps: &Deps, now: Timestamp, begun: &Upload) -> Result<Place, Error> {
     let left = begun.sent_within(now).ok_or(Error::Over)?;
     let key = BlobKey::of_upload(begun.workspace, begun.id);
     let PresignedPut { url, headers, expires_at } =
-        deps.blobs.presign_put(&key, begun.content_type.as_str(), begun.bytes, now, left).await?;
+        deps.presigner.put(&key, begun.content_type.as_str(), begun.bytes, now, left)?;
     Ok(Place { session_id: begun.id, upload_url: url, headers: headers.into_iter().collect(), expires_at })
 }
 

@@ -11,7 +11,7 @@
 use std::sync::Arc;
 
 use domain::{
-    blob::{BlobKey, Bundles},
+    blob::{BlobKey, Blobs},
     deletion::{Deletion, Part, Receipt, Step, UnderWay},
     directory::Name,
     export::Export,
@@ -34,7 +34,7 @@ pub struct RunDeletion;
 pub struct Deps {
     deletions: Arc<dyn Deletions>,
     exports: Arc<dyn Exports>,
-    bundles: Arc<dyn Bundles>,
+    blobs: Arc<dyn Blobs>,
     workspaces: Arc<dyn Workspaces>,
     directory: Arc<dyn Directory>,
     tokens: Arc<dyn TokenKeys>,
@@ -175,7 +175,7 @@ impl Worker for RunDeletion {
         Deps {
             deletions: ports.deletions(),
             exports: ports.exports(),
-            bundles: ports.bundles(),
+            blobs: ports.blobs(),
             workspaces: ports.workspaces(),
             directory: ports.directory(),
             tokens: ports.token_keys(),
@@ -293,7 +293,7 @@ impl Run<'_> {
                 }
             }
             if let Some(upload) = export.upload.as_ref().filter(|_| export.status != Status::Completed) {
-                self.deps.bundles.abort(&BlobKey::of_export(&export), upload).await?;
+                self.deps.blobs.abort(&BlobKey::of_export(&export), upload).await?;
             }
         }
         Ok(())
@@ -350,7 +350,7 @@ impl Run<'_> {
             }
             Step::Names => return Ok(vec![]),
         };
-        let keys = self.deps.bundles.under(&folder, BATCH).await?;
+        let keys = self.deps.blobs.under(&folder, BATCH).await?;
         Ok(keys.iter().map(|key| key.as_str().to_owned()).collect())
     }
 
@@ -358,7 +358,7 @@ impl Run<'_> {
         match step {
             Step::Bundles | Step::Files => {
                 let keys: Vec<BlobKey> = names.iter().cloned().map(BlobKey::listed).collect();
-                self.deps.bundles.delete(&keys).await
+                self.deps.blobs.delete(&keys).await
             }
             Step::Records(part) => self.deps.deletions.erase(&self.deletion.next, part, names).await,
             Step::Names => Ok(()),

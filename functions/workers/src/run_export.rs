@@ -18,7 +18,7 @@ use std::sync::Arc;
 
 use domain::{
     activity::{Action, Actor, ResourceType},
-    blob::{BlobKey, Bundles, Completed},
+    blob::{BlobKey, Blobs, Bundles, Completed},
     export::{Export, LEASE},
     id::{JobId, UserId},
     job::Status,
@@ -42,6 +42,7 @@ pub struct RunExport;
 /// What it works with.
 pub struct Deps {
     exports: Arc<dyn Exports>,
+    blobs: Arc<dyn Blobs>,
     bundles: Arc<dyn Bundles>,
     inventory: Arc<dyn Inventory>,
     accounts: Arc<dyn Accounts>,
@@ -153,6 +154,7 @@ impl Worker for RunExport {
     fn deps(ports: &impl Ports) -> Deps {
         Deps {
             exports: ports.exports(),
+            blobs: ports.blobs(),
             bundles: ports.bundles(),
             inventory: ports.inventory(),
             accounts: ports.accounts(),
@@ -230,7 +232,7 @@ async fn look_after_one(
         }
         return Ok(());
     }
-    deps.bundles.delete(&[BlobKey::of_export(&export)]).await?;
+    deps.blobs.delete(&[BlobKey::of_export(&export)]).await?;
     deps.exports.forget(&export).await?;
     report.removed += 1;
     Ok(())
@@ -282,7 +284,7 @@ impl Run<'_> {
         let upload = self.deps.bundles.begin(&self.key(), self.export.format).await?;
         let begun = Export { upload: Some(upload.clone()), ..self.export.next() };
         if let Err(stop) = self.save(begun, Alongside::default()).await {
-            self.deps.bundles.abort(&self.key(), &upload).await?;
+            self.deps.blobs.abort(&self.key(), &upload).await?;
             return Err(stop);
         }
         Ok(upload)
@@ -369,7 +371,7 @@ impl Run<'_> {
             self.save(self.ended(Status::Failed), alongside).await?;
         }
         if let Some(upload) = old {
-            self.deps.bundles.abort(&self.key(), &upload).await?;
+            self.deps.blobs.abort(&self.key(), &upload).await?;
         }
         Ok(())
     }
@@ -419,8 +421,8 @@ impl Run<'_> {
             return Ok(());
         }
         if let Some(upload) = &self.export.upload {
-            self.deps.bundles.abort(&self.key(), upload).await?;
+            self.deps.blobs.abort(&self.key(), upload).await?;
         }
-        self.deps.bundles.delete(&[self.key()]).await
+        self.deps.blobs.delete(&[self.key()]).await
     }
 }

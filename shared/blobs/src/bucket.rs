@@ -1,56 +1,50 @@
-//! One region's bucket: what is done there with files and bundles alike.
+//! What is in a bucket.
 
-use std::{
-    sync::LazyLock,
-    time::{Duration, SystemTime},
-};
+use std::sync::LazyLock;
 
+use async_trait::async_trait;
 use aws_sdk_s3::{
     Client, Config,
     error::{ProvideErrorMetadata, SdkError},
-    presigning::PresigningConfig,
     types::{Delete, Object, ObjectIdentifier},
 };
 use domain::{
-    Timestamp,
-    blob::BlobKey,
+    blob::{BlobKey, Blobs},
     ports::{Failure, Outcome},
 };
-use jiff::SignedDuration;
+
+use crate::broken;
 
 /// What `DeleteObjects` takes, and `ListObjectsV2` gives, at the most.
 const KEYS: usize = 1_000;
+/// S3's word for an upload that was completed or given up before.
+pub const NO_SUCH_UPLOAD: &str = "NoSuchUpload";
 
-/// A client that is made when it is first needed: making one reads a list of AWS's regions.
-type Lazy = LazyLock<Client, Box<dyn FnOnce() -> Client + Send + Sync>>;
-
-/// The bucket.
-pub struct Bucket {
-    /// The client that calls.
-    pub calling: Lazy,
-    /// The client that only signs.
-    pub signing: Lazy,
-    /// The bucket's name.
-    pub name: String,
+/// One region's bucket.
+pub struct S3Blobs {
+    /// Made when it is first needed: making one reads a list of AWS's regions.
+    pub(crate) client: LazyLock<Client, Box<dyn FnOnce() -> Client + Send + Sync>>,
+    pub(crate) bucket: String,
 }
 
-impl Bucket {
-    /// The bucket with this name, for these clients.
-    pub fn new(calling: Config, signing: Config, name: String) -> Self {
-        let lazy = |config| Lazy::new(Box::new(|| Client::from_conf(config)));
-        Self { calling: lazy(calling), signing: lazy(signing), name }
+impl S3Blobs {
+    /// The bucket with this name, for a client with this configuration.
+    pub fn new(config: Config, bucket: String) -> Self {
+        Self { client: LazyLock::new(Box::new(|| Client::from_conf(config))), bucket }
     }
 
     /// The first objects whose keys begin with `prefix`, in the order of their keys. Whatever was put before is seen.
-    pub async fn list(&self, prefix: &str, limit: usize) -> Outcome<Vec<Object>> {
+    async fn list(&self, prefix: &str, limit: usize) -> Outcome<Vec<Object>> {
         let limit = i32::try_from(limit.min(KEYS)).map_err(broken)?;
-        let list = self.calling.list_objects_v2().bucket(&self.name).prefix(prefix).max_keys(limit);
+        let list = self.client.list_objects_v2().bucket(&self.bucket).prefix(prefix).max_keys(limit);
         let page = list.send().await.map_err(|error| unavailable(&error))?;
         Ok(page.contents.unwrap_or_default())
     }
+}
 
-    /// How many bytes an object has; none if it is not there.
-    pub async fn stored_length(&self, key: &BlobKey) -> Outcome<Option<u64>> {
+#[async_trait]
+impl Blobs for S3Blobs {
+    async fn stored_length(&self, key: &BlobKey) -> Outcome<Option<u64>> {
         let first = self.list(key.as_str(), 1).await?.into_iter().next();
         // A longer key begins with this one too, but comes after it.
         let found = first.filter(|object| object.key() == Some(key.as_str()));
@@ -58,14 +52,18 @@ impl Bucket {
         found.and_then(|object| object.size()).map(length).transpose()
     }
 
-    /// Deletes objects. One that is not there is as good as deleted.
-    pub async fn delete(&self, keys: &[BlobKey]) -> Outcome<()> {
+    async fn under(&self, folder: &str, limit: usize) -> Outcome<Vec<BlobKey>> {
+        let listed = self.list(folder, limit).await?;
+        Ok(listed.into_iter().filter_map(|object| object.key).map(BlobKey::listed).collect())
+    }
+
+    async fn delete(&self, keys: &[BlobKey]) -> Outcome<()> {
         for chunk in keys.chunks(KEYS) {
             let identifier = |key: &BlobKey| ObjectIdentifier::builder().key(key.as_str()).build();
             let objects: Result<Vec<_>, _> = chunk.iter().map(identifier).collect();
             let delete = Delete::builder().set_objects(Some(objects.map_err(broken)?)).quiet(true);
             let delete = delete.build().map_err(broken)?;
-            let request = self.calling.delete_objects().bucket(&self.name).delete(delete);
+            let request = self.client.delete_objects().bucket(&self.bucket).delete(delete);
             let answer = request.send().await.map_err(|error| unavailable(&error))?;
             // Said of single keys, in an answer that is a success.
             if let Some(error) = answer.errors().first() {
@@ -74,27 +72,15 @@ impl Bucket {
         }
         Ok(())
     }
-}
 
-/// What a signature says of time, and when what it signs begins to be refused. It says whole seconds.
-pub fn terms(now: Timestamp, valid_for: SignedDuration) -> Outcome<(PresigningConfig, Timestamp)> {
-    let from = Timestamp::from_second(now.as_second()).map_err(broken)?;
-    let valid_for = SignedDuration::from_secs(valid_for.as_secs());
-    let expires_at = from.checked_add(valid_for).map_err(broken)?;
-    let terms = PresigningConfig::builder()
-        .start_time(system_time(from)?)
-        .expires_in(Duration::try_from(valid_for).map_err(broken)?);
-    Ok((terms.build().map_err(broken)?, expires_at))
-}
-
-fn system_time(time: Timestamp) -> Outcome<SystemTime> {
-    let since = Duration::try_from(time.as_duration()).map_err(broken)?;
-    SystemTime::UNIX_EPOCH.checked_add(since).ok_or_else(|| broken("too late"))
-}
-
-/// What can't be asked.
-pub fn broken(error: impl std::fmt::Display) -> Failure {
-    Failure::Broken(format!("a file's terms: {error}"))
+    async fn abort(&self, key: &BlobKey, upload: &str) -> Outcome<()> {
+        let abort = self.client.abort_multipart_upload().bucket(&self.bucket).key(key.as_str());
+        match abort.upload_id(upload).send().await {
+            Ok(_) => Ok(()),
+            Err(error) if error.code() == Some(NO_SUCH_UPLOAD) => Ok(()),
+            Err(error) => Err(unavailable(&error)),
+        }
+    }
 }
 
 /// Tried often enough by the client, so now it is the caller's to retry.

@@ -1,4 +1,5 @@
-//! S3: signs uploads and downloads ([presigned URLs]), looks after what was uploaded, and puts bundles together.
+//! S3: signs uploads and downloads ([presigned URLs]), looks after what was uploaded, and puts bundles together. Each is a port
+//! of its own, so that a function has only as much of it in its program as it uses; what only signs has no client of S3's.
 //!
 //! How long an object is, is read from a list of one ([ListObjectsV2]) and not from the object's head: S3 says only to whom
 //! may list that an object is missing, and whoever may read its head may read its content
@@ -9,54 +10,11 @@
 
 mod bucket;
 mod bundles;
+mod presigner;
 
-use async_trait::async_trait;
-use aws_sdk_s3::Config;
-use domain::{
-    Timestamp,
-    blob::{BlobKey, Blobs, PresignedPut},
-    ports::Outcome,
-};
-use jiff::SignedDuration;
+pub use crate::{bucket::S3Blobs, bundles::S3Bundles, presigner::S3Presigner};
 
-use crate::bucket::{Bucket, broken, terms};
-pub use crate::bundles::S3Bundles;
-
-/// One region's bucket.
-pub struct S3Blobs(Bucket);
-
-impl S3Blobs {
-    /// The bucket with this name, for a client that calls, and one that only signs: what is done with a call on its way (it
-    /// is counted, and traced) must not be done with what is signed for somebody else to send.
-    pub fn new(calling: Config, signing: Config, bucket: String) -> Self {
-        Self(Bucket::new(calling, signing, bucket))
-    }
-}
-
-#[async_trait]
-impl Blobs for S3Blobs {
-    async fn presign_put(
-        &self,
-        key: &BlobKey,
-        content_type: &str,
-        length: u64,
-        now: Timestamp,
-        valid_for: SignedDuration,
-    ) -> Outcome<PresignedPut> {
-        let (terms, expires_at) = terms(now, valid_for)?;
-        // Each of these becomes a header that is signed.
-        let put = self.0.signing.put_object().bucket(&self.0.name).key(key.as_str());
-        let put = put.content_type(content_type).content_length(i64::try_from(length).map_err(broken)?);
-        let signed = put.if_none_match("*").presigned(terms).await.map_err(broken)?;
-        let headers = signed.headers().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
-        Ok(PresignedPut { url: signed.uri().to_owned(), headers, expires_at })
-    }
-
-    async fn stored_length(&self, key: &BlobKey) -> Outcome<Option<u64>> {
-        self.0.stored_length(key).await
-    }
-
-    async fn delete(&self, keys: &[BlobKey]) -> Outcome<()> {
-        self.0.delete(keys).await
-    }
+/// What can't be asked.
+fn broken(error: impl std::fmt::Display) -> domain::ports::Failure {
+    domain::ports::Failure::Broken(format!("a file's terms: {error}"))
 }

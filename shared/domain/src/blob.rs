@@ -1,4 +1,4 @@
-//! Files: what they are called, and the port to where they are kept.
+//! Files: what they are called, and the ports to where they are kept.
 //!
 //! Their bytes pass no function. Whoever uploads one is given a signed request for that one file and sends it to the store
 //! directly; functions only look how long it became, and delete it.
@@ -70,29 +70,6 @@ pub struct PresignedPut {
     pub expires_at: Timestamp,
 }
 
-/// Where files are kept.
-#[async_trait]
-pub trait Blobs: Send + Sync {
-    /// Signs a `PUT` of a file of exactly this type and length, in bytes. The store refuses another type, another length, a
-    /// file that is there already, and, from `valid_for` (whole seconds, a week at the most) after `now` on, everything.
-    /// Nobody is asked, so that it costs no call. Whoever signs it must be allowed to put the file when it arrives, and a
-    /// function's credentials may end before `valid_for` does.
-    async fn presign_put(
-        &self,
-        key: &BlobKey,
-        content_type: &str,
-        length: u64,
-        now: Timestamp,
-        valid_for: SignedDuration,
-    ) -> Outcome<PresignedPut>;
-
-    /// How many bytes a file has; none if it is not there. Whatever was put before is seen.
-    async fn stored_length(&self, key: &BlobKey) -> Outcome<Option<u64>>;
-
-    /// Deletes files. One that is not there is as good as deleted. After a failure some may be gone and some not.
-    async fn delete(&self, keys: &[BlobKey]) -> Outcome<()>;
-}
-
 /// Requests that whoever holds them may make until they expire. Both URLs are bearer secrets, and have no `Debug`.
 pub struct BundleLinks {
     /// For a `GET`, whole or in ranges.
@@ -103,8 +80,47 @@ pub struct BundleLinks {
     pub expires_at: Timestamp,
 }
 
-/// Where export bundles are kept. One comes to be part by part ([multipart upload]); until it is complete, there is nothing
-/// to be had of it.
+/// Signs requests for others to send: nobody is asked, so it costs no call. Whoever signs one must be allowed what it asks for
+/// when it arrives, and a function's credentials may end before the request does.
+///
+/// A request is refused from `valid_for` (whole seconds, a week at the most) after `now` on.
+pub trait Presigner: Send + Sync {
+    /// A `PUT` of a file of exactly this type and length, in bytes. The store refuses another type, another length, and a file
+    /// that is there already.
+    fn put(
+        &self,
+        key: &BlobKey,
+        content_type: &str,
+        length: u64,
+        now: Timestamp,
+        valid_for: SignedDuration,
+    ) -> Outcome<PresignedPut>;
+
+    /// A download of a bundle under this name, to be saved and not kept by caches.
+    fn get(
+        &self,
+        key: &BlobKey,
+        filename: &str,
+        now: Timestamp,
+        valid_for: SignedDuration,
+    ) -> Outcome<BundleLinks>;
+}
+
+/// What is in the store, files and bundles alike.
+#[async_trait]
+pub trait Blobs: Send + Sync {
+    /// How many bytes a file has; none if it is not there. Whatever was put before is seen.
+    async fn stored_length(&self, key: &BlobKey) -> Outcome<Option<u64>>;
+    /// Names that begin with `folder`, the first `limit` (1,000 at the most).
+    async fn under(&self, folder: &str, limit: usize) -> Outcome<Vec<BlobKey>>;
+    /// Deletes files. One that is not there is as good as deleted. After a failure some may be gone and some not.
+    async fn delete(&self, keys: &[BlobKey]) -> Outcome<()>;
+    /// Gives a bundle up that is not complete: nothing of it stays. One that is not there any more is as good as given up.
+    async fn abort(&self, key: &BlobKey, upload: &str) -> Outcome<()>;
+}
+
+/// Writes export bundles. One comes to be part by part ([multipart upload]); until it is complete, there is nothing to be had
+/// of it.
 ///
 /// [multipart upload]: https://docs.aws.amazon.com/AmazonS3/latest/userguide/mpuoverview.html
 #[async_trait]
@@ -116,21 +132,6 @@ pub trait Bundles: Send + Sync {
     async fn put_part(&self, key: &BlobKey, upload: &str, number: u32, bytes: Vec<u8>) -> Outcome<String>;
     /// Makes the bundle of its parts, in this order. Done again, it is still done.
     async fn complete(&self, key: &BlobKey, upload: &str, parts: &[String]) -> Outcome<Completed>;
-    /// Gives a bundle up that is not complete: nothing of it stays. One that is not there any more is as good as given up.
-    async fn abort(&self, key: &BlobKey, upload: &str) -> Outcome<()>;
-    /// Signs a download under this name, to be saved and not kept by caches, valid for `valid_for` (whole seconds, a week at
-    /// the most) after `now`. Nobody is asked, so that it costs no call.
-    async fn sign(
-        &self,
-        key: &BlobKey,
-        filename: &str,
-        now: Timestamp,
-        valid_for: SignedDuration,
-    ) -> Outcome<BundleLinks>;
-    /// Names that begin with `folder`, the first `limit` (1,000 at the most).
-    async fn under(&self, folder: &str, limit: usize) -> Outcome<Vec<BlobKey>>;
-    /// Deletes files or bundles. One that is not there is as good as deleted. After a failure some may be gone and some not.
-    async fn delete(&self, keys: &[BlobKey]) -> Outcome<()>;
 }
 
 /// What came of completing a bundle.

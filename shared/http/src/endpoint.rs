@@ -5,7 +5,7 @@ use std::sync::Arc;
 use domain::{
     Timestamp,
     activity::{Action, Actor, Event, ResourceType},
-    blob::{Blobs, Bundles},
+    blob::{Blobs, Bundles, Presigner},
     entropy::Entropy,
     id::{Id, OfEvent, OfMessage, WorkspaceId},
     outbox::{Message, Notice},
@@ -156,9 +156,11 @@ pub trait Ports {
     fn bus(&self) -> Arc<dyn Bus>;
     /// Who acted on which message.
     fn consumed(&self) -> Arc<dyn Consumed>;
-    /// Files.
+    /// Requests to the bucket that others send.
+    fn presigner(&self) -> Arc<dyn Presigner>;
+    /// What is in the bucket.
     fn blobs(&self) -> Arc<dyn Blobs>;
-    /// Export bundles.
+    /// Writing export bundles.
     fn bundles(&self) -> Arc<dyn Bundles>;
     /// Exports.
     fn exports(&self) -> Arc<dyn Exports>;

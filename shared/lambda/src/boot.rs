@@ -10,7 +10,7 @@ use aws_sdk_s3::config::RequestChecksumCalculation;
 use aws_types::SdkConfig;
 use bytes::Bytes;
 use domain::{
-    blob::{Blobs, Bundles},
+    blob::{Blobs, Bundles, Presigner},
     entropy::Entropy,
     ports::{
         Accounts, AddressHashes, ApiKeys, Bus, Codes, Consumed, Deletions, Directory, Exports, History,
@@ -150,6 +150,7 @@ impl Boot {
         aws_sdk_s3::config::Builder::from(sdk)
             .force_path_style(self.endpoint.url.is_some())
             .disable_s3_express_session_auth(true)
+            .interceptor(Count)
     }
 }
 
@@ -270,11 +271,18 @@ impl Ports for Boot {
         self.store()
     }
 
-    /// Not certain to be called: signing asks nobody, and a bucket has a host of its own.
+    fn presigner(&self) -> Arc<dyn Presigner> {
+        let (region, name) = (self.config.region.aws(), &self.config.bucket);
+        let bucket = self.endpoint.url.as_ref().map_or_else(
+            || format!("https://{name}.s3.{region}.amazonaws.com"),
+            |endpoint| format!("{endpoint}/{name}"),
+        );
+        Arc::new(blobs::S3Presigner::new(self.endpoint.credentials.clone(), region, bucket))
+    }
+
+    /// Not certain to be called, and a bucket has a host of its own.
     fn blobs(&self) -> Arc<dyn Blobs> {
-        let config = || self.s3(&self.sdk);
-        let (calling, signing) = (config().interceptor(Count).build(), config().build());
-        Arc::new(blobs::S3Blobs::new(calling, signing, self.config.bucket.clone()))
+        Arc::new(blobs::S3Blobs::new(self.s3(&self.sdk).build(), self.config.bucket.clone()))
     }
 
     /// The same. A part of a bundle takes longer than other calls, and nobody waits for it.
@@ -282,9 +290,8 @@ impl Ports for Boot {
         let sdk = patient_sdk_config(self.config.region.aws(), &self.endpoint, &self.http);
         // What is sent is signed with its SHA-256, which S3 compares; and of an upload whose parts have checksums S3 wants
         // them all again in the end.
-        let config = || self.s3(&sdk).request_checksum_calculation(RequestChecksumCalculation::WhenRequired);
-        let (calling, signing) = (config().interceptor(Count).build(), config().build());
-        Arc::new(blobs::S3Bundles::new(calling, signing, self.config.bucket.clone()))
+        let config = self.s3(&sdk).request_checksum_calculation(RequestChecksumCalculation::WhenRequired);
+        Arc::new(blobs::S3Bundles::new(config.build(), self.config.bucket.clone()))
     }
 
     fn exports(&self) -> Arc<dyn Exports> {

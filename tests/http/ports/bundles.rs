@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use domain::{
-    blob::{BlobKey, BundleLinks, Bundles, Completed},
+    blob::{BlobKey, Blobs, BundleLinks, Bundles, Completed},
     export::{Export, Format, LINKED},
     id::WorkspaceId,
     region::Region,
@@ -43,9 +43,14 @@ async fn written(bucket: &Bucket, key: &BlobKey, text: &str) {
     assert_eq!(bundles.complete(key, &upload, &[part]).await.unwrap(), Completed::Yes(length));
 }
 
-async fn signed(bucket: &Bucket, function: &str, key: &BlobKey) -> BundleLinks {
-    let name = "account-export-2030-03-17.zip";
-    of(bucket, function).sign(key, name, at(0), LINKED).await.unwrap()
+/// What is in the bucket.
+fn stored(bucket: &Bucket, function: &str) -> Arc<dyn Blobs> {
+    bucket.boot(Region::Eu, function).blobs()
+}
+
+fn signed(bucket: &Bucket, function: &str, key: &BlobKey) -> BundleLinks {
+    let signer = bucket.boot(Region::Eu, function).presigner();
+    signer.get(key, "account-export-2030-03-17.zip", at(0), LINKED).unwrap()
 }
 
 async fn get(url: &str) -> Response {
@@ -67,11 +72,11 @@ async fn a_bundle_is_its_parts_in_their_order_and_is_not_there_before() {
     let replaced = bundles.put_part(&key, &upload, 1, vec![b'0'; PART]).await.unwrap();
     let first_again = bundles.put_part(&key, &upload, 1, first.clone()).await.unwrap();
     assert_ne!(replaced, first_again);
-    let link = signed(&bucket, "signs", &key).await.get;
+    let link = signed(&bucket, "signs", &key).get;
     // Signing asked nobody.
     assert_eq!(bucket.asked("signs"), []);
     assert_eq!(get(&link).await.status(), 404);
-    assert_eq!(bundles.under(&BlobKey::bundles_of(export.user), 10).await.unwrap(), []);
+    assert_eq!(stored(&bucket, "writes").under(&BlobKey::bundles_of(export.user), 10).await.unwrap(), []);
 
     let parts = [first_again, second];
     let length = u64::try_from(PART + last.len()).unwrap();
@@ -105,8 +110,8 @@ async fn nothing_is_put_together_but_the_parts_that_were_named() {
     for parts in [vec![old], vec![new.clone(), next.clone(), next.clone()], vec![new.clone(), next]] {
         assert_eq!(bundles.complete(&key, &upload, &parts).await.unwrap(), Completed::Broken, "{parts:?}");
     }
-    assert_eq!(bundles.under(&BlobKey::bundles_of(export.user), 10).await.unwrap(), []);
-    bundles.abort(&key, &upload).await.unwrap();
+    assert_eq!(stored(&bucket, "writes").under(&BlobKey::bundles_of(export.user), 10).await.unwrap(), []);
+    stored(&bucket, "writes").abort(&key, &upload).await.unwrap();
     assert_eq!(bundles.complete(&key, &upload, &[new]).await.unwrap(), Completed::Broken);
 }
 
@@ -118,7 +123,7 @@ async fn a_bundle_that_is_given_up_leaves_no_byte() {
     let part = bundles.put_part(&key, &upload, 1, vec![b'1'; PART]).await.unwrap();
     assert_eq!(bucket.on_disk().len(), 2);
     for _ in 0..2 {
-        bundles.abort(&key, &upload).await.unwrap();
+        stored(&bucket, "writes").abort(&key, &upload).await.unwrap();
         assert!(bucket.on_disk().is_empty(), "{:?}", bucket.on_disk());
     }
     let late = bundles.put_part(&key, &upload, 2, vec![b'2'; PART]).await;
@@ -130,7 +135,7 @@ async fn a_bundle_that_is_given_up_leaves_no_byte() {
 #[tokio::test]
 async fn a_users_bundles_are_found_and_deleted_and_no_other() {
     let bucket = bucket().await;
-    let (bundles, export, other) = (of(&bucket, "writes"), export(), export());
+    let (export, other) = (export(), export());
     let folder = BlobKey::bundles_of(export.user);
     let mut keys: Vec<BlobKey> =
         (0..3).map(|_| BlobKey::of_export(&Export { id: id(), ..export.clone() })).collect();
@@ -139,13 +144,16 @@ async fn a_users_bundles_are_found_and_deleted_and_no_other() {
     for key in keys.iter().chain([&others]) {
         written(&bucket, key, "x").await;
     }
-    assert_eq!(bundles.under(&folder, 2).await.unwrap(), keys[..2]);
-    assert_eq!(bundles.under(&folder, 10).await.unwrap(), keys);
+    assert_eq!(stored(&bucket, "writes").under(&folder, 2).await.unwrap(), keys[..2]);
+    assert_eq!(stored(&bucket, "writes").under(&folder, 10).await.unwrap(), keys);
     for _ in 0..2 {
-        bundles.delete(&keys).await.unwrap();
-        assert_eq!(bundles.under(&folder, 10).await.unwrap(), []);
+        stored(&bucket, "writes").delete(&keys).await.unwrap();
+        assert_eq!(stored(&bucket, "writes").under(&folder, 10).await.unwrap(), []);
     }
-    assert_eq!(bundles.under(&BlobKey::bundles_of(other.user), 10).await.unwrap(), [others]);
+    assert_eq!(
+        stored(&bucket, "writes").under(&BlobKey::bundles_of(other.user), 10).await.unwrap(),
+        [others]
+    );
 }
 
 #[tokio::test]
@@ -153,7 +161,7 @@ async fn a_link_gives_the_bundle_under_its_name_whole_or_in_parts() {
     let bucket = bucket().await;
     let key = BlobKey::of_export(&export());
     written(&bucket, &key, "0123456789").await;
-    let links = signed(&bucket, "signs", &key).await;
+    let links = signed(&bucket, "signs", &key);
     assert_eq!(links.expires_at, at(3_600));
     let whole = get(&links.get).await;
     let looked = Client::new().head(&links.head).send().await.unwrap();
@@ -180,13 +188,13 @@ async fn a_link_ends_after_an_hour() {
     let bucket = bucket().await;
     let key = BlobKey::of_export(&export());
     written(&bucket, &key, "x").await;
-    let links = signed(&bucket, "signs", &key).await;
+    let links = signed(&bucket, "signs", &key);
     bucket.advance(60 * 60 - 1);
     assert_eq!((get(&links.get).await.status().as_u16(), head(&links.head).await), (200, 200));
     bucket.advance(61);
     assert_eq!((get(&links.get).await.status().as_u16(), head(&links.head).await), (403, 403));
     let forever = SignedDuration::from_hours(24 * 8);
-    let refused = of(&bucket, "signs").sign(&key, "x.zip", at(0), forever).await;
+    let refused = bucket.boot(Region::Eu, "signs").presigner().get(&key, "x.zip", at(0), forever);
     assert!(why(refused).starts_with("broken: "));
 }
 
@@ -196,7 +204,7 @@ async fn a_link_is_for_one_bundle_one_hour_and_one_method() {
     let (key, other) = (BlobKey::of_export(&export()), BlobKey::of_export(&export()));
     written(&bucket, &key, "mine").await;
     written(&bucket, &other, "yours").await;
-    let links = signed(&bucket, "signs", &key).await;
+    let links = signed(&bucket, "signs", &key);
     for url in [&links.get, &links.head] {
         let longer = url.replace("X-Amz-Expires=3600", "X-Amz-Expires=36000");
         let (start, signature) = url.split_once("X-Amz-Signature=").unwrap();
@@ -225,16 +233,16 @@ async fn no_role_does_with_bundles_what_it_is_not_granted() {
     let refused = "s3 is unavailable: AccessDenied";
     let folder = BlobKey::bundles_of(id());
     for function in ["signs", "files"] {
-        let bundles = of(&bucket, function);
+        let (bundles, stored) = (of(&bucket, function), stored(&bucket, function));
         assert_eq!(why(bundles.begin(&key, Format::Zip).await), refused, "{function}");
         assert_eq!(why(bundles.put_part(&key, "x", 1, Vec::new()).await), refused, "{function}");
         assert_eq!(why(bundles.complete(&key, "x", &["x".to_owned()]).await), refused, "{function}");
-        assert_eq!(why(bundles.abort(&key, "x").await), refused, "{function}");
-        assert_eq!(why(bundles.under(&folder, 1).await), refused, "{function}");
-        assert_eq!(why(bundles.delete(std::slice::from_ref(&key)).await), refused, "{function}");
+        assert_eq!(why(stored.abort(&key, "x").await), refused, "{function}");
+        assert_eq!(why(stored.under(&folder, 1).await), refused, "{function}");
+        assert_eq!(why(stored.delete(std::slice::from_ref(&key)).await), refused, "{function}");
     }
     for function in ["writes", "files", "nobody"] {
-        let links = signed(&bucket, function, &key).await;
+        let links = signed(&bucket, function, &key);
         assert_eq!(
             (get(&links.get).await.status().as_u16(), head(&links.head).await),
             (403, 403),
@@ -242,7 +250,7 @@ async fn no_role_does_with_bundles_what_it_is_not_granted() {
         );
     }
     let workspace: WorkspaceId = id();
-    let writes = bucket.boot(Region::Eu, "writes").blobs();
+    let writes = stored(&bucket, "writes");
     assert_eq!(why(writes.stored_length(&BlobKey::of_upload(workspace, "a")).await), refused);
     assert_eq!(why(writes.delete(&[BlobKey::of_upload(workspace, "a")]).await), refused);
 }
