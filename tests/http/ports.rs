@@ -4,13 +4,16 @@ mod accounts;
 mod blobs;
 mod bucket;
 mod bundles;
+mod closing;
 mod counters;
 mod deletions;
 mod directory;
+mod erasing;
 mod exports;
 mod history;
 mod inventory;
 mod keys;
+mod planted;
 mod purges;
 mod resources;
 mod stock;
@@ -192,11 +195,13 @@ async fn items(app: &App, table: &str) -> Vec<Item> {
     items
 }
 
-/// The tables that changes are written to.
+/// What is in the tables that changes are written to, but for which messages were acted on: workers note that meanwhile.
 async fn everything(app: &App) -> Vec<Vec<Item>> {
     let mut tables = Vec::new();
     for table in ["identity", "workspaces", "activity", "resources", "operations"] {
-        tables.push(items(app, table).await);
+        let mut items = items(app, table).await;
+        items.retain(|item| !key_of(item).0.starts_with("DONE#"));
+        tables.push(items);
     }
     tables
 }

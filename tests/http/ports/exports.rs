@@ -12,7 +12,7 @@ use lambda::OsEntropy;
 use store::Store;
 use tests::App;
 
-use super::{at, deletions::Planted, event, everything, id, items, key_of, store, why, with_all, with_event};
+use super::{at, event, everything, id, items, key_of, planted::Planted, store, why, with_all, with_event};
 
 /// One that is asked for in this second.
 pub fn export_of(user: UserId, second: i64) -> Export {

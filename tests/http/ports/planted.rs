@@ -1,0 +1,200 @@
+//! An account, and all that it can have.
+
+use std::collections::BTreeMap;
+
+use domain::{
+    activity::Watermark,
+    deletion::{Deletion, Scope},
+    id::{JobId, ResetId, UserId},
+    job::Status,
+    outbox::{Message, Notice},
+    password_reset::{Asked, LastReset},
+    policy::{DeletesForGood, may_delete_account, may_keep_inbox, may_manage_keys},
+    ports::{
+        All, Alongside, ApiKeys, Closed, Closing, Deletions, Exports, Founded, History, Marking, NewAccount,
+        NewPassword, Opened, PasswordResets, Saved, Sessions, SignUps, Started, Workspaces,
+    },
+    region::Region,
+    resource::ResourceId,
+    role::Role,
+    workspace::Workspace,
+};
+use lambda::OsEntropy;
+use store::Store;
+use tests::App;
+
+use super::{
+    account_of, at, event,
+    exports::{ended, export_of},
+    hash_of, id,
+    inventory::let_in,
+    password, session_of, sign_up,
+    stock::Stock,
+    store, with_all, with_event, workspace_of,
+    workspaces::key_in,
+};
+
+/// An account with a workspace.
+pub struct Planted {
+    pub stock: Stock,
+    pub account: NewAccount,
+    pub workspace: Workspace,
+    pub name: &'static str,
+}
+
+pub fn message(notice: Notice) -> Alongside {
+    Alongside { message: Some(Message { id: id(), at: at(0), notice }), ..Alongside::default() }
+}
+
+/// The deletion of a workspace that a user asks for.
+pub fn deletion_of(account: &NewAccount, workspace: &Workspace, scope: Scope) -> Deletion {
+    let of_account = scope == Scope::Account;
+    Deletion {
+        id: JobId::new(at(0), &OsEntropy),
+        scope,
+        user: account.user.id,
+        workspace: workspace.id,
+        region: Region::Us,
+        handle: Some(workspace.handle.clone()),
+        address: of_account.then_some(account.sign_up.email_hash),
+        receipt_to: account.user.primary_email.clone(),
+        status: Status::Queued,
+        created_at: at(0),
+        ended_at: None,
+        looks_again: false,
+        done: 0,
+        counted: None,
+        counts: BTreeMap::new(),
+        version: 1,
+    }
+}
+
+impl Planted {
+    pub async fn new(app: &App, name: &'static str, handle: &str) -> Self {
+        let (store, waiting) = (store(app), sign_up(name));
+        let notice = Notice::SignUpStarted { address: hash_of(name), attempt: waiting.attempts[0].id };
+        SignUps::save(&store, &waiting, message(notice)).await.unwrap();
+        let account = account_of(&waiting);
+        let notice = Notice::AccountOpened { user: account.user.id, address: hash_of(name) };
+        assert_eq!(store.open_account(&account, message(notice)).await.unwrap(), Opened::Yes);
+        let workspace = workspace_of(account.user.id, handle);
+        let line = event(workspace.id, 1);
+        assert_eq!(store.open(&workspace, with_all(&line, handle)).await.unwrap(), Founded::Yes);
+        Self { stock: Stock::of(app, &workspace), account, workspace, name }
+    }
+
+    /// The same with some of everything in it.
+    pub async fn full(app: &App, name: &'static str, handle: &str) -> Self {
+        let planted = Self::new(app, name, handle).await;
+        planted.fill_account(app).await;
+        planted.fill_workspace(app).await;
+        planted
+    }
+
+    pub fn store(&self) -> &Store {
+        &self.stock.store
+    }
+
+    pub fn user(&self) -> UserId {
+        self.account.user.id
+    }
+
+    pub fn proof(&self) -> DeletesForGood {
+        may_delete_account(&self.account.session, at(0)).unwrap()
+    }
+
+    pub fn deletion(&self) -> Deletion {
+        deletion_of(&self.account, &self.workspace, Scope::Account)
+    }
+
+    pub async fn close_as(&self, deletion: &Deletion) -> Closed {
+        let (user, workspace) = (Some(&self.account.user), Some(&self.workspace));
+        let closing = Closing { deletion, user, workspace };
+        self.store().close(&self.proof(), &closing, Alongside::default()).await.unwrap()
+    }
+
+    pub async fn close(&self) -> Deletion {
+        let deletion = self.deletion();
+        assert_eq!(self.close_as(&deletion).await, Closed::Yes);
+        deletion
+    }
+
+    /// Sessions, exports, what was asked for, and what the person belongs to.
+    pub async fn fill_account(&self, app: &App) {
+        let (store, user, address) = (self.store(), self.user(), hash_of(self.name));
+        for _ in 0..4 {
+            let notice = message(Notice::PasswordChanged { user });
+            store.begin(&session_of(user), None, notice).await.unwrap();
+        }
+        let reset = ResetId::new(at(0), &OsEntropy);
+        let asked = Asked::never(address).again(at(0)).unwrap();
+        store.ask(&asked, message(Notice::PasswordForgotten { address, reset })).await.unwrap();
+        let new = NewPassword {
+            user,
+            password: password("first"),
+            by: LastReset { id: reset, at: at(1) },
+            before: None,
+            sessions: Vec::new(),
+            throttle: self.name.to_owned(),
+        };
+        assert_eq!(store.set(&new, Alongside::default()).await.unwrap(), Saved::Yes);
+        for second in 0..2 {
+            let export = export_of(user, second);
+            assert_eq!(store.start(&export, Alongside::default()).await.unwrap(), Started::Yes);
+            if second == 0 {
+                Exports::replace(store, &export, &ended(&export, 5), Alongside::default()).await.unwrap();
+            }
+        }
+        for _ in 0..4 {
+            let_in(app, id(), user, Role::Editor).await;
+        }
+    }
+
+    /// Keys, things live and in the trash and being removed, files, marks and members.
+    pub async fn fill_workspace(&self, app: &App) {
+        let (store, stock) = (self.store(), &self.stock);
+        let member = super::member(&self.workspace, Role::Owner);
+        let mut lines = Vec::new();
+        for second in 0..4 {
+            let (key, holder) = key_in(&self.workspace, second);
+            let line = event(self.workspace.id, second);
+            let proof = may_manage_keys(&member).unwrap();
+            store.create(&proof, &key, &holder, with_event(&line)).await.unwrap();
+            lines.push(line.id);
+        }
+        let (project, gone) = (stock.project(1, "p").await, stock.project(2, "gone").await);
+        for (n, parent) in [None, Some(&project), Some(&gone)].into_iter().enumerate() {
+            let model = stock.model(3, &format!("m{n}"), parent).await;
+            stock.file(model.id, 7, 4).await;
+        }
+        let mut datasets: Vec<ResourceId> = Vec::new();
+        for n in 0..3 {
+            let dataset = stock.dataset(5, &format!("d{n}")).await;
+            stock.file(dataset.id, 7, 6).await;
+            stock.file(dataset.id, 8, 7).await;
+            datasets.push(dataset.id);
+        }
+        stock.begun(datasets[0], 9, 8).await;
+        stock.put(gone.id, 10).await;
+        stock.put(datasets[1], 11).await;
+        let removed = stock.put(datasets[2], 12).await;
+        assert_eq!(stock.remove(&stock.removes(&removed).await, &removed, 13).await, Saved::Yes);
+        let proof = may_keep_inbox(&member);
+        store.mark(&proof, &[(lines[0], Marking::Seen)]).await.unwrap();
+        store.mark_all(&proof, All::Seen, Watermark { up_to: lines[3], at: at(20) }).await.unwrap();
+        for _ in 0..4 {
+            let_in(app, self.workspace.id, id(), Role::Viewer).await;
+        }
+    }
+
+    /// What a request that was let in before may write after the end: the person, and a workspace with another handle.
+    pub async fn write_late(&self, handle: &str) {
+        SignUps::save(self.store(), &self.account.sign_up, Alongside::default()).await.unwrap();
+        let none = Alongside::default;
+        let again = NewAccount { user: self.account.user.clone(), ..account_of(&self.account.sign_up) };
+        let again = NewAccount { session: session_of(self.user()), ..again };
+        assert_eq!(self.store().open_account(&again, none()).await.unwrap(), Opened::Yes);
+        let late = workspace_of(self.user(), handle);
+        assert_eq!(self.store().open(&late, none()).await.unwrap(), Founded::Yes);
+    }
+}
