@@ -374,11 +374,7 @@ impl Run<'_> {
             let to = self.deletion.next.receipt_to.clone();
             self.deps.mailer.send(&letters::deleted(to, &receipt, &signed)).await
         };
-        match once(&*self.deps.consumed, NAME, self.deletion.next.id.cast(), self.job.now, send).await {
-            // Another run mails it, or died over it: the job stays due.
-            Err(Failure::Raced) => return Ok(()),
-            sent => drop(sent?),
-        }
+        once(&*self.deps.consumed, NAME, self.deletion.next.id.cast(), self.job.now, send).await?;
         // Whoever dies here finds the job open, and the receipt sent.
         let ended = Deletion {
             status: Status::Completed,
