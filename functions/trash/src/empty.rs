@@ -13,7 +13,7 @@ use domain::{
 };
 use kit::{Access, Call, Endpoint, Grant, Items, Ports, Problem, Spec, spec, spec::Method::Delete};
 
-use crate::purge::Removed;
+use crate::removed::Removed;
 
 /// Empties the trash.
 pub struct Empty;

@@ -1,5 +1,7 @@
 //! The trash: listed, restored from, emptied.
 
+mod removed;
+
 kit::functions! {
     endpoint list::List;
     endpoint restore::Restore;

@@ -14,13 +14,13 @@ use domain::{
     trash::{self, may_remove},
 };
 use kit::{
-    Access, Body, Call, Code, Endpoint, Grant, Items, KeyOrMember, Output, Ports, Problem, Spec, spec,
+    Access, Body, Call, Code, Endpoint, Grant, Items, KeyOrMember, Ports, Problem, Spec, spec,
     spec::Method::Delete,
 };
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
-use crate::empty;
+use crate::{empty::empty, removed::Removed};
 
 /// Removes something for good.
 pub struct Purge;
@@ -51,26 +51,6 @@ pub struct Form {
     #[serde(default)]
     #[schemars(with = "bool", extend("const" = true))]
     all: Option<bool>,
-}
-
-/// It is gone.
-#[derive(Serialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct Removed {
-    success: bool,
-    /// How many things: a project with its models is one.
-    deleted_count: u64,
-    /// How many models went along with projects.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    cascaded_models: Option<u64>,
-}
-impl Output for Removed {}
-
-impl Removed {
-    /// So many things, and so many models with projects among them.
-    pub(crate) fn new(deleted_count: u64, cascaded_models: Option<u64>) -> Self {
-        Self { success: true, deleted_count, cascaded_models }
-    }
 }
 
 /// What can go wrong.
@@ -126,7 +106,7 @@ impl Endpoint for Purge {
                 remove(deps, call, &proof, (id, kind)).await
             }
             Form { id: None, r#type: None, all: Some(true) } => {
-                Ok(empty::empty(&*deps.resources, &*deps.trash, call, &proof).await?)
+                Ok(empty(&*deps.resources, &*deps.trash, call, &proof).await?)
             }
             _ => Err(Error::Unclear),
         }
