@@ -7,7 +7,7 @@ use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Full};
 use serde_json::{Map, Value, json};
 
-use crate::request::Service;
+use crate::service::Service;
 
 /// Why a body broke off.
 pub(crate) type BoxError = Box<dyn std::error::Error + Send + Sync>;
@@ -35,6 +35,9 @@ pub(crate) struct Refusal {
     message: Option<String>,
     extra: Map<String, Value>,
 }
+
+/// A refusal, and the service whose format it takes.
+pub(crate) type Refused = (Service, Refusal);
 
 impl Refusal {
     /// An error of the caller's making in a JSON service.

@@ -4,7 +4,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use crate::answer::Refusal;
-use crate::request::{Caller, Service};
+use crate::request::Caller;
+use crate::service::Service;
 
 /// One planned fault. It counts the calls that match it and strikes from the `nth` on.
 #[derive(Debug, Clone, PartialEq, Deserialize)]

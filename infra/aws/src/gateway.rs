@@ -10,15 +10,16 @@ use hyper::body::Incoming;
 use serde_json::Value;
 use tokio::sync::{RwLock, watch};
 
-use crate::answer::{self, Answer, Body, BoxError, Refusal, success, whole};
+use crate::answer::{self, Answer, Body, BoxError, Refusal, Refused, success, whole};
 use crate::dynamo::{Databases, Named, Tables};
 use crate::events::Events;
 use crate::fault::{self, FaultKind, Struck};
 use crate::journal::{Journal, Seen};
 use crate::kms::Kms;
-use crate::request::{self, Caller, Refused, Request, Service};
+use crate::request::{self, Caller, Request};
 use crate::s3::S3;
 use crate::secrets::Secrets;
+use crate::service::Service;
 use crate::ses::Ses;
 use crate::upstream::Upstream;
 use crate::{Config, Directory, Policy, StartError, permission};

@@ -23,6 +23,7 @@ mod request;
 mod s3;
 mod secrets;
 mod server;
+mod service;
 mod ses;
 mod signature;
 mod upstream;

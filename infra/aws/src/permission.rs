@@ -17,7 +17,8 @@ use tables::PARTITION_KEY;
 use crate::answer::Refusal;
 use crate::dynamo::{Named, Tables, short};
 use crate::fault::denied;
-use crate::request::{Caller, Service};
+use crate::request::Caller;
+use crate::service::Service;
 use crate::{Directory, Policy};
 
 /// One thing that IAM asks a role's policies about.

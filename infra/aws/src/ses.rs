@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use crate::answer::Refusal;
 use crate::durable::{self, Lines};
 use crate::journal::lock;
-use crate::request::Service;
+use crate::service::Service;
 use crate::{Config, Now, StartError};
 
 /// Recipients of one message, all kinds together.

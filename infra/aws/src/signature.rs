@@ -18,8 +18,8 @@ use subtle::ConstantTimeEq;
 use url::form_urlencoded;
 
 use crate::SECRET_ACCESS_KEY;
-use crate::answer::Refusal;
-use crate::request::{Refused, Service, header};
+use crate::answer::{Refusal, Refused};
+use crate::service::{Service, header};
 
 const ALGORITHM: &str = "AWS4-HMAC-SHA256";
 

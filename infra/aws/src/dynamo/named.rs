@@ -6,7 +6,8 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use serde_json::{Map, Value};
 
-use crate::request::{Caller, Service};
+use crate::request::Caller;
+use crate::service::Service;
 
 /// The tables that a request names, each once, in order.
 #[derive(Debug, Default)]

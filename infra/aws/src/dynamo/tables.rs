@@ -8,7 +8,8 @@ use crate::answer::{Answer, Refusal};
 use crate::dynamo::way::Way;
 use crate::dynamo::{Databases, Named};
 use crate::journal::Seen;
-use crate::request::{Caller, Service};
+use crate::request::Caller;
+use crate::service::Service;
 use crate::upstream::Upstream;
 
 /// The ways to them.

@@ -16,7 +16,7 @@ use crate::dynamo::Tables;
 use crate::dynamo::database::Database;
 use crate::index::{self, Streams};
 use crate::journal::{Capacity, Seen};
-use crate::request::Service;
+use crate::service::Service;
 use crate::upstream::Upstream;
 
 /// The region that dynoxide's ARNs name.

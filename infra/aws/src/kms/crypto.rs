@@ -10,7 +10,7 @@ use super::invalid;
 use super::keys::Keys;
 use crate::answer::Refusal;
 use crate::durable;
-use crate::request::Service;
+use crate::service::Service;
 
 const ALGORITHM: &str = "SYMMETRIC_DEFAULT";
 const LARGEST_PLAIN: usize = 4096;

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::cipher::Material;
 use crate::answer::Refusal;
-use crate::request::Service;
+use crate::service::Service;
 use crate::{ACCOUNT, StartError, durable};
 
 /// What `kms.json` holds.

@@ -25,8 +25,8 @@ use tokio::sync::watch;
 use crate::answer::Refusal;
 use crate::journal::lock;
 use crate::kms::{Context, Kms};
-use crate::request::Service;
 use crate::secrets::labels::{CURRENT, PENDING};
+use crate::service::Service;
 use crate::{ACCOUNT, Config, Now, StartError, durable};
 
 const LARGEST: usize = 65_536;
