@@ -310,16 +310,17 @@ fn invalid(field: &str, error: &serde_json::Error) -> FieldError {
 }
 
 /// The error's sentence. Types that are ours speak in sentences; serde's own messages quote the value that was sent,
-/// which may be a secret, so they are replaced.
+/// which may be a secret, so all that is kept of them is what could have been sent instead.
 fn sentence(error: &serde_json::Error) -> String {
     let text = error.to_string();
     if text.ends_with('.') && !text.starts_with("invalid ") && !text.starts_with("unknown ") {
-        text
-    } else if let Some((_, choices)) = text.split_once(", expected one of ") {
-        format!("It must be one of {choices}.")
-    } else {
-        "It has the wrong type or form.".to_owned()
+        return text;
     }
+    let choices = text.strip_prefix("unknown variant ").and_then(|text| text.rsplit_once(", expected "));
+    choices.map_or_else(
+        || "It has the wrong type or form.".to_owned(),
+        |(_, choices)| format!("It must be {choices}."),
+    )
 }
 
 #[cfg(test)]
@@ -334,6 +335,14 @@ mod tests {
         email: EmailAddress,
         region: Region,
         count: Option<u8>,
+        answer: Option<Answer>,
+    }
+
+    #[derive(Debug, serde::Deserialize, JsonSchema)]
+    #[serde(rename_all = "lowercase")]
+    enum Answer {
+        Yes,
+        No,
     }
 
     fn read(body: &str) -> Result<Form, Problem> {
@@ -365,9 +374,20 @@ mod tests {
 
     #[test]
     fn a_complaint_never_repeats_what_was_sent() {
-        let problem = read(r#"{"email": 12345678, "region": "hunter2hunter2"}"#).unwrap_err();
-        let text = format!("{:?}", problem.errors);
-        assert!(!text.contains("12345678") && !text.contains("hunter2"), "{text}");
+        for sent in ["hunter2", "hunter2, expected one of hunter2", "hunter2.", "a`, expected `hunter2`."] {
+            let form =
+                serde_json::json!({ "email": 12345678, "region": sent, "answer": sent, "count": sent });
+            let text = format!("{:?}", read(&form.to_string()).unwrap_err().errors);
+            assert!(!text.contains("12345678") && !text.contains("hunter2"), "{text}");
+        }
+    }
+
+    #[test]
+    fn whoever_chose_what_there_is_not_is_told_what_there_is() {
+        let form = r#"{"email": "ada@people.example", "region": "mars", "answer": "maybe"}"#;
+        let errors = read(form).unwrap_err().errors;
+        let messages: Vec<String> = errors.into_iter().map(|error| error.message).collect();
+        assert_eq!(messages, ["It must be `yes` or `no`.", "It must be one of `us`, `eu`, `ap`."]);
     }
 
     #[test]
