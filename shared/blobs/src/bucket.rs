@@ -20,23 +20,30 @@ const KEYS: usize = 1_000;
 /// S3's word for an upload that was completed or given up before.
 pub const NO_SUCH_UPLOAD: &str = "NoSuchUpload";
 
+/// A client that is made when it is first needed: making one reads a list of AWS's regions.
+type Lazy = LazyLock<Client, Box<dyn FnOnce() -> Client + Send + Sync>>;
+
 /// One region's bucket.
 pub struct S3Blobs {
-    /// Made when it is first needed: making one reads a list of AWS's regions.
-    pub(crate) client: LazyLock<Client, Box<dyn FnOnce() -> Client + Send + Sync>>,
+    /// For what a request waits for.
+    quick: Lazy,
+    /// For what S3 may take its time over, and nobody waits for.
+    pub(crate) patient: Lazy,
     pub(crate) bucket: String,
 }
 
 impl S3Blobs {
-    /// The bucket with this name, for a client with this configuration.
-    pub fn new(config: Config, bucket: String) -> Self {
-        Self { client: LazyLock::new(Box::new(|| Client::from_conf(config))), bucket }
+    /// The bucket with this name. What a request waits for is done by a client with the configuration `quick`; to remove a
+    /// thousand objects, or an upload of many parts, may take longer.
+    pub fn new(quick: Config, patient: Config, bucket: String) -> Self {
+        let lazy = |config| Lazy::new(Box::new(|| Client::from_conf(config)));
+        Self { quick: lazy(quick), patient: lazy(patient), bucket }
     }
 
     /// The first objects whose keys begin with `prefix`, in the order of their keys. Whatever was put before is seen.
-    async fn list(&self, prefix: &str, limit: usize) -> Outcome<Vec<Object>> {
+    async fn list(&self, client: &Client, prefix: &str, limit: usize) -> Outcome<Vec<Object>> {
         let limit = i32::try_from(limit.min(KEYS)).map_err(broken)?;
-        let list = self.client.list_objects_v2().bucket(&self.bucket).prefix(prefix).max_keys(limit);
+        let list = client.list_objects_v2().bucket(&self.bucket).prefix(prefix).max_keys(limit);
         let page = list.send().await.map_err(|error| unavailable(&error))?;
         Ok(page.contents.unwrap_or_default())
     }
@@ -45,7 +52,7 @@ impl S3Blobs {
 #[async_trait]
 impl Blobs for S3Blobs {
     async fn stored_length(&self, key: &BlobKey) -> Outcome<Option<u64>> {
-        let first = self.list(key.as_str(), 1).await?.into_iter().next();
+        let first = self.list(&self.quick, key.as_str(), 1).await?.into_iter().next();
         // A longer key begins with this one too, but comes after it.
         let found = first.filter(|object| object.key() == Some(key.as_str()));
         let length = |size: i64| u64::try_from(size).map_err(broken);
@@ -53,7 +60,7 @@ impl Blobs for S3Blobs {
     }
 
     async fn under(&self, folder: &str, limit: usize) -> Outcome<Vec<BlobKey>> {
-        let listed = self.list(folder, limit).await?;
+        let listed = self.list(&self.patient, folder, limit).await?;
         Ok(listed.into_iter().filter_map(|object| object.key).map(BlobKey::listed).collect())
     }
 
@@ -63,7 +70,7 @@ impl Blobs for S3Blobs {
             let objects: Result<Vec<_>, _> = chunk.iter().map(identifier).collect();
             let delete = Delete::builder().set_objects(Some(objects.map_err(broken)?)).quiet(true);
             let delete = delete.build().map_err(broken)?;
-            let request = self.client.delete_objects().bucket(&self.bucket).delete(delete);
+            let request = self.patient.delete_objects().bucket(&self.bucket).delete(delete);
             let answer = request.send().await.map_err(|error| unavailable(&error))?;
             // Said of single keys, in an answer that is a success.
             if let Some(error) = answer.errors().first() {
@@ -74,7 +81,7 @@ impl Blobs for S3Blobs {
     }
 
     async fn abort(&self, key: &BlobKey, upload: &str) -> Outcome<()> {
-        let abort = self.client.abort_multipart_upload().bucket(&self.bucket).key(key.as_str());
+        let abort = self.patient.abort_multipart_upload().bucket(&self.bucket).key(key.as_str());
         match abort.upload_id(upload).send().await {
             Ok(_) => Ok(()),
             Err(error) if error.code() == Some(NO_SUCH_UPLOAD) => Ok(()),

@@ -29,21 +29,21 @@ pub struct S3Bundles(S3Blobs);
 impl S3Bundles {
     /// The bucket with this name, for a client with this configuration, which may take its time over a part.
     pub fn new(config: Config, bucket: String) -> Self {
-        Self(S3Blobs::new(config, bucket))
+        Self(S3Blobs::new(config.clone(), config, bucket))
     }
 }
 
 #[async_trait]
 impl Bundles for S3Bundles {
     async fn begin(&self, key: &BlobKey, format: Format) -> Outcome<String> {
-        let begin = self.0.client.create_multipart_upload().bucket(&self.0.bucket).key(key.as_str());
+        let begin = self.0.patient.create_multipart_upload().bucket(&self.0.bucket).key(key.as_str());
         let begun = begin.content_type(format.content_type()).send().await;
         let begun = begun.map_err(|error| unavailable(&error))?;
         begun.upload_id.ok_or_else(|| broken("an upload without an id"))
     }
 
     async fn put_part(&self, key: &BlobKey, upload: &str, number: u32, bytes: Vec<u8>) -> Outcome<String> {
-        let put = self.0.client.upload_part().bucket(&self.0.bucket).key(key.as_str()).upload_id(upload);
+        let put = self.0.patient.upload_part().bucket(&self.0.bucket).key(key.as_str()).upload_id(upload);
         let put = put.part_number(i32::try_from(number).map_err(broken)?).body(bytes.into());
         let stored = put.send().await.map_err(|error| match error.code() {
             Some(NO_SUCH_UPLOAD) => Failure::Broken("the upload was completed or given up".to_owned()),
@@ -57,7 +57,7 @@ impl Bundles for S3Bundles {
             |(number, etag): (i32, &String)| CompletedPart::builder().part_number(number).e_tag(etag).build();
         let parts = (1..).zip(parts).map(part).collect();
         let parts = CompletedMultipartUpload::builder().set_parts(Some(parts)).build();
-        let complete = self.0.client.complete_multipart_upload().bucket(&self.0.bucket).key(key.as_str());
+        let complete = self.0.patient.complete_multipart_upload().bucket(&self.0.bucket).key(key.as_str());
         match complete.upload_id(upload).multipart_upload(parts).send().await {
             // Completed now, or before; if it was given up before, there is nothing.
             Ok(_) => {}

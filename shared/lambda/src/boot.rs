@@ -145,6 +145,11 @@ impl Boot {
         Arc::clone(self.secrets.get_or_init(make))
     }
 
+    /// For calls that take longer, and that nobody waits for.
+    fn patient(&self) -> SdkConfig {
+        patient_sdk_config(self.config.region.aws(), &self.endpoint, &self.http)
+    }
+
     fn s3(&self, sdk: &SdkConfig) -> aws_sdk_s3::config::Builder {
         // A bucket's name in a stand-in's host would be looked up by DNS. Directory buckets have sessions; this is none.
         aws_sdk_s3::config::Builder::from(sdk)
@@ -282,15 +287,16 @@ impl Ports for Boot {
 
     /// Not certain to be called, and a bucket has a host of its own.
     fn blobs(&self) -> Arc<dyn Blobs> {
-        Arc::new(blobs::S3Blobs::new(self.s3(&self.sdk).build(), self.config.bucket.clone()))
+        let (quick, patient) = (self.s3(&self.sdk).build(), self.s3(&self.patient()).build());
+        Arc::new(blobs::S3Blobs::new(quick, patient, self.config.bucket.clone()))
     }
 
     /// The same. A part of a bundle takes longer than other calls, and nobody waits for it.
     fn bundles(&self) -> Arc<dyn Bundles> {
-        let sdk = patient_sdk_config(self.config.region.aws(), &self.endpoint, &self.http);
         // What is sent is signed with its SHA-256, which S3 compares; and of an upload whose parts have checksums S3 wants
         // them all again in the end.
-        let config = self.s3(&sdk).request_checksum_calculation(RequestChecksumCalculation::WhenRequired);
+        let config =
+            self.s3(&self.patient()).request_checksum_calculation(RequestChecksumCalculation::WhenRequired);
         Arc::new(blobs::S3Bundles::new(config.build(), self.config.bucket.clone()))
     }
 

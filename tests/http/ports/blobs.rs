@@ -177,3 +177,18 @@ async fn one_file_that_could_not_be_deleted_fails_the_whole() {
     assert_eq!(why(deletes.delete(&[site.key("one")]).await), "s3 is unavailable: InternalError");
     deletes.delete(&[site.key("one")]).await.unwrap();
 }
+
+#[tokio::test]
+async fn what_a_request_waits_for_is_soon_asked_again_and_removing_may_take_its_time() {
+    let site = Site::start().await;
+    let key = site.key("one");
+    let stalled = |operation: &str| {
+        site.bucket.fault(json!([{ "service": "s3", "operation": operation, "kind": "stall" }]))
+    };
+    let request = std::time::Duration::from_secs(3);
+    stalled("ListObjectsV2");
+    let looked = tokio::time::timeout(request, site.own("looks").stored_length(&key)).await;
+    assert_eq!(looked.unwrap().unwrap(), None);
+    stalled("DeleteObjects");
+    assert!(tokio::time::timeout(request, site.own("deletes").delete(&[key])).await.is_err());
+}
