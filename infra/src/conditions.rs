@@ -1,105 +1,105 @@
-//! The conditions of IAM statements: written into the template, and applied by the local platform.
+//! IAM policy conditions. The generator writes them into the template; the local platform evaluates them.
 //!
-//! `ForAllValues` holds of a request without the key too, which is why AWS wants a `Null` beside it
+//! `ForAllValues` also matches a request that lacks the key. AWS therefore recommends an additional `Null` check
 //! (<https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-single-vs-multi-valued-context-keys.html>).
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use kit::Items;
+use kit::ItemKind;
 
 use crate::template::REGION;
 
-/// A test of one of a request's condition keys; it must be there.
+/// A test of one condition key. A request without the key fails the test.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Condition {
+pub struct IamCondition {
     /// The condition key.
     pub key: &'static str,
-    /// What its values have to be.
+    /// The test of the key's values.
     pub test: Test,
 }
 
-/// What a condition key's values have to be.
+/// A test of the values of a condition key.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Test {
-    /// Its one value is this.
-    Is(Text),
-    /// Its one value is one of these; a star at the end of one stands for anything.
-    IsLike(Vec<Text>),
-    /// Each of its values is one of these; a star at the end of one stands for anything.
+    /// The key has exactly one value, which equals this text.
+    Equals(Text),
+    /// The key has exactly one value, which matches one of these patterns. A trailing `*` matches any suffix.
+    Like(Vec<Text>),
+    /// Every value matches one of these patterns. A trailing `*` matches any suffix.
     EachLike(Vec<Text>),
-    /// It has a value.
-    IsThere,
+    /// The key has at least one value.
+    Exists,
 }
 
-/// A text that may say where the deployment is.
+/// A text that may depend on the deployment.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Text {
-    /// The same everywhere.
-    Same(String),
-    /// This, and then the data region's name.
-    ThenRegion(String),
-    /// The address that mail is from.
+    /// The same text in every deployment.
+    Fixed(String),
+    /// This text, followed by the name of the data region.
+    WithRegion(String),
+    /// The sender address of emails.
     Sender,
 }
 
-/// What differs between deployments.
+/// The properties that differ between deployments.
 #[derive(Debug, Clone)]
 pub struct Deployment {
-    /// The data region's name.
+    /// The name of the data region.
     pub region: String,
-    /// The address that mail is from.
+    /// The sender address of emails.
     pub sender: String,
 }
 
-/// Condition keys and their values, as a request has them.
+/// The condition keys of a request and their values.
 pub type Context = BTreeMap<String, BTreeSet<String>>;
 
 impl Text {
     fn in_deployment(&self, deployment: &Deployment) -> String {
         match self {
-            Self::Same(text) => text.clone(),
-            Self::ThenRegion(before) => format!("{before}{}", deployment.region),
+            Self::Fixed(text) => text.clone(),
+            Self::WithRegion(before) => format!("{before}{}", deployment.region),
             Self::Sender => deployment.sender.clone(),
         }
     }
 
     fn yaml(&self) -> String {
         match self {
-            Self::Same(text) => format!("\"{text}\""),
-            Self::ThenRegion(before) => format!("!Sub [\"{before}${{Region}}\", {REGION}]"),
+            Self::Fixed(text) => format!("\"{text}\""),
+            Self::WithRegion(before) => format!("!Sub [\"{before}${{Region}}\", {REGION}]"),
             Self::Sender => "!Sub \"no-reply@${MailDomain}\"".to_owned(),
         }
     }
 }
 
-impl Condition {
-    /// That all items of a request are of these kinds.
-    pub fn items(kinds: &BTreeSet<Items>) -> Self {
-        let pattern = |kind: &Items| match kind.are_by_region() {
-            true => Text::ThenRegion(kind.prefix().to_owned()),
-            false => Text::Same(format!("{}*", kind.prefix())),
+impl IamCondition {
+    /// Requires that every item of a request is of one of these kinds.
+    pub fn items(kinds: &BTreeSet<ItemKind>) -> Self {
+        let pattern = |kind: &ItemKind| match kind.are_by_region() {
+            true => Text::WithRegion(kind.prefix().to_owned()),
+            false => Text::Fixed(format!("{}*", kind.prefix())),
         };
         Self { key: "dynamodb:LeadingKeys", test: Test::EachLike(kinds.iter().map(pattern).collect()) }
     }
 
-    /// Whether a request's context passes.
+    /// Whether a request with this context satisfies the condition.
     pub fn holds(&self, context: &Context, deployment: &Deployment) -> bool {
         let Some(values) = context.get(self.key).filter(|values| !values.is_empty()) else { return false };
         match &self.test {
-            Test::IsThere => true,
-            Test::Is(text) => values.len() == 1 && values.contains(&text.in_deployment(deployment)),
-            Test::IsLike(texts) => values.len() == 1 && each_is_like(values, texts, deployment),
+            Test::Exists => true,
+            Test::Equals(text) => values.len() == 1 && values.contains(&text.in_deployment(deployment)),
+            Test::Like(texts) => values.len() == 1 && each_is_like(values, texts, deployment),
             Test::EachLike(texts) => each_is_like(values, texts, deployment),
         }
     }
 
-    /// The operators that it needs, each with the key and what the key is compared with.
+    /// The IAM operators of the condition, each with the values to compare the key with.
     fn operators(&self) -> Vec<(&'static str, String)> {
         let is_there = ("\"Null\"", "\"false\"".to_owned());
         match &self.test {
-            Test::IsThere => vec![is_there],
-            Test::Is(text) => vec![("StringEquals", text.yaml())],
-            Test::IsLike(texts) => vec![("StringLike", list(texts))],
+            Test::Exists => vec![is_there],
+            Test::Equals(text) => vec![("StringEquals", text.yaml())],
+            Test::Like(texts) => vec![("StringLike", list(texts))],
             Test::EachLike(texts) => vec![("ForAllValues:StringLike", list(texts)), is_there],
         }
     }
@@ -118,8 +118,8 @@ fn is_like(value: &str, pattern: &str) -> bool {
     pattern.strip_suffix('*').map_or(value == pattern, |prefix| value.starts_with(prefix))
 }
 
-/// The conditions in YAML: IAM wants each operator once, with all that it compares.
-pub fn yaml(conditions: &[Condition]) -> String {
+/// Renders the conditions as YAML. IAM accepts each operator once per statement, so conditions are grouped by operator.
+pub fn yaml(conditions: &[IamCondition]) -> String {
     let mut operators: BTreeMap<&str, Vec<String>> = BTreeMap::new();
     for condition in conditions {
         for (operator, value) in condition.operators() {
@@ -146,8 +146,8 @@ mod tests {
     }
 
     #[test]
-    fn one_item_of_another_kind_spoils_a_batch_and_no_item_is_none_of_the_kind() {
-        let sessions = Condition::items(&BTreeSet::from([Items::Sessions, Items::Users]));
+    fn batch_with_another_kind_or_without_items_is_denied() {
+        let sessions = IamCondition::items(&BTreeSet::from([ItemKind::Sessions, ItemKind::Users]));
         let holds = |keys: &[&str]| sessions.holds(&context("dynamodb:LeadingKeys", keys), &eu());
         assert!(holds(&["SESSIONS#1"]) && holds(&["SESSIONS#1", "USER#1"]));
         assert!(!holds(&["SESSIONS#1", "PASSWORD#1"]) && !holds(&["XSESSIONS#1"]));
@@ -155,20 +155,20 @@ mod tests {
     }
 
     #[test]
-    fn what_is_kept_by_region_is_its_own_regions() {
-        let pending = Condition::items(&BTreeSet::from([Items::PendingClaims]));
+    fn pending_claims_of_another_region_are_denied() {
+        let pending = IamCondition::items(&BTreeSet::from([ItemKind::PendingClaims]));
         let holds = |key: &str| pending.holds(&context("dynamodb:LeadingKeys", &[key]), &eu());
         assert!(holds("PENDING#eu") && !holds("PENDING#us") && !holds("PENDING#europe"));
     }
 
     #[test]
-    fn a_single_value_has_to_be_the_only_one() {
-        let sender = Condition { key: "ses:FromAddress", test: Test::Is(Text::Sender) };
+    fn single_value_test_denies_several_values() {
+        let sender = IamCondition { key: "ses:FromAddress", test: Test::Equals(Text::Sender) };
         let holds = |values: &[&str]| sender.holds(&context("ses:FromAddress", values), &eu());
         assert!(holds(&["no-reply@mail.example"]));
         assert!(!holds(&["ceo@mail.example"]) && !holds(&["ceo@mail.example", "no-reply@mail.example"]));
-        let folders = ["files/*", "exports/*"].map(|folder| Text::Same(folder.to_owned()));
-        let prefix = Condition { key: "s3:prefix", test: Test::IsLike(folders.into()) };
+        let folders = ["files/*", "exports/*"].map(|folder| Text::Fixed(folder.to_owned()));
+        let prefix = IamCondition { key: "s3:prefix", test: Test::Like(folders.into()) };
         let holds = |values: &[&str]| prefix.holds(&context("s3:prefix", values), &eu());
         assert!(holds(&["files/"]) && holds(&["files/a"]) && holds(&["exports/a"]));
         assert!(!holds(&[]) && !holds(&["file"]) && !holds(&["files/a", "exports/a"]));

@@ -1,22 +1,23 @@
-//! `docs/data-model.md`: the tables, and the entities in them with their keys and access patterns, from the headers of the
-//! store's files.
+//! Renders `docs/data-model.md`: the tables and their entities with keys and access patterns, from the module docs of
+//! the store's files, and the kinds of items with their rows.
 
 use std::fmt::Write as _;
 
-use store::table::Table;
+use domain::deletion::STEPS;
+use store::tables::{ExportRule, ItemKind, Owner, Removal, Row, Table};
 
-/// Why a header can't be understood.
+/// An error in a module doc.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
-    /// It names a table that there is not.
-    #[error("{0}: there is no table {1}")]
+    /// The module doc names an unknown table.
+    #[error("{0}: unknown table {1}")]
     UnknownTable(String, String),
-    /// It does not say what it should.
-    #[error("{0}: the header should be: Entity.  Table `name`: PK … SK ….  Reads: ….")]
+    /// The module doc lacks a section.
+    #[error("{0}: write the module doc as: Entity.  Table `name`: PK … SK ….  Reads: ….")]
     Unclear(String),
 }
 
-/// One file of the store that keeps something in a table.
+/// An entity that one file of the store keeps in a table.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Entity {
     name: String,
@@ -28,11 +29,11 @@ pub struct Entity {
 }
 
 impl Entity {
-    /// The entity whose file this is; none if its header names no table.
+    /// Parses the module doc of `file`. Returns `None` if it names no table.
     ///
     /// # Errors
     ///
-    /// When the header names a table but is not in the form of the others.
+    /// When the module doc names a table but does not follow the common form.
     pub fn of(file: &str, source: &str) -> Result<Option<Self>, Error> {
         let lines = source.lines().map_while(|line| line.strip_prefix("//!"));
         let header = lines.map(str::trim).collect::<Vec<_>>().join(" ");
@@ -54,7 +55,7 @@ impl Entity {
     }
 }
 
-/// What follows `title`, up to the next one.
+/// The text between `title` and the next title.
 fn section(text: &str, title: &str) -> Option<String> {
     let (_, after) = text.split_once(title)?;
     let end = [" Reads: ", " Writes: "].iter().filter_map(|other| after.find(other)).min();
@@ -65,20 +66,18 @@ fn without_stop(text: &str) -> String {
     text.trim().trim_end_matches('.').to_owned()
 }
 
-/// The document.
+/// Renders the document.
 pub fn document(entities: &[Entity]) -> String {
     let mut text = "# Data model
 
-Written by `cargo generate` from the headers of `shared/store/src/*.rs`; change it there. Every table has the string keys
-`pk` and `sk` and no index. What has several items changes them in one `TransactWriteItems`; *writes* is said where it is
-something else.
+Written by `cargo generate` from the module docs of `shared/store/src/*.rs` and the rows of `shared/tables/src/items.rs`; change it
+there. Every table has the string keys `pk` and `sk` and no index. An entity with several items changes them in one
+`TransactWriteItems`; the column *writes* lists exceptions. Step numbers are those of a deletion.
 "
     .to_owned();
     for table in Table::ALL {
         let traits = [
-            table
-                .expires()
-                .then_some("items expire (`ttl`; housekeeping only, readers compare times themselves)"),
+            table.expires().then_some("items expire (`ttl` only frees storage; readers compare times)"),
             table.is_streamed().then_some("new items are streamed"),
         ];
         let traits = traits.into_iter().flatten().collect::<Vec<_>>().join("; ");
@@ -92,8 +91,50 @@ something else.
             let writes = writes.as_deref().unwrap_or_default();
             let _ = writeln!(text, "| [{name}](../shared/store/src/{file}) | {keys} | {reads} | {writes} |");
         }
+        text.push_str("\n| kind | partition key | belongs to | removed | exported | sealed |\n|---|---|---|---|---|---|\n");
+        for kind in ItemKind::ALL.into_iter().filter(|kind| kind.table() == table) {
+            text.push_str(&line(kind));
+        }
     }
     text
+}
+
+/// A kind's line.
+fn line(kind: ItemKind) -> String {
+    let Row { prefix, owner, removal, export, sealed, .. } = *kind.row();
+    let owner = match owner {
+        Owner::User => "user",
+        Owner::Workspace => "workspace",
+        Owner::Region => "region",
+    };
+    let export = match export {
+        ExportRule::Section(sections) => names(sections),
+        ExportRule::Omitted(why) => format!("no: {why}"),
+    };
+    format!("| {kind:?} | `{prefix}…` | {owner} | {} | {export} | {} |\n", removed(removal), names(sealed))
+}
+
+/// How items of a kind go.
+fn removed(removal: Removal) -> String {
+    let steps = || removal.steps().iter().map(|step| numbered(step)).collect::<Vec<_>>().join(", ");
+    match removal {
+        Removal::Partition(_) | Removal::Records(_) => format!("in {}", steps()),
+        Removal::With(_) => format!("with the records that lead to it, in {}", steps()),
+        Removal::InTransaction(_) => format!("in {}, if still the owner's", steps()),
+        Removal::Done(when) => when.to_owned(),
+        Removal::Expires(when) => format!("expires {when}"),
+        Removal::Kept(why) => format!("never: {why}"),
+    }
+}
+
+/// A step with its place in a deletion.
+fn numbered(step: &str) -> String {
+    let place = STEPS.iter().position(|known| known.to_string() == step);
+    place.map_or_else(|| format!("`{step}`"), |place| format!("step {} (`{step}`)", place + 1))
+}
+
+fn names(names: &[&str]) -> String {
+    names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
 }
 
 fn capital(text: &str) -> String {
@@ -103,10 +144,36 @@ fn capital(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
+    use kit::On;
+
     use super::*;
 
     #[test]
-    fn a_header_is_understood_in_any_order() {
+    fn export_reads_the_kinds_that_it_contains() {
+        let grants = crate::grants();
+        let (_, grants) = grants.iter().find(|(function, _)| *function == "run-export").unwrap();
+        let read = grants.iter().filter(|grant| ["GetItem", "BatchGetItem", "Query"].contains(&grant.action));
+        let read = read.filter_map(|grant| match grant.on {
+            On::ItemKind(kind) => Some(kind),
+            _ => None,
+        });
+        let is_contained = |kind: &ItemKind| matches!(kind.row().export, ExportRule::Section(_));
+        let contained = ItemKind::ALL.into_iter().filter(is_contained);
+        // The job itself.
+        let expected: BTreeSet<ItemKind> = contained.chain([ItemKind::Jobs, ItemKind::ExportsDue]).collect();
+        assert_eq!(read.collect::<BTreeSet<_>>(), expected);
+    }
+
+    #[test]
+    fn line_of_a_kind_names_its_step() {
+        let expected = "| Keys | `KEYS#…` | workspace | in step 1 (`api-keys`) | `apiKeys` | `sealed` |\n";
+        assert_eq!(line(ItemKind::Keys), expected);
+    }
+
+    #[test]
+    fn module_doc_sections_in_any_order_are_parsed() {
         let source = "//! Thing, small.  Table `identity`: PK `A#<b>`  SK `A`;\n//! gone soon.\n\
                       //! Writes: a put. Reads: one (get).\n\nuse x;\n";
         let entity = Entity::of("things.rs", source).unwrap().unwrap();
@@ -116,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn other_files_are_passed_over_and_wrong_headers_are_not() {
+    fn file_without_table_is_skipped_wrong_doc_is_refused() {
         assert_eq!(Entity::of("get.rs", "//! Reading: one item, or several.\n"), Ok(None));
         let unknown = Entity::of("x.rs", "//! X.  Table `nope`: PK `X`  SK `X`. Reads: none.\n");
         assert_eq!(unknown, Err(Error::UnknownTable("x.rs".into(), "nope".into())));

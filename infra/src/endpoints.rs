@@ -1,23 +1,25 @@
-//! `docs/endpoints.md`: every function in a row.
+//! Renders `docs/endpoints.md`: one table row per function.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use kit::{
-    Access, Grant, On, Spec, Trigger,
+    Grant, On, Spec, Trigger, WorkerSpec,
+    access::Scope,
     spec::{Every, Memory},
 };
 
 use crate::Functions;
 
-/// The document.
+/// Renders the document.
 pub fn document(functions: &Functions) -> String {
     let mut text = "# Functions
 
 Written by `cargo generate` from the `SPEC` beside each handler; change it there. *Caller*: `anyone`; `person` (a session,
-before onboarding too); `user` (a session after it); `viewer`, `editor`, `admin`, `owner` (a session with at least that role
-in the workspace that `owner=` names); `key` (also an API key). *Once*: an `Idempotency-Key` is honoured. *Grants* hold what
-access, limits and receipts need too; items are named by the [kinds](../shared/tables/src/items.rs) that IAM can tell apart.
+also before onboarding); `user` (a session after onboarding); `viewer`, `editor`, `admin`, `owner` (a session with at least
+this role in the workspace that `owner=` selects); `key` (also an API key). *Once*: the endpoint honours `Idempotency-Key`.
+*Grants* include those of access checks, limits and idempotency. They list the [kinds of items](../shared/tables/src/items.rs)
+that IAM policies distinguish.
 
 | function | method | path | caller | memory | once | grants |
 |---|---|---|---|---|---|---|
@@ -35,38 +37,39 @@ access, limits and receipts need too; items are named by the [kinds](../shared/t
             caller(spec),
             spec.memory.megabytes(),
             if spec.once { "yes" } else { "" },
-            grants(&spec.all_grants()),
+            grants(&spec.grants()),
         );
     }
     text.push_str(
-        "\n## Without a route\n\n| function | set off by | does | memory | grants |\n|---|---|---|---|---|\n",
+        "\n## Workers\n\n| function | trigger | summary | memory | grants |\n|---|---|---|---|---|\n",
     );
     for worker in &functions.workers {
         let memory = Memory::Small.megabytes();
-        let triggers = worker.triggers().map(trigger).collect::<Vec<_>>().join("; ");
-        let (id, grants) = (worker.id, grants(worker.grants));
+        let triggers = worker.triggers().map(|it| trigger(it, worker)).collect::<Vec<_>>().join("; ");
+        let (id, grants) = (worker.id, grants(&worker.grants()));
         let _ = writeln!(text, "| {id} | {triggers} | {} | {memory} MB | {grants} |", worker.summary);
     }
     text
 }
 
 fn caller(spec: &Spec) -> String {
-    match spec.access {
-        Access::Anyone => "anyone".to_owned(),
-        Access::Person => "person".to_owned(),
-        Access::User => "user".to_owned(),
-        Access::Member(role) => role.as_str().to_owned(),
-        Access::KeyOr(role) => format!("key, {}", role.as_str()),
-    }
+    let key = spec.takes_key().then_some("key");
+    let scope = match spec.access.scope {
+        Scope::Nothing => "anyone",
+        Scope::Person => "person",
+        Scope::Workspace(role) => role.as_str(),
+    };
+    let step_up = spec.access.step_up.then_some("stepped up");
+    [key, Some(scope), step_up].into_iter().flatten().collect::<Vec<_>>().join(", ")
 }
 
-fn trigger(trigger: Trigger) -> String {
+fn trigger(trigger: Trigger, worker: &WorkerSpec) -> String {
     match trigger {
         Trigger::OutboxStream => "the outbox's stream".to_owned(),
-        Trigger::Bus(types) => format!("events: {}", types.join(", ")),
+        Trigger::Bus => format!("events: {}", worker.events().join(", ")),
         Trigger::Schedule(every) => format!("a schedule: {}", often(every)),
-        Trigger::Authorizer => "API Gateway, for other services".to_owned(),
-        Trigger::Rotation => "Secrets Manager, to rotate a secret".to_owned(),
+        Trigger::Authorizer => "API Gateway authorizer, for other services".to_owned(),
+        Trigger::Rotation => "Secrets Manager rotation".to_owned(),
     }
 }
 
@@ -78,7 +81,7 @@ fn often(every: Every) -> String {
     }
 }
 
-/// By what they are on: `Sessions`: BatchGetItem, PutItem.
+/// Grants grouped by resource, for example `Sessions`: BatchGetItem, PutItem.
 fn grants(grants: &[Grant]) -> String {
     let mut by_resource: BTreeMap<String, Vec<&str>> = BTreeMap::new();
     for grant in grants {
@@ -93,7 +96,7 @@ fn grants(grants: &[Grant]) -> String {
 
 fn on(on: On) -> String {
     match on {
-        On::Items(kind) => format!("`{kind:?}`"),
+        On::ItemKind(kind) => format!("`{kind:?}`"),
         On::Authority(kind) => format!("`{kind:?}` in the authority"),
         On::DataKeys => "data keys".to_owned(),
         On::Secret(name) => format!("secret `{name}`"),

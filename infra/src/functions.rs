@@ -1,36 +1,38 @@
-//! Every function, as data.
+//! Describes every function as data.
 
 use kit::{Endpoint, Grant, Input, Spec, Visitor, Worker, WorkerSpec, caller::Caller};
 use schemars::{SchemaGenerator, generate::SchemaSettings};
 use serde_json::Value;
 
-use crate::schemas::Part;
+use crate::schemas::SchemaPart;
 
-/// An endpoint without its types.
+/// The description of an endpoint without its Rust types.
 pub struct Operation {
-    /// Its description.
+    /// The endpoint's specification.
     pub spec: Spec,
-    /// Whether the form in which it wants its caller fits its access.
+    /// Whether the handler's caller type fits the access rule of the specification.
     pub caller_fits: bool,
-    /// The schema of its path's and query's parameters.
+    /// The JSON schema of the path and query parameters.
     pub params: Option<Value>,
-    /// The schema of its body.
-    pub body: Option<Part>,
-    /// The schema of its successful answer.
-    pub output: Part,
+    /// The JSON schema of the request body.
+    pub body: Option<SchemaPart>,
+    /// Whether the request body is optional.
+    pub body_is_optional: bool,
+    /// The JSON schema of the successful response.
+    pub output: SchemaPart,
 }
 
 /// Every function of the platform, in the order of the areas' lists.
 #[derive(Default)]
 pub struct Functions {
-    /// Those with a route.
+    /// The functions with a route.
     pub operations: Vec<Operation>,
-    /// Those without.
+    /// The functions without a route.
     pub workers: Vec<WorkerSpec>,
 }
 
 impl Functions {
-    /// All of them.
+    /// Collects all functions.
     pub fn all() -> Self {
         let mut functions = Self::default();
         crate::every(&mut functions);
@@ -50,8 +52,9 @@ impl Visitor for Functions {
             spec: E::SPEC,
             caller_fits: E::Caller::fits(E::SPEC.access),
             params: schemas.params,
-            body: schemas.body.map(|root| Part::new(E::SPEC.id, root, &mut reading)),
-            output: Part::new(E::SPEC.id, output, &mut writing),
+            body_is_optional: schemas.body_is_optional,
+            body: schemas.body.map(|root| SchemaPart::new(E::SPEC.id, root, &mut reading)),
+            output: SchemaPart::new(E::SPEC.id, output, &mut writing),
         });
     }
 
@@ -60,7 +63,7 @@ impl Visitor for Functions {
     }
 }
 
-/// What each function may do with AWS, by its id.
+/// The grants of each function, by function id.
 pub fn grants() -> Vec<(&'static str, Vec<Grant>)> {
     let mut all = Grants(Vec::new());
     crate::every(&mut all);
@@ -71,11 +74,11 @@ struct Grants(Vec<(&'static str, Vec<Grant>)>);
 
 impl Visitor for Grants {
     fn endpoint<E: Endpoint>(&mut self) {
-        self.0.push((E::SPEC.id, E::SPEC.all_grants()));
+        self.0.push((E::SPEC.id, E::SPEC.grants()));
     }
 
     fn worker<W: Worker>(&mut self) {
-        self.0.push((W::SPEC.id, W::SPEC.grants.to_vec()));
+        self.0.push((W::SPEC.id, W::SPEC.grants()));
     }
 }
 
@@ -83,25 +86,29 @@ impl Visitor for Grants {
 mod tests {
     use std::collections::{BTreeMap, BTreeSet};
 
-    use kit::routes::KIND;
+    use domain::{
+        domain_events::{Consumers, DomainEvent},
+        handle::Handle,
+    };
+    use kit::{Trigger, routes::KIND};
 
     use super::*;
     use crate::samples::several;
 
     #[test]
-    fn no_two_functions_have_the_same_id() {
+    fn function_ids_are_unique() {
         let all = Functions::all();
         let specs = all.operations.iter().map(|operation| operation.spec.id);
         let mut seen = BTreeSet::new();
         for id in specs.chain(all.workers.iter().map(|worker| worker.id)) {
-            assert!(seen.insert(id), "{id} is there twice");
+            assert!(seen.insert(id), "duplicate function id {id}");
             let kebab = id.split('-').all(|word| word.starts_with(|c: char| c.is_ascii_lowercase()));
-            assert!(kebab, "{id} is not in kebab case");
+            assert!(kebab, "function id {id} is not in kebab case");
         }
     }
 
     #[test]
-    fn no_two_functions_answer_to_the_same_route() {
+    fn routes_are_unique() {
         let mut seen = BTreeMap::new();
         for Operation { spec, .. } in Functions::all().operations {
             for route in spec.routes() {
@@ -113,25 +120,44 @@ mod tests {
     }
 
     #[test]
-    fn whoever_is_on_several_paths_says_where_they_differ_and_asks_which_it_is() {
+    fn endpoint_on_several_paths_takes_the_kind() {
         let all = Functions::all().operations.into_iter().chain(several().operations);
         for Operation { spec, params, .. } in all {
             let differ = spec.path.split('/').any(|segment| segment == "{kind}");
             assert_eq!(differ, !spec.kinds.is_empty(), "{}", spec.id);
             let asks = params.is_some_and(|params| params["properties"].get(KIND).is_some());
-            assert!(!differ || asks, "{} does not take the kind", spec.id);
+            assert!(!differ || asks, "{} lacks a `kind` parameter", spec.id);
         }
     }
 
     #[test]
-    fn every_handler_wants_its_caller_in_a_form_that_its_access_gives() {
+    fn caller_type_of_every_handler_fits_its_access() {
         for operation in Functions::all().operations {
             assert!(operation.caller_fits, "{}: {:?}", operation.spec.id, operation.spec.access);
         }
     }
 
     #[test]
-    fn every_function_says_what_it_does() {
+    fn event_without_consumer_has_a_reason() {
+        for event in DomainEvent::TYPES {
+            match event.consumers {
+                Consumers::Functions(functions) => assert!(!functions.is_empty(), "{} has none", event.name),
+                Consumers::None(reason) => assert!(!reason.is_empty(), "{} has no reason", event.name),
+            }
+        }
+    }
+
+    #[test]
+    fn consumers_of_events_are_the_functions_that_the_bus_invokes() {
+        let named: BTreeSet<&str> =
+            DomainEvent::TYPES.iter().flat_map(|event| event.functions()).copied().collect();
+        let all = Functions::all();
+        let invoked = all.workers.iter().filter(|worker| worker.has(Trigger::Bus)).map(|worker| worker.id);
+        assert_eq!(named, invoked.collect::<BTreeSet<_>>());
+    }
+
+    #[test]
+    fn every_function_has_a_summary() {
         for Operation { spec, .. } in Functions::all().operations {
             assert!(
                 !spec.summary.is_empty() && !spec.summary.ends_with('.'),
@@ -139,6 +165,22 @@ mod tests {
                 spec.id,
                 spec.summary
             );
+        }
+    }
+
+    #[test]
+    fn every_path_segment_is_a_reserved_handle() {
+        for Operation { spec, .. } in Functions::all().operations {
+            for route in spec.routes() {
+                let segments = route.path.split('/').filter(|segment| !segment.is_empty()).take(2);
+                for segment in segments.filter(|segment| Handle::parse_existing(segment).is_ok()) {
+                    assert!(
+                        Handle::parse(segment).is_err(),
+                        "add `{segment}` of {} to reserved_handles.txt",
+                        route.path
+                    );
+                }
+            }
         }
     }
 }

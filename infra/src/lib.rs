@@ -1,11 +1,13 @@
-//! What derives from the specs. One walk over every function gives the template's functions and tables, their IAM
-//! statements, the OpenAPI document and the tables of the docs; `cargo generate` writes them, `cargo generate --check`
-//! says whether they are as they should be.
+//! Generates artifacts from the specifications of all functions: the functions, tables and IAM statements of the
+//! template, the OpenAPI document and the reference tables of the docs. `cargo generate` writes them; `cargo generate
+//! --check` reports files that differ.
 
 pub mod conditions;
+pub mod cors;
 pub mod data_model;
 pub mod endpoints;
 pub mod functions;
+mod mains;
 pub mod openapi;
 pub mod output;
 mod parameters;
@@ -18,7 +20,7 @@ pub mod template;
 
 pub use functions::{Functions, grants};
 
-/// Shows every function of every area to `visitor`.
+/// Visits every function of every area.
 pub fn every(visitor: &mut impl kit::Visitor) {
     auth::register(visitor);
     settings::register(visitor);
@@ -30,7 +32,7 @@ pub fn every(visitor: &mut impl kit::Visitor) {
     workers::register(visitor);
 }
 
-/// `auth-sign-up` as `AuthSignUp`.
+/// Converts kebab case to Pascal case: `auth-sign-up` to `AuthSignUp`.
 fn pascal(id: &str) -> String {
     let word = |word: &str| {
         let mut letters = word.chars();

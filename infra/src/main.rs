@@ -1,4 +1,4 @@
-//! `cargo generate` writes what derives from the specs; with `--check` it only says what differs, and exits with 1.
+//! `cargo generate` writes the generated files. With `--check`, it reports files that differ and exits with status 1.
 
 use std::{
     env,
@@ -40,21 +40,21 @@ fn write(root: &Path) -> Result<bool, Error> {
     Ok(true)
 }
 
-/// Whether every file is as it should be; says of each that is not where it begins to differ.
+/// Whether every generated file is up to date. Prints the first difference of each outdated file.
 fn check(root: &Path) -> Result<bool, Error> {
     let mut same = true;
     for file in files(root)? {
         let Some(difference) = file.difference(root)? else { continue };
         same = false;
-        let line = |text: Option<String>| text.unwrap_or_else(|| "(the end)".to_owned());
-        say(&format!("{}:{}: is not what the specs say; run `cargo generate`", file.path, difference.line));
-        say(&format!("  is:     {}", line(difference.found)));
-        say(&format!("  should: {}", line(difference.wanted)));
+        let line = |text: Option<String>| text.unwrap_or_else(|| "(end of file)".to_owned());
+        say(&format!("{}:{}: outdated, run `cargo generate`", file.path, difference.line));
+        say(&format!("  found:    {}", line(difference.found)));
+        say(&format!("  expected: {}", line(difference.wanted)));
     }
     Ok(same)
 }
 
 fn say(line: &str) {
-    // Nothing is left to do when nobody listens.
+    // A failed write to stderr can't be reported anywhere.
     let _ = writeln!(io::stderr(), "{line}");
 }

@@ -1,9 +1,9 @@
-//! The [OpenAPI 3.1](https://spec.openapis.org/oas/v3.1.1.html) document.
+//! Renders the [OpenAPI 3.1](https://spec.openapis.org/oas/v3.1.1.html) document.
 
 use std::collections::BTreeSet;
 
 use http::StatusCode;
-use kit::{Spec, routes::Route};
+use kit::{Spec, access::CredentialKind, routes::Route};
 use serde_json::{Map, Value, json};
 
 use crate::{
@@ -14,7 +14,7 @@ use crate::{
     schemas::Names,
 };
 
-/// The document that describes every route of `functions`.
+/// Describes every route of `functions`.
 pub fn document(functions: &Functions) -> Value {
     let problem = problems::document();
     let parts =
@@ -59,7 +59,7 @@ pub fn document(functions: &Functions) -> Value {
 fn describe(operation: &Operation, route: &Route, names: &Names, schemas: &mut Map<String, Value>) -> Value {
     let spec = &operation.spec;
     let mut responses = problems::responses(&problems::of(operation));
-    responses.insert(spec.success.to_string(), success(spec, names.share(&operation.output, schemas)));
+    responses.insert(spec.success.to_string(), success(operation, names.share(&operation.output, schemas)));
     let mut described = json!({
         "operationId": spec.operation_id(route),
         "summary": spec.summary,
@@ -68,7 +68,10 @@ fn describe(operation: &Operation, route: &Route, names: &Names, schemas: &mut M
         "responses": responses,
     });
     let parameters = parameters::of(spec, operation.params.as_ref());
-    let body = operation.body.as_ref().map(|body| request_body(names.share(body, schemas)));
+    let body = operation
+        .body
+        .as_ref()
+        .map(|body| request_body(names.share(body, schemas), !operation.body_is_optional));
     if let Some(members) = described.as_object_mut() {
         if !parameters.is_empty() {
             members.insert("parameters".to_owned(), parameters.into());
@@ -78,16 +81,21 @@ fn describe(operation: &Operation, route: &Route, names: &Names, schemas: &mut M
     described
 }
 
-fn request_body(schema: Value) -> Value {
-    json!({ "required": true, "content": { "application/json": { "schema": schema } } })
+fn request_body(schema: Value, required: bool) -> Value {
+    json!({ "required": required, "content": { "application/json": { "schema": schema } } })
 }
 
-fn success(spec: &Spec, schema: Value) -> Value {
+fn success(operation: &Operation, schema: Value) -> Value {
+    let spec = &operation.spec;
     let title = StatusCode::from_u16(spec.success).ok().and_then(|status| status.canonical_reason());
     let mut headers = Map::from_iter([("X-Request-Id".to_owned(), header("RequestId"))]);
     if spec.takes_key() {
         headers.insert("RateLimit".to_owned(), header("RateLimit"));
         headers.insert("RateLimit-Policy".to_owned(), header("RateLimitPolicy"));
+    }
+    let takes_cursor = |params: &Value| params.pointer("/properties/cursor").is_some();
+    if operation.params.as_ref().is_some_and(takes_cursor) {
+        headers.insert("Link".to_owned(), header("Link"));
     }
     json!({
         "description": title.unwrap_or("Success"),
@@ -96,17 +104,14 @@ fn success(spec: &Spec, schema: Value) -> Value {
     })
 }
 
-/// The credentials that an operation takes, each entry enough by itself.
+/// The security requirements of an operation. Each entry alone is sufficient.
 fn security(spec: &Spec) -> Value {
-    if !spec.is_private() {
-        return json!([]);
-    }
     let cookie = if spec.changes() { json!({ "cookie": [], "csrf": [] }) } else { json!({ "cookie": [] }) };
-    let mut ways = vec![json!({ "session": [] }), cookie];
-    if spec.takes_key() {
-        ways.push(json!({ "apiKey": [] }));
-    }
-    ways.into()
+    let schemes = |kind: &CredentialKind| match kind {
+        CredentialKind::Session => vec![json!({ "session": [] }), cookie.clone()],
+        CredentialKind::ApiKey => vec![json!({ "apiKey": [] })],
+    };
+    spec.access.credentials.iter().flat_map(schemes).collect()
 }
 
 fn security_schemes() -> Value {
@@ -115,30 +120,30 @@ fn security_schemes() -> Value {
             "type": "http",
             "scheme": "bearer",
             "bearerFormat": "JWT",
-            "description": "A session's access token.",
+            "description": "The access token of a session.",
         },
         "apiKey": {
             "type": "http",
             "scheme": "bearer",
             "bearerFormat": "ul_ and 40 hexadecimal digits",
-            "description": "An API key; it acts as the owner of its workspace.",
+            "description": "An API key. It acts as the owner of its workspace.",
         },
         "cookie": {
             "type": "apiKey",
             "in": "cookie",
-            "name": kit::caller::SESSION_COOKIE,
-            "description": "A browser's session.",
+            "name": kit::credentials::SESSION_COOKIE,
+            "description": "The session cookie of a browser.",
         },
         "csrf": {
             "type": "apiKey",
             "in": "header",
             "name": "X-CSRF-Token",
-            "description": "The session's CSRF token, which goes with the cookie where something is changed.",
+            "description": "The CSRF token of the session. Required with the cookie for requests that change data.",
         },
     })
 }
 
-/// The part of the API that a path belongs to.
+/// The tag of a path: the part of the API it belongs to.
 fn area(path: &str) -> &str {
     let below = path.strip_prefix("/api").unwrap_or(path).trim_start_matches(['/', '.']);
     below.split('/').next().unwrap_or(below)
@@ -150,7 +155,7 @@ mod tests {
 
     use super::*;
 
-    /// The parts that are referred to but not there.
+    /// The references without a target.
     fn dangling(document: &Value) -> Vec<String> {
         fn references(value: &Value, found: &mut Vec<String>) {
             match value {
@@ -169,12 +174,12 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_referred_to_that_is_not_there() {
+    fn every_reference_has_a_target() {
         assert_eq!(dangling(&document(&Functions::all())), [""; 0]);
     }
 
     #[test]
-    fn every_operation_has_an_id_of_its_own() {
+    fn operation_ids_are_unique() {
         let document = document(&Functions::all());
         let paths = document["paths"].as_object().unwrap().values();
         let operations: Vec<&Value> = paths.flat_map(|path| path.as_object().unwrap().values()).collect();
@@ -184,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn an_endpoint_on_several_paths_is_an_operation_on_each() {
+    fn endpoint_on_several_paths_has_an_operation_on_each() {
         let document = document(&several());
         for (path, id) in [("/api/apples/{id}", "fruit-read-apples"), ("/api/pears/{id}", "fruit-read-pears")]
         {
@@ -198,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn inputs_are_closed() {
+    fn inputs_forbid_additional_properties() {
         let all = Functions::all();
         let names = Names::of(all.operations.iter().filter_map(|operation| operation.body.as_ref()));
         for operation in &all.operations {
@@ -212,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_is_never_given_to_two_schemas() {
+    fn schema_names_are_unique() {
         let all = Functions::all();
         let parts = || all.operations.iter().flat_map(|it| it.body.iter().chain([&it.output]));
         let names = Names::of(parts());
@@ -222,7 +227,7 @@ mod tests {
             names.share(part, &mut schemas);
             for (name, schema) in schemas {
                 let before = seen.insert(name.clone(), schema.clone());
-                assert!(before.is_none_or(|before| before == schema), "{name} means two things");
+                assert!(before.is_none_or(|before| before == schema), "{name} names two different schemas");
             }
         }
     }

@@ -1,65 +1,82 @@
-//! The files that are generated: what they should hold, and what they do hold.
+//! The generated files: their expected contents, and how the files on disk differ.
 
 use std::{fs, io, path::Path};
 
 use domain::region::Region;
 
-use crate::{Functions, data_model, endpoints, openapi, template};
+use crate::{Functions, data_model, endpoints, grants, mains, openapi, template};
 
-/// Why the files can't be made.
+/// An error while generating the files.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// A file can't be read or written.
     #[error("{0}: {1}")]
     Io(String, io::Error),
+    /// A function has no main.
+    #[error("{0} has no main: add functions/<area>/src/bin/{0}.rs")]
+    NoMain(&'static str),
     /// The template can't be filled in.
     #[error(transparent)]
     Template(#[from] template::Error),
-    /// A header of the store can't be understood.
+    /// A module doc of the store is invalid.
     #[error(transparent)]
     DataModel(#[from] data_model::Error),
-    /// The OpenAPI document can't be written as JSON.
+    /// The OpenAPI document can't be serialized as JSON.
     #[error(transparent)]
     Json(#[from] serde_json::Error),
 }
 
-/// A file and what it should hold.
+/// A generated file and its expected contents.
 pub struct File {
-    /// Where it is, from the repository's root.
-    pub path: &'static str,
-    /// What it should hold.
+    /// The path, relative to the repository's root.
+    pub path: String,
+    /// The expected contents.
     pub contents: String,
 }
 
-/// A file that holds something else.
-pub struct Difference {
-    /// Which line is the first to differ, from 1.
+/// The first difference between a file and its expected contents.
+pub struct FileDifference {
+    /// The number of the line, starting at 1.
     pub line: usize,
-    /// That line as it is; none if the file ends before it.
+    /// The line in the file; `None` if the file ends earlier.
     pub found: Option<String>,
-    /// That line as it should be; none if the file should end before it.
+    /// The expected line; `None` if the file should end earlier.
     pub wanted: Option<String>,
 }
 
-/// Every generated file of the repository at `root`.
+/// Generates every file for the repository at `root`.
 ///
 /// # Errors
 ///
-/// When something that they are made from can't be read or understood.
+/// When a source file can't be read or parsed.
 pub fn files(root: &Path) -> Result<Vec<File>, Error> {
     let functions = Functions::all();
     let openapi = serde_json::to_string_pretty(&openapi::document(&functions))? + "\n";
     let template = template::fill_in(&read(root, "template.yaml")?, &functions)?;
-    Ok(vec![
-        File { path: "template.yaml", contents: template },
-        File { path: "infra/regions", contents: regions() },
-        File { path: "docs/openapi.json", contents: openapi },
-        File { path: "docs/data-model.md", contents: data_model::document(&entities(root)?) },
-        File { path: "docs/endpoints.md", contents: endpoints::document(&functions) },
-    ])
+    let documents = [
+        ("template.yaml", template),
+        ("infra/regions", regions()),
+        ("docs/openapi.json", openapi),
+        ("docs/data-model.md", data_model::document(&entities(root)?)),
+        ("docs/endpoints.md", endpoints::document(&functions)),
+    ];
+    let documents = documents.into_iter().map(|(path, contents)| File { path: path.to_owned(), contents });
+    Ok(documents.chain(mains(root)?).collect())
 }
 
-/// What the scripts that deploy go through.
+/// The mains of all functions, with comments that list their grants.
+fn mains(root: &Path) -> Result<Vec<File>, Error> {
+    let areas = names(root, "functions")?;
+    let mut files = Vec::new();
+    for (id, grants) in grants() {
+        let mut paths = areas.iter().map(|area| format!("functions/{area}/src/bin/{id}.rs"));
+        let path = paths.find(|path| root.join(path).is_file()).ok_or(Error::NoMain(id))?;
+        files.push(File { contents: mains::commented(&read(root, &path)?, id, &grants), path });
+    }
+    Ok(files)
+}
+
+/// The list of regions that the deployment scripts read.
 fn regions() -> String {
     let others = Region::ALL.into_iter().filter(|region| *region != Region::AUTHORITY);
     let lines = std::iter::once(Region::AUTHORITY).chain(others).map(|it| format!("{it} {}\n", it.aws()));
@@ -67,21 +84,24 @@ fn regions() -> String {
     header.to_owned() + &lines.collect::<String>()
 }
 
-/// The store's entities, by their files' names.
+/// The entities of the store, sorted by file name.
 fn entities(root: &Path) -> Result<Vec<data_model::Entity>, Error> {
     let folder = "shared/store/src";
-    let failed = |error| Error::Io(folder.to_owned(), error);
-    let mut names = Vec::new();
-    for entry in fs::read_dir(root.join(folder)).map_err(failed)? {
-        let name = entry.map_err(failed)?.file_name().to_string_lossy().into_owned();
-        names.extend(Some(name).filter(|name| name.ends_with(".rs")));
-    }
-    names.sort();
     let mut entities = Vec::new();
-    for name in names {
+    for name in names(root, folder)?.into_iter().filter(|name| name.ends_with(".rs")) {
         entities.extend(data_model::Entity::of(&name, &read(root, &format!("{folder}/{name}"))?)?);
     }
     Ok(entities)
+}
+
+/// The names in a folder, sorted.
+fn names(root: &Path, folder: &str) -> Result<Vec<String>, Error> {
+    let failed = |error| Error::Io(folder.to_owned(), error);
+    let entries: io::Result<Vec<_>> = fs::read_dir(root.join(folder)).map_err(failed)?.collect();
+    let name = |entry: fs::DirEntry| entry.file_name().to_string_lossy().into_owned();
+    let mut names: Vec<String> = entries.map_err(failed)?.into_iter().map(name).collect();
+    names.sort();
+    Ok(names)
 }
 
 fn read(root: &Path, path: &str) -> Result<String, Error> {
@@ -89,33 +109,33 @@ fn read(root: &Path, path: &str) -> Result<String, Error> {
 }
 
 impl File {
-    /// Writes it.
+    /// Writes the file.
     ///
     /// # Errors
     ///
-    /// When it can't be written.
+    /// When the file can't be written.
     pub fn write(&self, root: &Path) -> Result<(), Error> {
-        let failed = |error| Error::Io(self.path.to_owned(), error);
-        let path = root.join(self.path);
+        let failed = |error| Error::Io(self.path.clone(), error);
+        let path = root.join(&self.path);
         path.parent().map_or(Ok(()), fs::create_dir_all).map_err(failed)?;
         fs::write(path, &self.contents).map_err(failed)
     }
 
-    /// How the file differs from what it should hold; one that is not there is empty.
+    /// Compares the file on disk with its expected contents. A missing file counts as empty.
     ///
     /// # Errors
     ///
-    /// When it is there and can't be read.
-    pub fn difference(&self, root: &Path) -> Result<Option<Difference>, Error> {
-        match fs::read_to_string(root.join(self.path)) {
+    /// When the file exists and can't be read.
+    pub fn difference(&self, root: &Path) -> Result<Option<FileDifference>, Error> {
+        match fs::read_to_string(root.join(&self.path)) {
             Ok(found) => Ok(difference(&found, &self.contents)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(difference("", &self.contents)),
-            Err(error) => Err(Error::Io(self.path.to_owned(), error)),
+            Err(error) => Err(Error::Io(self.path.clone(), error)),
         }
     }
 }
 
-fn difference(found: &str, wanted: &str) -> Option<Difference> {
+fn difference(found: &str, wanted: &str) -> Option<FileDifference> {
     let (mut has, mut wants) = (found.split('\n'), wanted.split('\n'));
     let mut line = 0;
     loop {
@@ -125,7 +145,7 @@ fn difference(found: &str, wanted: &str) -> Option<Difference> {
             (found, wanted) if found == wanted => {}
             (found, wanted) => {
                 let owned = |text: Option<&str>| text.map(str::to_owned);
-                return Some(Difference { line, found: owned(found), wanted: owned(wanted) });
+                return Some(FileDifference { line, found: owned(found), wanted: owned(wanted) });
             }
         }
     }
@@ -136,7 +156,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_directory_is_made_before_anybody_reads_it() {
+    fn directory_authority_is_deployed_first() {
         let text = regions();
         let lines: Vec<&str> = text.lines().filter(|line| !line.starts_with('#')).collect();
         assert_eq!(lines.first(), Some(&"us us-east-1"));
@@ -144,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_line_that_differs_is_named() {
+    fn difference_reports_the_first_differing_line() {
         assert!(difference("a\nb\n", "a\nb\n").is_none());
         let changed = difference("a\nb\nc\n", "a\nx\nc\n").unwrap();
         assert_eq!(

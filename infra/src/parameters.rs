@@ -1,13 +1,13 @@
-//! An operation's parameters: of its path and query, the workspace that `owner` names, and the headers.
+//! The parameters of an operation: path and query parameters, `owner`, and headers.
 
-use domain::handle::Handle;
+use domain::handle;
 use kit::{Spec, routes::KIND};
-use schemars::{JsonSchema, generate::SchemaSettings};
+use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
 
-/// What the requests of `spec` carry besides a body.
+/// All parameters of the operation `spec`.
 pub fn of(spec: &Spec, params: Option<&Value>) -> Vec<Value> {
-    // Which of several paths it is, a client has no other way to say.
+    // The path already fixes the kind.
     let is_fixed = |name: &str| name == KIND && !spec.kinds.is_empty();
     let mut found = Vec::new();
     let required: Vec<&str> = list(params, "required").filter_map(Value::as_str).collect();
@@ -36,43 +36,43 @@ pub fn of(spec: &Spec, params: Option<&Value>) -> Vec<Value> {
     found
 }
 
-/// Which workspace the call acts in.
+/// The `owner` parameter, which selects the workspace.
 fn owner() -> Value {
     let mut generator = SchemaSettings::draft2020_12().into_generator();
     json!({
         "name": "owner",
         "in": "query",
         "required": false,
-        "description": "The handle of the workspace to act in. Without it: the caller's own.",
-        "schema": Handle::json_schema(&mut generator).to_value(),
+        "description": "The handle of the workspace to act in. Default: the caller's own workspace.",
+        "schema": handle::lookup_schema(&mut generator).to_value(),
     })
 }
 
-/// The parameters that operations refer to.
+/// The reusable parameters that operations reference.
 pub fn shared() -> Value {
     json!({
         "IdempotencyKey": {
             "name": "Idempotency-Key",
             "in": "header",
             "required": false,
-            "description": "The same for a request and its repetitions: they have one effect. Remembered for 24 hours.",
+            "description": "Makes retries safe: requests with the same key take effect once. Keys expire after 24 hours.",
             "schema": {
                 "type": "string",
                 "minLength": 1,
                 "maxLength": 255,
-                // Printable ASCII; a header's value neither begins nor ends with a space.
+                // Printable ASCII. HTTP strips leading and trailing spaces of a header value.
                 "pattern": "^[!-~]([ -~]*[!-~])?$",
             },
         },
     })
 }
 
-/// The names in braces.
+/// The parameter names in braces of a path.
 pub fn names_in(path: &str) -> impl Iterator<Item = &str> {
     path.split('{').skip(1).filter_map(|rest| Some(rest.split_once('}')?.0))
 }
 
-/// The schema without the null that stands for absence: a URL has none.
+/// The schema without `null`: an absent URL parameter is left out and never null.
 fn without_null(schema: &Value) -> Value {
     let Some(members) = schema.as_object() else { return schema.clone() };
     let mut left = Map::new();
@@ -102,7 +102,7 @@ fn is_null(choice: &Value) -> bool {
     choice.is_null() || choice.get("type").is_some_and(|name| name == "null")
 }
 
-/// A choice of one is no choice.
+/// Replaces `anyOf` with one member by that member.
 fn with_only_choice(mut schema: Map<String, Value>) -> Value {
     let only = match schema.get("anyOf").and_then(Value::as_array).map(Vec::as_slice) {
         Some([Value::Object(only)]) => only.clone(),
@@ -126,7 +126,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_name_in_a_path_is_a_declared_parameter() {
+    fn every_path_parameter_is_declared() {
         for operation in Functions::all().operations {
             let spec = operation.spec;
             let parameters = of(&spec, operation.params.as_ref());
@@ -141,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn what_may_be_left_out_is_not_null_in_a_url() {
+    fn optional_parameter_is_not_nullable() {
         let choice =
             json!({ "anyOf": [{ "enum": ["a"], "type": "string" }, { "type": "null" }], "default": null });
         assert_eq!(without_null(&choice), json!({ "enum": ["a"], "type": "string" }));
@@ -150,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn names_in_braces_are_found() {
+    fn path_parameter_names_are_found() {
         assert_eq!(names_in("/api/a/{id}/b/{provider}").collect::<Vec<_>>(), ["id", "provider"]);
         assert_eq!(names_in("/api/a").count(), 0);
     }

@@ -1,22 +1,23 @@
-//! Which problems an operation may answer with, and what they look like.
+//! The problem responses of operations.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use domain::role::Role;
 use http::StatusCode;
-use kit::{Access, Code, Spec, caller::needed_role, problem::Document, spec::Method::Get};
+use kit::{Code, Spec, problem::Document, spec::Method::Get};
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
 
-use crate::{functions::Operation, schemas::Part};
+use crate::{functions::Operation, schemas::SchemaPart};
 
-/// Codes that share a status.
-pub type Codes = BTreeMap<u16, BTreeSet<Code>>;
+/// Problem codes grouped by HTTP status.
+pub type ProblemCodes = BTreeMap<u16, BTreeSet<Code>>;
 
-/// What can go wrong, by status: what dispatch, access and input bring, and what the endpoint names itself.
-pub fn of(operation: &Operation) -> Codes {
+/// All problems of an operation: those of dispatch, access checks and input validation, and those that the endpoint
+/// declares.
+pub fn of(operation: &Operation) -> ProblemCodes {
     let spec = &operation.spec;
-    // Unknown parameters are refused everywhere, and so are bodies above the limit.
+    // Every operation refuses unknown parameters and bodies above the size limit.
     let mut codes = vec![
         Code::BadRequest,
         Code::ValidationError,
@@ -32,7 +33,7 @@ pub fn of(operation: &Operation) -> Codes {
     if spec.once {
         codes.push(Code::IdempotencyKeyReused);
     }
-    let mut by_status = Codes::new();
+    let mut by_status = ProblemCodes::new();
     for code in codes {
         by_status.entry(code.status()).or_default().insert(code);
     }
@@ -46,35 +47,38 @@ fn of_access(spec: &Spec) -> Vec<Code> {
         if spec.method != Get {
             codes.push(Code::CsrfTokenRequired);
         }
-        if spec.access != Access::Person {
-            codes.push(Code::OnboardingRequired);
+    }
+    if let Some(role) = spec.access.needed_role() {
+        codes.push(Code::OnboardingRequired);
+        if role > Role::Viewer {
+            codes.push(Code::Forbidden);
         }
     }
-    if needed_role(spec.access).is_some_and(|role| role > Role::Viewer) {
-        codes.push(Code::Forbidden);
+    if spec.access.step_up {
+        codes.push(Code::StepUpRequired);
     }
     if spec.takes_owner() {
         codes.push(Code::NotFound);
     }
-    if spec.takes_key() {
+    if spec.takes_key() || spec.network_limit.is_some() {
         codes.push(Code::RateLimited);
     }
     codes
 }
 
-/// The responses of an operation with these problems, as references to [`shared`] ones.
-pub fn responses(codes: &Codes) -> Map<String, Value> {
+/// The problem responses of an operation, as references to the [`shared`] ones.
+pub fn responses(codes: &ProblemCodes) -> Map<String, Value> {
     let reference = |codes| json!({ "$ref": format!("#/components/responses/{}", name(codes)) });
     codes.iter().map(|(status, codes)| (status.to_string(), reference(codes))).collect()
 }
 
-/// The responses that operations refer to, by name.
-pub fn shared<'a>(all: impl IntoIterator<Item = &'a Codes>) -> Map<String, Value> {
+/// The reusable responses that operations reference, by name.
+pub fn shared<'a>(all: impl IntoIterator<Item = &'a ProblemCodes>) -> Map<String, Value> {
     let sets = all.into_iter().flatten();
     sets.map(|(status, codes)| (name(codes), response(*status, codes))).collect()
 }
 
-/// `Unauthorized` alone, `Unauthorized.InvalidCredentials` together.
+/// The response name: `Unauthorized` for all codes, `Unauthorized.InvalidCredentials` for a single code.
 fn name(codes: &BTreeSet<Code>) -> String {
     codes.iter().map(|code| format!("{code:?}")).collect::<Vec<_>>().join(".")
 }
@@ -99,21 +103,21 @@ fn response(status: u16, codes: &BTreeSet<Code>) -> Value {
     })
 }
 
-/// A reference to one of [`headers`].
+/// A reference to one of the [`headers`].
 pub fn header(name: &str) -> Value {
     json!({ "$ref": format!("#/components/headers/{name}") })
 }
 
-/// The headers that responses refer to.
+/// The reusable response headers.
 pub fn headers() -> Value {
     json!({
         "RequestId": {
-            "description": "Names the request in our logs.",
+            "description": "The id of the request. Quote it in support requests.",
             "required": true,
             "schema": { "type": "string" },
         },
         "RetryAfter": {
-            "description": "When to try again, in seconds.",
+            "description": "Seconds to wait before retrying.",
             "required": true,
             "schema": { "type": "integer", "minimum": 0 },
         },
@@ -121,22 +125,26 @@ pub fn headers() -> Value {
             "description": "How to authenticate (RFC 9110).",
             "schema": { "type": "string" },
         },
+        "Link": {
+            "description": "Link to the next page (RFC 8288): `<path?query>; rel=\"next\"`. Absent on the last page.",
+            "schema": { "type": "string" },
+        },
         "RateLimit": {
-            "description": "What is left of an API key's window (the RateLimit header fields draft). Only to keys.",
+            "description": "The remaining quota of the API key (RateLimit header fields draft). Only for API keys.",
             "schema": { "type": "string" },
         },
         "RateLimitPolicy": {
-            "description": "An API key's windows (the RateLimit header fields draft). Only to keys.",
+            "description": "The quota policies of the API key (RateLimit header fields draft). Only for API keys.",
             "schema": { "type": "string" },
         },
     })
 }
 
-/// The schema of every problem document.
-pub fn document() -> Part {
+/// The schema of the problem document (RFC 9457).
+pub fn document() -> SchemaPart {
     let settings =
         SchemaSettings::draft2020_12().with(|it| it.definitions_path = "/components/schemas".into());
     let mut generator = settings.for_serialize().into_generator();
     let root = generator.subschema_for::<Document<'static>>().to_value();
-    Part::new("problem", root, &mut generator)
+    SchemaPart::new("problem", root, &mut generator)
 }

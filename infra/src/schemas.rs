@@ -1,7 +1,7 @@
-//! The schemas that the OpenAPI document shares, and their names.
+//! The shared schemas of the OpenAPI document and their names.
 //!
-//! Types of different endpoints have the same names (`Form`, `Row`). A name that means one thing everywhere stays; one
-//! that means several gets its operation's in front.
+//! Types of different endpoints may have the same name. A name with the same schema everywhere stays;
+//! otherwise the operation's name is prepended.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,29 +10,29 @@ use serde_json::{Map, Value};
 
 const PLACE: &str = "#/components/schemas/";
 
-/// A schema with the definitions that it refers to.
+/// A schema with the definitions it references.
 #[derive(Clone)]
-pub struct Part {
-    /// Whose it is.
+pub struct SchemaPart {
+    /// The name of the operation, in Pascal case.
     operation: String,
-    /// The schema.
+    /// The schema itself.
     root: Value,
     definitions: Map<String, Value>,
 }
 
-impl Part {
-    /// The schema `root` of `operation`, with the definitions that `generator` met.
+impl SchemaPart {
+    /// Takes the schema `root` of `operation` and the definitions that `generator` collected.
     pub fn new(operation: &str, root: Value, generator: &mut SchemaGenerator) -> Self {
         Self { operation: crate::pascal(operation), root, definitions: generator.take_definitions(true) }
     }
 }
 
-/// What the names mean.
+/// The distinct schemas behind each name.
 pub struct Names(BTreeMap<String, BTreeSet<String>>);
 
 impl Names {
-    /// The names of all `parts`.
-    pub fn of<'a>(parts: impl IntoIterator<Item = &'a Part>) -> Self {
+    /// Collects the names of all `parts`.
+    pub fn of<'a>(parts: impl IntoIterator<Item = &'a SchemaPart>) -> Self {
         let mut meanings: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
         for part in parts {
             for (name, schema) in &part.definitions {
@@ -50,8 +50,8 @@ impl Names {
         }
     }
 
-    /// Puts a part's definitions into `schemas`, under their names there, and gives the schema that refers to them.
-    pub fn share(&self, part: &Part, schemas: &mut Map<String, Value>) -> Value {
+    /// Adds the definitions of `part` to `schemas` under their final names. Returns the schema that references them.
+    pub fn share(&self, part: &SchemaPart, schemas: &mut Map<String, Value>) -> Value {
         let renamed = |name: &str| self.name(&part.operation, name);
         for (name, schema) in &part.definitions {
             schemas.insert(
@@ -63,16 +63,16 @@ impl Names {
     }
 }
 
-/// The schema with every definition in the place of its reference.
+/// The schema with every reference replaced by its definition.
 fn spelled_out(schema: &Value, definitions: &Map<String, Value>) -> Value {
     with_refs(schema, &|name| {
-        // Without itself, so that a type that contains itself ends.
+        // The definition itself is removed, so that recursive types terminate.
         let mut others = definitions.clone();
         others.remove(name).map_or(Value::Null, |schema| spelled_out(&schema, &others))
     })
 }
 
-/// The schema with something else in the place of each name that it refers to.
+/// The schema with every reference replaced by `instead(name)`.
 fn with_refs(schema: &Value, instead: &dyn Fn(&str) -> Value) -> Value {
     let member = |(key, value): (&String, &Value)| {
         let name = value.as_str().filter(|_| key == "$ref").and_then(|place| place.strip_prefix(PLACE));
@@ -91,19 +91,23 @@ mod tests {
 
     use super::*;
 
-    fn part(operation: &str, definitions: Value) -> Part {
+    fn part(operation: &str, definitions: Value) -> SchemaPart {
         let root = json!({ "$ref": "#/components/schemas/Page" });
-        Part { operation: operation.to_owned(), root, definitions: definitions.as_object().unwrap().clone() }
+        SchemaPart {
+            operation: operation.to_owned(),
+            root,
+            definitions: definitions.as_object().unwrap().clone(),
+        }
     }
 
     #[test]
-    fn a_name_that_means_one_thing_stays_and_another_is_told_apart() {
+    fn ambiguous_schema_name_is_prefixed() {
         let page = json!({ "items": { "$ref": "#/components/schemas/Row" } });
         let same = json!({ "type": "string" });
         let one = part("KeysList", json!({ "Page": page, "Row": { "type": "object" }, "Plan": same }));
         let two = part("TeamsList", json!({ "Page": page, "Row": { "type": "array" }, "Plan": same }));
         let (names, mut schemas) = (Names::of([&one, &two]), Map::new());
-        // The two pages read the same, but what they refer to does not.
+        // The two pages read the same but reference different schemas.
         assert_eq!(names.share(&one, &mut schemas), json!({ "$ref": "#/components/schemas/KeysListPage" }));
         assert_eq!(names.share(&two, &mut schemas), json!({ "$ref": "#/components/schemas/TeamsListPage" }));
         let found: Vec<&str> = schemas.keys().map(String::as_str).collect();

@@ -1,75 +1,75 @@
-//! The IAM statements of the functions' roles, from their grants: written into the template, and applied by the local
-//! platform, so that what is deployed is what was tested.
+//! Derives the IAM statements of the functions' roles from their grants. The generator writes them into the template
+//! and the local platform enforces them, so tests cover the deployed policies.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use domain::{blob, region::Region};
-use kit::{Grant, Items, On};
-use store::table::Table;
+use kit::{Grant, ItemKind, On};
+use store::tables::Table;
 
 use crate::{
-    conditions::{self, Condition, Context, Deployment, Test, Text},
+    conditions::{self, Context, Deployment, IamCondition, Test, Text},
     template::{REGION, table_id},
 };
 
-/// The secrets that are the same in every region.
+/// The secrets with the same value in every region.
 const SHARED_SECRETS: [&str; 2] = ["addresses", "forwarding"];
 
-/// The one action on files and bundles that is asked of their bucket.
+/// The only action on files and bundles whose IAM resource is the bucket.
 const LIST: &str = "ListBucket";
 
-/// Allows some actions on one thing.
+/// An `Allow` statement on one resource.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Statement {
-    /// The actions, as in `dynamodb:GetItem`.
+    /// The actions, for example `dynamodb:GetItem`.
     pub actions: BTreeSet<String>,
-    /// What on.
-    pub resource: Resource,
-    /// What a request has to be like.
-    pub conditions: Vec<Condition>,
+    /// The resource.
+    pub resource: IamResource,
+    /// The conditions on a request. All must hold.
+    pub conditions: Vec<IamCondition>,
 }
 
-/// What actions are allowed on.
+/// The resource of a statement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Resource {
-    /// A table; of the directory, the region's own replica.
+pub enum IamResource {
+    /// A table of the region. For the directory, the local replica.
     Table(Table),
-    /// The directory where it is written.
+    /// The directory table in the authority region, which takes all writes.
     Authority,
-    /// The region's key.
+    /// The KMS key of the region.
     Key,
     /// A secret.
     Secret(&'static str),
-    /// The region's event bus.
+    /// The event bus of the region.
     Bus,
-    /// The domain that mail is from.
+    /// The SES identity of the sender domain.
     Mail,
-    /// The region's bucket itself.
+    /// The bucket of the region itself.
     Bucket,
-    /// What is in the folder of files in it.
+    /// The objects in the folder of files.
     Files,
-    /// What is in the folder of export bundles.
+    /// The objects in the folder of export bundles.
     Bundles,
 }
 
-impl Resource {
+impl IamResource {
     fn of(grant: &Grant) -> Self {
         match grant.on {
-            On::Items(items) => Self::Table(items.table()),
+            On::ItemKind(items) => Self::Table(items.table()),
             On::Authority(_) => Self::Authority,
             On::DataKeys => Self::Key,
             On::Secret(name) => Self::Secret(name),
             On::Bus => Self::Bus,
             On::Mail => Self::Mail,
-            // Listing is an action on the bucket; the condition says which part of it.
+            // `s3:ListBucket` is an action on the bucket. A condition limits it to the folder.
             On::Files | On::Bundles if grant.action == LIST => Self::Bucket,
             On::Files => Self::Files,
             On::Bundles => Self::Bundles,
         }
     }
 
-    /// In the template's terms.
+    /// The resource as the template's YAML.
     fn yaml(self) -> String {
         let here = "${AWS::Region}:${AWS::AccountId}";
         let arn = |rest: String| format!("!Sub \"arn:${{AWS::Partition}}:{rest}\"");
@@ -86,7 +86,7 @@ impl Resource {
             Self::Bucket => "!GetAtt Files.Arn".to_owned(),
             Self::Files => format!("!Sub \"${{Files.Arn}}/{}*\"", blob::FOLDER),
             Self::Bundles => format!("!Sub \"${{Files.Arn}}/{}*\"", blob::BUNDLES),
-            // Secrets Manager puts six characters of its own after a secret's name.
+            // Secrets Manager appends a hyphen and six random characters to the name in an ARN.
             Self::Secret(name) if SHARED_SECRETS.contains(&name) => {
                 arn(format!("secretsmanager:{here}:secret:${{AWS::StackName}}/shared/{name}-??????"))
             }
@@ -98,17 +98,17 @@ impl Resource {
     }
 }
 
-/// The statements that allow what is granted, and nothing else.
+/// Derives the statements that allow exactly these grants.
 ///
-/// An action on a table has one statement with all the kinds of items that it may be on: DynamoDB asks for the keys of a
-/// batch together, and no two statements would each allow half of it.
+/// Each action on a table has one statement with all item kinds it may access. DynamoDB evaluates the keys of a batch
+/// together, so two statements with one kind each would not allow a mixed batch.
 pub fn statements(grants: &[Grant]) -> Vec<Statement> {
-    let mut items: BTreeMap<(Resource, String), BTreeSet<Items>> = BTreeMap::new();
-    let mut others: BTreeMap<Resource, BTreeSet<String>> = BTreeMap::new();
+    let mut items: BTreeMap<(IamResource, String), BTreeSet<ItemKind>> = BTreeMap::new();
+    let mut others: BTreeMap<IamResource, BTreeSet<String>> = BTreeMap::new();
     for grant in grants {
-        let (resource, action) = (Resource::of(grant), grant.iam_action());
+        let (resource, action) = (IamResource::of(grant), grant.iam_action());
         match grant.on {
-            On::Items(kind) | On::Authority(kind) => {
+            On::ItemKind(kind) | On::Authority(kind) => {
                 items.entry((resource, action)).or_default().insert(kind);
             }
             On::DataKeys | On::Secret(_) | On::Bus | On::Mail | On::Files | On::Bundles => {
@@ -116,12 +116,12 @@ pub fn statements(grants: &[Grant]) -> Vec<Statement> {
             }
         }
     }
-    let mut alike: BTreeMap<(Resource, BTreeSet<Items>), BTreeSet<String>> = BTreeMap::new();
+    let mut alike: BTreeMap<(IamResource, BTreeSet<ItemKind>), BTreeSet<String>> = BTreeMap::new();
     for ((resource, action), kinds) in items {
         alike.entry((resource, kinds)).or_default().insert(action);
     }
     let on_items = alike.into_iter().map(|((resource, kinds), actions)| {
-        let conditions = vec![Condition::items(&kinds)];
+        let conditions = vec![IamCondition::items(&kinds)];
         Statement { actions, resource, conditions }
     });
     let on_others = others.into_iter().map(|(resource, actions)| {
@@ -131,35 +131,35 @@ pub fn statements(grants: &[Grant]) -> Vec<Statement> {
     on_items.chain(on_others).collect()
 }
 
-/// What a request on something other than items has to be like.
-fn conditions_on(resource: Resource, grants: &[Grant]) -> Vec<Condition> {
-    let is = |key: &'static str, text: Text| Condition { key, test: Test::Is(text) };
-    let same = |text: &str| Text::Same(text.to_owned());
+/// The conditions on requests to resources other than tables.
+fn conditions_on(resource: IamResource, grants: &[Grant]) -> Vec<IamCondition> {
+    let is = |key: &'static str, text: Text| IamCondition { key, test: Test::Equals(text) };
+    let same = |text: &str| Text::Fixed(text.to_owned());
     match resource {
-        // The key also encrypts tables: what is decrypted for a function is a workspace's data key of this region.
-        Resource::Key => vec![
+        // Tables are encrypted with the same key. Functions may decrypt only data keys of workspaces of this region.
+        IamResource::Key => vec![
             is("kms:EncryptionContext:purpose", same(keys::PURPOSE)),
-            is("kms:EncryptionContext:region", Text::ThenRegion(String::new())),
-            Condition { key: "kms:EncryptionContext:workspace", test: Test::IsThere },
+            is("kms:EncryptionContext:region", Text::WithRegion(String::new())),
+            IamCondition { key: "kms:EncryptionContext:workspace", test: Test::Exists },
         ],
-        // One call carries events of several messages.
-        Resource::Bus => {
-            vec![Condition { key: "events:source", test: Test::EachLike(vec![same(events::SOURCE)]) }]
+        // A single PutEvents call may carry several events.
+        IamResource::Bus => {
+            vec![IamCondition { key: "events:source", test: Test::EachLike(vec![same(events::SOURCE)]) }]
         }
-        Resource::Mail => vec![is("ses:FromAddress", Text::Sender)],
-        Resource::Bucket => {
+        IamResource::Mail => vec![is("ses:FromAddress", Text::Sender)],
+        IamResource::Bucket => {
             let folders = listed(grants).into_iter().map(|folder| same(&format!("{folder}*"))).collect();
-            vec![Condition { key: "s3:prefix", test: Test::IsLike(folders) }]
+            vec![IamCondition { key: "s3:prefix", test: Test::Like(folders) }]
         }
-        Resource::Table(_)
-        | Resource::Authority
-        | Resource::Secret(_)
-        | Resource::Files
-        | Resource::Bundles => Vec::new(),
+        IamResource::Table(_)
+        | IamResource::Authority
+        | IamResource::Secret(_)
+        | IamResource::Files
+        | IamResource::Bundles => Vec::new(),
     }
 }
 
-/// The folders of the bucket that may be listed.
+/// The folders of the bucket that the grants allow to list.
 fn listed(grants: &[Grant]) -> BTreeSet<&'static str> {
     let folder = |grant: &Grant| match grant.on {
         On::Files => Some(blob::FOLDER),
@@ -170,7 +170,7 @@ fn listed(grants: &[Grant]) -> BTreeSet<&'static str> {
 }
 
 impl Statement {
-    /// Whether it allows an action on what it is about, to a request with this context.
+    /// Whether the statement allows an action to a request with this context.
     pub fn allows(&self, action: &str, context: &Context, deployment: &Deployment) -> bool {
         self.actions.contains(action)
             && self.conditions.iter().all(|condition| condition.holds(context, deployment))
@@ -187,7 +187,7 @@ impl Statement {
     }
 }
 
-/// The policy of a role with these grants, as the template has it.
+/// Renders the inline policy of a role with these grants, as the template's YAML.
 pub fn policies(grants: &[Grant]) -> String {
     let statements = statements(grants);
     if statements.is_empty() {
@@ -204,18 +204,18 @@ pub fn policies(grants: &[Grant]) -> String {
 mod tests {
     use super::*;
 
-    /// What IAM takes of a role's policies together, white space apart
+    /// The maximum size of all inline policies of a role in characters, without white space
     /// (<https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html>).
     const LONGEST: usize = 10_240;
-    /// No name that a deployment gives is longer.
+    /// An upper bound for the length of names chosen at deployment.
     const NAME: usize = 64;
 
     #[test]
-    fn an_action_names_all_kinds_that_it_may_be_on_and_nothing_else() {
+    fn statement_of_an_action_lists_exactly_its_item_kinds() {
         let grants = [
-            Grant::items("BatchGetItem", Items::Sessions),
-            Grant::items("BatchGetItem", Items::Users),
-            Grant::items("PutItem", Items::Sessions),
+            Grant::items("BatchGetItem", ItemKind::Sessions),
+            Grant::items("BatchGetItem", ItemKind::Users),
+            Grant::items("PutItem", ItemKind::Sessions),
         ];
         let text = policies(&grants);
         let batch = "Action: [dynamodb:BatchGetItem]\n              Resource: !GetAtt IdentityTable.Arn\n              \
@@ -227,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn files_are_granted_in_their_folder_of_the_bucket_and_nowhere_else() {
+    fn file_grants_cover_only_the_folder_of_files() {
         let text = policies(&["PutObject", "DeleteObject", "ListBucket"].map(Grant::files));
         let objects = "Action: [s3:DeleteObject, s3:PutObject]\n              Resource: !Sub \"${Files.Arn}/files/*\"\n";
         let list = "Action: [s3:ListBucket]\n              Resource: !GetAtt Files.Arn\n              \
@@ -236,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn bundles_are_granted_apart_from_files() {
+    fn bundle_grants_cover_only_the_folder_of_bundles() {
         let text = policies(&["PutObject", "AbortMultipartUpload", "ListBucket"].map(Grant::bundles));
         let objects = "Action: [s3:AbortMultipartUpload, s3:PutObject]\n              \
                        Resource: !Sub \"${Files.Arn}/exports/*\"\n";
@@ -245,7 +245,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_may_list_both_files_and_bundles_has_one_statement_for_them() {
+    fn grants_to_list_two_folders_share_one_statement() {
         let text = policies(&[Grant::files(LIST), Grant::bundles("GetObject"), Grant::bundles(LIST)]);
         assert_eq!(text.matches("s3:ListBucket").count(), 1, "{text}");
         assert!(text.contains("StringLike: { \"s3:prefix\": [\"exports/*\", \"files/*\"] }"), "{text}");
@@ -254,11 +254,13 @@ mod tests {
     }
 
     #[test]
-    fn every_statement_on_a_table_or_a_key_has_a_condition() {
+    fn table_and_key_statements_have_conditions() {
         for (id, grants) in crate::grants() {
             for statement in statements(&grants) {
-                let free =
-                    matches!(statement.resource, Resource::Secret(_) | Resource::Files | Resource::Bundles);
+                let free = matches!(
+                    statement.resource,
+                    IamResource::Secret(_) | IamResource::Files | IamResource::Bundles
+                );
                 assert!(free || !statement.conditions.is_empty(), "{id}: {statement:?}");
                 assert!(statement.actions.iter().all(|action| !action.contains('*')), "{id}: {statement:?}");
             }
@@ -266,7 +268,7 @@ mod tests {
     }
 
     #[test]
-    fn every_roles_policy_is_short_enough_for_iam() {
+    fn every_policy_is_within_the_iam_quota() {
         let name = "n".repeat(NAME);
         let table = format!("arn:aws:dynamodb:ap-southeast-1:000000000000:table/{name}-operations");
         let mut lengths: Vec<(usize, &str)> = Vec::new();
@@ -283,9 +285,6 @@ mod tests {
         }
         let longest = lengths.iter().max().unwrap();
         assert!(longest.0 < LONGEST, "{longest:?}");
-        eprintln!(
-            "the longest policy is that of {}: at most {} characters of {LONGEST}",
-            longest.1, longest.0
-        );
+        eprintln!("longest policy: {} with {} of {LONGEST} characters", longest.1, longest.0);
     }
 }

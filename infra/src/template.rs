@@ -1,4 +1,4 @@
-//! The generated parts of `template.yaml`: one file of this folder a part.
+//! Writes the generated parts of `template.yaml`. Each submodule writes one part.
 
 mod alarms;
 mod functions;
@@ -8,30 +8,30 @@ mod tables;
 mod triggers;
 
 use domain::region::Region;
-use store::table::Table;
+use store::tables::Table;
 
 use crate::{Functions, pascal};
 pub use functions::{REQUEST_SECONDS, worker_seconds};
 
-/// Where the template finds the data region's name.
+/// YAML that looks up the name of the data region.
 pub(crate) const REGION: &str = r#"{ Region: !FindInMap [DataRegions, !Ref "AWS::Region", Name] }"#;
 
-/// Why a template can't be written.
+/// An error while filling in the template.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
-    /// A comment that says where a generated part begins or ends is gone.
-    #[error("template.yaml has no line \"# --- generated {0}: begin ---\", or none that ends it")]
+    /// A comment that marks a generated part is missing.
+    #[error("template.yaml lacks \"# --- generated {0}: begin ---\" or the matching end")]
     NoMarkers(&'static str),
-    /// No alarm can tell whether a job still runs that runs so seldom.
-    #[error("{0} is scheduled more seldom than CloudWatch can look back: seven days")]
+    /// CloudWatch alarms can't cover an interval this long.
+    #[error("{0}: the schedule exceeds the seven days that a CloudWatch alarm can evaluate")]
     TooSeldom(&'static str),
 }
 
-/// The template with its generated parts made again.
+/// Replaces the generated parts of the template.
 ///
 /// # Errors
 ///
-/// When a marker is missing, or a schedule can't be watched.
+/// When a marker is missing, or an alarm can't monitor a schedule.
 pub fn fill_in(template: &str, functions: &Functions) -> Result<String, Error> {
     let parts = [
         ("regions", regions()),
@@ -45,7 +45,7 @@ pub fn fill_in(template: &str, functions: &Functions) -> Result<String, Error> {
     parts.into_iter().try_fold(template.to_owned(), |template, (part, text)| replace(&template, part, &text))
 }
 
-/// Puts `generated` between the two comments that name `part`.
+/// Replaces the text between the two comments that mark `part`.
 fn replace(template: &str, part: &'static str, generated: &str) -> Result<String, Error> {
     let begin = format!("# --- generated {part}: begin ---\n");
     let end = format!("# --- generated {part}: end ---\n");
@@ -60,12 +60,12 @@ fn regions() -> String {
     Region::ALL.iter().map(|region| format!("    {}: {{ Name: {region} }}\n", region.aws())).collect()
 }
 
-/// A table's name in the template.
+/// The logical id of a table in the template.
 pub(crate) fn table_id(table: Table) -> String {
     format!("{}Table", pascal(table.as_str()))
 }
 
-/// A YAML scalar in double quotes, which JSON's are.
+/// A double-quoted YAML scalar. JSON strings are valid ones.
 fn quoted(text: &str) -> String {
     serde_json::Value::from(text).to_string()
 }
@@ -77,7 +77,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_stands_outside_the_markers_is_left_alone() {
+    fn text_outside_the_markers_is_unchanged() {
         let template = "a\n  # --- generated x: begin ---\nold\n  # --- generated x: end ---\nb\n";
         let filled = replace(template, "x", "new\n").unwrap();
         assert_eq!(filled, "a\n  # --- generated x: begin ---\nnew\n  # --- generated x: end ---\nb\n");
@@ -86,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn the_boundary_lets_functions_do_what_they_are_granted() {
+    fn permissions_boundary_allows_every_granted_action() {
         let template = include_str!("../../template.yaml");
         let (_, rest) = template.split_once("\n  Boundary:\n").unwrap();
         let (boundary, _) = rest.split_once("\n\n").unwrap();
@@ -107,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn bundles_that_nobody_removes_go_when_they_are_over() {
+    fn lifecycle_rule_deletes_expired_bundles() {
         let template = include_str!("../../template.yaml");
         let days = domain::export::KEPT.as_hours() / 24;
         let rule = format!("Prefix: {}, ExpirationInDays: {days}, ", domain::blob::BUNDLES);
@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn every_region_is_told_where_the_others_are() {
+    fn every_region_knows_the_urls_of_all_regions() {
         let template = include_str!("../../template.yaml");
         for region in Region::ALL {
             assert!(template.contains(&format!("{region}=https://{region}.${{ApiDomain}}")), "{region}");
@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn the_access_log_says_nothing_of_who_called_with_what() {
+    fn access_log_contains_no_personal_data() {
         let template = include_str!("../../template.yaml");
         let (_, rest) = template.split_once("AccessLogSettings:").unwrap();
         let (format, _) = rest.split_once("\n\n").unwrap();

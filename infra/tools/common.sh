@@ -1,4 +1,4 @@
-# What the scripts of infra/ share; they source it, from the repository's root.
+# Functions that the scripts of infra/ share. They source this file from the repository's root.
 # shellcheck shell=bash
 
 tools=${ACCOUNT_TOOLS:-$HOME/.cache/account-platform/tools}
@@ -9,13 +9,13 @@ die() {
     exit 1
 }
 
-# Ends it, or, when nothing is done anyway, says that it would.
+# Exits with an error. In a dry run, prints the error instead.
 refuse() {
     [ "$dry_run" = yes ] || die "$1"
-    printf '# would be refused: %s\n' "$1"
+    printf '# error: %s\n' "$1"
 }
 
-# Runs a command; when nothing is to be done, prints it.
+# Runs a command. In a dry run, prints it instead.
 run() {
     if [ "$dry_run" = yes ]; then
         printf '%q ' "$@"
@@ -29,39 +29,39 @@ say() {
     if [ "$dry_run" = yes ]; then printf '# %s\n' "$1"; else printf '== %s\n' "$1"; fi
 }
 
-# Puts the pinned tools of infra/tools/NAME.txt first among the commands.
+# Puts the pinned tools of infra/tools/NAME.txt first in PATH.
 use_tools() {
     tests/tools/install "infra/tools/$1.txt" "$1"
     PATH="$tools/$1/bin:$PATH"
 }
 
 need() {
-    command -v "$1" >/dev/null || refuse "$1 is needed: $2"
+    command -v "$1" >/dev/null || refuse "$1 is missing: $2"
 }
 
-# The data regions that were named, or all, as `us us-east-1`, in the order in which they are deployed.
+# The named data regions, or all, in deployment order, as lines like `us us-east-1`.
 chosen_regions() {
     local name known
     known=$(grep -v '^#' infra/regions)
     for name in "$@"; do
-        grep -q "^$name " <<<"$known" || die "there is no region $name"
+        grep -q "^$name " <<<"$known" || die "unknown region $name"
     done
     if [ "$#" = 0 ]; then echo "$known"; else grep -E "^($(IFS='|'; echo "$*")) " <<<"$known"; fi
 }
 
-# A setting of samconfig.toml.
+# A setting in samconfig.toml.
 setting() {
     sed -n "s/^$1 = \"\(.*\)\"$/\1/p" samconfig.toml
 }
 
-# A parameter of the template, from samconfig.toml or from the template's default.
+# A template parameter from samconfig.toml, or its default in the template.
 parameter() {
     local set
     set=$(sed -n "s/^ *\"$1=\(.*\)\",\{0,1\}$/\1/p" samconfig.toml)
     echo "${set:-$(sed -n "/^  $1:/,/^  [A-Z]/s/^    Default: //p" template.yaml)}"
 }
 
-# The functions that are not, or not whole, where the template looks for them.
+# The functions whose build output is missing or incomplete.
 missing_functions() {
     local folder
     sed -n 's/^      CodeUri: //p' template.yaml | while read -r folder; do

@@ -1,11 +1,11 @@
-"""Expands the template as SAM does, and counts what AWS sets limits to.
+"""Expands the template as SAM does, and compares it with AWS quotas.
 
     limits                      prints the table of docs/deployment.md
-    limits --write              puts it there
-    limits --check              fails if it is not there as it should be, or more than 80 % of a limit is used
-    limits --expanded FILE      also writes the expanded template, for other checks
+    limits --write              updates the table in docs/deployment.md
+    limits --check              fails if the table is outdated, or if more than 80 % of a quota is used
+    limits --expanded FILE      also writes the expanded template to a file
 
-Sizes are of the template with sample values put in: the longest names that a region has.
+Sizes are computed with sample values: the longest names of a region.
 """
 
 import argparse
@@ -16,7 +16,7 @@ import re
 import sys
 from pathlib import Path
 
-# The translator asks for a region and nothing else of AWS.
+# The translator needs a region, but no access to AWS.
 os.environ.setdefault("AWS_DEFAULT_REGION", "us-east-1")
 
 from samtranslator.translator.transform import transform
@@ -26,8 +26,8 @@ ROOT = Path(__file__).resolve().parents[2]
 TEMPLATE, PAGE = ROOT / "template.yaml", ROOT / "docs" / "deployment.md"
 BEGIN, END = "<!-- limits: begin -->\n", "<!-- limits: end -->\n"
 REGIONS = 3
-# From where on a limit is too near.
-NEAR = 0.8
+# The maximum share of a quota.
+MAX_SHARE = 0.8
 METRIC_MONTH = 0.10
 
 SAMPLES = {
@@ -43,7 +43,7 @@ SAMPLES = {
 
 
 class ManagedPolicies:
-    """AWS's own policies by their names, as SAM asks for them."""
+    """Maps names of AWS managed policies to ARNs."""
 
     class Arns(dict):
         def __missing__(self, name):
@@ -57,13 +57,13 @@ def expand(template):
     template = copy.deepcopy(template)
     for resource in template["Resources"].values():
         if resource["Type"] == "AWS::Serverless::Function":
-            # Packaging puts the code there; the translator wants to see it.
+            # The translator requires an S3 location, which packaging would set.
             resource["Properties"]["CodeUri"] = "s3://bucket/key"
     return transform(template, {}, ManagedPolicies())
 
 
 def filled(value):
-    """The value with samples in place of what CloudFormation puts in."""
+    """Replaces intrinsic functions by sample values."""
     if isinstance(value, list):
         return [filled(one) for one in value]
     if not isinstance(value, dict):
@@ -90,13 +90,13 @@ def size(value):
 
 
 def rounded(size):
-    """Up, to two digits, so that the table does not change with every byte."""
+    """Rounds up to two digits, so that the table does not change with every byte."""
     unit = 10 ** max(len(str(size)) - 2, 0)
     return -(-size // unit) * unit
 
 
 def counts(template, expanded):
-    """What is limited, how much of it is used, and how much there may be."""
+    """Quotas as rows of name, usage and maximum."""
     resources = expanded["Resources"].values()
     of_type = lambda kind: [it.get("Properties", {}) for it in resources if it["Type"] == kind]
     roles, functions = of_type("AWS::IAM::Role"), of_type("AWS::Lambda::Function")
@@ -107,23 +107,23 @@ def counts(template, expanded):
     return [
         ("resources in a stack", len(resources), 500),
         ("template, bytes", rounded(TEMPLATE.stat().st_size), 1024 * 1024),
-        ("template when expanded, bytes", rounded(len(json.dumps(expanded, separators=(",", ":")))), 1024 * 1024),
+        ("expanded template, bytes", rounded(len(json.dumps(expanded, separators=(",", ":")))), 1024 * 1024),
         ("parameters", len(template["Parameters"]), 200),
         ("outputs", len(template["Outputs"]), 200),
         ("routes of an API", routes, 300),
         ("integrations of an API", routes, 300),
         ("inline policies of the largest role, characters", max(map(inline, roles)), 10_240),
-        ("the boundary's policy, characters", size(boundary["PolicyDocument"]), 6_144),
+        ("permissions boundary, characters", size(boundary["PolicyDocument"]), 6_144),
         ("managed policies of a role", max(len(role.get("ManagedPolicyArns", [])) for role in roles), 10),
         (f"roles in an account, with all {REGIONS} regions", REGIONS * len(roles), 1_000),
-        ("environment of a function, bytes", max(size(it["Environment"]["Variables"]) for it in functions), 4_096),
+        ("environment variables of a function, bytes", max(size(it["Environment"]["Variables"]) for it in functions), 4_096),
         ("rules of an event bus", len(of_type("AWS::Events::Rule")), 300),
-        ("the longest event pattern, characters", max(size(it["EventPattern"]) for it in of_type("AWS::Events::Rule")), 2_048),
+        ("longest event pattern, characters", max(size(it["EventPattern"]) for it in of_type("AWS::Events::Rule")), 2_048),
     ]
 
 
 def watched(expanded):
-    """How many metrics alarms look at, which is what they cost by."""
+    """The number of alarms and of their metrics, which determine the price."""
     alarms = [it["Properties"] for it in expanded["Resources"].values() if it["Type"] == "AWS::CloudWatch::Alarm"]
     metrics = [sum("MetricStat" in metric for metric in alarm.get("Metrics", [])) or 1 for alarm in alarms]
     return len(alarms), sum(metrics)
@@ -131,16 +131,16 @@ def watched(expanded):
 
 def table(template, expanded):
     rows = counts(template, expanded)
-    lines = ["| what | now | at the most | used |", "|---|---|---|---|"]
+    lines = ["| quota | usage | maximum | used |", "|---|---|---|---|"]
     lines += [f"| {what} | {now:,} | {most:,} | {100 * now / most:.0f} % |" for what, now, most in rows]
     alarms, metrics = watched(expanded)
     each = 4
-    room = (int(500 * NEAR) - rows[0][1]) // each
+    room = (int(500 * MAX_SHARE) - rows[0][1]) // each
     lines += [
         "",
-        f"An endpoint is {each} resources (function, role, permission, log group): {room} more fit before the first row is at"
-        f" {100 * NEAR:.0f} %.",
-        f"{alarms} alarms look at {metrics} metrics, at ${METRIC_MONTH:.2f} each: ${metrics * METRIC_MONTH:.2f} a month and region.",
+        f"An endpoint needs {each} resources (function, role, permission, log group): {room} more fit before the stack reaches"
+        f" {100 * MAX_SHARE:.0f} % of the first quota.",
+        f"{alarms} alarms monitor {metrics} metrics at ${METRIC_MONTH:.2f} each: ${metrics * METRIC_MONTH:.2f} per month and region.",
     ]
     return rows, "\n".join(lines) + "\n"
 
@@ -152,9 +152,9 @@ def parts(page):
 
 
 def check(rows, text):
-    wrong = [f"{what}: {now:,} of {most:,}" for what, now, most in rows if now > NEAR * most]
+    wrong = [f"{what}: {now:,} of {most:,}" for what, now, most in rows if now > MAX_SHARE * most]
     if parts(PAGE.read_text())[1] != text:
-        wrong.append(f"the table in {PAGE.relative_to(ROOT)} is not what the template says; run `infra/limits --write`")
+        wrong.append(f"the table in {PAGE.relative_to(ROOT)} is outdated; run `infra/limits --write`")
     for line in wrong:
         print(f"error: {line}", file=sys.stderr)
     return 1 if wrong else 0

@@ -1,96 +1,21 @@
-//! Who may do what: every endpoint as every persona, as one file that people review.
+//! The access matrix: every endpoint as every persona, as one file that people review.
 
 use std::fmt::Write as _;
 
-use domain::{region::Region, resource::Kind, role::Role};
-use kit::{Endpoint, Spec, Visitor, Worker};
-use tests::{App, PASSWORD, Person, Value, json, path_of};
+use domain::{resource::Kind, role::Role};
+use kit::Spec;
+use tests::{App, Person, Value, json, path_of};
 
-#[derive(Default)]
-struct Specs(Vec<Spec>);
+use crate::fixtures::{self, Fixture, InOutage, Target, with_owner};
 
-impl Visitor for Specs {
-    fn endpoint<E: Endpoint>(&mut self) {
-        self.0.push(E::SPEC);
-    }
+/// Whose workspace everybody asks for.
+const OWNER: &str = "the-home";
 
-    fn worker<W: Worker>(&mut self) {}
-}
-
-/// A well-formed request for an operation. Every endpoint is here: a new one fails the test until it is.
-fn request(spec: &Spec, path: &str, home: Region) -> (String, Option<Value>) {
-    let path = path.to_owned();
-    let some_event = "evt_01m858qy4a1ar9by88nhafn40x";
-    match spec.id {
-        "auth-sign-up" => {
-            (path, Some(json!({ "email": "matrix@people.example", "password": PASSWORD, "region": home })))
-        }
-        "auth-verify" => {
-            // The number says that it is of this region.
-            let code = format!("{:06}", Region::ALL.iter().position(|region| *region == home).unwrap());
-            (path, Some(json!({ "email": "matrix@people.example", "code": code })))
-        }
-        "auth-sign-in" => (path, Some(json!({ "email": "nobody@people.example", "password": PASSWORD }))),
-        "auth-refresh" => (path, Some(json!({}))),
-        "auth-password-forgot" => (path, Some(json!({ "email": "matrix@people.example" }))),
-        "auth-password-reset" => {
-            let id = &some_event[4..];
-            let token = format!("pr_{home}_{id}_{id}_{}", "A".repeat(43));
-            (path, Some(json!({ "token": token, "password": PASSWORD })))
-        }
-        "auth-step-up" => (path, Some(json!({ "password": PASSWORD }))),
-        "onboarding" => (path, Some(json!({ "username": "matrix", "displayName": "M" }))),
-        "username-check" => (format!("{path}?username=matrix"), None),
-        "users-public-profile" => (format!("{path}?username=the-home"), None),
-        "settings-update" => (path, Some(json!({}))),
-        "api-keys-create" => (path, Some(json!({ "name": "matrix" }))),
-        "api-keys-revoke" => (format!("{path}?keyId=key_01m858qy4a1ar9by88nhafn40x"), None),
-        "activity-mark-seen" | "activity-archive" => (path, Some(json!({ "eventIds": [some_event] }))),
-        "resources-create" => (path, Some(json!({ "slug": "matrix", "name": "M" }))),
-        "resources-read" | "resources-trash" => (with_id(&path), None),
-        "resources-update" => (with_id(&path), Some(json!({}))),
-        "upload-url" => {
-            let form = json!({
-                "assetType": "models", "assetId": id_of("models"), "filename": "matrix.pt",
-                "contentType": "application/octet-stream", "totalBytes": 1,
-            });
-            (path, Some(form))
-        }
-        "upload-complete" => (path, Some(json!({ "sessionId": "upl_01m858qy4a1ar9by88nhafn40x" }))),
-        "trash-restore" | "trash-purge" => {
-            (path, Some(json!({ "id": id_of("datasets"), "type": "dataset" })))
-        }
-        "gdpr-request" => (path, Some(json!({ "action": "export" }))),
-        "gdpr-status" => (format!("{path}?jobId=job_01m858qy4a1ar9by88nhafn40x"), None),
-        "resources-list" | "storage-read" | "trash-list" | "trash-empty" | "auth-sign-out" | "jwks"
-        | "settings-read" | "account-summary" | "api-keys-list" | "activity-list" => (path, None),
-        other => panic!("{other} is not in the access matrix: add a well-formed request for it"),
-    }
-}
-
-/// The id of something that is not there.
-fn id_of(kinds: &str) -> String {
-    let prefix = match kinds {
-        "projects" => "proj",
-        "datasets" => "dset",
-        _ => "model",
-    };
-    format!("{prefix}_01m858qy4a1ar9by88nhafn40x")
-}
-
-/// The path of one of a kind that is not there.
-fn with_id(path: &str) -> String {
-    path.replace("{id}", &id_of(path.split('/').nth(2).unwrap()))
-}
-
-/// These can't answer while another region is down: they claim or look for a name, or a stranger's address is at home there.
-const NEED_ANOTHER_REGION: [&str; 5] =
-    ["onboarding", "auth-verify", "auth-sign-in", "auth-password-forgot", "username-check"];
-
-async fn ask(app: &App, who: Option<&Person>, (spec, path): (&Spec, &str), owner: &str) -> String {
-    let (mut path, body) = request(spec, path, app.home());
+async fn ask(app: &App, who: Option<&Person>, (spec, fixture): &(Spec, Fixture), path: &str) -> String {
+    let target = Target { path: path.to_owned(), home: app.home(), mark: &|_| "matrix".to_owned() };
+    let (mut path, body) = (fixture.request)(&target);
     if spec.takes_owner() {
-        path = format!("{path}{}owner={owner}", if path.contains('?') { '&' } else { '?' });
+        path = with_owner(&path, OWNER);
     }
     let method = spec.method.as_str().parse().unwrap();
     let mut request = match who {
@@ -100,16 +25,31 @@ async fn ask(app: &App, who: Option<&Person>, (spec, path): (&Spec, &str), owner
     if let Some(body) = body {
         request = request.json(&body);
     }
-    match NEED_ANOTHER_REGION.contains(&spec.id) {
-        true => app.claiming(app.send(request)).await.brief(),
-        false => app.send(request).await.brief(),
+    match fixture.in_outage {
+        InOutage::Works => app.send(request).await.brief(),
+        InOutage::AsksElsewhere | InOutage::ClaimsName => app.claiming(app.send(request)).await.brief(),
+    }
+}
+
+/// Whether a persona has a session, and no API key.
+fn is_session(person: &Person) -> bool {
+    !person.token.starts_with("ul_")
+}
+
+/// The clock moves on, and sessions with it.
+async fn renew_sessions(personas: &mut [(&str, Option<Person>)]) {
+    let people = personas.iter_mut().filter_map(|(_, person)| person.as_mut());
+    for person in people.filter(|person| !person.refresh.is_empty() && is_session(person)) {
+        let form = json!({ "refreshToken": person.refresh });
+        let tokens = person.app.post("/api/auth/refresh", form).await.expect(200);
+        *person = Person::new(person.app.clone(), &person.handle, &person.email, &tokens);
     }
 }
 
 #[tokio::test]
 async fn the_access_matrix_is_as_reviewed() {
     let app = App::start().await;
-    let owner = app.user("the-home").await;
+    let owner = app.user(OWNER).await;
     let mut personas: Vec<(&str, Option<Person>)> = vec![("anonymous", None)];
     personas.push(("newcomer", Some(app.newcomer("newcomer").await)));
     personas.push(("stranger", Some(app.user("stranger").await)));
@@ -127,37 +67,25 @@ async fn the_access_matrix_is_as_reviewed() {
     personas.push(("other's key", Some(app.user("other").await.with_api_key("ci").await)));
     personas.push(("owner", Some(owner)));
 
-    let mut specs = Specs::default();
-    infra::every(&mut specs);
-    // Signing out would end the persona's session for all that follow.
-    specs.0.sort_by_key(|spec| (spec.id == "auth-sign-out", spec.id));
+    let mut endpoints = fixtures::all();
+    // Ending a session would end the persona's for all that follow.
+    endpoints.sort_by_key(|(spec, fixture)| (fixture.ends_session, spec.id));
     let mut matrix = String::new();
-    let on_each_path = |spec: &Spec| {
-        let routes = spec.routes().into_iter().filter(|route| route.method == spec.method);
-        routes.map(|route| (*spec, route.path)).collect::<Vec<_>>()
-    };
-    for (spec, path) in specs.0.iter().flat_map(on_each_path) {
-        let _ = writeln!(matrix, "{} {path} ({})", spec.method.as_str(), spec.id);
-        for (name, person) in &personas {
-            let _ = writeln!(
-                matrix,
-                "    {name:12} {}",
-                ask(&app, person.as_ref(), (&spec, &path), "the-home").await
-            );
-            // Onboarding succeeds once and sign-up is throttled: what matters here is who is let in.
-            app.advance(61).await;
-        }
-        for (_, person) in &mut personas {
-            if let Some(person) = person
-                && !person.refresh.is_empty()
-                && !person.token.starts_with("ul_")
-                && spec.id != "auth-sign-out"
-            {
-                let tokens = app
-                    .post("/api/auth/refresh", json!({ "refreshToken": person.refresh }))
-                    .await
-                    .expect(200);
-                *person = Person::new(app.clone(), &person.handle, &person.email, &tokens);
+    for endpoint in &endpoints {
+        let (spec, fixture) = endpoint;
+        for route in spec.routes().into_iter().filter(|route| route.method == spec.method) {
+            let _ = writeln!(matrix, "{} {} ({})", spec.method.as_str(), route.path, spec.id);
+            for (name, person) in &personas {
+                if let Some(person) = person.as_ref().filter(|who| fixture.needs_step_up && is_session(who)) {
+                    person.step_up().await;
+                }
+                let answer = ask(&app, person.as_ref(), endpoint, &route.path).await;
+                let _ = writeln!(matrix, "    {name:12} {answer}");
+                // Onboarding succeeds once and sign-up is throttled: what matters here is who is let in.
+                app.advance(61).await;
+            }
+            if !fixture.ends_session {
+                renew_sessions(&mut personas).await;
             }
         }
     }
@@ -165,7 +93,7 @@ async fn the_access_matrix_is_as_reviewed() {
 }
 
 #[tokio::test]
-async fn what_is_hidden_and_what_is_missing_look_the_same() {
+async fn hidden_and_missing_resources_look_the_same() {
     let app = App::start().await;
     let (ada, mallory) = (app.user("ada6").await, app.user("mallory6").await);
     let (id, _) = ada.make_key("ci").await;

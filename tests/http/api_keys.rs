@@ -5,7 +5,7 @@ use insta::assert_snapshot;
 use tests::{App, Person, json};
 
 #[tokio::test]
-async fn a_key_opens_what_keys_may_and_nothing_after_it_is_revoked() {
+async fn revoked_key_is_refused() {
     let app = App::start().await;
     let ada = app.user("ada4").await;
     let (id, key) = ada.make_key("ci").await;
@@ -44,7 +44,7 @@ async fn a_key_cannot_manage_keys_or_see_their_values() {
 }
 
 #[tokio::test]
-async fn the_owner_sees_values_again_shortly_after_signing_in_and_not_later() {
+async fn key_values_are_shown_only_after_a_recent_sign_in() {
     let app = App::start().await;
     let carol = app.user("carol4").await;
     let (_, key) = carol.make_key("laptop").await;
@@ -66,7 +66,7 @@ async fn the_owner_sees_values_again_shortly_after_signing_in_and_not_later() {
 }
 
 #[tokio::test]
-async fn guessing_at_step_up_meets_growing_delays_of_its_own() {
+async fn step_up_guesses_are_slowed_down() {
     let app = App::start().await;
     let dora = app.user("dora4").await;
     for _ in 0..5 {
@@ -79,7 +79,7 @@ async fn guessing_at_step_up_meets_growing_delays_of_its_own() {
 }
 
 #[tokio::test]
-async fn the_authorizer_refuses_callers_of_another_region_without_a_read_of_theirs() {
+async fn authorizer_refuses_callers_of_other_regions_without_reads() {
     let app = App::start().await.living_in(Region::Eu);
     let ada = app.user("ada-auth").await;
     let (_, key) = ada.make_key("ci").await;
@@ -123,7 +123,7 @@ async fn a_made_up_key_costs_no_read_and_a_well_formed_one_costs_one() {
 }
 
 #[tokio::test]
-async fn pages_of_keys_join_without_gap_or_repeat_and_a_tampered_cursor_is_refused() {
+async fn key_pages_have_no_gaps_and_tampered_cursor_is_refused() {
     let app = App::start().await;
     let erin = app.user("erin4").await;
     for n in 0..7 {
@@ -152,7 +152,7 @@ async fn pages_of_keys_join_without_gap_or_repeat_and_a_tampered_cursor_is_refus
 }
 
 #[tokio::test]
-async fn a_repeated_request_with_its_idempotency_key_makes_one_key_and_another_body_is_refused() {
+async fn idempotent_key_creation_makes_one_key() {
     let app = App::start().await;
     let grace = app.user("grace4").await;
     let first = grace.post_once("/api/api-keys", json!({ "name": "ci" }), "k-1").await.expect(201);
@@ -204,7 +204,7 @@ async fn an_expired_receipt_that_is_not_yet_deleted_is_no_obstacle() {
 }
 
 #[tokio::test]
-async fn a_key_may_call_a_hundred_times_a_minute_and_is_told_where_it_stands() {
+async fn api_key_is_limited_to_a_hundred_requests_a_minute() {
     let app = App::start().await;
     // Or the minute may end in the middle.
     app.stop_clock().await;
@@ -221,10 +221,139 @@ async fn a_key_may_call_a_hundred_times_a_minute_and_is_told_where_it_stands() {
     }
     let writes = app.calls_of("account-summary", before).await;
     assert_eq!(writes.iter().filter(|call| call["operation"] == "UpdateItem").count(), 10);
+    let before = app.last_call().await;
     let refused = ci.get("/api/account/summary").await;
     assert_eq!(refused.brief(), "429 RATE_LIMITED");
+    for _ in 0..20 {
+        let again = ci.get("/api/account/summary").await;
+        assert_eq!(again.brief(), "429 RATE_LIMITED");
+        for header in ["ratelimit-policy", "ratelimit", "retry-after", "x-ratelimit-reset"] {
+            assert_eq!(again.header(header), refused.header(header), "{header}");
+        }
+    }
+    assert_eq!(app.calls_of("account-summary", before).await, Vec::<tests::Value>::new());
+    // Another key's minute is its own.
+    ivan.with_api_key("cd").await.get("/api/account/summary").await.expect(200);
     let seconds: i64 = refused.header("retry-after").unwrap().parse().unwrap();
     assert!(refused.header("x-ratelimit-reset").is_some());
     app.advance(seconds).await;
     ci.get("/api/account/summary").await.expect(200);
+}
+
+#[tokio::test]
+async fn key_of_transferred_team_acts_as_new_owner() {
+    let app = App::start().await;
+    let (ada, bob) = (app.user("ada-transfers").await, app.user("bob-takes-over").await);
+    let team = ada.found_team("the-lab").await;
+    let made = ada.post("/api/api-keys?owner=the-lab", json!({ "name": "ci" })).await.expect(201);
+    let key = made.text_at("/key");
+    let ci = Person { token: key.clone(), ..ada.clone() };
+    let question = json!({ "headers": { "authorization": format!("Bearer {key}") } });
+    let path = format!("/_local/run/authorizer?region={}", app.home());
+    for (owner, slug) in [(&ada, "before"), (&bob, "after")] {
+        if slug == "after" {
+            bob.take_over(team).await;
+        }
+        ci.post("/api/datasets", json!({ "slug": slug, "name": slug })).await.expect(201);
+        let activity = owner.get("/api/activity?owner=the-lab").await.expect(200);
+        assert_eq!(activity.at("/events/0/resourceName"), slug);
+        assert_eq!(activity.at("/events/0/userId"), &json!(owner.id()));
+        let identity = app.post(&path, question.clone()).await.expect(200);
+        assert_eq!(identity.at("/context/userId"), &json!(owner.id()));
+        assert_eq!(identity.at("/context/workspaceId"), &json!(team));
+    }
+}
+
+#[tokio::test]
+async fn key_reads_owner_of_team_only_to_edit() {
+    let app = App::start().await;
+    let ada = app.user("ada-reads-owner").await;
+    ada.found_team("the-readers").await;
+    let made = ada.post("/api/api-keys?owner=the-readers", json!({ "name": "ci" })).await.expect(201);
+    let of_team = Person { token: made.text_at("/key"), ..ada.clone() };
+    let own = ada.with_api_key("own").await;
+    for (key, edit) in [(&own, 0), (&of_team, 1)] {
+        let form = json!({ "slug": "a-dataset", "name": "A dataset" });
+        for (method, path, reads) in [("GET", "/api/datasets", 0), ("POST", "/api/datasets", edit)] {
+            let before = app.last_call().await;
+            let request = app.request(method.parse().unwrap(), path).bearer_auth(&key.token);
+            let request = if method == "POST" { request.json(&form) } else { request };
+            assert!(app.send(request).await.status < 300);
+            let calls = app.calls(before).await.into_iter();
+            assert_eq!(calls.filter(|call| call["operation"] == "BatchGetItem").count(), reads, "{path}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn making_a_key_or_an_export_needs_a_recent_sign_in() {
+    let app = App::start().await;
+    app.stop_clock().await;
+    let ada = app.user("ada-recent").await;
+    ada.make_key("early").await;
+    app.advance(599).await;
+    let tokens = app.post("/api/auth/refresh", json!({ "refreshToken": ada.refresh })).await.expect(200);
+    let ada = Person::new(app.clone(), "ada-recent", &ada.email, &tokens);
+    app.advance(301).await;
+    let forms = [
+        ("/api/api-keys", json!({ "name": "late" }), 201),
+        ("/api/gdpr", json!({ "action": "export" }), 202),
+        ("/api/gdpr", json!({ "action": "delete", "confirmationWord": "DELETE" }), 202),
+    ];
+    for (path, form, _) in &forms {
+        let refused = ada.post(path, form.clone()).await;
+        assert_eq!(refused.brief(), "403 STEP_UP_REQUIRED", "{form}");
+    }
+    assert_eq!(ada.get("/api/api-keys").await.expect(200).at("/keys").as_array().unwrap().len(), 1);
+    // Revoking is no risk that outlives the session.
+    let id = ada.get("/api/api-keys").await.expect(200).text_at("/keys/0/keyId");
+    ada.delete(&format!("/api/api-keys?keyId={id}")).await.expect(200);
+    ada.step_up().await;
+    for (path, form, status) in forms {
+        ada.post(path, form).await.expect(status);
+    }
+}
+
+#[tokio::test]
+async fn repeated_creation_shows_the_value_after_recent_sign_in_only() {
+    let app = App::start().await;
+    app.stop_clock().await;
+    let ada = app.user("ada-shown").await;
+    let first = ada.post_once("/api/api-keys", json!({ "name": "ci" }), "k").await.expect(201);
+    app.advance(599).await;
+    let tokens = app.post("/api/auth/refresh", json!({ "refreshToken": ada.refresh })).await.expect(200);
+    let ada = Person::new(app.clone(), "ada-shown", &ada.email, &tokens);
+    app.advance(301).await;
+    let again = ada.post_once("/api/api-keys", json!({ "name": "ci" }), "k").await;
+    assert_eq!(again.brief(), "403 STEP_UP_REQUIRED");
+    ada.step_up().await;
+    let again = ada.post_once("/api/api-keys", json!({ "name": "ci" }), "k").await.expect(201);
+    assert_eq!(again.body, first.body);
+}
+
+#[tokio::test]
+async fn key_that_does_not_decrypt_is_marked_and_the_others_are_shown() {
+    let app = App::start().await;
+    let ada = app.user("ada-broken").await;
+    let (broken, _) = ada.make_key("broken").await;
+    let (_, good) = ada.make_key("good").await;
+    let plain = ada.get("/api/api-keys").await.expect(200);
+    let pk = kit::ItemKind::Keys.partition(ada.workspace());
+    let text = |value: String| aws_sdk_dynamodb::types::AttributeValue::S(value);
+    for sealed in ["", "not base64 !", "AQ==", &"A".repeat(120)] {
+        let update = app.tables().update_item().table_name(app.table("workspaces"));
+        let update = update.key("pk", text(pk.clone())).key("sk", text(format!("KEY#{broken}")));
+        let update = update.update_expression("SET sealed = :sealed");
+        update.expression_attribute_values(":sealed", text(sealed.to_owned())).send().await.unwrap();
+        let shown = ada.get("/api/api-keys?expand=value").await.expect(200);
+        assert_eq!(shown.at("/keys/0/key"), &json!(good));
+        assert!(shown.at("/keys/0").get("unreadable").is_none());
+        let marked = shown.at("/keys/1").as_object().unwrap();
+        assert_eq!((&marked["key"], &marked["unreadable"]), (&json!(null), &json!(true)), "{sealed}");
+        assert_eq!(ada.get("/api/api-keys").await.expect(200).text, plain.text);
+    }
+    // What only takes time is no defect of the key.
+    let fault = json!({ "service": "dynamodb", "function": "api-keys-list", "kind": "refused", "times": 0 });
+    app.faults(json!([fault])).await;
+    assert_eq!(ada.get("/api/api-keys?expand=value").await.brief(), "503 UNAVAILABLE");
 }

@@ -1,13 +1,13 @@
-//! Handles and addresses are unique over all regions, whoever claims them when, and whatever fails on the way.
+//! Handles and addresses are unique over all regions, in races and after failures.
 
 use std::collections::BTreeMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::region::Region;
 use futures::future::{BoxFuture, join_all};
-use tests::{Answer, App, PASSWORD, Person, Value, json};
+use tests::{Answer, App, PASSWORD, Person, Value, every, json};
 
-const ROUNDS: usize = 200;
+use crate::many;
 
 type Item = std::collections::HashMap<String, AttributeValue>;
 
@@ -56,12 +56,13 @@ fn one_winner(answers: &[Answer], won: &str, lost: &str) -> usize {
     brief.iter().position(|answer| answer == won).unwrap()
 }
 
-/// Everybody enters the code of their region at once; whoever wins is a newcomer.
+/// A person enters the code of each region at once; the winner is a newcomer.
 async fn race_for_address(app: &App, email: &str) -> Person {
     let codes = sign_up_everywhere(app, email).await;
     assert_eq!(codes.len(), Region::ALL.len());
     let verify = |(region, code): (&Region, &String)| {
-        let (app, form) = (app.living_in(*region), json!({ "email": email, "code": code }));
+        let (app, form) =
+            (app.living_in(*region), json!({ "email": email, "code": code, "password": PASSWORD }));
         async move { app.post("/api/auth/verify", form).await }
     };
     let answers = join_all(codes.iter().map(verify)).await;
@@ -71,14 +72,16 @@ async fn race_for_address(app: &App, email: &str) -> Person {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn two_hundred_times_one_of_three_regions_has_the_address_and_one_the_handle() {
+async fn racing_claims_have_one_winner_over_all_regions() {
+    tests::needs_every_region!();
     let app = App::alone().await;
     let mut people = Vec::new();
     let mut newcomers: BTreeMap<Region, Vec<Person>> = BTreeMap::new();
     for region in Region::ALL {
         people.push(app.living_in(region).newcomer(&format!("first-{region}")).await);
     }
-    for round in 0..ROUNDS {
+    let rounds = many::number("ACCOUNT_TEST_ROUNDS", 40);
+    for round in 0..rounds {
         let email = format!("round{round}@people.example");
         let winner = race_for_address(&app, &email).await;
         newcomers.entry(winner.app.home()).or_default().push(winner);
@@ -103,11 +106,11 @@ async fn two_hundred_times_one_of_three_regions_has_the_address_and_one_the_hand
     for region in Region::ALL {
         reap(&app, region).await;
     }
-    nothing_is_left_of_losers(&app).await;
+    nothing_is_left_of_losers(&app, rounds).await;
 }
 
-/// Every name in the directory is used at its holder's home, for good; nothing waits anywhere.
-async fn nothing_is_left_of_losers(app: &App) {
+/// Every name in the directory is used at its holder's home, permanently; nothing waits anywhere.
+async fn nothing_is_left_of_losers(app: &App, rounds: usize) {
     let mut claims = directory(app).await;
     claims.sort_by_key(|item| text(item, "pk").to_owned());
     assert!(claims.iter().all(|item| text(item, "sk") == "CLAIM"), "nothing is pending");
@@ -137,7 +140,7 @@ async fn nothing_is_left_of_losers(app: &App) {
         })
         .collect();
     assert_eq!(claimed, used);
-    assert!(used.iter().filter(|(name, _)| name.starts_with("HANDLE#round-")).count() == ROUNDS);
+    assert!(used.iter().filter(|(name, _)| name.starts_with("HANDLE#round-")).count() == rounds);
 }
 
 /// A request on the way to an account: how it is prepared and made.
@@ -162,7 +165,7 @@ fn steps() -> [Step; 2] {
             },
             call: |who| {
                 Box::pin(async move {
-                    let form = json!({ "email": who.email, "code": who.token });
+                    let form = json!({ "email": who.email, "code": who.token, "password": PASSWORD });
                     who.app.post("/api/auth/verify", form).await
                 })
             },
@@ -195,7 +198,7 @@ fn death(call: &Value, place: usize, after: bool) -> Value {
     }
 }
 
-/// Kills a step before and after each of its calls; `then` looks at what is left.
+/// Kills a step before and after each of its calls; `then` checks the state that is left.
 async fn kill_everywhere(
     step: &Step,
     letter: char,
@@ -214,7 +217,7 @@ async fn kill_everywhere(
             ["service", "operation", "region"].iter().all(|member| other[*member] == call[*member])
         };
         let place = calls.iter().take(nth + 1).filter(same).count();
-        for after in [false, true] {
+        for after in [false, true].into_iter().filter(|after| is_sampled(nth, *after)) {
             let who = (step.prepare)(app.clone(), name(nth, after)).await;
             app.faults(death(call, place, after)).await;
             let answer = (step.call)(who.clone()).await;
@@ -223,7 +226,15 @@ async fn kill_everywhere(
             then(who, Region::ALL[nth % Region::ALL.len()]).await;
         }
     }
-    calls.len() * 2
+    (0..calls.len())
+        .flat_map(|nth| [(nth, false), (nth, true)])
+        .filter(|(nth, after)| is_sampled(*nth, *after))
+        .count()
+}
+
+/// Whether a step is killed there in this run.
+fn is_sampled(nth: usize, after: bool) -> bool {
+    (nth * 2 + usize::from(after)).is_multiple_of(every(3))
 }
 
 /// The account can be used through every region's endpoint, once the directory's replicas have followed.
@@ -248,7 +259,7 @@ fn after_a_retry(who: Person, _: Region) -> BoxFuture<'static, ()> {
     Box::pin(async move {
         // Either step: a code is entered again, a handle chosen again.
         if who.token.len() == 6 {
-            let form = json!({ "email": who.email, "code": who.token });
+            let form = json!({ "email": who.email, "code": who.token, "password": PASSWORD });
             let answer = who.app.post("/api/auth/verify", form).await;
             assert!(["200", "422 CODE_INVALID"].contains(&answer.brief().as_str()), "{}", answer.text);
         } else {
@@ -270,11 +281,11 @@ fn after_the_reaper(who: Person, elsewhere: Region) -> BoxFuture<'static, ()> {
         let there = who.app.living_in(elsewhere);
         let exists = who.app.sign_in(&who.email, PASSWORD).await;
         if exists.status != 200 {
-            // The address is free: whoever reads its mail can open an account in any region.
+            // The address is free: its owner can open an account in any region.
             let codes = there.mail(&who.email).await.len();
             there.sign_up(&who.email).await.expect(202);
             let code = there.codes(&who.email, codes + 1).await.remove(0);
-            let form = json!({ "email": who.email, "code": code });
+            let form = json!({ "email": who.email, "code": code, "password": PASSWORD });
             there.post("/api/auth/verify", form).await.expect(200);
             return;
         }
@@ -290,7 +301,8 @@ fn after_the_reaper(who: Person, elsewhere: Region) -> BoxFuture<'static, ()> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[expect(clippy::print_stdout, reason = "the number of deaths is worth seeing: run with --nocapture")]
-async fn whoever_dies_on_the_way_to_an_account_gets_it_by_a_retry_or_leaves_nothing_claimed() {
+async fn interrupted_sign_up_is_completed_or_leaves_no_claims() {
+    tests::needs_every_region!();
     let steps = steps();
     let retried = steps.iter().map(|step| kill_everywhere(step, 'a', after_a_retry));
     let reaped = steps.iter().map(|step| kill_everywhere(step, 'b', after_the_reaper));
@@ -300,6 +312,7 @@ async fn whoever_dies_on_the_way_to_an_account_gets_it_by_a_retry_or_leaves_noth
 
 #[tokio::test]
 async fn a_claim_that_nobody_confirms_is_confirmed_by_the_reaper() {
+    tests::needs_every_region!();
     let app = App::start().await.living_in(Region::Ap);
     app.stop_clock().await;
     let refused =
@@ -319,6 +332,7 @@ async fn a_claim_that_nobody_confirms_is_confirmed_by_the_reaper() {
 
 #[tokio::test]
 async fn the_handle_that_is_not_chosen_after_all_is_free_at_once() {
+    tests::needs_every_region!();
     let app = App::start().await;
     let ada = app.newcomer("ada-two").await;
     let onboard = |handle: &'static str| {

@@ -1,9 +1,9 @@
-//! Where a worker dies, and how: at any of its calls, before it and after it.
+//! Where and how a worker is killed: before or after any of its calls.
 
 use domain::region::Region;
 use tests::{Value, json};
 
-/// One of a worker's calls: the so-manieth of its operation.
+/// One of a worker's calls: the nth of its operation.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Call {
     service: String,

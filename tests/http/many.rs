@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use aws_sdk_dynamodb::types::{AttributeValue, PutRequest, WriteRequest};
-use domain::activity::Event;
+use domain::activity::ActivityEvent;
 use futures::{StreamExt, stream};
-use kit::Items;
+use kit::ItemKind;
 use tests::{App, Person, Value};
 
 /// All items that tell of something, by its id.
@@ -53,11 +53,23 @@ pub async fn copy(
     put_all(app, "resources", items).await;
 }
 
+/// Writes `count` copies of an API key's record. They can be listed, and nothing else.
+pub async fn copy_keys(who: &Person, key: &str, count: usize) {
+    let app = &who.app;
+    let record = app.tables().get_item().table_name(app.table("workspaces"));
+    let record = record
+        .key("pk", AttributeValue::S(ItemKind::Keys.partition(who.workspace())))
+        .key("sk", AttributeValue::S(format!("KEY#{key}")));
+    let record: Value = serde_dynamo::from_item(record.send().await.unwrap().item.unwrap()).unwrap();
+    let mould = Mould { id: key.to_owned(), items: vec![record.to_string()] };
+    put_all(app, "workspaces", (0..count).flat_map(|n| mould.copy(n, &[]))).await;
+}
+
 /// Writes a history that was made up: events of any number.
-pub async fn remember(app: &App, events: impl IntoIterator<Item = Event>) {
+pub async fn remember(app: &App, events: impl IntoIterator<Item = ActivityEvent>) {
     let items = events.into_iter().map(|event| {
         let mut item = serde_json::to_value(&event).unwrap();
-        item["pk"] = Items::Events.partition(event.workspace).into();
+        item["pk"] = ItemKind::Events.partition(event.workspace).into();
         item["sk"] = format!("EVT#{}", event.id).into();
         item
     });
@@ -65,7 +77,7 @@ pub async fn remember(app: &App, events: impl IntoIterator<Item = Event>) {
 }
 
 /// Writes items into a table.
-async fn put_all(app: &App, table: &str, items: impl Iterator<Item = Value>) {
+pub async fn put_all(app: &App, table: &str, items: impl Iterator<Item = Value>) {
     let put = |item| {
         let item = serde_dynamo::to_item(item).unwrap();
         WriteRequest::builder()
@@ -90,7 +102,7 @@ pub async fn count(who: &Person, counter: &str, more: usize) {
     let app = &who.app;
     let update = app.tables().update_item().table_name(app.table("resources"));
     let update = update
-        .key("pk", AttributeValue::S(Items::Usage.partition(who.workspace())))
+        .key("pk", AttributeValue::S(ItemKind::Usage.partition(who.workspace())))
         .key("sk", AttributeValue::S("USAGE".to_owned()))
         .update_expression("ADD #counter :more")
         .expression_attribute_names("#counter", counter)
@@ -103,7 +115,7 @@ pub async fn count_models(who: &Person, project: &str, more: usize) {
     let app = &who.app;
     let update = app.tables().update_item().table_name(app.table("resources"));
     let update = update
-        .key("pk", AttributeValue::S(Items::Projects.partition(who.workspace())))
+        .key("pk", AttributeValue::S(ItemKind::Projects.partition(who.workspace())))
         .key("sk", AttributeValue::S(project.to_owned()))
         .update_expression("ADD models :more")
         .expression_attribute_values(":more", AttributeValue::N(more.to_string()));
@@ -111,15 +123,17 @@ pub async fn count_models(who: &Person, project: &str, more: usize) {
 }
 
 /// How many items of a kind there are.
-pub async fn items(app: &App, kind: Items, subject: &str) -> usize {
-    let query = app
-        .tables()
-        .query()
-        .table_name(app.table("resources"))
-        .select(aws_sdk_dynamodb::types::Select::Count);
+pub async fn items(app: &App, kind: ItemKind, subject: &str) -> usize {
+    items_in(app, "resources", &kind.partition(subject)).await
+}
+
+/// How many items a partition of a table has.
+pub async fn items_in(app: &App, table: &str, partition: &str) -> usize {
+    let query =
+        app.tables().query().table_name(app.table(table)).select(aws_sdk_dynamodb::types::Select::Count);
     let query = query
         .key_condition_expression("pk = :pk")
-        .expression_attribute_values(":pk", AttributeValue::S(kind.partition(subject)))
+        .expression_attribute_values(":pk", AttributeValue::S(partition.to_owned()))
         .consistent_read(true);
     let mut pages = query.into_paginator().send();
     let mut sum = 0;
@@ -130,12 +144,12 @@ pub async fn items(app: &App, kind: Items, subject: &str) -> usize {
 }
 
 /// Waits until there are none left of a kind.
-pub async fn none_left(app: &App, kind: Items, subject: &str) {
-    for _ in 0..1_200 {
+pub async fn none_left(app: &App, kind: ItemKind, subject: &str) {
+    for _ in 0..240 {
         if items(app, kind, subject).await == 0 {
             return;
         }
-        tokio::time::sleep(Duration::from_millis(50)).await;
+        tokio::time::sleep(Duration::from_millis(250)).await;
     }
     panic!("some of {kind:?} are left");
 }

@@ -1,10 +1,13 @@
 //! The first steps after signing up.
 
+use aws_sdk_dynamodb::types::AttributeValue;
 use insta::assert_snapshot;
-use tests::{App, json};
+use kit::ItemKind;
+use tests::{App, PASSWORD, json};
 
 #[tokio::test]
 async fn nothing_but_onboarding_works_before_onboarding() {
+    tests::needs_every_region!();
     let app = App::start().await;
     let ada = app.newcomer("ada2").await;
     for path in ["/api/settings", "/api/api-keys", "/api/activity", "/api/account/summary"] {
@@ -26,13 +29,16 @@ async fn nothing_but_onboarding_works_before_onboarding() {
 
 #[tokio::test]
 async fn a_company_address_starts_with_more_credit() {
+    tests::needs_every_region!();
     let app = App::start().await;
     let work = app.user("worker").await.get("/api/account/summary").await.expect(200);
     assert_eq!(work.at("/creditsCents"), 2_500);
     app.sign_up("private@gmail.com").await.expect(202);
     let code = app.code("private@gmail.com").await;
-    let tokens =
-        app.post("/api/auth/verify", json!({ "email": "private@gmail.com", "code": code })).await.expect(200);
+    let tokens = app
+        .post("/api/auth/verify", json!({ "email": "private@gmail.com", "code": code, "password": PASSWORD }))
+        .await
+        .expect(200);
     let private = tests::Person::new(app.clone(), "private", "private@gmail.com", &tokens);
     private.post("/api/onboarding", json!({ "username": "privateer", "displayName": "P" })).await.expect(201);
     assert_eq!(private.get("/api/account/summary").await.expect(200).at("/creditsCents"), 500);
@@ -40,6 +46,7 @@ async fn a_company_address_starts_with_more_credit() {
 
 #[tokio::test]
 async fn a_handle_is_taken_once_and_another_is_suggested() {
+    tests::needs_every_region!();
     let app = App::start().await;
     app.user("grace").await;
     let free = app.get("/api/username/check?username=hopper").await.expect(200);
@@ -56,8 +63,34 @@ async fn a_handle_is_taken_once_and_another_is_suggested() {
 
 #[tokio::test]
 async fn bad_handles_names_and_codes_are_refused_by_field() {
+    tests::needs_every_region!();
     let app = App::start().await;
     let ivan = app.newcomer("ivan").await;
+    for bad in [
+        "self",
+        "ghost",
+        "deleted",
+        "none",
+        "null",
+        "true",
+        "false",
+        "here",
+        "mailer-daemon",
+        "postmaster",
+        "gdpr",
+        "trash",
+        "invitation",
+        "api-keys",
+    ] {
+        let answer = ivan.post("/api/onboarding", json!({ "username": bad, "displayName": "I" })).await;
+        assert_eq!(
+            (answer.brief().as_str(), answer.complaints().as_str()),
+            ("400 VALIDATION_ERROR", "username INVALID")
+        );
+        let check = app.get(&format!("/api/username/check?username={bad}")).await;
+        assert_eq!(check.complaints(), "username INVALID", "{bad}");
+        assert_eq!(app.get(&format!("/api/users?username={bad}")).await.brief(), "404 NOT_FOUND", "{bad}");
+    }
     for bad in ["abc", "Ivan", "-ivan", "ivan-", "iv--an", "settings", "iván", &"x".repeat(33), "a b c"] {
         let answer = ivan.post("/api/onboarding", json!({ "username": bad, "displayName": "I" })).await;
         assert_eq!(answer.brief(), "400 VALIDATION_ERROR");
@@ -66,6 +99,8 @@ async fn bad_handles_names_and_codes_are_refused_by_field() {
     let answer =
         ivan.post("/api/onboarding", json!({ "username": "ivan", "displayName": "\u{202e}x" })).await;
     assert_eq!(answer.complaints(), "displayName INVALID");
+    let answer = ivan.post("/api/onboarding", json!({ "username": "ivan", "displayName": null })).await;
+    assert_eq!(answer.complaints(), "displayName INVALID");
     let answer = ivan
         .post("/api/onboarding", json!({ "username": "ivan", "displayName": "I", "promoCode": "FREE" }))
         .await;
@@ -73,4 +108,22 @@ async fn bad_handles_names_and_codes_are_refused_by_field() {
     ivan.post("/api/onboarding", json!({ "username": "ivan", "displayName": "I", "promoCode": "" }))
         .await
         .expect(201);
+}
+
+#[tokio::test]
+async fn account_whose_handle_was_reserved_later_keeps_working() {
+    tests::needs_every_region!();
+    let app = App::start().await;
+    let old = app.user("old-ghost").await;
+    let update = app.tables().update_item().table_name(app.table("workspaces"));
+    let update = update
+        .key("pk", AttributeValue::S(ItemKind::Workspaces.partition(old.workspace())))
+        .key("sk", AttributeValue::S("WS".to_owned()))
+        .update_expression("SET handle = :handle")
+        .expression_attribute_values(":handle", AttributeValue::S("ghost".to_owned()));
+    update.send().await.unwrap();
+    assert_eq!(old.get("/api/settings").await.expect(200).at("/username"), "ghost");
+    old.patch("/api/settings", json!({ "bio": "I was here first." })).await.expect(200);
+    let ci = old.with_api_key("ci").await;
+    assert_eq!(ci.get("/api/account/summary").await.expect(200).at("/username"), "ghost");
 }

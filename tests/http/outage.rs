@@ -1,5 +1,7 @@
 //! While a region is down, and with it the directory's authority, the others go on. The whole suite also runs in such an outage
-//! (`tests/run`); here is what it does not see: what can't work then, and that it says so.
+//! (`tests/run`); these tests show which requests can't work then, and that their answers say so.
+//!
+//! Not run in outages: it chooses its regions.
 
 use domain::region::Region;
 use tests::{Answer, App, PASSWORD, Person, json, outage};
@@ -40,7 +42,7 @@ async fn lives_on(who: &Person, other: &Person) {
 }
 
 #[tokio::test]
-async fn while_the_authority_is_down_the_other_regions_go_on_and_what_cannot_work_says_so() {
+async fn authority_outage_leaves_other_regions_working() {
     let app = App::start().await.living_in(Region::Us);
     let (eu, ap) = (app.living_in(Region::Eu), app.living_in(Region::Ap));
     let (una, ewa, anh) = (app.user("una-o").await, eu.user("ewa-o").await, ap.user("anh-o").await);
@@ -50,9 +52,9 @@ async fn while_the_authority_is_down_the_other_regions_go_on_and_what_cannot_wor
     app.faults(json!(outage(Region::Us))).await;
     lives_on(&ewa, &anh).await;
     lives_on(&anh, &ewa).await;
-    // Names can't be claimed, by whichever endpoint,
+    // Names can't be claimed through any endpoint,
     let onboard = json!({ "username": "new-o", "displayName": "N" });
-    let verify = json!({ "email": "waiting@people.example", "code": code });
+    let verify = json!({ "email": "waiting@people.example", "code": code, "password": PASSWORD });
     for way in [Region::Eu, Region::Ap] {
         is_unavailable(&newcomer.by_way_of(way).post("/api/onboarding", onboard.clone()).await);
         is_unavailable(&eu.by_way_of(way).post("/api/auth/verify", verify.clone()).await);

@@ -63,7 +63,7 @@ async fn until_refused(app: &App) {
 }
 
 #[tokio::test]
-async fn a_port_or_folder_that_cannot_be_used_is_said_clearly() {
+async fn unusable_port_or_folder_is_explained() {
     let app = App::start().await;
     let port: u16 = app.url().rsplit(':').next().unwrap().parse().unwrap();
     let folder = tempfile::tempdir().unwrap();
@@ -72,11 +72,11 @@ async fn a_port_or_folder_that_cannot_be_used_is_said_clearly() {
     assert!(refused.contains(&port.to_string()) && refused.contains("--port"), "{refused}");
     std::fs::write(folder.path().join("version"), "99").unwrap();
     let refused = Platform::start(options(0, folder.path().to_owned())).await.err().unwrap().to_string();
-    assert!(refused.contains("version 99"), "{refused}");
+    assert!(refused.contains("version is 99"), "{refused}");
     let foreign = tempfile::tempdir().unwrap();
     std::fs::write(foreign.path().join("letter.txt"), "x").unwrap();
     let refused = Platform::start(options(0, foreign.path().to_owned())).await.err().unwrap().to_string();
-    assert!(refused.contains("none of this platform's"), "{refused}");
+    assert!(refused.contains("files of something else"), "{refused}");
     std::fs::write(foreign.path().join("file"), "x").unwrap();
     assert!(Platform::start(options(0, foreign.path().join("file"))).await.is_err());
 }
@@ -110,7 +110,8 @@ fn key(partition: &str) -> HashMap<String, AttributeValue> {
 }
 
 #[tokio::test]
-async fn nothing_that_was_deleted_is_in_a_file_once_the_tables_are_compacted() {
+async fn compaction_removes_deleted_data_from_files() {
+    tests::needs_every_region!();
     let app = App::start().await;
     let authority = app.living_in(Region::AUTHORITY).tables();
     let own = app.tables();
@@ -129,7 +130,7 @@ async fn nothing_that_was_deleted_is_in_a_file_once_the_tables_are_compacted() {
     // With an external emulator, the tables are in no file here.
     if std::env::var_os("ACCOUNT_TEST_AWS").is_none() {
         assert!(search(&needles, &app.data()).len() >= 2, "the search must reach the tables");
-        // What was not read yet stays.
+        // Changes that were not read yet stay.
         app.post("/_local/replication", json!({ "paused": true })).await.expect(200);
         let (client, table, _) = &places[2];
         client.put_item().table_name(table).set_item(Some(key("RESERVED#unread"))).send().await.unwrap();
@@ -138,7 +139,7 @@ async fn nothing_that_was_deleted_is_in_a_file_once_the_tables_are_compacted() {
     }
     app.post("/_local/compact", json!({})).await.expect(204);
     assert!(search(&needles, &app.data()).is_empty());
-    // What was read of the streams is known all the same: nothing is lost, and nothing comes twice.
+    // The streams' positions are kept: nothing is lost, and nothing comes twice.
     let ada = app.user("ada-9c").await;
     assert_eq!(app.mail(&ada.email).await.len(), 1);
     let elsewhere = app.by_way_of(Region::Ap);
@@ -149,4 +150,23 @@ async fn nothing_that_was_deleted_is_in_a_file_once_the_tables_are_compacted() {
         tokio::time::sleep(std::time::Duration::from_millis(10)).await;
     }
     panic!("nothing is replicated any more");
+}
+
+#[tokio::test]
+async fn scheduled_function_runs_without_an_event() {
+    tests::needs_every_region!();
+    let app = App::start().await;
+    let run = async |function: &str, body: Option<&'static str>| {
+        let path = format!("/_local/run/{function}?region={}", app.home());
+        let request = app.request(reqwest::Method::POST, &path);
+        app.send(body.map_or(request.try_clone().unwrap(), |body| request.body(body))).await
+    };
+    for function in ["purge-trash", "reap-claims", "run-export", "run-deletion"] {
+        let bare = run(function, None).await.expect(200);
+        assert_eq!(bare.body, run(function, Some("{}")).await.expect(200).body, "{function}");
+    }
+    // Nothing schedules it: without a message there is nothing to do.
+    assert_eq!(run("send-mail", None).await.status, 502);
+    assert_eq!(run("purge-trash", Some("{")).await.status, 400);
+    assert_eq!(run("nobody", None).await.status, 404);
 }

@@ -1,4 +1,6 @@
 //! What the ports promise, kept by the adapters over the real SDK clients: no endpoint in between.
+//!
+//! Not run in outages: it chooses its regions.
 
 mod accounts;
 mod blobs;
@@ -25,15 +27,16 @@ mod workspaces;
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::{
     Timestamp,
-    activity::{Action, Actor, Event, ResourceType},
+    activity::{Action, ActivityEvent, Actor, ResourceType},
     credential::PasswordHash,
+    domain_events::{DomainEvent, Message},
     email::EmailAddress,
+    entitlements::EntitlementOverrides,
     handle::Handle,
-    id::{EventId, Id, Kind, SessionId, UserId, WorkspaceId},
-    outbox::{Message, Notice},
+    id::{EventId, Id, IdKind, SessionId, UserId, WorkspaceId},
+    permissions::Member,
     plan::{MicroUsd, Plan},
-    policy::Member,
-    ports::{Alongside, NewAccount, Outcome, Receipt},
+    ports::{IdempotencyRecord, NewAccount, Outcome, TransactionExtras},
     profile::DisplayName,
     region::Region,
     role::Role,
@@ -42,19 +45,20 @@ use domain::{
     sign_up::{Attempt, SignUp},
     social::SocialLinks,
     user::{EmailHash, User, personal_workspace},
+    user_agent::Device,
     workspace::{Profile, Workspace, WorkspaceKind, WrappedKey},
 };
 use lambda::OsEntropy;
-use store::{Directory, Store};
+use store::{DirectoryStore, Store};
 use tests::{App, json};
 
 fn store(app: &App) -> Store {
     Store::new(app.tables(), app.table(""))
 }
 
-fn directory(app: &App) -> Directory {
+fn directory(app: &App) -> DirectoryStore {
     let authority = app.living_in(Region::AUTHORITY).tables();
-    Directory::new(app.tables(), move || authority, "account-directory".to_owned())
+    DirectoryStore::new(app.tables(), move || authority, "account-directory".to_owned())
 }
 
 /// So many seconds into the test: a time that is yet to come, so that nothing has expired.
@@ -62,7 +66,7 @@ fn at(second: i64) -> Timestamp {
     Timestamp::from_second(1_900_000_000 + second).unwrap()
 }
 
-fn id<K: Kind>() -> Id<K> {
+fn id<K: IdKind>() -> Id<K> {
     Id::new(at(0), &OsEntropy)
 }
 
@@ -87,13 +91,15 @@ fn hash_of(name: &str) -> EmailHash {
 fn sign_up(name: &str) -> SignUp {
     let attempt = Attempt {
         id: id(),
+        email: address(name),
         password: PasswordHash::nobody(),
         region: Region::Us,
         at: at(0),
         tries: 0,
-        superseded: false,
+        source: None,
+        device: Device::default(),
     };
-    SignUp { attempts: vec![attempt], version: 1, ..SignUp::none(hash_of(name), address(name), id()) }
+    SignUp { attempts: vec![attempt], version: 1, ..SignUp::none(hash_of(name), id()) }
 }
 
 fn session_of(user: UserId) -> Session {
@@ -104,7 +110,8 @@ fn session_of(user: UserId) -> Session {
 
 /// What a sign-up becomes.
 fn account_of(sign_up: &SignUp) -> NewAccount {
-    let user = User { id: id(), region: Region::Us, primary_email: sign_up.email.clone(), created_at: at(0) };
+    let primary_email = sign_up.attempts[0].email.clone();
+    let user = User { id: id(), region: Region::Us, primary_email, created_at: at(0) };
     let session = session_of(user.id);
     NewAccount { sign_up: sign_up.clone(), user, password: password("first"), session }
 }
@@ -117,20 +124,23 @@ fn workspace_of(owner: UserId, handle: &str) -> Workspace {
         owner,
         region: Region::Us,
         plan: Plan::Free,
-        profile: Profile {
-            display_name: DisplayName::parse(handle).unwrap(),
-            company: None,
-            use_case: None,
-            bio: None,
-            icon_color: None,
-            icon_letter: None,
-            socials: SocialLinks::default(),
-            early_access: false,
-        },
+        entitlement_overrides: EntitlementOverrides::default(),
         opening_credit: MicroUsd::ZERO,
         data_key: WrappedKey("none".to_owned()),
         created_at: at(0),
-        version: 1,
+    }
+}
+
+fn profile(name: &str) -> Profile {
+    Profile {
+        display_name: DisplayName::parse(name).unwrap(),
+        company: None,
+        use_case: None,
+        bio: None,
+        icon_color: None,
+        icon_letter: None,
+        socials: SocialLinks::default(),
+        early_access: false,
     }
 }
 
@@ -142,8 +152,8 @@ fn member(workspace: &Workspace, role: Role) -> Member {
     Member { workspace: workspace.clone(), role, user: workspace.owner, stepped_up: true }
 }
 
-fn event(workspace: WorkspaceId, second: i64) -> Event {
-    Event {
+fn event(workspace: WorkspaceId, second: i64) -> ActivityEvent {
+    ActivityEvent {
         id: EventId::new(at(second), &OsEntropy),
         workspace,
         actor: Actor { user: id(), key: None },
@@ -155,8 +165,8 @@ fn event(workspace: WorkspaceId, second: i64) -> Event {
     }
 }
 
-fn receipt(scope: &str) -> Receipt {
-    Receipt {
+fn receipt(scope: &str) -> IdempotencyRecord {
+    IdempotencyRecord {
         scope: Digest256::of(scope),
         fingerprint: Digest256::of("request"),
         reference: format!("made by {scope}"),
@@ -165,19 +175,19 @@ fn receipt(scope: &str) -> Receipt {
     }
 }
 
-fn with_receipt(scope: &str) -> Alongside {
-    Alongside { receipt: Some(receipt(scope)), ..Alongside::default() }
+fn with_receipt(scope: &str) -> TransactionExtras {
+    TransactionExtras { receipt: Some(receipt(scope)), ..TransactionExtras::default() }
 }
 
-fn with_event(event: &Event) -> Alongside {
-    Alongside { event: Some(event.clone()), ..Alongside::default() }
+fn with_event(event: &ActivityEvent) -> TransactionExtras {
+    TransactionExtras { event: Some(event.clone()), ..TransactionExtras::default() }
 }
 
 /// An event, a message and a receipt.
-fn with_all(event: &Event, scope: &str) -> Alongside {
-    let notice = Notice::SettingsChanged { workspace: event.workspace };
+fn with_all(event: &ActivityEvent, scope: &str) -> TransactionExtras {
+    let notice = DomainEvent::SettingsChanged { workspace: event.workspace };
     let message = Some(Message { id: id(), at: at(0), notice });
-    Alongside { event: Some(event.clone()), message, receipt: Some(receipt(scope)) }
+    TransactionExtras { event: Some(event.clone()), message, receipt: Some(receipt(scope)) }
 }
 
 type Item = std::collections::HashMap<String, AttributeValue>;
@@ -195,7 +205,7 @@ async fn items(app: &App, table: &str) -> Vec<Item> {
     items
 }
 
-/// What is in the tables that changes are written to, but for which messages were acted on: workers note that meanwhile.
+/// The items of the tables that changes are written to, without the notes on handled messages, which workers write.
 async fn everything(app: &App) -> Vec<Vec<Item>> {
     let mut tables = Vec::new();
     for table in ["identity", "workspaces", "activity", "resources", "operations"] {

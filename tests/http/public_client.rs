@@ -86,7 +86,8 @@ async fn the_client_sees_the_account_until_its_key_is_revoked() {
 }
 
 #[tokio::test]
-async fn the_client_uses_a_key_of_another_region_until_it_is_revoked_there() {
+async fn client_uses_other_regions_key_until_revoked() {
+    tests::needs_every_region!();
     let app = App::start().await.living_in(Region::Us);
     let ada = app.living_in(Region::Eu).user("ada-e").await;
     let (id, key) = ada.make_key("laptop").await;
@@ -103,7 +104,7 @@ async fn the_client_uses_a_key_of_another_region_until_it_is_revoked_there() {
 }
 
 #[tokio::test]
-async fn the_client_lists_keys_without_their_values_and_shows_profiles() {
+async fn client_lists_keys_without_values_and_shows_profiles() {
     let app = App::start().await;
     let bob = app.user("bob12").await;
     let (id, key) = bob.make_key("ci").await;
@@ -132,7 +133,7 @@ async fn the_client_shows_the_reason_that_the_platform_gives() {
 }
 
 #[tokio::test]
-async fn the_client_lists_restores_and_deletes_trash_of_each_kind_and_reads_storage() {
+async fn client_manages_trash_and_reads_storage() {
     let app = App::start().await;
     let carol = app.user("carol12").await;
     let client = Client::new(&app, &carol.make_key("laptop").await.1).await;

@@ -1,13 +1,14 @@
 //! `purge-trash`, killed wherever it can be: run again it comes to the same, touches nothing that is not due, and leaves no
 //! file without a record and no record without its file.
+//!
+//! Not run in outages: it chooses its regions.
 
 use domain::{region::Region, resource::Kind};
 use futures::future::join_all;
-use tests::{App, Person, in_trash, json, path_of};
+use tests::{App, Person, every, in_trash, json, path_of};
 
 use crate::{
     deaths::{Call, deaths, held_back, is_of, numbered, struck},
-    many,
     stock::Stock,
 };
 
@@ -27,7 +28,7 @@ struct Scene {
 }
 
 impl Scene {
-    /// Sets it up, but for what is trashed later.
+    /// Sets it up, without the items that are trashed later.
     async fn new(app: &App, handle: &str) -> Self {
         let who = app.user(handle).await;
         let project = who.make(Kind::Project, "gone").await;
@@ -58,7 +59,7 @@ impl Scene {
         sign_in(&self.who).await.delete(&path_of(&self.later)).await.expect(200);
     }
 
-    /// What is due is gone, and nothing else.
+    /// Due items are gone, and nothing else.
     async fn check(&self) {
         let who = sign_in(&self.who).await;
         who.get(&path_of(&self.restored)).await.expect(200);
@@ -94,7 +95,7 @@ async fn converge(scenes: &[Scene]) {
             }
             assert_ne!(left, 0, "it does not come to an end");
             left -= 1;
-            // What was left half done, and by whom, is looked after an hour later.
+            // Interrupted work is taken up an hour later.
             scene.who.app.advance(600).await;
         }
     }
@@ -136,13 +137,13 @@ async fn calls_of_a_clean_run(app: &App) -> Vec<Call> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[expect(clippy::print_stdout, reason = "the number of deaths is worth seeing: run with --nocapture")]
-async fn wherever_the_worker_dies_the_next_run_comes_to_the_same() {
+async fn interrupted_purge_is_completed_by_the_next_run() {
     let app = App::start().await;
     app.stop_clock().await;
     let calls = calls_of_a_clean_run(&app).await;
     // All of them take minutes: every day, another one of each few will do.
-    let every = many::number("ACCOUNT_TEST_EVERY_DEATH", 6);
-    let deaths: Vec<_> = deaths(&calls).into_iter().step_by(every).collect();
+    let stride = every(6);
+    let deaths: Vec<_> = deaths(&calls).into_iter().step_by(stride).collect();
     println!("{} calls, {} deaths", calls.len(), deaths.len());
     for (round, deaths) in deaths.chunks(Region::ALL.len()).enumerate() {
         let scenes = a_month_passes(&app, round + 1).await;

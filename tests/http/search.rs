@@ -1,4 +1,6 @@
-//! Finds texts in files, in whichever form they are written down.
+//! Finds texts in files, in every encoding.
+//!
+//! Not run in outages: it chooses its regions.
 
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
@@ -94,7 +96,7 @@ pub fn search(needles: &Needles, folder: &Path) -> BTreeMap<String, Vec<String>>
     let mut found = BTreeMap::new();
     for file in files(folder) {
         let bytes = match std::fs::read(&file) {
-            // Of a platform that runs, some come and go: what was in them is in those that take their place.
+            // Files of a running platform come and go: their content moves into the files that replace them.
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
             read => read.unwrap(),
         };
@@ -108,7 +110,7 @@ pub fn search(needles: &Needles, folder: &Path) -> BTreeMap<String, Vec<String>>
 }
 
 #[test]
-fn the_search_finds_what_it_looks_for_in_every_form_at_every_place_in_the_middle_of_anything() {
+fn search_finds_needles_in_every_encoding_and_place() {
     let mut needles = Needles::default();
     needles.keep("code", "395098");
     needles.keep("long", "a secret of more than twenty-four bytes");

@@ -1,6 +1,8 @@
 //! Tokens: what they open, how they end.
 
-use tests::{App, PASSWORD, Person, json};
+use base64::{Engine, prelude::BASE64_STANDARD};
+use domain::region::Region;
+use tests::{App, PASSWORD, Person, Value, json};
 
 async fn refresh(app: &App, token: &str) -> tests::Answer {
     app.post("/api/auth/refresh", json!({ "refreshToken": token })).await
@@ -59,12 +61,12 @@ async fn signing_out_ends_the_session_on_the_next_request() {
     carol.post("/api/auth/sign-out", json!({})).await.expect(200);
     assert_eq!(carol.get("/api/settings").await.brief(), "401 UNAUTHORIZED");
     assert_eq!(refresh(&app, &carol.refresh).await.brief(), "401 UNAUTHORIZED");
-    assert_eq!(carol.post("/api/auth/sign-out", json!({})).await.brief(), "401 UNAUTHORIZED");
+    carol.post("/api/auth/sign-out", json!({})).await.expect(200);
     Person::new(app.clone(), "carol1", &carol.email, &other).get("/api/settings").await.expect(200);
 }
 
 #[tokio::test]
-async fn an_access_token_is_good_for_ten_minutes_and_a_session_for_thirty_idle_days() {
+async fn token_expires_in_ten_minutes_and_session_in_thirty_days() {
     let app = App::start().await;
     app.stop_clock().await;
     let dave = app.user("dave1").await;
@@ -131,4 +133,141 @@ async fn the_public_keys_verify_tokens_and_hold_nothing_private() {
         let names: Vec<&String> = key.as_object().unwrap().keys().collect();
         assert_eq!(names, ["alg", "crv", "kid", "kty", "use", "x"]);
     }
+}
+
+/// The object of a document whose `kid` this is.
+fn key_named(document: &Value, kid: &str) -> Option<Value> {
+    match document {
+        Value::Object(members) if members.get("kid").is_some_and(|found| found == kid) => {
+            Some(document.clone())
+        }
+        Value::Object(members) => members.values().find_map(|member| key_named(member, kid)),
+        Value::Array(items) => items.iter().find_map(|item| key_named(item, kid)),
+        _ => None,
+    }
+}
+
+#[tokio::test]
+async fn signed_token_with_invalid_times_is_refused() {
+    let app = App::start().await;
+    app.stop_clock().await;
+    let ada = app.user("ada-times").await;
+    let secret = crate::rotation::name(&app, "tokens");
+    let read = app.secrets_manager().get_secret_value().secret_id(secret).send().await.unwrap();
+    let document: Value = serde_json::from_str(read.secret_string().unwrap()).unwrap();
+    let kid = jwt::key_id(&ada.token).unwrap();
+    let private = key_named(&document, &kid).unwrap()["private"].as_str().unwrap().to_owned();
+    let private = BASE64_STANDARD.decode(private).unwrap();
+    let claims = domain::secret::decode_base64(ada.token.split('.').nth(1).unwrap()).unwrap();
+    let claims: Value = serde_json::from_slice(&claims).unwrap();
+    let iat = claims["iat"].as_i64().unwrap();
+    let ask = async |change: Value| {
+        let mut claims = claims.clone();
+        claims.as_object_mut().unwrap().extend(change.as_object().unwrap().clone());
+        let token = jwt::sign(jwt::TokenType::Access, &kid, &private, &claims).unwrap();
+        let person = Person { token, ..ada.clone() };
+        let question = json!({ "headers": { "authorization": format!("Bearer {}", person.token) } });
+        let path = format!("/_local/run/authorizer?region={}", app.home());
+        let allowed = app.post(&path, question).await.expect(200).at("/isAuthorized").clone();
+        let answer = person.get("/api/settings").await;
+        assert_eq!(allowed, answer.status == 200);
+        answer.brief()
+    };
+    let year = 365 * 86_400;
+    assert_eq!(ask(json!({})).await, "200");
+    assert_eq!(ask(json!({ "iat": iat + 30, "exp": iat + 630 })).await, "200", "within the skew");
+    let odd = [
+        json!({ "iat": iat + 120, "exp": iat + 720 }),
+        json!({ "exp": iat + 601 + 60 }),
+        json!({ "exp": iat + 10 * year }),
+        json!({ "iat": iat + year, "exp": iat + year + 600 }),
+        json!({ "iat": iat - year, "exp": iat + 60 }),
+        json!({ "exp": iat }),
+        json!({ "nbf": iat + 300 }),
+    ];
+    for change in odd {
+        assert_eq!(ask(change.clone()).await, "401 UNAUTHORIZED", "{change}");
+    }
+}
+
+#[tokio::test]
+async fn refused_reader_does_not_wait_for_prefetched_records() {
+    let app = App::alone().await;
+    let ada = app.user("ada-prefetch").await;
+    ada.get("/api/settings").await.expect(200);
+    ada.post("/api/auth/sign-out", json!({})).await.expect(200);
+    let stall = json!({ "service": "dynamodb", "operation": "GetItem", "function": "settings-read", "kind": "stall", "times": 0 });
+    app.faults(json!([stall])).await;
+    assert_eq!(ada.get("/api/settings").await.brief(), "401 UNAUTHORIZED");
+    assert_eq!(ada.get("/api/settings?unknown=1").await.brief(), "401 UNAUTHORIZED");
+    app.no_faults().await;
+}
+
+#[tokio::test]
+async fn forged_token_and_invalid_input_prefetch_nothing() {
+    let app = App::alone().await;
+    let ada = app.user("ada-forged").await;
+    let reads = async |who: &Person, path: &str| {
+        let before = app.last_call().await;
+        let answer = who.get(path).await.brief();
+        let calls = app.calls_of("settings-read", before).await;
+        (answer, calls.iter().filter(|call| call["operation"] == "GetItem").count())
+    };
+    assert_eq!(reads(&ada, "/api/settings").await, ("200".to_owned(), 1));
+    let (head, _) = ada.token.rsplit_once('.').unwrap();
+    let forged = Person { token: format!("{head}.{}", "A".repeat(86)), ..ada.clone() };
+    assert_eq!(reads(&forged, "/api/settings").await, ("401 UNAUTHORIZED".to_owned(), 0));
+    assert_eq!(reads(&ada, "/api/settings?unknown=1").await, ("400 VALIDATION_ERROR".to_owned(), 0));
+}
+
+/// The sessions of a person that the table has, live or not.
+async fn stored_sessions(who: &Person) -> usize {
+    let text = |value: String| aws_sdk_dynamodb::types::AttributeValue::S(value);
+    let query = who.app.tables().query().table_name(who.app.table("identity"));
+    let query = query.key_condition_expression("pk = :pk").consistent_read(true);
+    let query = query.expression_attribute_values(":pk", text(kit::ItemKind::Sessions.partition(who.id())));
+    query.send().await.unwrap().items.unwrap_or_default().len()
+}
+
+#[tokio::test]
+async fn hundred_and_first_session_ends_the_oldest() {
+    let app = App::start().await;
+    let ada = app.user("ada-many").await;
+    let mut people = vec![ada.clone()];
+    for _ in 0..104 {
+        let tokens = app.sign_in(&ada.email, PASSWORD).await.expect(200);
+        people.push(Person::new(app.clone(), "ada-many", &ada.email, &tokens));
+    }
+    assert_eq!(stored_sessions(&ada).await, 100);
+    let (ended, live) = people.split_at(5);
+    for person in ended {
+        assert_eq!(person.get("/api/account/summary").await.brief(), "401 UNAUTHORIZED");
+        assert_eq!(refresh(&app, &person.refresh).await.brief(), "401 UNAUTHORIZED");
+    }
+    for person in [&live[0], &live[99]] {
+        person.get("/api/account/summary").await.expect(200);
+    }
+    // Ten at once end ten others.
+    let all = (0..10).map(|_| app.sign_in(&ada.email, PASSWORD));
+    let answers = futures::future::join_all(all).await;
+    let begun = answers.iter().filter(|answer| answer.status == 200).count();
+    assert!(begun > 0);
+    assert_eq!(stored_sessions(&ada).await, 100);
+    // Expired sessions do not count: a sign-in ends none for them.
+    app.advance(31 * 86_400).await;
+    let before = stored_sessions(&ada).await;
+    app.sign_in(&ada.email, PASSWORD).await.expect(200);
+    assert_eq!(stored_sessions(&ada).await, before + 1);
+}
+
+#[tokio::test]
+async fn session_count_of_one_user_does_not_end_those_of_another() {
+    tests::needs_every_region!();
+    let app = App::start().await.living_in(Region::Us);
+    let (ada, bob) = (app.user("ada-own").await, app.user("bob-own").await);
+    for _ in 0..101 {
+        app.sign_in(&ada.email, PASSWORD).await.expect(200);
+    }
+    bob.get("/api/account/summary").await.expect(200);
+    assert_eq!(ada.get("/api/account/summary").await.brief(), "401 UNAUTHORIZED");
 }

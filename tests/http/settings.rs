@@ -1,10 +1,12 @@
 //! The profile and what others see of it.
 
+use domain::{region::Region, resource::Kind, role::Role};
 use insta::assert_snapshot;
-use tests::{App, json};
+use reqwest::Method;
+use tests::{App, Person, json, path_of};
 
 #[tokio::test]
-async fn a_patch_changes_what_it_names_and_tells_the_history_once() {
+async fn patch_changes_named_settings_with_one_history_line() {
     let app = App::start().await;
     let ada = app.user("ada3").await;
     let patch = json!({ "bio": "I build engines.", "github": "@ada", "website": "https://ada.example" });
@@ -87,4 +89,115 @@ async fn anybody_sees_a_public_profile_and_never_an_address() {
     assert!(!profile.text.contains("people.example"));
     assert_eq!(app.get("/api/users?username=nobody").await.brief(), "404 NOT_FOUND");
     assert_eq!(app.get("/api/users").await.complaints(), "username REQUIRED");
+}
+
+#[tokio::test]
+async fn null_is_refused_where_a_value_cannot_be_taken_away() {
+    let app = App::start().await;
+    let eve = app.user("eve3").await;
+    let before = eve.get("/api/settings").await.expect(200).text;
+    for (patch, complaint) in [
+        (json!({ "displayName": null }), "displayName INVALID"),
+        (json!({ "displayName": null, "bio": "I build engines." }), "displayName INVALID"),
+        (json!({ "earlyAccess": null }), "earlyAccess INVALID"),
+    ] {
+        for answer in
+            [eve.patch("/api/settings", patch.clone()).await, eve.post("/api/settings", patch).await]
+        {
+            assert_eq!(
+                (answer.brief().as_str(), answer.complaints().as_str()),
+                ("400 VALIDATION_ERROR", complaint)
+            );
+        }
+    }
+    assert_eq!(eve.get("/api/settings").await.expect(200).text, before);
+    let project = eve.make(Kind::Project, "null").await;
+    for member in ["slug", "name", "visibility"] {
+        let answer = eve.patch(&path_of(&project), json!({ member: null })).await;
+        assert_eq!(answer.complaints(), format!("{member} INVALID"));
+    }
+    eve.patch(&path_of(&project), json!({ "description": null })).await.expect(200);
+    let nothing = json!({
+        "company": null, "useCase": null, "bio": null, "iconColor": null, "iconLetter": null, "github": null,
+        "linkedin": null, "twitter": null, "youtube": null, "scholar": null, "discord": null, "website": null,
+    });
+    eve.patch("/api/settings", nothing).await.expect(200);
+}
+
+#[tokio::test]
+async fn capitals_in_handle_look_ups_are_folded() {
+    tests::needs_every_region!();
+    let app = App::start().await;
+    let ada = app.user("ada-fold").await;
+    for typed in ["ada-fold", "Ada-Fold", "ADA-FOLD", "Ａda－fold"] {
+        let ask = async |who: Option<&Person>, path: &str, name: &str| {
+            let request = app.request(Method::GET, path).query(&[(name, typed)]);
+            let request = if let Some(who) = who { request.bearer_auth(&who.token) } else { request };
+            app.send(request).await
+        };
+        let profile = ask(None, "/api/users", "username").await.expect(200);
+        assert_eq!(profile.at("/user/username"), "ada-fold", "{typed}");
+        let free = ask(None, "/api/username/check", "username").await.expect(200);
+        assert_eq!(
+            (free.at("/available"), free.at("/username")),
+            (&json!(false), &json!("ada-fold")),
+            "{typed}"
+        );
+        let own = ask(Some(&ada), "/api/settings", "owner").await.expect(200);
+        assert_eq!(own.at("/username"), "ada-fold", "{typed}");
+        let ci = ada.with_api_key("ci").await;
+        ask(Some(&ci), "/api/projects", "owner").await.expect(200);
+    }
+    for (path, status) in [
+        ("/api/users?username=Ada-Fald", "404 NOT_FOUND"),
+        ("/api/users?username=Ada_Fold", "400 VALIDATION_ERROR"),
+        ("/api/username/check?username=Settings", "400 VALIDATION_ERROR"),
+        ("/api/settings?owner=Ada-Fald", "404 NOT_FOUND"),
+        ("/api/settings?owner=Ada_Fold", "404 NOT_FOUND"),
+    ] {
+        assert_eq!(ada.get(path).await.brief(), status, "{path}");
+    }
+    let free = app.get("/api/username/check?username=Ada-Free").await.expect(200);
+    assert_eq!((free.at("/available"), free.at("/username")), (&json!(true), &json!("ada-free")));
+}
+
+#[tokio::test]
+async fn capitals_in_handles_of_other_regions_are_folded() {
+    tests::needs_every_region!();
+    let app = App::start().await;
+    let (eu, ap) = (app.living_in(Region::Eu), app.living_in(Region::Ap));
+    let (host, guest) = (eu.user("host-fold").await, ap.user("guest-fold").await);
+    app.replicated().await;
+    assert_eq!(ap.get("/api/users?username=HOST-fold").await.expect(200).at("/user/username"), "host-fold");
+    host.let_in(&guest, Role::Viewer).await;
+    for owner in ["host-fold", "Host-Fold"] {
+        let settings = guest.get(&format!("/api/settings?owner={owner}")).await.expect(200);
+        assert_eq!(settings.at("/username"), "host-fold");
+    }
+}
+
+#[tokio::test]
+async fn profile_in_workspace_record_is_read_and_changed() {
+    let app = App::start().await;
+    let erin = app.user("erin3").await;
+    erin.patch("/api/settings", json!({ "bio": "I like long walks." })).await.expect(200);
+    let read = async || {
+        let paths = ["/api/settings", "/api/account/summary", "/api/users?username=erin3", "/api/activity"];
+        futures::future::join_all(paths.map(|path| erin.get(path)))
+            .await
+            .into_iter()
+            .map(|it| it.expect(200).text)
+            .collect::<Vec<_>>()
+    };
+    let before = read().await;
+    erin.store_profile_in_workspace().await;
+    assert_eq!(read().await, before);
+    let patches = [json!({ "company": "Walks" }), json!({ "bio": null }), json!({ "iconLetter": "E" })];
+    let patch = async |patch| erin.patch("/api/settings", patch).await.expect(200);
+    futures::future::join_all(patches.into_iter().map(patch)).await;
+    let settings = erin.get("/api/settings").await.expect(200);
+    assert_eq!(settings.at("/company"), "Walks");
+    assert_eq!(settings.at("/iconLetter"), "E");
+    assert!(settings.at("/bio").is_null());
+    assert_eq!(erin.activity().await.len(), 5);
 }

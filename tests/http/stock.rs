@@ -1,9 +1,9 @@
-//! What a workspace has, counted anew from what is stored: every item of the table, and every object of the bucket.
+//! Counts a workspace's contents again, from every stored item and every object of the bucket.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use domain::id::WorkspaceId;
-use kit::Items;
+use kit::ItemKind;
 use tests::{App, Value, json};
 
 /// All that is stored at home.
@@ -43,23 +43,25 @@ impl Stock {
         Self { items, objects }
     }
 
-    fn all(&self, kind: Items, subject: impl std::fmt::Display) -> Vec<&Value> {
+    fn all(&self, kind: ItemKind, subject: impl std::fmt::Display) -> Vec<&Value> {
         let partition = kind.partition(subject);
         self.items.iter().filter(|item| item["pk"] == *partition).collect()
     }
 
-    fn keys(&self, kind: Items, subject: impl std::fmt::Display) -> BTreeSet<String> {
+    fn keys(&self, kind: ItemKind, subject: impl std::fmt::Display) -> BTreeSet<String> {
         self.all(kind, subject).into_iter().map(|item| text(item, "/sk").to_owned()).collect()
     }
 
     /// Whether nothing is being removed any more, nothing is left in an emptied trash, and no upload waits to be completed.
     pub fn is_settled(&self, workspace: WorkspaceId) -> bool {
-        let usage = self.all(Items::Usage, workspace).into_iter().next();
+        let usage = self.all(ItemKind::Usage, workspace).into_iter().next();
         let emptied = usage.and_then(|usage| usage["emptied_until"].as_i64()).unwrap_or(i64::MIN);
-        let emptied =
-            self.all(Items::Trash, workspace).into_iter().any(|item| item["at"].as_i64().unwrap() <= emptied);
-        let purged = self.all(Items::Purges, workspace).is_empty();
-        purged && !emptied && self.all(Items::Uploads, workspace).is_empty()
+        let emptied = self
+            .all(ItemKind::Trash, workspace)
+            .into_iter()
+            .any(|item| item["at"].as_i64().unwrap() <= emptied);
+        let purged = self.all(ItemKind::Purges, workspace).is_empty();
+        purged && !emptied && self.all(ItemKind::Uploads, workspace).is_empty()
     }
 
     /// Checks that what is kept beside the records is what the records say, and that no file is without a record, nor a
@@ -69,31 +71,32 @@ impl Stock {
         self.check_lookups(workspace);
         self.check_files(workspace, settled);
         if settled {
-            assert!(self.all(Items::Purges, workspace).is_empty(), "something is still being removed");
-            let projects = self.ids(workspace, &[Items::Projects, Items::Trash]);
-            for model in self.all(Items::Models, workspace) {
+            assert!(self.all(ItemKind::Purges, workspace).is_empty(), "something is still being removed");
+            let projects = self.ids(workspace, &[ItemKind::Projects, ItemKind::Trash]);
+            for model in self.all(ItemKind::Models, workspace) {
                 let project = text(model, "/project");
                 assert!(project.is_empty() || projects.contains(project), "left behind: {model}");
             }
         }
     }
 
-    fn ids(&self, workspace: WorkspaceId, kinds: &[Items]) -> BTreeSet<String> {
+    fn ids(&self, workspace: WorkspaceId, kinds: &[ItemKind]) -> BTreeSet<String> {
         kinds.iter().flat_map(|kind| self.keys(*kind, workspace)).collect()
     }
 
-    /// The counters, from the records of what there is and of what is in the trash.
+    /// The counters, from the records of live and trashed resources.
     fn check_counters(&self, workspace: WorkspaceId) {
-        let usage = self.all(Items::Usage, workspace).into_iter().next().cloned().unwrap_or(json!({}));
-        let projects = self.all(Items::Projects, workspace);
+        let usage = self.all(ItemKind::Usage, workspace).into_iter().next().cloned().unwrap_or(json!({}));
+        let projects = self.all(ItemKind::Projects, workspace);
         let live: BTreeSet<&str> = projects.iter().map(|project| text(project, "/id")).collect();
-        let (models, datasets) = (self.all(Items::Models, workspace), self.all(Items::Datasets, workspace));
+        let (models, datasets) =
+            (self.all(ItemKind::Models, workspace), self.all(ItemKind::Datasets, workspace));
         let is_live = |model: &&&Value| {
             let project = text(model, "/project");
             project.is_empty() || live.contains(project)
         };
         let emptied = usage.pointer("/emptied_until").and_then(Value::as_i64).unwrap_or(i64::MIN);
-        let trash = self.all(Items::Trash, workspace);
+        let trash = self.all(ItemKind::Trash, workspace);
         let trash: Vec<&Value> =
             trash.into_iter().filter(|trashed| trashed["at"].as_i64().unwrap() > emptied).collect();
         let in_trash = |prefix: &str| {
@@ -107,7 +110,7 @@ impl Stock {
         let live_models: Vec<&Value> = models.iter().filter(is_live).copied().collect();
         let dataset_bytes = bytes(&owned(&datasets)) + bytes(&trashed_datasets);
         let model_bytes = bytes(&owned(&live_models)) + bytes(&trashed_models) + bytes(&trashed_projects);
-        let begun = self.all(Items::Uploads, workspace);
+        let begun = self.all(ItemKind::Uploads, workspace);
         let begun = begun.into_iter().filter(|upload| upload["state"] == "begun");
         let promised: u64 = begun.map(|upload| number(upload, "/bytes")).sum();
         let wanted = [
@@ -125,7 +128,7 @@ impl Stock {
             ("trashed_model_bytes", bytes(&trashed_models) + bytes(&trashed_projects)),
         ];
         let kept = wanted.map(|(name, _)| (name, number(&usage, &format!("/{name}"))));
-        assert_eq!(kept, wanted, "what is counted, and what there is");
+        assert_eq!(kept, wanted, "the counters, and the existing items");
         for project in &projects {
             let of = models.iter().filter(|model| model["project"] == project["id"]).copied();
             let of: Vec<Value> = of.cloned().collect();
@@ -136,7 +139,8 @@ impl Stock {
 
     /// The entries by which records are found: slugs, models by project, largest first, the trash by time, what is due.
     fn check_lookups(&self, workspace: WorkspaceId) {
-        let live = [Items::Projects, Items::Datasets, Items::Models].map(|kind| self.all(kind, workspace));
+        let live =
+            [ItemKind::Projects, ItemKind::Datasets, ItemKind::Models].map(|kind| self.all(kind, workspace));
         let (mut groups, mut sizes, mut slugs) = (BTreeSet::new(), BTreeSet::new(), BTreeMap::new());
         for item in live.into_iter().flatten() {
             let (id, bytes) = (text(item, "/id"), number(item, "/size_bytes"));
@@ -151,43 +155,43 @@ impl Stock {
                 sizes.insert(format!("{bytes:020}#{id}"));
             }
         }
-        assert_eq!(self.keys(Items::Groups, workspace), groups, "models by project");
-        assert_eq!(self.keys(Items::Sizes, workspace), sizes, "largest first");
-        assert_eq!(self.all(Items::Slugs, workspace).len(), slugs.len(), "slugs: {slugs:?}");
-        let listed = self.all(Items::Trash, workspace).into_iter();
+        assert_eq!(self.keys(ItemKind::Groups, workspace), groups, "models by project");
+        assert_eq!(self.keys(ItemKind::Sizes, workspace), sizes, "largest first");
+        assert_eq!(self.all(ItemKind::Slugs, workspace).len(), slugs.len(), "slugs: {slugs:?}");
+        let listed = self.all(ItemKind::Trash, workspace).into_iter();
         let listed = listed.map(|item| format!("{:013}#{}", item["at"].as_i64().unwrap(), text(item, "/sk")));
-        assert_eq!(self.keys(Items::TrashList, workspace), listed.collect(), "the trash by time");
-        for trashed in self.all(Items::Trash, workspace) {
+        assert_eq!(self.keys(ItemKind::TrashList, workspace), listed.collect(), "the trash by time");
+        for trashed in self.all(ItemKind::Trash, workspace) {
             let id = text(trashed, "/sk");
             let due = self.items.iter().filter(|item| {
-                text(item, "/pk").starts_with(Items::Due.prefix())
+                text(item, "/pk").starts_with(ItemKind::Due.prefix())
                     && item.to_string().contains(&format!("\"{id}\""))
             });
             assert_eq!(due.count(), 1, "{id} expires at one time");
         }
     }
 
-    /// Objects and the records that tell of them. What is being removed may have a record for a moment longer.
+    /// Objects and their records. A file that is being removed may have a record for a moment longer.
     fn check_files(&self, workspace: WorkspaceId, settled: bool) {
         let prefix = format!("files/{workspace}/");
         let objects =
             self.objects.iter().filter_map(|(key, bytes)| Some((key.strip_prefix(&prefix)?, *bytes)));
         let objects: BTreeMap<&str, u64> = objects.collect();
-        let uploads = self.keys(Items::Uploads, workspace);
-        let files = self.items.iter().filter(|item| text(item, "/pk").starts_with(Items::Files.prefix()));
+        let uploads = self.keys(ItemKind::Uploads, workspace);
+        let files = self.items.iter().filter(|item| text(item, "/pk").starts_with(ItemKind::Files.prefix()));
         let files: BTreeSet<&str> = files.map(|file| text(file, "/sk")).collect();
         for upload in objects.keys() {
             assert!(uploads.contains(*upload) || files.contains(upload), "no record tells of {upload}");
         }
-        let complete = self.all(Items::Uploads, workspace).into_iter();
+        let complete = self.all(ItemKind::Uploads, workspace).into_iter();
         let complete = complete.filter(|upload| upload["state"] == "complete");
         for upload in complete.map(|upload| text(upload, "/id")).filter(|upload| files.contains(upload)) {
             assert!(!settled || objects.contains_key(upload), "{upload} has a record and is not stored");
         }
         for (asset, bytes) in self.bytes_by_asset(&objects) {
-            let records = [Items::Datasets, Items::Models].map(|kind| self.all(kind, workspace));
+            let records = [ItemKind::Datasets, ItemKind::Models].map(|kind| self.all(kind, workspace));
             let live = records.into_iter().flatten().find(|item| item["id"] == *asset);
-            let trashed = self.all(Items::Trash, workspace).into_iter().find(|item| item["sk"] == *asset);
+            let trashed = self.all(ItemKind::Trash, workspace).into_iter().find(|item| item["sk"] == *asset);
             if let Some(record) = live.or(trashed.map(|trashed| &trashed["resource"])) {
                 assert_eq!(number(record, "/size_bytes"), bytes, "{asset}");
             }
@@ -197,7 +201,7 @@ impl Stock {
     fn bytes_by_asset(&self, objects: &BTreeMap<&str, u64>) -> BTreeMap<String, u64> {
         let mut bytes = BTreeMap::new();
         for item in &self.items {
-            if let Some(asset) = text(item, "/pk").strip_prefix(Items::Files.prefix())
+            if let Some(asset) = text(item, "/pk").strip_prefix(ItemKind::Files.prefix())
                 && let Some(stored) = objects.get(text(item, "/sk"))
             {
                 *bytes.entry(asset.to_owned()).or_default() += stored;

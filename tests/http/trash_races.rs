@@ -1,5 +1,5 @@
 //! Restoring, removing, emptying and deleting the same thing, many at once: one outcome, no half of a tree, and every counter
-//! as it would be if things were counted anew.
+//! as it would be if items were counted again.
 
 use domain::resource::Kind;
 use futures::future::join_all;
@@ -70,7 +70,7 @@ async fn round(who: &Person, root: &str, models: &[String], skew: usize) {
     .await;
     let count = |name| done.iter().filter(|(other, _)| *other == name).map(|(_, counts)| counts).sum::<u64>();
     let (restored, trashed, gone) = (count("restored"), count("trashed"), count("purged") + count("emptied"));
-    // It was in the trash: it comes out and goes in by turns, and goes for good once.
+    // It was in the trash: it comes out and goes in by turns, and is removed permanently once.
     let live = who.get(&path_of(root)).await.status == 200;
     assert!(gone <= 1, "{done:?}");
     assert_eq!(restored, trashed + u64::from(live), "{done:?}");
@@ -106,7 +106,7 @@ async fn something(who: &Person, n: usize) -> (String, Vec<String>) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn of_twenty_who_reach_for_the_same_thing_in_the_trash_one_gets_it() {
+async fn parallel_trash_operations_have_one_winner() {
     let app = App::alone().await;
     // Each round is of twenty requests. Three hundred take a minute or two: every day, fewer will do.
     let rounds = many::number("ACCOUNT_TEST_ROUNDS", 60);

@@ -1,20 +1,24 @@
-//! A platform of one's own, on free ports and an empty folder.
+//! A running platform for a test, on free ports and in an empty folder.
 
 use std::{
     collections::BTreeMap,
+    net::Ipv4Addr,
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
 };
 
-use domain::region::Region;
+use domain::{region::Region, secret::Digest256};
 use local::{Options, Platform};
 use reqwest::{Client, Method, RequestBuilder};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::sync::{Mutex, Semaphore, SemaphorePermit};
 
-use crate::{Answer, PASSWORD, Person};
+use crate::{
+    Answer, PASSWORD, Person,
+    report::{Stopwatch, home, region_down},
+};
 
 /// A running platform, as it looks to clients of one region's endpoint; it ends with the last handle on it.
 #[derive(Clone)]
@@ -24,21 +28,26 @@ pub struct App {
     home: Region,
     /// Whose endpoint requests go to.
     endpoint: Region,
+    /// The network that requests come from, if the test says so.
+    network: Option<Ipv4Addr>,
 }
 
 /// So many platforms run at a time: each request has three seconds, and a machine has only so many processors. A test may
-/// have one at a time: whoever waits for a second while holding one could wait for ever.
+/// have one at a time: a test that waits for a second one while it holds the first could wait forever.
 const ROOMS: u32 = 3;
-/// Mail is waited for so often, twenty milliseconds each: longer than a worker's lease on a message, which one that was slow
+/// The number of polls for mail, twenty milliseconds each: longer than a worker's lease on a message, which one that was slow
 /// may have left.
 const PATIENCE: usize = 4_000;
 static ROOM: Semaphore = Semaphore::const_new(ROOMS as usize);
 
 struct Inner {
     room: SemaphorePermit<'static>,
+    stopwatch: Stopwatch,
     url: String,
     regions: BTreeMap<Region, Addresses>,
     client: Client,
+    /// Clients of other networks.
+    clients: std::sync::Mutex<BTreeMap<Ipv4Addr, Client>>,
     folder: TempDir,
     platform: Mutex<Option<Platform>>,
     /// Which region's AWS refuses every call, and how many are claiming names just now, for which it has to be there.
@@ -53,9 +62,13 @@ struct Addresses {
 }
 
 impl App {
-    /// Starts one. Variables choose what the suite runs on: `ACCOUNT_TEST_AWS` names an external emulator instead of the
-    /// embedded stand-ins, `ACCOUNT_TEST_BINARIES` a folder with the functions' built binaries, `ACCOUNT_TEST_REGION` the region that people live in, and `ACCOUNT_TEST_OUTAGE` one whose AWS
-    /// refuses every call but while names are claimed.
+    /// Starts one. Variables choose what the suite runs on:
+    ///
+    /// - `ACCOUNT_TEST_AWS`: an external emulator instead of the embedded stand-ins.
+    /// - `ACCOUNT_TEST_BINARIES`: a folder with the functions' built binaries.
+    /// - `ACCOUNT_TEST_OUTAGE`: a region whose AWS refuses every call except while names are claimed.
+    /// - `ACCOUNT_TEST_REGION`: the region that people live in. In an outage, tests take turns between the regions that are up.
+    /// - `ACCOUNT_TEST_REPORT`: a file that gets a line for each platform, with how long it ran, and for each test left out.
     pub async fn start() -> Self {
         Self::start_in(tempfile::tempdir().unwrap(), 1).await
     }
@@ -83,10 +96,9 @@ impl App {
 
     async fn start_with(folder: TempDir, rooms: u32, binaries: Option<PathBuf>) -> Self {
         let room = ROOM.acquire_many(rooms).await.unwrap();
+        let stopwatch = Stopwatch::start();
         let aws = std::env::var("ACCOUNT_TEST_AWS").ok().map(|url| url.parse().unwrap());
-        let region = |name| std::env::var(name).ok().map(|region| region.parse::<Region>().unwrap());
-        let (home, outage) =
-            (region("ACCOUNT_TEST_REGION").unwrap_or(Region::Us), region("ACCOUNT_TEST_OUTAGE"));
+        let (home, outage) = (home(), region_down());
         let data = folder.path().join("data");
         let platform = Platform::start(Options { port: 0, data, aws, binaries }).await.unwrap();
         let addresses = |region| Addresses {
@@ -96,9 +108,11 @@ impl App {
         let app = Self {
             inner: Arc::new(Inner {
                 room,
+                stopwatch,
                 url: platform.url(),
                 regions: Region::ALL.map(|region| (region, addresses(region))).into(),
-                client: Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap(),
+                client: client(None),
+                clients: Default::default(),
                 folder,
                 platform: Mutex::new(Some(platform)),
                 outage,
@@ -106,6 +120,7 @@ impl App {
             }),
             home,
             endpoint: home,
+            network: None,
         };
         app.no_faults().await;
         app
@@ -116,14 +131,14 @@ impl App {
         Self { home: region, endpoint: region, ..self.clone() }
     }
 
-    /// The same platform by way of another region's endpoint.
+    /// The same platform through another region's endpoint.
     pub fn by_way_of(&self, region: Region) -> Self {
         Self { endpoint: region, ..self.clone() }
     }
 
-    /// Whether names can be claimed: not while the directory's authority is down.
-    pub fn can_claim(&self) -> bool {
-        self.inner.outage != Some(Region::AUTHORITY)
+    /// The same platform for somebody on a network of their own: every name is another.
+    pub fn in_network(&self, name: &str) -> Self {
+        Self { network: Some(address_of(name)), ..self.clone() }
     }
 
     /// Where people sign up.
@@ -137,7 +152,7 @@ impl App {
         let inner =
             Arc::into_inner(self.inner).expect("somebody still uses the platform that is to be restarted");
         let folder = inner.folder;
-        drop(inner.room);
+        drop((inner.room, inner.stopwatch));
         Self::start_in(folder, 1).await
     }
 
@@ -175,7 +190,13 @@ impl App {
     /// A request to a path, still to be filled.
     pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
         let server = if path.starts_with("/_local/") { self.url() } else { self.api_url() };
-        self.inner.client.request(method, format!("{server}{path}"))
+        self.client(self.network).request(method, format!("{server}{path}"))
+    }
+
+    fn client(&self, network: Option<Ipv4Addr>) -> Client {
+        let Some(address) = network else { return self.inner.client.clone() };
+        let mut clients = self.inner.clients.lock().unwrap();
+        clients.entry(address).or_insert_with(|| client(Some(address))).clone()
     }
 
     /// Sends a request.
@@ -188,9 +209,13 @@ impl App {
         self.send(self.request(Method::GET, path)).await
     }
 
-    /// Sends JSON as nobody in particular.
+    /// Sends JSON as nobody in particular. A form with an email address or a mailed token comes from a network of its
+    /// own, if the test names no other: people who have nothing to do with each other share no limits.
     pub async fn post(&self, path: &str, body: Value) -> Answer {
-        self.send(self.request(Method::POST, path).json(&body)).await
+        let person = ["email", "token"].iter().find_map(|member| body[*member].as_str());
+        let network = self.network.or_else(|| person.map(address_of));
+        let from = Self { network, ..self.clone() };
+        self.send(from.request(Method::POST, path).json(&body)).await
     }
 
     /// A person with an account and a workspace.
@@ -204,10 +229,9 @@ impl App {
     /// A person with an account, before onboarding.
     pub async fn newcomer(&self, handle: &str) -> Person {
         let email = format!("{handle}@people.example");
-        self.sign_up(&email).await.expect(202);
+        let token = self.sign_up(&email).await.expect(202).text_at("/signUpToken");
         let code = self.code(&email).await;
-        let form = json!({ "email": email, "code": code });
-        let answer = self.claiming(self.post("/api/auth/verify", form)).await.expect(200);
+        let answer = self.claiming(self.verify(&email, &code, &token)).await.expect(200);
         Person::new(self.clone(), handle, &email, &answer)
     }
 
@@ -233,6 +257,12 @@ impl App {
     pub async fn sign_up(&self, email: &str) -> Answer {
         let form = json!({ "email": email, "password": PASSWORD, "region": self.home });
         self.post("/api/auth/sign-up", form).await
+    }
+
+    /// Enters a code with the token of its sign-up.
+    pub async fn verify(&self, email: &str, code: &str, token: &str) -> Answer {
+        let form = json!({ "email": email, "code": code, "signUpToken": token });
+        self.post("/api/auth/verify", form).await
     }
 
     /// Signs in as somebody whose account is new, once the directory's replicas know of it.
@@ -353,7 +383,7 @@ impl App {
     /// The secrets at home.
     pub fn secrets_manager(&self) -> aws_sdk_secretsmanager::Client {
         let credentials = local::outsider("tests");
-        let endpoint = lambda::Endpoint { url: Some(self.aws_endpoint().to_owned()), credentials };
+        let endpoint = lambda::AwsEndpoint { url: Some(self.aws_endpoint().to_owned()), credentials };
         let sdk = lambda::patient_sdk_config(self.home.aws(), &endpoint, &lambda::HttpClient::new().unwrap());
         aws_sdk_secretsmanager::Client::new(&sdk)
     }
@@ -365,16 +395,22 @@ impl App {
 
     /// The tables at home, for what no endpoint shows.
     pub fn tables(&self) -> aws_sdk_dynamodb::Client {
+        self.tables_of(self.home)
+    }
+
+    /// The tables of a region.
+    pub fn tables_of(&self, region: Region) -> aws_sdk_dynamodb::Client {
         let credentials = local::outsider("tests");
-        let endpoint = lambda::Endpoint { url: Some(self.aws_endpoint().to_owned()), credentials };
-        let sdk = lambda::patient_sdk_config(self.home.aws(), &endpoint, &lambda::HttpClient::new().unwrap());
+        let endpoint =
+            lambda::AwsEndpoint { url: Some(self.inner.regions[&region].aws.clone()), credentials };
+        let sdk = lambda::patient_sdk_config(region.aws(), &endpoint, &lambda::HttpClient::new().unwrap());
         aws_sdk_dynamodb::Client::new(&sdk)
     }
 
     /// The files at home.
     pub fn files(&self) -> aws_sdk_s3::Client {
         let credentials = local::outsider("tests");
-        let endpoint = lambda::Endpoint { url: Some(self.aws_endpoint().to_owned()), credentials };
+        let endpoint = lambda::AwsEndpoint { url: Some(self.aws_endpoint().to_owned()), credentials };
         let sdk = lambda::patient_sdk_config(self.home.aws(), &endpoint, &lambda::HttpClient::new().unwrap());
         let config = aws_sdk_s3::config::Builder::from(&sdk).force_path_style(true).build();
         aws_sdk_s3::Client::from_conf(config)
@@ -399,6 +435,21 @@ impl App {
     pub fn table(&self, name: &str) -> String {
         format!("account-{}-{name}", self.home)
     }
+}
+
+/// A client whose requests come from an address, or from the usual one.
+fn client(address: Option<Ipv4Addr>) -> Client {
+    let client = Client::builder().redirect(reqwest::redirect::Policy::none());
+    client.local_address(address.map(Into::into)).build().unwrap()
+}
+
+/// The address of a network. Linux lets clients call from all of 127.0.0.0/8; elsewhere the limits are the same for all.
+fn address_of(network: &str) -> Ipv4Addr {
+    if !cfg!(target_os = "linux") {
+        return Ipv4Addr::LOCALHOST;
+    }
+    let [a, b, c, _] = Digest256::of(network).first_bits().to_be_bytes();
+    Ipv4Addr::new(127, a.max(1), b, c.clamp(2, 254))
 }
 
 /// The built binaries that the suite runs on, if it does.

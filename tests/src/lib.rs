@@ -1,4 +1,4 @@
-//! The testkit: a platform of one's own, and people who use it.
+//! The testkit: a platform for each test, and people who use it.
 #![expect(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -11,6 +11,7 @@ mod answer;
 mod app;
 mod person;
 mod privacy;
+mod report;
 mod resources;
 mod tools;
 
@@ -18,6 +19,7 @@ pub use answer::Answer;
 pub use app::{App, binaries, outage};
 pub use person::Person;
 pub use privacy::Download;
+pub use report::{authority_is_up, every, is_left_out};
 pub use resources::{FILE_TYPE, in_trash, kind_of, names, path_of};
 pub use serde_json::{Value, json};
 pub use tools::python_tools;

@@ -30,7 +30,7 @@ pub struct Person {
 }
 
 impl Person {
-    /// The person whom these tokens were given to.
+    /// The person that received these tokens.
     pub fn new(app: App, handle: &str, email: &str, tokens: &Answer) -> Self {
         let (token, refresh) = (tokens.text_at("/accessToken"), tokens.text_at("/refreshToken"));
         Self { app, handle: handle.to_owned(), email: email.to_owned(), token, refresh }
@@ -75,13 +75,29 @@ impl Person {
         self.send(Method::DELETE, path, None).await
     }
 
+    /// Enters the password again, for what needs a recent sign-in.
+    pub async fn step_up(&self) {
+        self.post("/api/auth/step-up", serde_json::json!({ "password": crate::PASSWORD })).await.expect(200);
+    }
+
+    /// Sends JSON; once more after entering the password again, if the sign-in is not recent enough.
+    pub async fn post_stepped_up(&self, path: &str, body: Value) -> Answer {
+        let answer = self.post(path, body.clone()).await;
+        if answer.brief() != "403 STEP_UP_REQUIRED" {
+            return answer;
+        }
+        self.step_up().await;
+        self.post(path, body).await
+    }
+
     /// Makes an API key; its id and its value.
     pub async fn make_key(&self, name: &str) -> (String, String) {
-        let made = self.post("/api/api-keys", serde_json::json!({ "name": name })).await.expect(201);
+        let form = serde_json::json!({ "name": name });
+        let made = self.post_stepped_up("/api/api-keys", form).await.expect(201);
         (made.text_at("/keyId"), made.text_at("/key"))
     }
 
-    /// The same person by way of another region's endpoint.
+    /// The same person through another region's endpoint.
     pub fn by_way_of(&self, region: Region) -> Self {
         Self { app: self.app.by_way_of(region), ..self.clone() }
     }

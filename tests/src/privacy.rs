@@ -2,15 +2,15 @@
 
 use std::time::Duration;
 
-use aws_sdk_dynamodb::types::AttributeValue;
+use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
 use domain::{id::WorkspaceId, role::Role};
-use kit::Items;
+use kit::ItemKind;
 use reqwest::header::HeaderMap;
 use serde_json::{Value, json};
 
 use crate::{Answer, Person};
 
-/// Jobs are waited for so often, twenty milliseconds each.
+/// The number of polls for a job, twenty milliseconds each.
 const PATIENCE: usize = 4_000;
 
 /// What came of a request to the store of files.
@@ -45,7 +45,8 @@ impl Download {
 impl Person {
     /// Asks for all that is kept, as `zip` or `json`.
     pub async fn ask_for_export(&self, format: &str) -> Answer {
-        self.post(&format!("/api/gdpr?format={format}"), json!({ "action": "export" })).await
+        let path = format!("/api/gdpr?format={format}");
+        self.post_stepped_up(&path, json!({ "action": "export" })).await
     }
 
     /// How far a job is.
@@ -79,12 +80,12 @@ impl Person {
         self.post("/api/gdpr", json!({ "action": "delete", "confirmationWord": "DELETE" })).await
     }
 
-    /// Founds a team, as the teams area will: it begins as the personal workspace of somebody whom nobody hears of again.
+    /// Founds a team, as the teams area will: it begins as the personal workspace of a user who does nothing else.
     pub async fn found_team(&self, handle: &str) -> WorkspaceId {
         let (app, team) = (&self.app, self.app.user(handle).await.workspace());
         let update = app.tables().update_item().table_name(app.table("workspaces"));
         let update = update
-            .key("pk", AttributeValue::S(Items::Workspaces.partition(team)))
+            .key("pk", AttributeValue::S(ItemKind::Workspaces.partition(team)))
             .key("sk", AttributeValue::S("WS".to_owned()))
             .update_expression("SET kind = :team, #owner = :owner")
             .expression_attribute_names("#owner", "owner")
@@ -95,12 +96,40 @@ impl Person {
         team
     }
 
+    /// Has the personal workspace stored as it was before profiles had items of their own.
+    pub async fn store_profile_in_workspace(&self) {
+        let (tables, table) = (self.app.tables(), self.app.table("workspaces"));
+        let pk = AttributeValue::S(ItemKind::Workspaces.partition(self.workspace()));
+        let sk = |sk: &str| AttributeValue::S(sk.to_owned());
+        let delete = tables.delete_item().table_name(&table).key("pk", pk.clone()).key("sk", sk("PROFILE"));
+        let profile = delete.return_values(ReturnValue::AllOld).send().await.unwrap().attributes.unwrap();
+        let update = tables.update_item().table_name(table).key("pk", pk).key("sk", sk("WS"));
+        let update = update
+            .update_expression("SET profile = :profile, version = :version")
+            .expression_attribute_values(":profile", profile["profile"].clone())
+            .expression_attribute_values(":version", profile["version"].clone());
+        update.send().await.unwrap();
+    }
+
+    /// Becomes the owner of a team, as the teams area will transfer it.
+    pub async fn take_over(&self, team: WorkspaceId) {
+        let update = self.app.tables().update_item().table_name(self.app.table("workspaces"));
+        let update = update
+            .key("pk", AttributeValue::S(ItemKind::Workspaces.partition(team)))
+            .key("sk", AttributeValue::S("WS".to_owned()))
+            .update_expression("SET #owner = :owner")
+            .expression_attribute_names("#owner", "owner")
+            .expression_attribute_values(":owner", AttributeValue::S(self.id().to_string()));
+        update.send().await.unwrap();
+        self.join(team, Role::Owner).await;
+    }
+
     /// What the tables hold of the jobs that this person asked for: exports and deletions.
     pub async fn jobs(&self) -> Vec<Value> {
         let query = self.app.tables().query().table_name(self.app.table("operations"));
         let query = query
             .key_condition_expression("pk = :pk")
-            .expression_attribute_values(":pk", AttributeValue::S(Items::Jobs.partition(self.id())))
+            .expression_attribute_values(":pk", AttributeValue::S(ItemKind::Jobs.partition(self.id())))
             .consistent_read(true);
         let found = query.send().await.unwrap().items.unwrap_or_default();
         found.into_iter().map(|item| serde_dynamo::from_item(item).unwrap()).collect()

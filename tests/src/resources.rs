@@ -54,12 +54,12 @@ impl Person {
         self.post("/api/trash", in_trash(id)).await
     }
 
-    /// Removes something in the trash for good.
+    /// Permanently removes an item in the trash.
     pub async fn purge(&self, id: &str) -> Answer {
         self.send(Method::DELETE, "/api/trash", Some(in_trash(id))).await
     }
 
-    /// What is in the trash, newest first, by name.
+    /// The names of the items in the trash, newest first.
     pub async fn in_trash(&self) -> Vec<String> {
         names(&self.get("/api/trash?limit=200").await.expect(200), "/items")
     }
@@ -106,6 +106,10 @@ impl App {
         }
         if !value.is_empty() {
             request = request.header(name, value);
+        }
+        if content.is_empty() {
+            // Browsers say it of an empty body too.
+            request = request.header("content-length", "0");
         }
         Answer::of(request.send().await.unwrap()).await
     }

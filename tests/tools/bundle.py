@@ -1,8 +1,8 @@
-"""Unpacks an export bundle and checks it by what it says of itself. Prints its files as JSON: name to text.
+"""Unpacks an export bundle and checks it against its own manifest and schemas. Prints its files as JSON: name to text.
 
     bundle.py BUNDLE
 
-Shares no code with what wrote it: archives are read by Python's zipfile, schemas by a validator.
+Shares no code with the writer: archives are read by Python's zipfile, schemas by a validator.
 """
 
 import hashlib
@@ -28,7 +28,7 @@ def check(name, document):
             sys.exit(f"{name}: {error.message} at {error.instance_path} in {row}")
 
 
-# Each line is a record, and ends with its end.
+# Each line is one record.
 def lines(name):
     text = files[name].decode()
     assert text == "" or text.endswith("\n"), f"{name} is cut off"

@@ -1,8 +1,8 @@
-"""Checks an answer against the type that the public client promises for it: no member is missing, and none is unknown.
+"""Checks a response against the type that the public client declares for it: no member is missing or unknown.
 
     client_types.py RESOURCE OPERATION <ANSWER
 
-The client itself hands any JSON on as it is; the types are what its users program against.
+The client itself returns any JSON unchanged; its users program against the types.
 """
 
 import json

@@ -1,9 +1,11 @@
-"""What schemathesis can't know from the document: which data exists, and which rules span several values.
+"""Facts that the document does not contain: existing data, and rules that span several values.
 
-Only requests that are meant to be accepted are touched; broken ones go out as they were made. Without this, nearly all
-of them would end at "no such workspace" and say nothing about the answers behind it.
+Only valid requests are changed; invalid ones are sent as generated. Without this, nearly all valid requests would end with
+"not found", and leave the other responses untested.
 """
 
+import functools
+import http.client
 import json
 import os
 import time
@@ -18,17 +20,28 @@ from schemathesis import GenerationMode
 BASE = os.environ["FUZZ_URL"]
 HANDLE = os.environ["FUZZ_HANDLE"]
 PASSWORD = "a plain lamp above the desk"
-# A key may call a hundred times a minute, and guessing is slowed down: the clock moves on after so many requests.
+# A key may call a hundred times a minute, and guesses are delayed: the clock moves after this number of requests. Network
+# limits end after an hour, and sessions end earlier: only the run without a session moves the clock that far.
 CALLS_A_MINUTE = int(os.environ.get("FUZZ_CALLS_A_MINUTE", "0"))
+SECONDS = 3_601 if os.environ["FUZZ_RUN"] == "nobody" else 61
 
-# The runs as somebody who has things.
+# The runs of a user with resources.
 OWNERS = ("session", "cookie", "key")
-# So many models are made in a run, and used again and again.
+# The number of models that a run creates and reuses.
 MODELS = 20
 models = []
 
 counts = Counter()
 state = {"calls": 0, "people": 0}
+
+
+class Network(urllib.request.HTTPHandler):
+    """Each new user calls from a separate network, because networks have limits."""
+
+    def http_open(self, request):
+        people = state["people"]
+        source = (f"127.9.{people // 250 % 250}.{people % 250 + 1}", 0)
+        return self.do_open(functools.partial(http.client.HTTPConnection, source_address=source), request)
 
 
 def ask(method, path, body=None, token=None):
@@ -37,7 +50,7 @@ def ask(method, path, body=None, token=None):
         headers["authorization"] = f"Bearer {token}"
     data = None if body is None else json.dumps(body).encode()
     request = urllib.request.Request(BASE + path, data, headers, method=method)
-    with urllib.request.urlopen(request) as answer:
+    with urllib.request.build_opener(Network).open(request) as answer:
         text = answer.read()
     return json.loads(text) if text else None
 
@@ -47,13 +60,14 @@ def advance(seconds):
 
 
 def newcomer():
-    """Somebody whose sign-up awaits its code: the address and the code."""
+    """The body that verifies a pending sign-up."""
     state["people"] += 1
     email = f"{os.environ['FUZZ_RUN']}-{state['people']}@fuzz.example"
     region = ["us", "eu", "ap"][state["people"] % 3]
-    ask("POST", "/api/auth/sign-up", {"email": email, "password": PASSWORD, "region": region})
+    begun = ask("POST", "/api/auth/sign-up", {"email": email, "password": PASSWORD, "region": region})
     mail = mailed(email, "sign-up-code")
-    return email, "".join(filter(str.isdigit, mail["subject"] + mail["text"].splitlines()[0]))
+    code = "".join(filter(str.isdigit, mail["subject"] + mail["text"].splitlines()[0]))
+    return {"email": email, "code": code, "signUpToken": begun["signUpToken"]}
 
 
 def mailed(email, kind):
@@ -67,16 +81,15 @@ def mailed(email, kind):
 
 
 def verified():
-    email, code = newcomer()
-    return ask("POST", "/api/auth/verify", {"email": email, "code": code})
+    return ask("POST", "/api/auth/verify", newcomer())
 
 
 def reset_token():
-    """What somebody new got by mail after having forgotten the password."""
-    email, code = newcomer()
-    ask("POST", "/api/auth/verify", {"email": email, "code": code})
-    ask("POST", "/api/auth/password/forgot", {"email": email})
-    words = mailed(email, "password-reset")["text"].split()
+    """A reset token, mailed to a new user."""
+    form = newcomer()
+    ask("POST", "/api/auth/verify", form)
+    ask("POST", "/api/auth/password/forgot", {"email": form["email"]})
+    words = mailed(form["email"], "password-reset")["text"].split()
     return next(word for word in words if word.startswith("pr_"))
 
 
@@ -96,38 +109,52 @@ class Bearer(requests.auth.AuthBase):
 
 
 def every(name, nth):
-    """Whether this is the nth, 2nth, … request of that name: the others keep what was made up."""
+    """Whether this is the nth, 2nth, … request of that name: the others keep their generated values."""
     state[name] = state.get(name, 0) + 1
     return state[name] % nth == 0
 
 
 def written(text):
-    """A text without what the generator takes for a part of \\p{Zs}, or for a character that Unicode knows."""
+    """A text without characters that the generator counts as \\p{Zs}, or as assigned in Unicode."""
     kinds = {character: unicodedata.category(character) for character in text}
     return "".join(" " if kinds[it] == "Cc" else "x" if kinds[it] == "Cn" else it for it in text).strip() or "x"
 
 
 def consistent(case, name):
-    """Rules that span several values, and those that a pattern can't tell."""
+    """Rules that span several values, and rules that a pattern cannot express."""
     body, query = case.body, case.query
     if query:
-        # Only a list can make one.
+        # Only a list can issue a cursor.
         query.pop("cursor", None)
         if name in ("resources-list-projects", "resources-list-datasets"):
             query.pop("projectId", None)
         if name == "trash-list" and int(query.get("page", 1)) > 5:
             # Pages end after a thousand items.
             query.pop("page")
+        if name == "activity-list":
+            # Each end of a range has two parameters, and accepts one of them.
+            for end, alias in (("from", "start"), ("to", "end")):
+                if end in query:
+                    query.pop(alias, None)
+            first, last = query.get("from", query.get("start")), query.get("to", query.get("end"))
+            if first and last and str(first)[:10] >= str(last)[:10]:
+                # A range that ends before it begins.
+                query.pop("to", None)
+                query.pop("end", None)
     if not isinstance(body, dict):
         return
     for member in ("name", "displayName", "company", "bio", "description", "filename"):
         if isinstance(body.get(member), str) and body[member]:
             body[member] = written(body[member])
+    for member in ("github", "linkedin", "twitter", "youtube", "scholar", "discord", "website"):
+        if isinstance(body.get(member), str) and "%" in body[member]:
+            # Encoded text must be UTF-8 without hidden characters.
+            body.pop(member)
     if isinstance(body.get("website"), str) and len(body["website"]) > 60:
         # The 200 characters are counted in its stored form, which may be longer: a scheme is added, characters are encoded.
         body["website"] = "https://website.example/"
     if name == "auth-refresh":
-        # With cookies, the token comes as one.
+        # With cookies, the token is a cookie, too.
         if (query or {}).get("session") == "cookie":
             body.pop("refreshToken", None)
         elif body.get("refreshToken") is None:
@@ -136,25 +163,25 @@ def consistent(case, name):
         # Only an export has a format.
         query.pop("format", None)
     if name == "auth-sign-up":
-        # How easily a password is guessed is not a matter of its form.
+        # The form of a password does not tell its strength.
         body["password"] = PASSWORD
     if name == "auth-step-up":
-        # A wrong one is a guess, and guessing is slowed down.
+        # A wrong password counts as a guess, and guesses are delayed.
         body["password"] = PASSWORD
     if name in ("resources-create-projects", "resources-create-datasets"):
-        # Only models are in projects,
+        # Only models have projects,
         body.pop("projectId", None)
     if name == "resources-create-models" and body.get("projectId"):
-        # and only in those that there are.
+        # and only existing ones.
         body["projectId"] = thing("projects")
     if name == "upload-url":
-        # An id tells what it is of, and projects take no files.
+        # An id contains its kind, and projects have no files.
         body["assetId"] = body["assetId"].replace("proj_", "dset_")
         body["assetType"] = "models" if body["assetId"].startswith("model_") else "datasets"
-        # A plan has room for so many bytes, and one request for fewer than the schema, which knows no plan.
+        # The plan limits the bytes, and one request is limited below the schema, which does not know the plan.
         body["totalBytes"] = body["totalBytes"] % 1_000 + 1
     if name.startswith("activity-"):
-        # Either all or some.
+        # Either all or specific ones.
         if body.get("all"):
             body.pop("eventIds", None)
         elif not body.get("eventIds"):
@@ -173,7 +200,7 @@ def existing(case, name):
     if name == "auth-sign-in" and every(name, 2):
         body |= {"email": os.environ["FUZZ_EMAIL"], "password": PASSWORD}
     if name == "auth-verify" and every(name, 4):
-        body["email"], body["code"] = newcomer()
+        body |= newcomer()
         body.pop("password", None)
     if name == "auth-password-reset" and every(name, 4):
         body |= {"token": reset_token(), "password": PASSWORD}
@@ -182,14 +209,14 @@ def existing(case, name):
 
 
 def owner():
-    """A session of the owner's, made anew now and then, as clocks are moved."""
+    """A session of the owner, created again at intervals, because the clock moves."""
     if every("owner's session", 5) or "token" not in state:
         state["token"] = sign_in()["accessToken"]
     return state["token"]
 
 
 def thing(kind):
-    """Something of a kind: its id. New, but for models, of which the plan has room for so many."""
+    """The id of a resource of a kind. New, except for models, whose number the plan limits."""
     if kind == "models" and len(models) >= MODELS:
         return models[state["things"] % MODELS]
     state["things"] = state.get("things", 0) + 1
@@ -205,7 +232,7 @@ def type_of(thing):
 
 
 def upload(sent):
-    """An upload of a new dataset, whose file was sent or was not."""
+    """An upload of a new dataset, with or without its file."""
     form = {
         "assetType": "datasets",
         "assetId": thing("datasets"),
@@ -221,7 +248,7 @@ def upload(sent):
 
 
 def with_things(case, name):
-    """Projects, datasets and models that exist, are in the trash, or wait for a file."""
+    """Projects, datasets and models that exist, are trashed, or have an incomplete upload."""
     if not every(name, 2):
         return
     if name.startswith(("resources-read-", "resources-update-", "resources-trash-")):
@@ -242,10 +269,12 @@ def with_things(case, name):
 
 
 def with_session(case, name):
-    """Requests that use their session up, or need things made with it."""
+    """Requests that end their session, or need resources created with it."""
     token = os.environ.get("FUZZ_TOKEN")
     if name == "api-keys-revoke" and token and case.query and every(name, 3):
         case.query["keyId"] = ask("POST", "/api/api-keys", {"name": "fuzz"}, token)["keyId"]
+    if name == "sessions-revoke" and every(name, 2):
+        case.path_parameters["id"] = "others"
     if name.startswith("activity-") and token and isinstance(case.body, dict) and case.body.get("eventIds"):
         events = ask("GET", "/api/activity?limit=3", token=token)["events"]
         if events and every(name, 2):
@@ -253,14 +282,14 @@ def with_session(case, name):
 
 
 def leaver():
-    """Somebody who may be deleted: the same until that is done."""
+    """A user whose account may be deleted: the same one until it is."""
     if "leaver" not in state:
         state["leaver"] = verified()
     return state["leaver"]
 
 
 def job():
-    """The job of an export of the leaver's."""
+    """The job of an export of that user."""
     return ask("POST", "/api/gdpr", {"action": "export"}, leaver()["accessToken"])["jobId"]
 
 
@@ -268,7 +297,7 @@ def job():
 def before_call(context, case, kwargs):
     state["calls"] += 1
     if CALLS_A_MINUTE and state["calls"] % CALLS_A_MINUTE == 0:
-        advance(61)
+        advance(SECONDS)
     name = case.operation.definition.raw["operationId"]
     if os.environ["FUZZ_RUN"] == "sign-out":
         kwargs["auth"] = Bearer(sign_in())
@@ -284,7 +313,7 @@ def before_call(context, case, kwargs):
     if os.environ["FUZZ_RUN"] == "leaver" and name == "gdpr-status" and case.query and every(name, 2):
         case.query["jobId"] = job()
     if os.environ["FUZZ_RUN"] == "newcomer" and name == "onboarding" and isinstance(case.body, dict):
-        # One can do it once.
+        # A user is onboarded once.
         kwargs["auth"] = Bearer(verified())
 
 

@@ -1,6 +1,6 @@
-"""What stands around a function's process when it runs as Lambda runs it: a runtime API, and AWS over TLS.
+"""The environment of a function's process on Lambda: a runtime API, and AWS over TLS.
 
-The stand-ins of a local platform are AWS; they are reached with a chain of certificates like that of AWS's own endpoints.
+The stand-ins of a local platform serve as AWS, behind a certificate chain like that of AWS's endpoints.
 """
 
 import asyncio
@@ -21,11 +21,12 @@ import time
 import urllib.request
 
 
+EMAIL, PASSWORD = "budget@people.example", "a plain lamp above the desk"
 PARTITIONS = pathlib.Path(__file__).resolve().parents[2] / "infra" / "partitions.json"
 
 
 class Failed(Exception):
-    """Why a process could not be run to its end."""
+    """The reason for which a process did not run to its end."""
 
 
 def certificates(folder):
@@ -62,7 +63,7 @@ async def pump(reader, writer):
 
 
 def terminate_tls(context, target):
-    """Listens with TLS and passes on what it says without; the port."""
+    """Listens with TLS and forwards the decrypted bytes; returns the port."""
     loop = asyncio.new_event_loop()
     threading.Thread(target=loop.run_forever, daemon=True).start()
 
@@ -154,7 +155,7 @@ def ask(url, body=None, token=None):
 
 
 def patiently(what):
-    """Asks until there is an answer."""
+    """Repeats a request until it succeeds."""
     for _ in range(200):
         try:
             if found := what():
@@ -166,7 +167,7 @@ def patiently(what):
 
 
 def free_ports(count):
-    """The first of so many ports in a row that nobody listens on, below those that the system gives to clients."""
+    """The first of a number of free ports in a row, below the range that the system gives to clients."""
     while True:
         first = random.randrange(15_000, 32_000)
         try:
@@ -180,7 +181,7 @@ def free_ports(count):
 
 @contextlib.contextmanager
 def platform(local, folder):
-    """A local platform with somebody in it, and its AWS over TLS."""
+    """A local platform with one user, and its AWS over TLS."""
     port = free_ports(4)
     process = subprocess.Popen([local, "--data", str(folder / "data"), "--port", str(port)],
                                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -192,17 +193,22 @@ def platform(local, folder):
 
 
 class Platform:
-    """A running platform: a person's access token and API key, and where its AWS is."""
+    """A running platform: a user's access token and API key, and the address of its AWS."""
 
     def __init__(self, url, folder):
         health = patiently(lambda: ask(f"{url}/_local/health"))
         host, port = re.fullmatch(r"http://(.+):(\d+)", health["aws"]["us"]).groups()
+        self.url = url
         self.token, self.key = person(url)
         context, self.root = certificates(folder)
         self.tls = terminate_tls(context, (host, int(port)))
 
+    def another_token(self):
+        """An access token of another session."""
+        return ask(f"{self.url}/api/auth/sign-in", {"email": EMAIL, "password": PASSWORD})["accessToken"]
+
     def environment(self, function):
-        """What Lambda and the template set."""
+        """The variables that Lambda and the template set."""
         endpoints = ",".join(f"{region}=https://{region}.api.example.com" for region in ("us", "eu", "ap"))
         return {
             "PATH": os.environ["PATH"], "AWS_REGION": "us-east-1", "AWS_ACCESS_KEY_ID": f"us-east-1.{function}",
@@ -218,18 +224,18 @@ class Platform:
 
 
 def person(url):
-    """Signs somebody up; an access token and an API key."""
-    email, password = "budget@people.example", "a plain lamp above the desk"
-    ask(f"{url}/api/auth/sign-up", {"email": email, "password": password, "region": "us"})
-    mail = patiently(lambda: ask(f"{url}/_local/mail?to={email}"))
+    """Signs a user up; returns an access token and an API key."""
+    begun = ask(f"{url}/api/auth/sign-up", {"email": EMAIL, "password": PASSWORD, "region": "us"})
+    mail = patiently(lambda: ask(f"{url}/_local/mail?to={EMAIL}"))
     code = re.search(r"\b\d{6}\b", mail[0]["text"])[0]
-    token = ask(f"{url}/api/auth/verify", {"email": email, "code": code})["accessToken"]
+    form = {"email": EMAIL, "code": code, "signUpToken": begun["signUpToken"]}
+    token = ask(f"{url}/api/auth/verify", form)["accessToken"]
     ask(f"{url}/api/onboarding", {"username": "budget", "displayName": "Budget"}, token)
     return token, ask(f"{url}/api/api-keys", {"name": "budget"}, token)["key"]
 
 
 def gateway_event(method, path, token):
-    """A request as an HTTP API hands it to a function (payload format 2.0)."""
+    """A request as an HTTP API passes it to a function (payload format 2.0)."""
     headers = {"authorization": f"Bearer {token}", "accept": "*/*", "content-length": "0", "host": "us.api.example.com",
                "user-agent": "budgets/1", "x-amzn-trace-id": "Root=1-67891233-abcdef012345678912345678",
                "x-forwarded-for": "192.0.2.1", "x-forwarded-port": "443", "x-forwarded-proto": "https"}
@@ -246,11 +252,11 @@ def gateway_event(method, path, token):
 
 
 def authorizer_event(token):
-    """A request as an HTTP API asks its authorizer about it."""
+    """A request as an HTTP API passes it to its authorizer."""
     return gateway_event("GET", "/work", token) | {"type": "REQUEST"}
 
 
 def binary(functions, function):
-    """Where a function's binary is: cargo-lambda gives each a folder, cargo does not."""
+    """The path of a function's binary: cargo-lambda gives each a folder, cargo does not."""
     bootstrap = functions / function / "bootstrap"
     return bootstrap if bootstrap.exists() else functions / function

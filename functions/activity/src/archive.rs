@@ -1,42 +1,41 @@
-//! `POST /api/activity/archive`: put events into the archive, or, with `archive: false`, back into the inbox: some, or all
-//! so far.
+//! `POST /api/activity/archive`: archives events or, with `archive: false`, returns them to the inbox: named events, or
+//! all existing events.
 
 use std::sync::Arc;
 
 use domain::{
-    policy::Member,
     ports::{All, History, Marking},
     role::Role,
 };
-use kit::{Access, Body, Call, Endpoint, Grant, Items, Ports, Spec, spec, spec::Method::Post};
+use kit::{Access, Body, Endpoint, Ports, RequestContext, Spec, grants::history, spec, spec::Method::Post};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::mark_seen::{Error, EventIds, Marked, Named, mark};
+use crate::mark_seen::{Error, EventIds, EventNames, InboxKeeper, Marked, mark};
 
-/// Archives events, or takes them out again.
-pub struct Archive;
+/// Archives events or returns them to the inbox.
+pub struct ArchiveEvents;
 
-/// What it works with.
+/// Dependencies.
 pub struct Deps {
     history: Arc<dyn History>,
 }
 
-/// Which events: `eventIds`, or `all`; and where they go.
+/// The events to move: `eventIds` or `all`.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 #[schemars(extend("oneOf" = [
     { "required": ["eventIds"], "properties": { "eventIds": { "type": "array" }, "all": { "const": false } } },
     { "required": ["all"], "properties": { "eventIds": { "type": "null" }, "all": { "const": true } } },
 ]))]
-pub struct Which {
-    /// These; at most 1,000.
+pub struct ArchiveBody {
+    /// Event ids, at most 1,000.
     #[serde(default)]
     event_ids: Option<EventIds>,
-    /// All so far.
+    /// `true`: all events up to now.
     #[serde(default)]
     all: bool,
-    /// Into the archive (the default), or out of it.
+    /// `true` (the default) archives the events; `false` returns them to the inbox.
     #[serde(default = "yes")]
     archive: bool,
 }
@@ -45,14 +44,14 @@ fn yes() -> bool {
     true
 }
 
-impl Endpoint for Archive {
+impl Endpoint for ArchiveEvents {
     const SPEC: Spec = spec("activity-archive", Post, "/api/activity/archive")
-        .summary("Put events into the archive, or back into the inbox")
-        .access(Access::Member(Role::Viewer))
-        .grants(&[Grant::items("BatchGetItem", Items::Events), Grant::items("UpdateItem", Items::Marks)]);
-    type Caller = Member;
+        .summary("Archive events or return them to the inbox")
+        .access(Access::member(Role::Viewer))
+        .uses(&[history::EXISTING, history::MARK, history::MARK_ALL]);
+    type Caller = InboxKeeper;
     type Deps = Deps;
-    type Input = Body<Which>;
+    type Input = Body<ArchiveBody>;
     type Output = Marked;
     type Error = Error;
 
@@ -60,8 +59,12 @@ impl Endpoint for Archive {
         Deps { history: ports.history() }
     }
 
-    async fn handle(deps: &Deps, call: &Call<Member>, Body(which): Self::Input) -> Result<Marked, Error> {
-        let named = Named::of(which.event_ids, which.all)?;
+    async fn handle(
+        deps: &Deps,
+        call: &RequestContext<InboxKeeper>,
+        Body(which): Self::Input,
+    ) -> Result<Marked, Error> {
+        let named = EventNames::of(which.event_ids, which.all)?;
         mark(
             &*deps.history,
             call,

@@ -1,7 +1,7 @@
-//! A workspace's history: reading it, and keeping its inbox.
+//! Activity of a workspace: history and inbox.
 
 kit::functions! {
-    endpoint list::List;
+    endpoint list::ListEvents;
     endpoint mark_seen::MarkSeen;
-    endpoint archive::Archive;
+    endpoint archive::ArchiveEvents;
 }

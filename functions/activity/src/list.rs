@@ -1,7 +1,8 @@
-//! `GET /api/activity`: a workspace's history, newest first: inbox or archive, searched, between two dates, in pages.
+//! `GET /api/activity`: lists the activity of a workspace, newest first: inbox or archive, with search, time range and
+//! pages.
 //!
-//! A request looks at 1,000 events at the most, however long the history; `nextCursor` says where to go on. The two
-//! counts stop at 100 for the same reason: a first page costs the same in a long history as in a short one.
+//! A request reads at most the newest 1,000 events, and a request for a later page 1,000 more, from `nextCursor` on.
+//! Both counts stop at 100.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -10,19 +11,25 @@ use std::{
 
 use domain::{
     Timestamp,
-    activity::{Action, Event, Inbox, Mark, ResourceType, Standing},
+    activity::{
+        Action, ActivityEvent, COUNTED, EventState, Inbox, LOOKED_AT, Mark, ResourceType, UnseenCount,
+    },
     id::{EventId, UserId, WorkspaceId},
-    policy::Member,
-    ports::{Accounts, Failure, History},
+    permissions::Member,
+    ports::{Accounts, Failure, History, Outcome},
     role::Role,
+    search::SearchTerm,
+    text::Invalid,
     user::User,
-    workspace::Workspace,
+    workspace::Profile,
 };
 use jiff::SignedDuration;
 use kit::{
-    Access, Call, Endpoint, Grant, Items, Output, Params, Ports, Problem, Spec,
-    cursor::{Cursor, Cursors},
-    input::{PageNumber, PageSize, Search, YesNo},
+    Access, CursorError, Endpoint, Output, Params, Ports, Prefetched, Problem, RequestContext, Spec,
+    TokenIds,
+    cursor::Cursor,
+    grants::{accounts, history},
+    parameters::{PageNumber, PageSize, Search, TimeOrDate, YesNo},
     spec,
     spec::Method::Get,
 };
@@ -30,76 +37,81 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-/// Lists a history.
-pub struct List;
+/// Lists the activity of a workspace.
+pub struct ListEvents;
 
-/// The most events that one request looks at,
-const LOOKED_AT: usize = 1_000;
-/// so many at a time (as many as a batch of marks can have).
+/// Number of events per read.
 const CHUNK: usize = 100;
-/// Where counts stop.
-const COUNTED: usize = 100;
-/// How far back it goes unless told otherwise.
+/// Default time range.
 const DEFAULT_DAYS: i64 = 30;
 
-/// What it works with.
+/// Dependencies.
 pub struct Deps {
     history: Arc<dyn History>,
     accounts: Arc<dyn Accounts>,
 }
 
-/// Which events.
+/// Filters and page.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Wanted {
-    /// `true`: the archive; else the inbox.
+pub struct EventsQuery {
+    /// `true` lists archived events; otherwise the inbox.
     #[serde(default)]
     archived: Option<YesNo>,
-    /// Part of a resource's name or type; upper and lower case are the same.
+    /// Search term: part of a resource's name or type, ignoring case and accents.
     #[serde(default)]
     search: Option<Search>,
-    /// Not before this time. Default: 30 days ago.
-    #[serde(default, alias = "start")]
-    #[schemars(schema_with = "kit::input::date_time")]
-    from: Option<Timestamp>,
-    /// Not after this time. Default: now.
-    #[serde(default, alias = "end")]
-    #[schemars(schema_with = "kit::input::date_time")]
-    to: Option<Timestamp>,
-    /// Where the page before ended.
+    /// Earliest time, or day in UTC, inclusive. Default: 30 days ago.
+    #[serde(default)]
+    from: Option<TimeOrDate>,
+    /// Alias of `from`.
+    #[serde(default)]
+    start: Option<TimeOrDate>,
+    /// Latest time, or day in UTC, inclusive. Default: now.
+    #[serde(default)]
+    to: Option<TimeOrDate>,
+    /// Alias of `to`.
+    #[serde(default)]
+    end: Option<TimeOrDate>,
+    /// Cursor from the previous page.
     #[serde(default)]
     cursor: Option<Cursor>,
-    /// Instead of a cursor: which page, from 1.
+    /// Page number, starting at 1. Ignored if there is a `cursor`.
     #[serde(default)]
     page: Option<PageNumber<10>>,
-    /// How many at most: 1 to 100.
+    /// Page size, 1 to 100.
     #[serde(default)]
     limit: PageSize<100>,
 }
 
-/// A page of a history.
+/// A page of a workspace's activity.
 #[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-pub struct Page {
-    events: Vec<Row>,
-    /// How many there are, if no more than 100; else at least so many.
+pub struct EventPage {
+    events: Vec<EventRow>,
+    /// Number of matching events, counted from the cursor if there is one. A lower bound if `nextCursor` is present.
     total: usize,
-    /// How many of the newest 100 are in the inbox and were not seen.
+    /// Number of unseen events in the inbox among the newest 1,000 events, independent of filters. Counting stops at 100, which
+    /// means 100 or more.
     unseen_count: usize,
-    /// Where the next page begins, if there is one.
+    /// Cursor of the next page. Absent on the last page.
     #[serde(skip_serializing_if = "Option::is_none")]
     next_cursor: Option<Cursor>,
 }
-impl Output for Page {}
+impl Output for EventPage {
+    fn next_page(&self) -> Option<&Cursor> {
+        self.next_cursor.as_ref()
+    }
+}
 
-/// An event.
+/// An activity event.
 #[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-pub struct Row {
+pub struct EventRow {
     #[serde(rename = "_id")]
     id: EventId,
     user_id: UserId,
-    /// Absent if the user is gone.
+    /// Absent if the user was deleted.
     #[serde(skip_serializing_if = "Option::is_none")]
     user_email: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -118,208 +130,273 @@ pub struct Row {
     archived: bool,
 }
 
-/// What can go wrong.
-#[derive(Debug, thiserror::Error)]
-#[expect(missing_docs, reason = "each names its cause")]
-pub enum Error {
-    #[error("not a cursor of this list")]
-    Cursor(Problem),
-    #[error(transparent)]
-    Failed(#[from] Failure),
+kit::errors! {
+    pub enum Error from CursorError, Failure {
+        /// Two parameters that mean the same.
+        Repeated(second: &'static str) => {
+            Problem::field(second, &Invalid::new("Specify this parameter only once."))
+        },
+        /// The range ends before it begins.
+        Range => Problem::field("from", &Invalid::new("`from` is later than `to`. Swap the two values.")),
+    }
 }
 
-impl Endpoint for List {
+impl Endpoint for ListEvents {
     const SPEC: Spec = spec("activity-list", Get, "/api/activity")
-        .summary("Read a workspace's history")
-        .access(Access::Member(Role::Viewer))
-        .grants(&[
-            Grant::items("Query", Items::Events),
-            Grant::items("Query", Items::Marks),
-            Grant::items("GetItem", Items::Marks),
-            Grant::items("BatchGetItem", Items::Users),
-        ]);
+        .summary("List a workspace's activity")
+        .access(Access::member(Role::Viewer))
+        .uses(&[history::PAGE, history::INBOX, history::MARKS, accounts::PEOPLE]);
     type Caller = Member;
     type Deps = Deps;
-    type Input = Params<Wanted>;
-    type Output = Page;
+    type Input = Prefetched<Params<EventsQuery>, Records>;
+    type Output = EventPage;
     type Error = Error;
 
     fn deps(ports: &impl Ports) -> Deps {
         Deps { history: ports.history(), accounts: ports.accounts() }
     }
 
-    async fn handle(deps: &Deps, call: &Call<Member>, Params(wanted): Self::Input) -> Result<Page, Error> {
+    async fn prefetch(deps: &Deps, ids: &TokenIds, Prefetched(Params(query), early): &mut Self::Input) {
+        if let (Ok(range), None) = (range(query, ids.now), &query.cursor) {
+            early.read(records(deps, ids.workspace, query, range, ids.now)).await;
+        }
+    }
+
+    async fn handle(
+        deps: &Deps,
+        call: &RequestContext<Member>,
+        Prefetched(Params(query), early): Self::Input,
+    ) -> Result<EventPage, Error> {
         let workspace = &call.caller.workspace;
-        let cursors = Cursors::new(workspace, "activity");
-        let mut range = range(&wanted, call.now);
-        let skip = match &wanted.cursor {
-            Some(cursor) => {
-                let last: EventId = cursors.position(cursor).map_err(Error::Cursor)?;
-                range.newest = range.newest.min(last.before());
-                0
-            }
-            None => wanted.page.map_or(0, |page| page.skips(wanted.limit.get())),
-        };
-        let limit = wanted.limit.get();
-        let needed = COUNTED.max(skip + limit + 1);
-        let archived = wanted.archived == Some(YesNo::True);
-        let needle = wanted.search.map(Search::into_needle).unwrap_or_default();
-        let wanted =
-            |event: &Event, standing: Standing| standing.archived == archived && event.is_found_by(&needle);
-        let history = OneHistory { history: &*deps.history, workspace: workspace.id };
-        let start = history.start(range, call.now).await?;
-        let unseen = start.unseen();
-        let found = history.find(range, start, needed, wanted).await?;
-        let total = found.matching.len();
-        let more = total > skip + limit || found.stopped_at.is_some();
-        let rows: Vec<(Event, Standing)> = found.matching.into_iter().skip(skip).take(limit).collect();
-        let last =
-            if total > skip + limit { rows.last().map(|(event, _)| event.id) } else { found.stopped_at };
-        Ok(Page {
+        let cursors = call.cursors(workspace, "activity");
+        let mut range = range(&query, call.now)?;
+        if let Some(cursor) = &query.cursor {
+            let last: EventId = cursors.position(cursor)?;
+            range.newest = range.newest.min(last.before());
+        }
+        let records = early.or_read(records(deps, workspace.id, &query, range, call.now)).await?;
+        let Records { unseen, matching, stopped_at } = records;
+        let (total, skip, limit) = (matching.len(), query.skip(), query.limit.get());
+        let more = total > skip + limit || stopped_at.is_some();
+        let rows: Vec<(ActivityEvent, EventState)> = matching.into_iter().skip(skip).take(limit).collect();
+        let last = if total > skip + limit { rows.last().map(|(event, _)| event.id) } else { stopped_at };
+        Ok(EventPage {
             total,
-            unseen_count: unseen,
+            unseen_count: unseen.get(),
             next_cursor: last.filter(|_| more).map(|last| cursors.at(&last.to_string())),
             events: describe(deps, &call.caller, rows).await?,
         })
     }
 }
 
-/// Between which events, both included.
+/// The first and last event of the time range, inclusive.
 #[derive(Clone, Copy)]
 struct Range {
     newest: EventId,
     oldest: EventId,
 }
 
-fn range(wanted: &Wanted, now: Timestamp) -> Range {
-    let month = SignedDuration::from_hours(DEFAULT_DAYS * 24);
-    let to = wanted.to.unwrap_or(now).min(now);
-    let from = wanted.from.unwrap_or_else(|| now.saturating_sub(month).unwrap_or(Timestamp::MIN));
-    Range { newest: EventId::ceiling(to), oldest: EventId::floor(from.max(Timestamp::UNIX_EPOCH)) }
+impl EventsQuery {
+    /// How many events come before the page. A cursor begins at its page.
+    fn skip(&self) -> usize {
+        let page = self.page.filter(|_| self.cursor.is_none());
+        page.map_or(0, |page| page.skips(self.limit.get()))
+    }
 }
 
-/// What a search found.
-struct Found {
-    matching: Vec<(Event, Standing)>,
-    /// The last event that was looked at, if the range goes on after it.
+/// The events that match, and the count of unseen ones.
+pub struct Records {
+    unseen: UnseenCount,
+    matching: Vec<(ActivityEvent, EventState)>,
+    /// The last visited event, if the range may have more events.
     stopped_at: Option<EventId>,
 }
 
-/// Events, newest first, and what was said of the single ones.
+async fn records(
+    deps: &Deps,
+    workspace: WorkspaceId,
+    query: &EventsQuery,
+    range: Range,
+    now: Timestamp,
+) -> Outcome<Records> {
+    let needed = COUNTED.max(query.skip() + query.limit.get() + 1);
+    let archived = query.archived == Some(YesNo::True);
+    let everything = SearchTerm::default();
+    let term = query.search.as_ref().map_or(&everything, Search::term);
+    let matches = |event: &ActivityEvent, standing: EventState| {
+        standing.archived == archived && event.is_found_by(term)
+    };
+    let history = OneHistory { history: &*deps.history, workspace };
+    let (unseen, found) = history.find(Listing::new(range, needed, matches), now).await?;
+    Ok(Records { unseen, matching: found.matching, stopped_at: found.stopped_at })
+}
+
+fn range(query: &EventsQuery, now: Timestamp) -> Result<Range, Error> {
+    let month = SignedDuration::from_hours(DEFAULT_DAYS * 24);
+    let from = one("start", (query.from, query.start))?.map(TimeOrDate::begins);
+    let to = one("end", (query.to, query.end))?.map(TimeOrDate::ends);
+    if from.zip(to).is_some_and(|(from, to)| from > to) {
+        return Err(Error::Range);
+    }
+    let to = to.unwrap_or(now).min(now);
+    let from = from.unwrap_or_else(|| now.saturating_sub(month).unwrap_or(Timestamp::MIN));
+    Ok(Range { newest: EventId::ceiling(to), oldest: EventId::floor(from.max(Timestamp::UNIX_EPOCH)) })
+}
+
+/// The value of a parameter and its alias.
+fn one(
+    second: &'static str,
+    values: (Option<TimeOrDate>, Option<TimeOrDate>),
+) -> Result<Option<TimeOrDate>, Error> {
+    match values {
+        (Some(_), Some(_)) => Err(Error::Repeated(second)),
+        (first, second) => Ok(first.or(second)),
+    }
+}
+
+/// Events, newest first, with their individual marks.
 struct Chunk {
-    events: Vec<Event>,
+    events: Vec<ActivityEvent>,
     marks: BTreeMap<EventId, Mark>,
-    /// Whether the range goes on after them.
+    /// Whether the history has more events.
     more: bool,
 }
 
-/// What a request begins with.
-struct Start {
-    inbox: Inbox,
-    /// The newest events of all.
-    newest: Chunk,
-    /// The first of the range, if they are others.
-    first: Option<Chunk>,
-}
-
-impl Start {
-    /// How many of the newest events are in the inbox and were not seen.
-    fn unseen(&self) -> usize {
-        let Chunk { events, marks, .. } = &self.newest;
-        let standings = events.iter().map(|event| standing(event, marks, self.inbox));
-        standings.filter(|standing| !standing.seen && !standing.archived).count()
-    }
-}
-
 impl Chunk {
-    /// Those from `oldest` on.
-    fn since(mut self, oldest: EventId) -> Self {
-        let all = self.events.len();
-        self.events.retain(|event| event.id >= oldest);
-        self.more &= self.events.len() == all;
-        self
+    /// Each event with its state.
+    fn standings(&self, inbox: Inbox) -> impl Iterator<Item = (&ActivityEvent, EventState)> {
+        let mark = |id| self.marks.get(&id).copied().unwrap_or_default();
+        self.events.iter().map(move |event| (event, inbox.standing(event.id, mark(event.id))))
+    }
+
+    /// The last event, if the history has more events.
+    fn stops_at(&self) -> Option<EventId> {
+        self.events.last().map(|event| event.id).filter(|_| self.more)
     }
 }
 
-/// The history of a workspace.
+/// Visits the events of a history, newest first.
+trait Visitor: Send {
+    /// Visits the next events. Returns whether more events are needed. Not called again after `false`.
+    fn visit(&mut self, chunk: &Chunk, inbox: Inbox) -> bool;
+}
+
+impl Visitor for UnseenCount {
+    fn visit(&mut self, chunk: &Chunk, inbox: Inbox) -> bool {
+        chunk.standings(inbox).for_each(|(_, standing)| self.add(standing));
+        chunk.stops_at().is_some_and(|last| self.goes_on_before(last, inbox))
+    }
+}
+
+/// The events of a page, and further events to count.
+struct Listing<W> {
+    range: Range,
+    /// Number of events needed.
+    needed: usize,
+    matches: W,
+    matching: Vec<(ActivityEvent, EventState)>,
+    /// The last visited event, if the range may have more events.
+    stopped_at: Option<EventId>,
+}
+
+impl<W> Listing<W> {
+    fn new(range: Range, needed: usize, matches: W) -> Self {
+        Self { range, needed, matches, matching: Vec::new(), stopped_at: None }
+    }
+}
+
+impl<W: Fn(&ActivityEvent, EventState) -> bool + Send> Visitor for Listing<W> {
+    fn visit(&mut self, chunk: &Chunk, inbox: Inbox) -> bool {
+        let oldest = self.range.oldest;
+        let matching = chunk
+            .standings(inbox)
+            .filter(|(event, standing)| event.id >= oldest && (self.matches)(event, *standing));
+        self.matching.extend(matching.map(|(event, standing)| (event.clone(), standing)));
+        self.stopped_at = chunk.stops_at().filter(|last| *last > oldest);
+        self.stopped_at.is_some() && self.matching.len() < self.needed
+    }
+}
+
+/// The activity of a workspace.
 struct OneHistory<'a> {
     history: &'a dyn History,
     workspace: WorkspaceId,
 }
 
 impl OneHistory<'_> {
-    /// Events and their marks, read side by side.
-    async fn chunk(&self, range: Range) -> Result<Chunk, Failure> {
-        let page = self.history.page(self.workspace, range.newest, range.oldest, CHUNK);
-        // An event may be marked a moment before this page has it: more marks than events, to be sure of those of all.
-        let marks = self.history.marks(self.workspace, range.newest, 2 * CHUNK);
+    /// Reads events from `newest` back and their marks concurrently.
+    async fn chunk(&self, newest: EventId) -> Result<Chunk, Failure> {
+        let oldest = EventId::floor(Timestamp::UNIX_EPOCH);
+        let page = self.history.page(self.workspace, newest, oldest, CHUNK);
+        // An event may be marked just before this page is read, so more marks than events are read.
+        let marks = self.history.marks(self.workspace, newest, 2 * CHUNK);
         let (page, marks) = futures::try_join!(page, marks)?;
         Ok(Chunk { events: page.items, marks, more: page.more })
     }
 
-    /// All that a first page needs, read side by side: it begins with the events in which the unseen are counted.
-    async fn start(&self, range: Range, now: Timestamp) -> Result<Start, Failure> {
-        let all = Range { newest: EventId::ceiling(now), oldest: EventId::floor(Timestamp::UNIX_EPOCH) };
-        let first =
-            async { if range.newest < all.newest { self.chunk(range).await.map(Some) } else { Ok(None) } };
-        let (inbox, newest, first) =
-            futures::try_join!(self.history.inbox(self.workspace), self.chunk(all), first)?;
-        Ok(Start { inbox, newest, first })
-    }
-
-    /// Looks at events from the newest back until there are `needed` that match or 1,000 were looked at.
-    async fn find(
+    /// Counts the unseen events and fills a list: from the same events if the list begins with the newest event,
+    /// otherwise concurrently.
+    async fn find<W: Fn(&ActivityEvent, EventState) -> bool + Send>(
         &self,
-        mut range: Range,
-        start: Start,
-        needed: usize,
-        wanted: impl Fn(&Event, Standing) -> bool,
-    ) -> Result<Found, Failure> {
-        let mut found = Found { matching: Vec::new(), stopped_at: None };
-        let mut chunk = start.first.unwrap_or_else(|| start.newest.since(range.oldest));
-        for looked_at in (CHUNK..=LOOKED_AT).step_by(CHUNK) {
-            found.stopped_at = chunk.events.last().map(|event| event.id).filter(|_| chunk.more);
-            for event in chunk.events {
-                let standing = standing(&event, &chunk.marks, start.inbox);
-                if wanted(&event, standing) {
-                    found.matching.push((event, standing));
-                }
-            }
-            match found.stopped_at {
-                Some(last) if found.matching.len() < needed && looked_at < LOOKED_AT => {
-                    range.newest = last.before();
-                    chunk = self.chunk(range).await?;
-                }
-                _ => break,
+        mut listing: Listing<W>,
+        now: Timestamp,
+    ) -> Result<(UnseenCount, Listing<W>), Failure> {
+        let (newest, begin) = (EventId::ceiling(now), listing.range.newest);
+        let mut unseen = UnseenCount::default();
+        let others = async { if begin < newest { self.chunk(begin).await.map(Some) } else { Ok(None) } };
+        let (inbox, first, others) =
+            futures::try_join!(self.history.inbox(self.workspace), self.chunk(newest), others)?;
+        match others {
+            None => self.visit(first, inbox, vec![&mut unseen, &mut listing]).await?,
+            Some(others) => {
+                let count = self.visit(first, inbox, vec![&mut unseen]);
+                futures::try_join!(count, self.visit(others, inbox, vec![&mut listing]))?;
             }
         }
-        Ok(found)
+        Ok((unseen, listing))
+    }
+
+    /// Passes events to visitors until none needs more or 1,000 events were read.
+    async fn visit(
+        &self,
+        mut chunk: Chunk,
+        inbox: Inbox,
+        mut visitors: Vec<&mut dyn Visitor>,
+    ) -> Result<(), Failure> {
+        for looked_at in (CHUNK..=LOOKED_AT).step_by(CHUNK) {
+            visitors.retain_mut(|visitor| visitor.visit(&chunk, inbox));
+            let Some(last) = chunk.stops_at().filter(|_| !visitors.is_empty() && looked_at < LOOKED_AT)
+            else {
+                break;
+            };
+            chunk = self.chunk(last.before()).await?;
+        }
+        Ok(())
     }
 }
 
-fn standing(event: &Event, marks: &BTreeMap<EventId, Mark>, inbox: Inbox) -> Standing {
-    inbox.standing(event.id, marks.get(&event.id).copied().unwrap_or_default())
-}
-
-/// Adds who did it, as they are called today.
-async fn describe(deps: &Deps, member: &Member, rows: Vec<(Event, Standing)>) -> Result<Vec<Row>, Error> {
+/// Adds the current names of the actors.
+async fn describe(
+    deps: &Deps,
+    member: &Member,
+    rows: Vec<(ActivityEvent, EventState)>,
+) -> Result<Vec<EventRow>, Error> {
     let mut users: Vec<UserId> = rows.iter().map(|(event, _)| event.actor.user).collect();
     users.sort();
     users.dedup();
-    let mut people: HashMap<UserId, (User, Option<Workspace>)> = HashMap::new();
+    let mut people: HashMap<UserId, (User, Option<Profile>)> = HashMap::new();
     for chunk in users.chunks(CHUNK / 2) {
         let found = deps.accounts.people(chunk).await?;
         people.extend(found.into_iter().map(|person| (person.0.id, person)));
     }
-    // Members see each other's names; an address is for the owner and for oneself.
+    // Members see each other's names. Email addresses are visible only to the owner and to the user.
     let sees_address = |user: UserId| member.role == Role::Owner || user == member.user;
-    let row = |(event, standing): (Event, Standing)| {
+    let row = |(event, standing): (ActivityEvent, EventState)| {
         let person = people.get(&event.actor.user);
-        let name =
-            person.and_then(|(_, workspace)| Some(workspace.as_ref()?.profile.display_name.to_string()));
+        let name = person.and_then(|(_, profile)| Some(profile.as_ref()?.display_name.to_string()));
         let email =
             person.filter(|(user, _)| sees_address(user.id)).map(|(user, _)| user.primary_email.to_string());
-        Row {
+        EventRow {
             timestamp: event.at(),
             id: event.id,
             user_id: event.actor.user,
@@ -335,13 +412,4 @@ async fn describe(deps: &Deps, member: &Member, rows: Vec<(Event, Standing)>) ->
         }
     };
     Ok(rows.into_iter().map(row).collect())
-}
-
-impl From<Error> for Problem {
-    fn from(error: Error) -> Self {
-        match error {
-            Error::Cursor(problem) => problem,
-            Error::Failed(failure) => failure.into(),
-        }
-    }
 }

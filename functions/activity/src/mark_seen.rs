@@ -1,17 +1,18 @@
-//! `POST /api/activity/mark-seen`: events were seen: some, or all so far. Ids of no event of this workspace are passed
-//! over, so that nobody learns whether they exist.
+//! `POST /api/activity/mark-seen`: marks named events, or all existing events, as seen. Ids of other workspaces' events
+//! are ignored, so that the response does not reveal whether they exist.
 
 use std::sync::Arc;
 
 use domain::{
     activity::Watermark,
-    id::EventId,
-    policy::{self, Member},
+    id::{EventId, RequestedId},
+    permissions::{KeepsInbox, Member},
     ports::{All, Failure, History, Marking},
     role::Role,
 };
 use kit::{
-    Access, Body, Call, Endpoint, Grant, Items, Output, Ports, Problem, Spec, spec, spec::Method::Post,
+    Access, Body, Endpoint, Output, Permitted, Ports, Problem, RequestContext, Spec, grants::history, spec,
+    spec::Method::Post,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -19,37 +20,40 @@ use serde::{Deserialize, Serialize};
 /// Marks events as seen.
 pub struct MarkSeen;
 
-/// DynamoDB answers for at most 100 keys at once.
+/// Maximum number of keys per DynamoDB batch read.
 const CHUNK: usize = 100;
 
-/// What it works with.
+/// Dependencies.
 pub struct Deps {
     history: Arc<dyn History>,
 }
 
-/// Which events: `eventIds`, or `all`.
+/// The events to mark: `eventIds` or `all`.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 #[schemars(extend("oneOf" = [
     { "required": ["eventIds"], "properties": { "eventIds": { "type": "array" }, "all": { "const": false } } },
     { "required": ["all"], "properties": { "eventIds": { "type": "null" }, "all": { "const": true } } },
 ]))]
-pub struct Which {
-    /// These; at most 1,000.
+pub struct MarkSeenBody {
+    /// Event ids, at most 1,000.
     #[serde(default)]
     event_ids: Option<EventIds>,
-    /// All so far.
+    /// `true`: all events up to now.
     #[serde(default)]
     all: bool,
 }
 
-/// The events that a request names.
-pub(crate) enum Named {
+/// A member, who may mark events.
+pub(crate) type InboxKeeper = Permitted<Member, KeepsInbox>;
+
+/// The events of a request.
+pub(crate) enum EventNames {
     Some(Vec<EventId>),
     All,
 }
 
-impl Named {
+impl EventNames {
     pub(crate) fn of(ids: Option<EventIds>, all: bool) -> Result<Self, Error> {
         match (ids, all) {
             (Some(ids), false) => Ok(Self::Some(ids.0)),
@@ -59,51 +63,52 @@ impl Named {
     }
 }
 
-/// Up to 1,000 ids.
+/// At most 1,000 ids.
 #[derive(Deserialize, JsonSchema)]
-#[serde(try_from = "Vec<EventId>")]
+#[serde(try_from = "Vec<RequestedId<EventId>>")]
 #[schemars(inline)]
-pub struct EventIds(#[schemars(length(max = 1_000))] pub Vec<EventId>);
+pub struct EventIds(#[schemars(with = "Vec<RequestedId<EventId>>", length(max = 1_000))] pub Vec<EventId>);
 
-impl TryFrom<Vec<EventId>> for EventIds {
+impl TryFrom<Vec<RequestedId<EventId>>> for EventIds {
     type Error = domain::text::Invalid;
 
-    fn try_from(mut ids: Vec<EventId>) -> Result<Self, Self::Error> {
+    fn try_from(ids: Vec<RequestedId<EventId>>) -> Result<Self, Self::Error> {
         if ids.len() > 1_000 {
-            return Err(domain::text::Invalid("It may name 1,000 events at the most.".into()));
+            return Err(domain::text::Invalid("Specify at most 1,000 event ids.".into()));
         }
+        let mut ids: Vec<EventId> = ids.into_iter().filter_map(RequestedId::known).collect();
         ids.sort();
         ids.dedup();
         Ok(Self(ids))
     }
 }
 
-/// They are marked.
+/// The events were marked.
 #[derive(Serialize, JsonSchema)]
 pub struct Marked {
-    /// Always true.
+    /// Always `true`.
     pub(crate) success: bool,
 }
 impl Output for Marked {}
 
-/// What can go wrong.
-#[derive(Debug, thiserror::Error)]
-#[expect(missing_docs, reason = "each names its cause")]
-pub enum Error {
-    #[error("neither some nor all")]
-    NothingNamed,
-    #[error(transparent)]
-    Failed(#[from] Failure),
+kit::errors! {
+    pub enum Error from Failure {
+        /// The request names neither some events nor all.
+        NothingNamed => Problem::field(
+            "eventIds",
+            &domain::text::Invalid("Provide either `eventIds` or `all: true`, not both.".into()),
+        ),
+    }
 }
 
 impl Endpoint for MarkSeen {
     const SPEC: Spec = spec("activity-mark-seen", Post, "/api/activity/mark-seen")
         .summary("Mark events as seen")
-        .access(Access::Member(Role::Viewer))
-        .grants(&[Grant::items("BatchGetItem", Items::Events), Grant::items("UpdateItem", Items::Marks)]);
-    type Caller = Member;
+        .access(Access::member(Role::Viewer))
+        .uses(&[history::EXISTING, history::MARK, history::MARK_ALL]);
+    type Caller = InboxKeeper;
     type Deps = Deps;
-    type Input = Body<Which>;
+    type Input = Body<MarkSeenBody>;
     type Output = Marked;
     type Error = Error;
 
@@ -111,45 +116,37 @@ impl Endpoint for MarkSeen {
         Deps { history: ports.history() }
     }
 
-    async fn handle(deps: &Deps, call: &Call<Member>, Body(which): Self::Input) -> Result<Marked, Error> {
-        let named = Named::of(which.event_ids, which.all)?;
+    async fn handle(
+        deps: &Deps,
+        call: &RequestContext<InboxKeeper>,
+        Body(which): Self::Input,
+    ) -> Result<Marked, Error> {
+        let named = EventNames::of(which.event_ids, which.all)?;
         mark(&*deps.history, call, named, All::Seen, Marking::Seen).await
     }
 }
 
-/// Says `one` of each event named, or `all` of all so far.
+/// Marks each named event with `one`, or all existing events with `all`.
 pub(crate) async fn mark(
     history: &dyn History,
-    call: &Call<Member>,
-    named: Named,
+    call: &RequestContext<InboxKeeper>,
+    named: EventNames,
     all: All,
     one: Marking,
 ) -> Result<Marked, Error> {
-    let proof = policy::may_keep_inbox(&call.caller);
+    let proof = &call.caller.proof;
     match named {
-        Named::Some(ids) => {
+        EventNames::Some(ids) => {
             for chunk in ids.chunks(CHUNK) {
                 let existing = history.existing(proof.workspace(), chunk).await?;
                 let marks: Vec<(EventId, Marking)> = existing.into_iter().map(|id| (id, one)).collect();
-                history.mark(&proof, &marks).await?;
+                history.mark(proof, &marks).await?;
             }
         }
-        Named::All => {
+        EventNames::All => {
             let watermark = Watermark { up_to: EventId::ceiling(call.now), at: call.now };
-            history.mark_all(&proof, all, watermark).await?;
+            history.mark_all(proof, all, watermark).await?;
         }
     }
     Ok(Marked { success: true })
-}
-
-impl From<Error> for Problem {
-    fn from(error: Error) -> Self {
-        match error {
-            Error::NothingNamed => Self::field(
-                "eventIds",
-                &domain::text::Invalid("Name events in eventIds, or send all: true, and not both.".into()),
-            ),
-            Error::Failed(failure) => failure.into(),
-        }
-    }
 }

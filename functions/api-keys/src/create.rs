@@ -1,4 +1,5 @@
-//! `POST /api/api-keys`: make a key. Its value is encrypted before it is stored and answered once here.
+//! `POST /api/api-keys`: creates an API key. Requires step-up, because the key outlives the session. The key is
+//! encrypted before it is stored, and returned only once.
 
 use std::sync::Arc;
 
@@ -6,103 +7,95 @@ use domain::{
     Timestamp,
     activity::{Action, ResourceType},
     api_key::{ApiKey, KeyHolder, KeySecret},
+    domain_events::DomainEvent,
     id::{KeyId, OfKey},
-    outbox::Notice,
-    policy::{self, Denied, Member},
-    ports::{ApiKeys, Failure, Place, Vault},
+    permissions::{MakesKeys, Member},
+    ports::{ApiKeys, EncryptionContext, Failure, Vault},
     profile::KeyName,
     role::Role,
     secret::Secret,
 };
 use kit::{
-    Access, Body, Call, Endpoint, Grant, Items, Output, Ports, Problem, Spec, spec, spec::Method::Post,
+    Access, Body, Endpoint, Output, Permitted, Ports, Problem, RequestContext, Spec,
+    grants::{api_keys, extras, vault},
+    spec,
+    spec::Method::Post,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// Makes a key.
-pub struct Create;
+/// Creates an API key.
+pub struct CreateKey;
 
-/// What it works with.
+/// Dependencies.
 pub struct Deps {
     keys: Arc<dyn ApiKeys>,
     vault: Arc<dyn Vault>,
 }
 
-/// The key to make.
+/// The API key to create.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Form {
-    /// What to call it; names may repeat.
+pub struct CreateKeyBody {
+    /// Display name. Need not be unique.
     name: KeyName,
 }
 
-/// A new key.
+/// The created API key.
 #[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-pub struct Created {
+pub struct CreatedKey {
     key_id: KeyId,
-    /// The whole key.
+    /// The complete key.
     key: String,
     key_prefix: String,
     name: KeyName,
     #[schemars(schema_with = "kit::input::date_time")]
     created_at: Timestamp,
 }
-impl Output for Created {}
+impl Output for CreatedKey {}
 
-/// What can go wrong.
-#[derive(Debug, thiserror::Error)]
-#[expect(missing_docs, reason = "each names its cause")]
-pub enum Error {
-    #[error(transparent)]
-    Denied(#[from] Denied),
-    #[error("the key was revoked since")]
-    Gone,
-    #[error(transparent)]
-    Failed(#[from] Failure),
+kit::errors! {
+    pub enum Error from Failure {
+        /// The key was revoked meanwhile.
+        Gone => Problem::not_found(),
+    }
 }
 
-/// The value's name in what it is encrypted for.
+/// The name of the value in the encryption context.
 pub(crate) const FIELD: &str = "api-key";
 
-impl Endpoint for Create {
+impl Endpoint for CreateKey {
     const SPEC: Spec = spec("api-keys-create", Post, "/api/api-keys")
-        .summary("Make an API key")
-        .access(Access::Member(Role::Owner))
+        .summary("Create an API key")
+        .access(Access::member(Role::Owner).step_up())
         .answers(201)
         .once()
-        .grants(&[
-            Grant::data_keys("Decrypt"),
-            Grant::items("GetItem", Items::Keys),
-            Grant::items("PutItem", Items::Keys),
-            Grant::items("PutItem", Items::KeyHolders),
-            Grant::items("ConditionCheckItem", Items::Workspaces),
-            Grant::items("PutItem", Items::Events),
-            Grant::items("PutItem", Items::Outbox),
-            Grant::items("PutItem", Items::Receipts),
-        ]);
-    type Caller = Member;
+        .uses(&[vault::OPEN, vault::SEAL, api_keys::FIND, api_keys::CREATE, extras::EVENT, extras::MESSAGE]);
+    type Caller = Permitted<Member, MakesKeys>;
     type Deps = Deps;
-    type Input = Body<Form>;
-    type Output = Created;
+    type Input = Body<CreateKeyBody>;
+    type Output = CreatedKey;
     type Error = Error;
 
     fn deps(ports: &impl Ports) -> Deps {
         Deps { keys: ports.api_keys(), vault: ports.vault() }
     }
 
-    async fn handle(deps: &Deps, call: &Call<Member>, Body(form): Self::Input) -> Result<Created, Error> {
-        let member = &call.caller;
-        let proof = policy::may_manage_keys(member)?;
+    async fn handle(
+        deps: &Deps,
+        call: &RequestContext<Self::Caller>,
+        Body(form): Self::Input,
+    ) -> Result<CreatedKey, Error> {
+        let Permitted { who: member, proof } = &call.caller;
         if let Some(id) = call.made_before::<KeyId>() {
             let key = deps.keys.find(proof.workspace(), id).await?.ok_or(Error::Gone)?;
-            let value = deps.vault.open(place(member, &id.to_string()), &key.sealed).await?;
-            return Ok(Created::new(key, &value));
+            let value = deps.vault.open(context(member, &id.to_string()), &key.sealed).await?;
+            return Ok(CreatedKey::new(key, &value));
         }
         let (id, value) = (call.id::<OfKey>(), KeySecret::generate(call.entropy(), call.region));
         let shown = Secret::new(value.expose().to_owned());
-        let sealed = deps.vault.seal(place(member, &id.to_string()), &shown).await?;
+        let sealed = deps.vault.seal(context(member, &id.to_string()), &shown).await?;
         let key = ApiKey {
             id,
             workspace: proof.workspace(),
@@ -114,19 +107,19 @@ impl Endpoint for Create {
         };
         let mut event = call.event(key.workspace, member.actor(), Action::Created, ResourceType::ApiKey);
         (event.resource_id, event.resource_name) = (Some(id.to_string()), Some(key.name.to_string()));
-        let notice = Notice::ApiKeyCreated {
+        let notice = DomainEvent::ApiKeyCreated {
             workspace: key.workspace,
             user: member.user,
             key: id,
             name: key.name.clone(),
         };
-        let alongside = call.alongside(Some(event), Some(notice), id);
-        deps.keys.create(&proof, &key, &holder(member, &key), alongside).await?;
-        Ok(Created::new(key, &shown))
+        let extras = call.extras(Some(event), Some(notice), id);
+        deps.keys.create(proof, &key, &holder(member, &key), extras).await?;
+        Ok(CreatedKey::new(key, &shown))
     }
 }
 
-impl Created {
+impl CreatedKey {
     fn new(key: ApiKey, value: &Secret) -> Self {
         Self {
             key_id: key.id,
@@ -138,8 +131,8 @@ impl Created {
     }
 }
 
-fn place<'a>(member: &'a Member, record: &'a str) -> Place<'a> {
-    Place { workspace: &member.workspace, record, field: FIELD }
+fn context<'a>(member: &'a Member, record: &'a str) -> EncryptionContext<'a> {
+    EncryptionContext { workspace: &member.workspace, record, field: FIELD }
 }
 
 fn holder(member: &Member, key: &ApiKey) -> KeyHolder {
@@ -148,17 +141,7 @@ fn holder(member: &Member, key: &ApiKey) -> KeyHolder {
         name: key.name.clone(),
         workspace: member.workspace.id,
         handle: member.workspace.handle.clone(),
-        owner: member.workspace.owner,
+        kind: member.workspace.kind,
         region: member.workspace.region,
-    }
-}
-
-impl From<Error> for Problem {
-    fn from(error: Error) -> Self {
-        match error {
-            Error::Denied(denied) => denied.into(),
-            Error::Gone => Self::not_found(),
-            Error::Failed(failure) => failure.into(),
-        }
     }
 }

@@ -1,7 +1,7 @@
-//! API keys: made, listed, revealed and revoked by a workspace's owner.
+//! API keys: the owner of a workspace creates, lists, reveals and revokes them.
 
 kit::functions! {
-    endpoint list::List;
-    endpoint create::Create;
-    endpoint revoke::Revoke;
+    endpoint list::ListKeys;
+    endpoint create::CreateKey;
+    endpoint revoke::RevokeKey;
 }

@@ -1,5 +1,5 @@
-//! `GET /api/api-keys`: a workspace's keys, newest first. Metadata; with `expand=value`, to the owner shortly after
-//! signing in, the values too.
+//! `GET /api/api-keys`: lists the API keys of a workspace, newest first. `expand=value` includes the complete keys and
+//! requires the owner and step-up.
 
 use std::sync::Arc;
 
@@ -7,16 +7,18 @@ use domain::{
     Timestamp,
     api_key::ApiKey,
     id::KeyId,
-    policy::{self, Denied, RevealsKeys},
-    ports::{ApiKeys, Failure, Page, Place, Vault, Workspaces},
+    permissions::{self, Denied, RevealsKeys},
+    ports::{ApiKeys, EncryptionContext, Failure, Page, Vault, Workspaces},
     profile::KeyName,
     role::Role,
     workspace::Workspace,
 };
 use kit::{
-    Access, Call, Code, Endpoint, Grant, Items, KeyOrMember, Output, Params, Ports, Problem, Spec,
+    Access, Code, CursorError, Endpoint, KeyOrMember, NoWorkspace, Output, Params, Ports, Prefetched,
+    Problem, RequestContext, Spec, TokenIds,
     cursor::{Cursor, Cursors},
-    input::PageSize,
+    grants::{api_keys, vault, workspaces},
+    parameters::PageSize,
     spec,
     spec::Method::Get,
 };
@@ -25,96 +27,94 @@ use serde::{Deserialize, Serialize};
 
 use crate::create::FIELD;
 
-/// Lists keys.
-pub struct List;
+/// Lists API keys.
+pub struct ListKeys;
 
-/// What it works with.
+/// Dependencies.
 pub struct Deps {
     keys: Arc<dyn ApiKeys>,
     vault: Arc<dyn Vault>,
     workspaces: Arc<dyn Workspaces>,
 }
 
-/// Which keys, and how much of them.
+/// Page and level of detail.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Wanted {
-    /// `value`: with the keys' values.
+pub struct KeysQuery {
+    /// `value`: include the complete keys.
     #[serde(default)]
-    expand: Option<Expand>,
-    /// Where the page before ended.
+    expand: Option<KeyExpansion>,
+    /// Cursor from the previous page.
     #[serde(default)]
     cursor: Option<Cursor>,
-    /// How many at most: 1 to 100. Absent: as many as one answer holds, 1,000, and no `nextCursor`, which the reference's
-    /// client does not know.
+    /// Page size, 1 to 100. Absent: up to 1,000 keys without `nextCursor`, which the reference's client does not know; the
+    /// `Link` header names the next page.
     #[serde(default)]
     limit: Option<PageSize<100>>,
 }
 
-/// As many keys as one answer holds.
+/// Maximum number of keys in a response.
 const ALL: usize = 1_000;
 
-/// The one word that `expand` takes.
+/// Values of `expand`.
 #[derive(Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 #[schemars(inline)]
-pub enum Expand {
-    /// The keys' values.
+pub enum KeyExpansion {
+    /// Include the complete keys.
     Value,
 }
 
-/// A page of keys.
+/// A page of API keys.
 #[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Keys {
-    keys: Vec<Row>,
-    /// Where the next page begins, if there is one.
+    keys: Vec<ApiKeyRow>,
+    /// Cursor of the next page. Absent on the last page.
     #[serde(skip_serializing_if = "Option::is_none")]
     next_cursor: Option<Cursor>,
+    #[serde(skip)]
+    next_page: Option<Cursor>,
 }
-impl Output for Keys {}
+impl Output for Keys {
+    fn next_page(&self) -> Option<&Cursor> {
+        self.next_page.as_ref()
+    }
+}
 
-/// A key.
+/// An API key.
 #[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-pub struct Row {
+pub struct ApiKeyRow {
     key_id: KeyId,
     name: KeyName,
     key_prefix: String,
     #[schemars(schema_with = "kit::input::date_time")]
     created_at: Timestamp,
-    /// The whole key; only with `expand=value`.
+    /// The complete key, or `null` if decryption fails. Present only with `expand=value`.
     #[serde(skip_serializing_if = "Option::is_none")]
-    key: Option<String>,
+    key: Option<Option<String>>,
+    /// `true` if decryption of the key fails. Revoke the key and create a new one. Present only with `expand=value`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unreadable: Option<bool>,
 }
 
-/// What can go wrong.
-#[derive(Debug, thiserror::Error)]
-#[expect(missing_docs, reason = "each names its cause")]
-pub enum Error {
-    #[error(transparent)]
-    Denied(#[from] Denied),
-    #[error("a key can't see values")]
-    NotToKeys,
-    #[error("the workspace is gone, or the cursor is not of this list")]
-    Refused(Problem),
-    #[error(transparent)]
-    Failed(#[from] Failure),
+kit::errors! {
+    pub enum Error from Denied, NoWorkspace, CursorError, Failure {
+        /// An API key may not see values.
+        NotToKeys => Problem::unauthorized("API keys can't read the values of API keys. Sign in instead."),
+    }
 }
 
-impl Endpoint for List {
+impl Endpoint for ListKeys {
     const SPEC: Spec = spec("api-keys-list", Get, "/api/api-keys")
         .summary("List a workspace's API keys")
-        .access(Access::KeyOr(Role::Owner))
+        .access(Access::key_or_member(Role::Owner))
         .problems(&[Code::StepUpRequired])
-        .grants(&[
-            Grant::data_keys("Decrypt"),
-            Grant::items("GetItem", Items::Workspaces),
-            Grant::items("Query", Items::Keys),
-        ]);
+        .uses(&[workspaces::FIND, api_keys::LIST, vault::REVEAL]);
     type Caller = KeyOrMember;
     type Deps = Deps;
-    type Input = Params<Wanted>;
+    type Input = Prefetched<Params<KeysQuery>, Page<ApiKey>>;
     type Output = Keys;
     type Error = Error;
 
@@ -122,76 +122,95 @@ impl Endpoint for List {
         Deps { keys: ports.api_keys(), vault: ports.vault(), workspaces: ports.workspaces() }
     }
 
+    async fn prefetch(deps: &Deps, ids: &TokenIds, Prefetched(Params(query), early): &mut Self::Input) {
+        if query.cursor.is_none() {
+            early.read(deps.keys.list(ids.workspace, None, query.limit())).await;
+        }
+    }
+
     async fn handle(
         deps: &Deps,
-        call: &Call<KeyOrMember>,
-        Params(wanted): Self::Input,
+        call: &RequestContext<KeyOrMember>,
+        Prefetched(Params(query), early): Self::Input,
     ) -> Result<Keys, Error> {
-        let reveals = wanted.expand.map(|Expand::Value| may_reveal(&call.caller)).transpose()?;
-        let after = match &wanted.cursor {
-            Some(cursor) => {
-                Some(cursors(deps, &call.caller).await?.position(cursor).map_err(Error::Refused)?)
-            }
+        let reveals = query.expand.map(|KeyExpansion::Value| may_reveal(&call.caller)).transpose()?;
+        let after = match &query.cursor {
+            Some(cursor) => Some(cursors(deps, call).await?.position(cursor)?),
             None => None,
         };
-        let limit = wanted.limit.map_or(ALL, PageSize::get);
-        let Page { items, more } = deps.keys.list(call.caller.workspace(), after, limit).await?;
-        let asked = wanted.limit.is_some() || wanted.cursor.is_some();
-        let next_cursor = match items.last().filter(|_| more && asked) {
-            Some(last) => Some(cursors(deps, &call.caller).await?.at(&last.id.to_string())),
+        let keys = deps.keys.list(call.caller.workspace(), after, query.limit());
+        let Page { items, more } = early.or_read(keys).await?;
+        let next_page = match items.last().filter(|_| more) {
+            Some(last) => Some(cursors(deps, call).await?.at(&last.id.to_string())),
             None => None,
         };
-        let mut keys = Vec::with_capacity(items.len());
-        for item in items {
-            let value = match &reveals {
-                Some((proof, workspace)) => Some(reveal(deps, proof, workspace, &item).await?),
-                None => None,
-            };
-            keys.push(Row {
-                key_id: item.id,
-                name: item.name,
-                key_prefix: item.prefix,
-                created_at: item.created_at,
-                key: value,
-            });
-        }
-        Ok(Keys { keys, next_cursor })
+        let asked = query.limit.is_some() || query.cursor.is_some();
+        let next_cursor = next_page.clone().filter(|_| asked);
+        Ok(Keys { keys: rows(deps, call, reveals, items).await?, next_cursor, next_page })
     }
 }
 
-fn may_reveal(caller: &KeyOrMember) -> Result<(RevealsKeys, &Workspace), Error> {
+impl KeysQuery {
+    fn limit(&self) -> usize {
+        self.limit.map_or(ALL, PageSize::get)
+    }
+}
+
+/// The keys, with their values if the caller may see them.
+async fn rows(
+    deps: &Deps,
+    call: &RequestContext<KeyOrMember>,
+    reveals: Option<Reveals<'_>>,
+    items: Vec<ApiKey>,
+) -> Result<Vec<ApiKeyRow>, Failure> {
+    let mut rows = Vec::with_capacity(items.len());
+    for item in items {
+        let value = match &reveals {
+            Some(reveals) => Some(reveal(deps, call, reveals, &item).await?),
+            None => None,
+        };
+        rows.push(ApiKeyRow {
+            key_id: item.id,
+            name: item.name,
+            key_prefix: item.prefix,
+            created_at: item.created_at,
+            unreadable: value.as_ref().filter(|value| value.is_none()).map(|_| true),
+            key: value,
+        });
+    }
+    Ok(rows)
+}
+
+/// The permission to reveal the keys of a workspace.
+type Reveals<'a> = (RevealsKeys, &'a Workspace);
+
+fn may_reveal(caller: &KeyOrMember) -> Result<Reveals<'_>, Error> {
     match caller {
-        KeyOrMember::Member(member) => Ok((policy::may_reveal_keys(member)?, &member.workspace)),
+        KeyOrMember::Member(member) => Ok((permissions::may_reveal_keys(member)?, &member.workspace)),
         KeyOrMember::Key(_) => Err(Error::NotToKeys),
     }
 }
 
+/// The complete key; `None` if decryption fails, so that one unreadable key does not hide the others.
 async fn reveal(
     deps: &Deps,
-    proof: &RevealsKeys,
-    workspace: &Workspace,
+    call: &RequestContext<KeyOrMember>,
+    (proof, workspace): &Reveals<'_>,
     key: &ApiKey,
-) -> Result<String, Error> {
+) -> Result<Option<String>, Failure> {
     let id = key.id.to_string();
-    let place = Place { workspace, record: &id, field: FIELD };
-    Ok(deps.vault.reveal(proof, place, &key.sealed).await?.expose().to_owned())
+    let context = EncryptionContext { workspace, record: &id, field: FIELD };
+    match deps.vault.reveal(proof, context, &key.sealed).await {
+        Ok(value) => Ok(Some(value.expose().to_owned())),
+        Err(error @ Failure::Unreadable) => {
+            call.report_defect("UNREADABLE_VALUE", &key.id, &error.to_string());
+            Ok(None)
+        }
+        Err(failure) => Err(failure),
+    }
 }
 
 /// The cursors of this list.
-async fn cursors(deps: &Deps, caller: &KeyOrMember) -> Result<Cursors, Error> {
-    let workspace = caller.workspace_record(&*deps.workspaces).await.map_err(Error::Refused)?;
-    Ok(Cursors::new(&workspace, "api-keys"))
-}
-
-impl From<Error> for Problem {
-    fn from(error: Error) -> Self {
-        match error {
-            Error::Denied(denied) => denied.into(),
-            Error::NotToKeys => {
-                Self::unauthorized("API keys can't see the values of API keys. Sign in instead.")
-            }
-            Error::Refused(problem) => problem,
-            Error::Failed(failure) => failure.into(),
-        }
-    }
+async fn cursors(deps: &Deps, call: &RequestContext<KeyOrMember>) -> Result<Cursors, NoWorkspace> {
+    Ok(call.cursors(&*call.caller.workspace_record(&*deps.workspaces).await?, "api-keys"))
 }

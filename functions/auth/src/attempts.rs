@@ -1,87 +1,98 @@
-//! Counting attempts at a password. On the account each is counted before it is judged, so that parallel guesses can't share
-//! one count; on the network address, which many people may share, only those that fail are.
-
-use std::net::IpAddr;
+//! Counters of sign-in attempts. Wrong passwords of strangers must not lock out the owner, so attempts count per
+//! source: per account and known device, or per account and network, with a much larger limit for all unknown devices
+//! together.
 
 use domain::{
     Timestamp,
-    ports::{Failure, Saved, Throttles},
-    throttle::{Failures, PER_ACCOUNT, PER_ADDRESS, Policy, Wait},
+    device::DeviceToken,
+    ports::{Outcome, Throttles},
+    throttle::{Failures, NetworkHash, PER_ACCOUNT, PER_SOURCE, Settled},
+    user::EmailHash,
 };
-use kit::Problem;
+use kit::{AttemptError, RequestContext, attempts::Counter};
 
-/// Why an attempt may not be judged.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// Too many came before it.
-    #[error("too many attempts")]
-    TooMany(Wait),
-    /// It could not be counted.
-    #[error(transparent)]
-    Failed(#[from] Failure),
-}
-
-/// The counters of an account and of the network address that an attempt comes from.
+/// The counters of a sign-in attempt, as read.
 pub struct Counters {
-    names: Vec<String>,
-    seen: Vec<Failures>,
+    account: (Counter, Failures),
+    network: (Counter, Failures),
+    device: Option<(Counter, Failures)>,
 }
 
-/// Reads the counters; nothing is counted yet.
-pub async fn look(
+/// The tries that an attempt holds.
+pub struct Tries(Vec<Counter>);
+
+impl Counters {
+    /// Reads the counters without counting.
+    pub async fn read(
+        throttles: &dyn Throttles,
+        address: EmailHash,
+        network: NetworkHash,
+        device: Option<&DeviceToken>,
+    ) -> Outcome<Self> {
+        let name = of_account(address);
+        let network = Counter { name: format!("{name}/network/{network}"), policy: PER_SOURCE };
+        let device = device
+            .map(|device| Counter { name: format!("{name}/device/{}", device.session), policy: PER_SOURCE });
+        let account = Counter { name, policy: PER_ACCOUNT };
+        let all = [&account, &network].into_iter().chain(&device);
+        let names: Vec<String> = all.map(|counter| counter.name.clone()).collect();
+        let mut seen = throttles.load(&names).await?.into_iter();
+        let mut seen = || seen.next().unwrap_or_default();
+        Ok(Self {
+            account: (account, seen()),
+            network: (network, seen()),
+            device: device.map(|device| (device, seen())),
+        })
+    }
+
+    /// Reserves a try: on the counter of a known device of the account, or on the counters of the network and the account.
+    pub async fn reserve<C>(
+        self,
+        throttles: &dyn Throttles,
+        call: &RequestContext<C>,
+        is_known: bool,
+    ) -> Result<Tries, AttemptError> {
+        let forgiven = self.account.1.forgiven;
+        let wanted = match self.device.filter(|_| is_known) {
+            Some(device) => vec![device],
+            None => vec![self.network, self.account],
+        };
+        reserve_all(throttles, call, wanted, forgiven).await
+    }
+}
+
+async fn reserve_all<C>(
     throttles: &dyn Throttles,
-    account: &str,
-    network: Option<IpAddr>,
-) -> Result<Counters, Failure> {
-    let names: Vec<String> = std::iter::once(account.to_owned()).chain(network.map(of_network)).collect();
-    let seen = throttles.load(&names).await?;
-    Ok(Counters { names, seen })
+    call: &RequestContext<C>,
+    wanted: Vec<(Counter, Failures)>,
+    forgiven: Option<Timestamp>,
+) -> Result<Tries, AttemptError> {
+    let mut tries = Tries(Vec::with_capacity(wanted.len()));
+    for (counter, seen) in wanted {
+        if let Err(refused) = call.attempt(throttles).reserve(&counter, seen, forgiven).await {
+            tries.settle(throttles, call, Settled::Withdrawn).await?;
+            return Err(refused);
+        }
+        tries.0.push(counter);
+    }
+    Ok(tries)
 }
 
-/// Counts an attempt on the account, or says how long to wait for that or for the network address.
-pub async fn count(throttles: &dyn Throttles, counters: Counters, now: Timestamp) -> Result<(), Error> {
-    let Counters { names, mut seen } = counters;
-    let account = names.first().map(String::as_str).unwrap_or_default();
-    loop {
-        if let Some(network) = seen.get(1) {
-            network.attempt(PER_ADDRESS, now).map_err(Error::TooMany)?;
-        }
-        let account_seen = seen.first().copied().unwrap_or_default();
-        let counted = account_seen.attempt(PER_ACCOUNT, now).map_err(Error::TooMany)?;
-        if throttles.save(account, account_seen, counted, PER_ACCOUNT.forgets_at(now)).await? == Saved::Yes {
-            return Ok(());
-        }
-        seen = throttles.load(&names).await?;
+impl Tries {
+    /// Settles the attempt.
+    pub async fn settle<C>(
+        self,
+        throttles: &dyn Throttles,
+        call: &RequestContext<C>,
+        settled: Settled,
+    ) -> Outcome<()> {
+        let attempt = call.attempt(throttles);
+        let all = self.0.iter().map(|counter| attempt.settle(counter, settled));
+        futures::future::try_join_all(all).await.map(|_| ())
     }
 }
 
-/// Counts an attempt that failed on the network address that it came from.
-pub async fn failed(
-    throttles: &dyn Throttles,
-    network: Option<IpAddr>,
-    now: Timestamp,
-) -> Result<(), Failure> {
-    let Some(name) = network.map(of_network) else { return Ok(()) };
-    let policy: Policy = PER_ADDRESS;
-    loop {
-        let seen = throttles.load(std::slice::from_ref(&name)).await?.first().copied().unwrap_or_default();
-        // Already slowed down: this attempt passed before that, so there is nothing to add.
-        let Ok(counted) = seen.attempt(policy, now) else { return Ok(()) };
-        if throttles.save(&name, seen, counted, policy.forgets_at(now)).await? == Saved::Yes {
-            return Ok(());
-        }
-    }
-}
-
-fn of_network(network: IpAddr) -> String {
-    format!("network/{network}")
-}
-
-impl From<Error> for Problem {
-    fn from(error: Error) -> Self {
-        match error {
-            Error::TooMany(wait) => wait.into(),
-            Error::Failed(failure) => failure.into(),
-        }
-    }
+/// The counter of all sign-in attempts with an email address from unknown devices.
+pub fn of_account(address: EmailHash) -> String {
+    format!("sign-in/{address}")
 }

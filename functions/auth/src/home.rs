@@ -1,4 +1,4 @@
-//! Where an address is at home: the region that answers for it.
+//! The home region of an email address.
 
 use domain::{
     directory::Name,
@@ -7,8 +7,8 @@ use domain::{
     user::EmailHash,
 };
 
-/// The home of an address that this region does not have. One that nobody has is at home somewhere too, so that it is
-/// counted and answered in one place like any other.
+/// The home region of an email address that this region does not have. An unknown address has a stand-in home, so that
+/// it is counted and answered in one region like any other.
 pub async fn of(directory: &dyn Directory, address: EmailHash) -> Outcome<Region> {
     let holder = directory.find(&Name::Address(address)).await?;
     Ok(holder.map_or_else(|| address.stand_in_home(), |holder| holder.region))

@@ -1,5 +1,5 @@
-//! `GET /.well-known/jwks.json`: the public keys of every region's access tokens ([RFC 7517]); with `?retired=true` those that
-//! were, for receipts, which are kept longer than the keys are used.
+//! `GET /.well-known/jwks.json`: lists the public keys for access tokens of all regions ([RFC 7517]). `?retired=true`
+//! lists retired keys, for receipts, which outlive the keys.
 //!
 //! [RFC 7517]: https://www.rfc-editor.org/rfc/rfc7517
 
@@ -8,8 +8,8 @@ use std::sync::Arc;
 use domain::ports::{Directory, Failure, PublicKey};
 use http::{HeaderName, HeaderValue, header};
 use kit::{
-    Anyone, Call, Endpoint, Grant, Items, Output, Params, Ports, Problem, Spec, input::YesNo, spec,
-    spec::Method::Get,
+    Anyone, Endpoint, Output, Params, Ports, RequestContext, Spec, grants::directory, parameters::YesNo,
+    spec, spec::Method::Get,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -17,16 +17,16 @@ use serde::{Deserialize, Serialize};
 /// Lists the public keys.
 pub struct Jwks;
 
-/// What it works with.
+/// Dependencies.
 pub struct Deps {
     directory: Arc<dyn Directory>,
 }
 
-/// Which keys.
+/// Whether to list retired keys.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Which {
-    /// `true`: those that are not used any more.
+pub struct KeySetQuery {
+    /// `true`: list retired keys.
     #[serde(default)]
     retired: Option<YesNo>,
 }
@@ -61,29 +61,25 @@ impl From<PublicKey> for Jwk {
     }
 }
 
-/// What can go wrong.
-#[derive(Debug, thiserror::Error)]
-#[expect(missing_docs, reason = "each names its cause")]
-pub enum Error {
-    #[error(transparent)]
-    Failed(#[from] Failure),
-}
-
 impl Endpoint for Jwks {
     const SPEC: Spec = spec("jwks", Get, "/.well-known/jwks.json")
-        .summary("The public keys that access tokens are verified with")
-        .grants(&[Grant::items("Query", Items::SigningKeys), Grant::items("Query", Items::RetiredKeys)]);
+        .summary("Get the public keys that verify access tokens")
+        .uses(&[directory::SIGNING_KEYS, directory::RETIRED_KEYS]);
     type Caller = Anyone;
     type Deps = Deps;
-    type Input = Params<Which>;
+    type Input = Params<KeySetQuery>;
     type Output = KeySet;
-    type Error = Error;
+    type Error = Failure;
 
     fn deps(ports: &impl Ports) -> Deps {
         Deps { directory: ports.directory() }
     }
 
-    async fn handle(deps: &Deps, _: &Call<Anyone>, Params(which): Params<Which>) -> Result<KeySet, Error> {
+    async fn handle(
+        deps: &Deps,
+        _: &RequestContext<Anyone>,
+        Params(which): Params<KeySetQuery>,
+    ) -> Result<KeySet, Failure> {
         let directory = &deps.directory;
         let keys = if which.retired == Some(YesNo::True) {
             directory.retired_keys().await?
@@ -91,13 +87,5 @@ impl Endpoint for Jwks {
             directory.signing_keys().await?
         };
         Ok(KeySet { keys: keys.into_iter().map(Jwk::from).collect() })
-    }
-}
-
-impl From<Error> for Problem {
-    fn from(error: Error) -> Self {
-        match error {
-            Error::Failed(failure) => failure.into(),
-        }
     }
 }

@@ -1,28 +1,32 @@
-//! `POST /api/auth/password/forgot`: have a token mailed that sets a new password. Says the same, after the same work and
-//! the same time, whether or not the address has an account: who has one is found out by whoever sends the mail.
+//! `POST /api/auth/password/forgot`: requests a password reset. The response, work and time are the same whether or not
+//! the address has an account. Only the mail worker looks up the account.
 
 use std::sync::Arc;
 
 use domain::{
+    domain_events::DomainEvent,
     email::EmailAddress,
     id::{OfReset, ResetId},
-    outbox::Notice,
     password_reset::Asked,
-    ports::{Accounts, AddressHashes, Directory, Failure, PasswordResets, Saved},
+    ports::{Accounts, AddressHashes, Directory, Failure, PasswordResets, Rounds, Saved},
     region::Region,
+    throttle::{Network, NetworkLimit},
 };
 use kit::{
-    Anyone, Body, Call, Endpoint, Grant, Items, Output, Ports, Problem, Spec, spec, spec::Method::Post,
+    Anyone, Body, Endpoint, Output, Ports, RequestContext, Spec, Stop,
+    grants::{accounts, address_hashes, directory, extras, password_resets},
+    spec,
+    spec::Method::Post,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::home;
 
-/// Asks for a token.
+/// Requests a password reset.
 pub struct PasswordForgot;
 
-/// What it works with.
+/// Dependencies.
 pub struct Deps {
     addresses: Arc<dyn AddressHashes>,
     accounts: Arc<dyn Accounts>,
@@ -30,51 +34,49 @@ pub struct Deps {
     resets: Arc<dyn PasswordResets>,
 }
 
-/// Who forgot the password.
+/// The account whose password to reset.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Form {
-    /// An address of the account.
+pub struct PasswordForgotBody {
+    /// An email address of the account.
     email: EmailAddress,
 }
 
-/// If the address has an account, its primary address gets a mail.
+/// The request was accepted. If the email address has an account, we send a token to its primary email address.
 #[derive(Serialize, JsonSchema)]
 pub struct ResetAsked {
-    /// The address that was entered.
+    /// The submitted email address.
     email: EmailAddress,
 }
 impl Output for ResetAsked {}
 
-/// What can go wrong.
-#[derive(Debug, thiserror::Error)]
-#[expect(missing_docs, reason = "each names its cause")]
-pub enum Error {
-    #[error("the address is at home in {0}")]
-    Elsewhere(Region),
-    #[error(transparent)]
-    Failed(#[from] Failure),
+kit::errors! {
+    pub enum Error from Failure {
+        /// The address belongs to another region.
+        Elsewhere(region: Region) => Stop::elsewhere(region),
+    }
 }
 
 impl Endpoint for PasswordForgot {
     const SPEC: Spec = spec("auth-password-forgot", Post, "/api/auth/password/forgot")
-        .summary("Have a token mailed that sets a new password")
+        .summary("Request a password reset")
         .answers(202)
-        .roams()
-        .evens_answers()
+        .may_forward()
+        .limits_network(NetworkLimit::PasswordForgot)
+        .pads_answers()
         .once()
-        .grants(&[
-            Grant::secret("addresses"),
-            Grant::items("GetItem", Items::Addresses),
-            Grant::items("GetItem", Items::ResetsAsked),
-            Grant::items("GetItem", Items::AddressClaims),
-            Grant::items("PutItem", Items::ResetsAsked),
-            Grant::items("PutItem", Items::Outbox),
-            Grant::items("PutItem", Items::Receipts),
+        .uses(&[
+            address_hashes::HASH,
+            address_hashes::SOURCE,
+            accounts::BY_ADDRESS,
+            directory::FIND_ADDRESS,
+            password_resets::ASKED,
+            password_resets::ASK,
+            extras::MESSAGE,
         ]);
     type Caller = Anyone;
     type Deps = Deps;
-    type Input = Body<Form>;
+    type Input = Body<PasswordForgotBody>;
     type Output = ResetAsked;
     type Error = Error;
 
@@ -87,42 +89,41 @@ impl Endpoint for PasswordForgot {
         }
     }
 
-    async fn handle(deps: &Deps, call: &Call<Anyone>, Body(form): Self::Input) -> Result<ResetAsked, Error> {
+    async fn handle(
+        deps: &Deps,
+        call: &RequestContext<Anyone>,
+        Body(form): Self::Input,
+    ) -> Result<ResetAsked, Error> {
         let answer = ResetAsked { email: form.email };
         if call.made_before::<ResetId>().is_some() {
             return Ok(answer);
         }
         let address = deps.addresses.hash(&answer.email).await?;
         let (user, asked) = (deps.accounts.by_address(address), deps.resets.asked(address));
-        // The home is looked up even if the address turns out to be known here, so that it costs what an unknown one does.
+        let source = deps.addresses.source(address, Network::of(call.network));
+        // The home region is looked up even for an address of this region, so that known and unknown addresses cost the
+        // same.
         let home = async {
             if call.forwarded { Ok(call.region) } else { home::of(&*deps.directory, address).await }
         };
-        let (home, user, mut asked) = futures::try_join!(home, user, asked)?;
+        let (home, user, mut asked, source) = futures::try_join!(home, user, asked, source)?;
         if user.is_none() && home != call.region {
             return Err(Error::Elsewhere(home));
         }
+        let reset = call.id::<OfReset>();
+        let mut rounds = Rounds::new();
         loop {
+            rounds.begin()?;
             let before = asked.unwrap_or_else(|| Asked::never(address));
-            // Too soon or too often is no refusal: a 429 would tell a stranger that somebody else has just asked with this
-            // address, and there is nothing more to be done than to read the mail that went out already.
-            let Ok(again) = before.again(call.now) else { return Ok(answer) };
-            let reset = call.id::<OfReset>();
-            let notice = Notice::PasswordForgotten { address, reset };
-            match deps.resets.ask(&again, call.alongside(None, Some(notice), reset)).await? {
+            // Exceeding the limit is not an error: a 429 would reveal that someone else has just requested a reset for
+            // this address, and the earlier email is on its way.
+            let Ok(again) = before.again(source, reset, call.now) else { return Ok(answer) };
+            let notice = DomainEvent::PasswordForgotten { address, reset };
+            match deps.resets.ask(&again, call.extras(None, Some(notice), reset)).await? {
                 Saved::Yes => return Ok(answer),
-                // Somebody else asked first; the next round meets its throttle.
+                // Another request came first.
                 Saved::Stale => asked = deps.resets.asked(address).await?,
             }
-        }
-    }
-}
-
-impl From<Error> for Problem {
-    fn from(error: Error) -> Self {
-        match error {
-            Error::Elsewhere(region) => Self::elsewhere(region),
-            Error::Failed(failure) => failure.into(),
         }
     }
 }

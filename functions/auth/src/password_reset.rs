@@ -1,45 +1,50 @@
-//! `POST /api/auth/password/reset`: set a new password with a mailed token. It works once, ends every session, and begins
-//! none: a mail may have been opened on any device, or by another, and whoever signs in next shows that they know the new
-//! password and what else a sign-in asks for.
+//! `POST /api/auth/password/reset`: sets a new password with an emailed token. The token works once. Ends all sessions
+//! and starts none, because the email may have been opened on any device or by another person; the next sign-in
+//! requires the new password and all other checks.
 //!
-//! The order of the changes. One transaction sets the password, marks the token as the last that did, and ends the newest
-//! sessions, as many as fit in. Those that are left, or that began while it was on its way, are ended after it: from then on
-//! the old password begins no more, so nothing can slip in behind. Whoever dies in between sends the token again: it is
-//! refused, since it was used (or, with the same `Idempotency-Key`, answered as before), but first the ending is done.
+//! Order of the changes: one transaction sets the password, records the token as used, and ends as many of the newest
+//! sessions as fit. Remaining sessions, and sessions started meanwhile, are ended afterwards; the old password cannot
+//! start new ones by then. After an interruption, a retry with the same token first ends the remaining sessions. Then
+//! it is refused as used, or gets the earlier response with the same `Idempotency-Key`.
 
 use std::sync::Arc;
 
 use domain::{
     Timestamp,
     activity::{Action, Actor, ResourceType},
-    credential::{CannotHash, PasswordHash},
+    domain_events::DomainEvent,
     id::{ResetId, UserId},
-    outbox::Notice,
     password::Password,
-    password_reset::{LastReset, ResetToken, Standing},
+    password_reset::{LastReset, ResetToken, TokenStatus},
     ports::{
-        AddressHashes, Alongside, Failure, NewPassword, PasswordResets, Resettable, Saved, Sessions,
-        TokenKeys,
+        AddressHashes, Failure, NewPassword, PasswordResets, Resettable, Saved, Sessions, TokenKeys,
+        TransactionExtras,
     },
     region::Region,
-    text::Invalid,
+    throttle::NetworkLimit,
     user::personal_workspace,
 };
 use kit::{
-    Anyone, Body, Call, Code, Endpoint, Grant, Items, Output, Ports, Problem, Spec, spec, spec::Method::Post,
+    Anyone, Body, Code, Endpoint, Output, Ports, Problem, RequestContext, Spec, Stop,
+    grants::{address_hashes, extras, password_resets, sessions, token_keys},
+    spec,
+    spec::Method::Post,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::sign_in::of_account;
+use crate::{
+    attempts::of_account,
+    new_password::{self, PasswordError},
+};
 
-/// So many sessions are ended in one transaction after the first.
+/// Number of sessions that one further transaction ends.
 const AT_ONCE: usize = 100;
 
 /// Sets a new password.
 pub struct PasswordReset;
 
-/// What it works with.
+/// Dependencies.
 pub struct Deps {
     addresses: Arc<dyn AddressHashes>,
     resets: Arc<dyn PasswordResets>,
@@ -47,67 +52,59 @@ pub struct Deps {
     tokens: Arc<dyn TokenKeys>,
 }
 
-/// What was mailed, and the new password.
+/// The emailed token and the new password.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Form {
-    /// The token, as it stands in the mail.
+pub struct PasswordResetBody {
+    /// The token from the email.
     token: ResetToken,
     /// The new password.
     password: Password,
 }
 
-/// The password is set; sign in with it.
+/// The password was set. Sign in with the new password.
 #[derive(Serialize, JsonSchema)]
 pub struct PasswordSet {
-    /// Always true.
+    /// Always `true`.
     success: bool,
 }
 impl Output for PasswordSet {}
 
-/// What can go wrong.
-#[derive(Debug, thiserror::Error)]
-#[expect(missing_docs, reason = "each names its cause")]
-pub enum Error {
-    #[error("not a good token")]
-    Refused,
-    #[error("{0}")]
-    WeakPassword(Invalid),
-    #[error("the account lives in {0}")]
-    Elsewhere(Region),
-    #[error(transparent)]
-    Failed(#[from] Failure),
-    #[error(transparent)]
-    Hash(#[from] CannotHash),
-    #[error("interrupted")]
-    Interrupted(Problem),
+kit::errors! {
+    pub enum Error from PasswordError, Failure {
+        /// The token is not valid.
+        Refused => Problem::new(
+            Code::TokenInvalid,
+            "This token is wrong, has expired, was used, or a newer one was requested. Use the token of the newest email, or \
+             request another one.",
+        ),
+        /// The account belongs to another region.
+        Elsewhere(region: Region) => Stop::elsewhere(region),
+    }
 }
 
 impl Endpoint for PasswordReset {
     const SPEC: Spec = spec("auth-password-reset", Post, "/api/auth/password/reset")
-        .summary("Set a new password with a mailed token: ends every session and begins none")
-        .roams()
+        .summary("Reset the password with an emailed token and end all sessions")
+        .may_forward()
+        .limits_network(NetworkLimit::PasswordReset)
         .once()
         .full_cpu()
         .problems(&[Code::TokenInvalid])
-        .grants(&[
-            Grant::secret("addresses"),
-            Grant::secret("tokens"),
-            Grant::items("BatchGetItem", Items::Users),
-            Grant::items("BatchGetItem", Items::LastResets),
-            Grant::items("BatchGetItem", Items::Workspaces),
-            Grant::items("Query", Items::Sessions),
-            Grant::items("PutItem", Items::Passwords),
-            Grant::items("PutItem", Items::LastResets),
-            Grant::items("PutItem", Items::Events),
-            Grant::items("PutItem", Items::Outbox),
-            Grant::items("PutItem", Items::Receipts),
-            Grant::items("DeleteItem", Items::Sessions),
-            Grant::items("DeleteItem", Items::Throttles),
+        .uses(&[
+            address_hashes::HASH,
+            token_keys::DERIVATION_KEY,
+            password_resets::ASKED,
+            password_resets::FIND,
+            password_resets::SET,
+            sessions::BEGUN_UNTIL,
+            sessions::END_SEVERAL,
+            extras::EVENT,
+            extras::MESSAGE,
         ]);
     type Caller = Anyone;
     type Deps = Deps;
-    type Input = Body<Form>;
+    type Input = Body<PasswordResetBody>;
     type Output = PasswordSet;
     type Error = Error;
 
@@ -120,7 +117,11 @@ impl Endpoint for PasswordReset {
         }
     }
 
-    async fn handle(deps: &Deps, call: &Call<Anyone>, Body(form): Self::Input) -> Result<PasswordSet, Error> {
+    async fn handle(
+        deps: &Deps,
+        call: &RequestContext<Anyone>,
+        Body(form): Self::Input,
+    ) -> Result<PasswordSet, Error> {
         let ResetToken { region, user, reset, .. } = form.token;
         if region != call.region {
             return Err(Error::Elsewhere(region));
@@ -131,29 +132,30 @@ impl Endpoint for PasswordReset {
         let sessions = deps.sessions.begun_until(user, Timestamp::MAX, NewPassword::MOST_SESSIONS);
         let (found, sessions) = futures::try_join!(deps.resets.find(user), sessions)?;
         let found = found.ok_or(Error::Refused)?;
-        let standing = form.token.standing(found.last, call.now);
-        if let Standing::Used(at) = standing {
+        let email = &found.user.primary_email;
+        let address = deps.addresses.hash(email).await?;
+        let newest = deps.resets.asked(address).await?.and_then(|asked| asked.newest);
+        let status = form.token.status(found.last, newest, call.now);
+        if let TokenStatus::Used(at) = status {
             end_the_rest(deps, user, at).await?;
         }
-        match (standing, call.made_before::<ResetId>()) {
+        match (status, call.made_before::<ResetId>()) {
             (_, Some(_)) => return Ok(PasswordSet { success: true }),
-            (Standing::Good, None) => {}
-            (Standing::Used(_) | Standing::Over, None) => return Err(Error::Refused),
+            (TokenStatus::Good, None) => {}
+            (TokenStatus::Used(_) | TokenStatus::Over, None) => return Err(Error::Refused),
         }
-        let email = &found.user.primary_email;
-        form.password.judge(&[email.as_str(), email.domain()]).map_err(Error::WeakPassword)?;
-        let entropy = call.shared_entropy();
-        let hash = call.heavy(move || PasswordHash::make(&form.password, &*entropy));
+        let known = [email.as_str(), email.domain()].map(str::to_owned).into_iter();
+        let about = known.chain(found.names.iter().cloned()).collect();
         let by = LastReset::now(reset, call.now);
         let new = NewPassword {
             user,
-            password: hash.await.map_err(Error::Interrupted)??,
+            password: new_password::hash(call, form.password, about).await?,
             by,
             before: found.last,
             sessions,
-            throttle: of_account(deps.addresses.hash(email).await?),
+            throttle: of_account(address),
         };
-        if deps.resets.set(&new, alongside(call, &found, reset)).await? == Saved::Stale {
+        if deps.resets.set(&new, extras(call, &found, reset)).await? == Saved::Stale {
             return Err(Error::Refused);
         }
         end_the_rest(deps, user, by.at).await?;
@@ -161,8 +163,8 @@ impl Endpoint for PasswordReset {
     }
 }
 
-/// The line in the history, if there is one yet, and the mail that says so.
-fn alongside(call: &Call<Anyone>, found: &Resettable, reset: ResetId) -> Alongside {
+/// The activity event, if the user has a workspace, and the email.
+fn extras(call: &RequestContext<Anyone>, found: &Resettable, reset: ResetId) -> TransactionExtras {
     let user = found.user.id;
     let event = found.onboarded.then(|| {
         let (workspace, actor) = (personal_workspace(user), Actor { user, key: None });
@@ -171,10 +173,10 @@ fn alongside(call: &Call<Anyone>, found: &Resettable, reset: ResetId) -> Alongsi
         event.resource_name = Some("Password reset by mail: all sessions ended".to_owned());
         event
     });
-    call.alongside(event, Some(Notice::PasswordChanged { user }), reset)
+    call.extras(event, Some(DomainEvent::PasswordChanged { user }), reset)
 }
 
-/// Ends the sessions that began before the password was set and are still there.
+/// Ends the remaining sessions that started before the password was set.
 async fn end_the_rest(deps: &Deps, user: UserId, set_at: Timestamp) -> Result<(), Failure> {
     loop {
         let left = deps.sessions.begun_until(user, set_at, AT_ONCE).await?;
@@ -184,22 +186,6 @@ async fn end_the_rest(deps: &Deps, user: UserId, set_at: Timestamp) -> Result<()
         deps.sessions.end_several(user, &left).await?;
         if left.len() < AT_ONCE {
             return Ok(());
-        }
-    }
-}
-
-impl From<Error> for Problem {
-    fn from(error: Error) -> Self {
-        match error {
-            Error::Refused => Self::new(
-                Code::TokenInvalid,
-                "This token is wrong, has expired or was used. Ask for a new mail, and copy its token as it is.",
-            ),
-            Error::WeakPassword(invalid) => Self::field("password", &invalid),
-            Error::Elsewhere(region) => Self::elsewhere(region),
-            Error::Failed(failure) => failure.into(),
-            Error::Hash(error) => error.into(),
-            Error::Interrupted(problem) => problem,
         }
     }
 }

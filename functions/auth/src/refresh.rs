@@ -1,78 +1,82 @@
-//! `POST /api/auth/refresh`: the next pair of tokens. A retry whose answer was lost gets the same pair; a token that was
-//! rotated longer ago ends the session, since two must have it.
+//! `POST /api/auth/refresh`: rotates the refresh token and returns new tokens. A retry after a lost response gets the
+//! same tokens. A token that was rotated earlier ends the session, because it was copied. `?session=cookie` needs no
+//! body.
 
 use std::sync::Arc;
 
 use domain::{
     activity::{Action, Actor, ResourceType},
-    outbox::Notice,
-    ports::{Failure, Saved, Sessions, Standing, TokenKeys},
+    domain_events::DomainEvent,
+    ports::{Failure, Rounds, Saved, SessionContext, Sessions, TokenKeys},
     region::Region,
     secret::Digest256,
-    session::{self, Refresh as Verdict, RefreshToken},
+    session::{self, RefreshToken, RefreshVerdict},
     user::personal_workspace,
 };
 use kit::{
-    Anyone, Body, Call, Endpoint, Grant, Items, Params, Ports, Problem, Spec, spec, spec::Method::Post,
+    Anyone, CredentialError, Endpoint, OptionalBody, Params, Ports, Problem, RequestContext, Spec, Stop,
+    grants::{extras, sessions, token_keys},
+    spec,
+    spec::Method::Post,
 };
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::tokens::{Cookies, Delivery, Tokens, hand_out};
+use crate::tokens::{Cookies, TokenDeliveryQuery, Tokens, hand_out};
 
 /// Rotates a refresh token.
-pub struct Refresh;
+pub struct RefreshSession;
 
-/// What it works with.
+/// Dependencies.
 pub struct Deps {
     sessions: Arc<dyn Sessions>,
     tokens: Arc<dyn TokenKeys>,
 }
 
 /// The token to rotate.
-#[derive(Deserialize, JsonSchema)]
+#[derive(Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
-pub struct Form {
-    /// The token. Left out with `?session=cookie`.
+pub struct RefreshBody {
+    /// The refresh token. Omit with `?session=cookie`.
     #[serde(default)]
     refresh_token: Option<RefreshToken>,
 }
 
-/// What can go wrong.
-#[derive(Debug, thiserror::Error)]
-#[expect(missing_docs, reason = "each names its cause")]
-pub enum Error {
-    #[error("no token")]
-    NoToken,
-    #[error("two tokens")]
-    TwoTokens,
-    #[error("no CSRF token")]
-    NoCsrfToken,
-    #[error("not a good token")]
-    Refused,
-    #[error("the session lives in {0}")]
-    Elsewhere(Region),
-    #[error(transparent)]
-    Failed(#[from] Failure),
+kit::errors! {
+    pub enum Error from CredentialError, Failure {
+        /// The request carries no token.
+        NoToken => Problem::unauthorized("Missing refresh token. Provide `refreshToken`, or use `?session=cookie` with the session's cookie."),
+        /// The request carries two tokens.
+        TwoTokens => Problem::new(kit::Code::BadRequest, "Two refresh tokens were sent. Send only one."),
+        /// The request does not repeat the CSRF token.
+        NoCsrfToken => Problem::new(
+            kit::Code::CsrfTokenRequired,
+            "Send the session's CSRF token in the X-CSRF-Token header.",
+        ),
+        /// The token is not valid.
+        Refused => Problem::unauthorized("This session is not valid or has ended. Sign in again."),
+        /// The session belongs to another region.
+        Elsewhere(region: Region) => Stop::elsewhere(region),
+    }
 }
 
-impl Endpoint for Refresh {
+impl Endpoint for RefreshSession {
     const SPEC: Spec = spec("auth-refresh", Post, "/api/auth/refresh")
-        .summary("Get the next pair of tokens")
-        .roams()
+        .summary("Refresh the tokens of a session")
+        .may_forward()
         .problems(&[kit::Code::Unauthorized, kit::Code::CsrfTokenRequired])
-        .grants(&[
-            Grant::secret("tokens"),
-            Grant::items("BatchGetItem", Items::Sessions),
-            Grant::items("BatchGetItem", Items::Workspaces),
-            Grant::items("PutItem", Items::Sessions),
-            Grant::items("PutItem", Items::Events),
-            Grant::items("PutItem", Items::Outbox),
-            Grant::items("DeleteItem", Items::Sessions),
+        .uses(&[
+            token_keys::DERIVATION_KEY,
+            token_keys::SIGN,
+            sessions::CONTEXT,
+            sessions::REPLACE,
+            sessions::END,
+            extras::EVENT,
+            extras::MESSAGE,
         ]);
     type Caller = Anyone;
     type Deps = Deps;
-    type Input = (Params<Delivery>, Body<Form>);
+    type Input = (Params<TokenDeliveryQuery>, OptionalBody<RefreshBody>);
     type Output = Tokens;
     type Error = Error;
 
@@ -82,8 +86,8 @@ impl Endpoint for Refresh {
 
     async fn handle(
         deps: &Deps,
-        call: &Call<Anyone>,
-        (Params(delivery), Body(form)): Self::Input,
+        call: &RequestContext<Anyone>,
+        (Params(delivery), OptionalBody(form)): Self::Input,
     ) -> Result<Tokens, Error> {
         let presented = presented(deps, call, delivery.session, form.refresh_token).await?;
         let (user, id) = (presented.user, presented.session);
@@ -92,51 +96,38 @@ impl Endpoint for Refresh {
             return Err(Error::Refused);
         }
         let successor = presented.successor(&key);
+        let mut rounds = Rounds::new();
         loop {
-            let standing = deps.sessions.standing(user, id, personal_workspace(user)).await?;
-            let Standing { session, workspace, .. } = standing.ok_or(Error::Refused)?;
+            rounds.begin()?;
+            let context = deps.sessions.context(user, id, personal_workspace(user)).await?;
+            let SessionContext { session, workspace, .. } = context.ok_or(Error::Refused)?;
             let onboarded = workspace.is_some();
-            match session.judge(presented.hash(), call.now) {
-                Verdict::Rotate => {
+            let session = match session.judge(presented.hash(), call.now) {
+                RefreshVerdict::Rotate => {
                     let rotated = session.rotated(&successor, call.now);
                     if deps.sessions.replace(&session, &rotated).await? == Saved::Stale {
                         continue;
                     }
-                    return Ok(hand_out(
-                        &*deps.tokens,
-                        &rotated,
-                        &successor,
-                        onboarded,
-                        delivery.session,
-                        call.now,
-                    )
-                    .await?);
+                    rotated
                 }
-                Verdict::Repeat => {
-                    return Ok(hand_out(
-                        &*deps.tokens,
-                        &session,
-                        &successor,
-                        onboarded,
-                        delivery.session,
-                        call.now,
-                    )
-                    .await?);
-                }
-                Verdict::Expired => return Err(Error::Refused),
-                Verdict::Reused => {
+                RefreshVerdict::Repeat => session,
+                RefreshVerdict::Expired => return Err(Error::Refused),
+                RefreshVerdict::Reused => {
                     end(deps, call, &presented, onboarded).await?;
                     return Err(Error::Refused);
                 }
-            }
+            };
+            let cookies = delivery.session;
+            let tokens = hand_out(&*deps.tokens, &session, &successor, onboarded, cookies, call.now);
+            return Ok(tokens.await?);
         }
     }
 }
 
-/// The token of the body or of the cookie; a cookie's counts only with the CSRF token.
+/// The token of the body, or the token of the cookie with a valid CSRF token.
 async fn presented(
     deps: &Deps,
-    call: &Call<Anyone>,
+    call: &RequestContext<Anyone>,
     cookies: Option<Cookies>,
     given: Option<RefreshToken>,
 ) -> Result<RefreshToken, Error> {
@@ -144,7 +135,7 @@ async fn presented(
         (None, given) => given.ok_or(Error::NoToken)?,
         (Some(Cookies::Cookie), Some(_)) => return Err(Error::TwoTokens),
         (Some(Cookies::Cookie), None) => {
-            call.refresh_cookie().and_then(|text| text.parse().ok()).ok_or(Error::Refused)?
+            call.refresh_cookie()?.and_then(|text| text.parse().ok()).ok_or(Error::Refused)?
         }
     };
     if token.region != call.region {
@@ -160,8 +151,13 @@ async fn presented(
     Ok(token)
 }
 
-/// Ends a session whose token somebody else has, and says so in the history and by mail.
-async fn end(deps: &Deps, call: &Call<Anyone>, token: &RefreshToken, onboarded: bool) -> Result<(), Error> {
+/// Ends a session whose token was copied, and reports it in the activity and by email.
+async fn end(
+    deps: &Deps,
+    call: &RequestContext<Anyone>,
+    token: &RefreshToken,
+    onboarded: bool,
+) -> Result<(), Error> {
     let actor = Actor { user: token.user, key: None };
     let event = onboarded.then(|| {
         let workspace = personal_workspace(token.user);
@@ -170,23 +166,7 @@ async fn end(deps: &Deps, call: &Call<Anyone>, token: &RefreshToken, onboarded: 
         event.resource_name = Some("Session ended: its refresh token was used twice".to_owned());
         event
     });
-    let notice = Notice::RefreshTokenReused { user: token.user, session: token.session };
-    deps.sessions.end(token.user, token.session, call.alongside(event, Some(notice), "")).await?;
+    let notice = DomainEvent::RefreshTokenReused { user: token.user, session: token.session };
+    deps.sessions.end(token.user, token.session, call.extras(event, Some(notice), "")).await?;
     Ok(())
-}
-
-impl From<Error> for Problem {
-    fn from(error: Error) -> Self {
-        match error {
-            Error::NoToken => Self::required("refreshToken"),
-            Error::TwoTokens => Self::new(kit::Code::BadRequest, "Send one refresh token, not two."),
-            Error::NoCsrfToken => Self::new(
-                kit::Code::CsrfTokenRequired,
-                "Send the session's CSRF token in the X-CSRF-Token header.",
-            ),
-            Error::Elsewhere(region) => Self::elsewhere(region),
-            Error::Refused => Self::unauthorized("This session is not valid or has ended. Sign in again."),
-            Error::Failed(failure) => failure.into(),
-        }
-    }
 }

@@ -1,36 +1,43 @@
-//! `POST /api/auth/sign-in`: address and password for a session. An unknown address and a wrong password take the same
-//! work and give the same answer, in whichever region; an attempt is counted before it is judged.
+//! `POST /api/auth/sign-in`: starts a session with email address and password. An unknown address and a wrong password
+//! cost the same work and get the same response in every region. An attempt reserves a try before the password is
+//! checked.
 
 use std::sync::Arc;
 
 use domain::{
     credential::{CannotHash, PasswordHash, Verdict},
+    device::DeviceToken,
     email::EmailAddress,
     id::{OfSession, OfUser, SessionId},
     password::Password,
     ports::{
-        Accounts, AddressHashes, Credentials, Directory, Failure, PasswordProof, Sessions, Throttles,
-        TokenKeys,
+        Accounts, AddressHashes, Credentials, Directory, Failure, Outcome, PasswordProof, Sessions,
+        Throttles, TokenKeys,
     },
     region::Region,
     session::{RefreshToken, Session},
-    user::{EmailHash, personal_workspace},
+    throttle::{Network, NetworkLimit, Settled, Wait},
+    user::personal_workspace,
 };
 use kit::{
-    Anyone, Body, Call, Endpoint, Grant, Items, Params, Ports, Problem, Spec, spec, spec::Method::Post,
+    Anyone, AttemptError, Body, Endpoint, Interrupted, Params, Ports, Problem, RequestContext, Spec, Stop,
+    grants::{accounts, address_hashes, directory, sessions, throttles, token_keys},
+    spec,
+    spec::Method::Post,
 };
 use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::{
-    attempts, home,
-    tokens::{Delivery, Tokens, hand_out},
+    attempts::{Counters, Tries},
+    home,
+    tokens::{TokenDeliveryQuery, Tokens, hand_out},
 };
 
-/// Begins a session.
+/// Starts a session.
 pub struct SignIn;
 
-/// What it works with.
+/// Dependencies.
 pub struct Deps {
     addresses: Arc<dyn AddressHashes>,
     accounts: Arc<dyn Accounts>,
@@ -40,64 +47,56 @@ pub struct Deps {
     tokens: Arc<dyn TokenKeys>,
 }
 
-/// Who signs in.
+/// Credentials.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Form {
-    /// An address of the account.
+pub struct SignInBody {
+    /// An email address of the account.
     email: EmailAddress,
     /// The password.
     password: Password,
+    /// The device token from an earlier sign-in on this device. Browsers send the token as a cookie.
+    #[serde(default, rename = "deviceToken")]
+    device_token: Option<String>,
 }
 
-/// What can go wrong.
-#[derive(Debug, thiserror::Error)]
-#[expect(missing_docs, reason = "each names its cause")]
-pub enum Error {
-    #[error("wrong address or password")]
-    Wrong,
-    #[error("the session has ended since")]
-    Ended,
-    #[error("the account lives in {0}")]
-    Elsewhere(Region),
-    #[error(transparent)]
-    Attempt(#[from] attempts::Error),
-    #[error(transparent)]
-    Failed(#[from] Failure),
-    #[error(transparent)]
-    Hash(#[from] CannotHash),
-    #[error("interrupted")]
-    Interrupted(Problem),
+kit::errors! {
+    pub enum Error from AttemptError, CannotHash, Interrupted, Failure {
+        /// Wrong address or password.
+        Wrong => Problem::new(kit::Code::InvalidCredentials, "Incorrect email address or password."),
+        /// The session ended meanwhile.
+        Ended => Problem::unauthorized("This session has ended. Sign in again."),
+        /// The account belongs to another region.
+        Elsewhere(region: Region) => Stop::elsewhere(region),
+    }
 }
 
 impl Endpoint for SignIn {
     const SPEC: Spec = spec("auth-sign-in", Post, "/api/auth/sign-in")
-        .summary("Sign in with an address and its password")
-        .roams()
-        .evens_refusals()
+        .summary("Sign in with an email address and password")
+        .may_forward()
+        .limits_network(NetworkLimit::SignIn)
+        .pads_refusals()
         .once()
         .full_cpu()
         .problems(&[kit::Code::InvalidCredentials, kit::Code::RateLimited])
-        .grants(&[
-            Grant::secret("addresses"),
-            Grant::secret("tokens"),
-            Grant::items("GetItem", Items::Addresses),
-            Grant::items("GetItem", Items::AddressClaims),
-            Grant::items("BatchGetItem", Items::Users),
-            Grant::items("BatchGetItem", Items::Passwords),
-            Grant::items("BatchGetItem", Items::Sessions),
-            Grant::items("BatchGetItem", Items::Workspaces),
-            Grant::items("BatchGetItem", Items::Throttles),
-            Grant::items("PutItem", Items::Sessions),
-            Grant::items("PutItem", Items::Passwords),
-            Grant::items("PutItem", Items::Throttles),
-            Grant::items("PutItem", Items::Receipts),
-            Grant::items("ConditionCheckItem", Items::Passwords),
-            Grant::items("DeleteItem", Items::Throttles),
+        .uses(&[
+            address_hashes::HASH,
+            address_hashes::NETWORK_HASH,
+            token_keys::DERIVATION_KEY,
+            token_keys::SIGN,
+            accounts::BY_ADDRESS,
+            accounts::CREDENTIALS,
+            directory::FIND_ADDRESS,
+            throttles::LOAD,
+            throttles::RESERVE,
+            throttles::SETTLE,
+            sessions::CONTEXT,
+            sessions::BEGIN,
         ]);
     type Caller = Anyone;
     type Deps = Deps;
-    type Input = (Params<Delivery>, Body<Form>);
+    type Input = (Params<TokenDeliveryQuery>, Body<SignInBody>);
     type Output = Tokens;
     type Error = Error;
 
@@ -114,12 +113,15 @@ impl Endpoint for SignIn {
 
     async fn handle(
         deps: &Deps,
-        call: &Call<Anyone>,
+        call: &RequestContext<Anyone>,
         (Params(delivery), Body(form)): Self::Input,
     ) -> Result<Tokens, Error> {
+        let claimed = claimed_device(call, form.device_token.as_deref());
+        refuse_network(call, claimed.is_some())?;
         let address = deps.addresses.hash(&form.email).await?;
-        let account = of_account(address);
-        let counters = attempts::look(&*deps.throttles, &account, call.network);
+        let network = deps.addresses.network_hash(Network::of(call.network)).await?;
+        let device = genuine(&*deps.tokens, claimed, call).await?;
+        let counters = Counters::read(&*deps.throttles, address, network, device.as_ref());
         let (counters, user) = futures::try_join!(counters, deps.accounts.by_address(address))?;
         if user.is_none() && !call.forwarded {
             let home = home::of(&*deps.directory, address).await?;
@@ -127,44 +129,88 @@ impl Endpoint for SignIn {
                 return Err(Error::Elsewhere(home));
             }
         }
-        // An unknown address is looked for like a known one.
+        let is_known = device.is_some_and(|device| Some(device.user) == user);
+        refuse_network(call, is_known)?;
+        // An unknown address is looked up like a known one.
         let found = deps.accounts.credentials(user.unwrap_or_else(|| call.id::<OfUser>()));
-        let counted = attempts::count(&*deps.throttles, counters, call.now);
-        let ((), found) = futures::try_join!(counted, async { Ok(found.await?) })?;
-        let Some((found, rehashed)) = check(call, found, form.password).await? else {
-            attempts::failed(&*deps.throttles, call.network, call.now).await?;
-            return Err(Error::Wrong);
-        };
-        let (user, proof) = (found.user.id, PasswordProof { seen: found.password, rehashed });
-        let id = call.made_before::<SessionId>();
-        let session = id.unwrap_or_else(|| call.id::<OfSession>());
-        let key = deps.tokens.derivation_key(session.made_at()).await?;
-        let first = RefreshToken::first(call.region, user, session, &key);
-        let session = Session::begin(first.session, user, &first, call.now);
-        let begin = async {
-            match id {
-                // Answered again: the session may have ended since.
-                Some(id) => match deps.sessions.standing(user, id, personal_workspace(user)).await? {
-                    Some(_) => Ok(()),
-                    None => Err(Error::Ended),
-                },
-                None => Ok(deps
-                    .sessions
-                    .begin(&session, Some(proof), call.alongside(None, None, session.id))
-                    .await?),
-            }
-        };
-        futures::try_join!(begin, async { Ok(deps.throttles.clear(&account).await?) })?;
-        Ok(hand_out(&*deps.tokens, &session, &first, found.onboarded, delivery.session, call.now).await?)
+        let tries = counters.reserve(&*deps.throttles, call, is_known);
+        let (tries, found) = futures::join!(tries, found);
+        let (right, tries) = judge(deps, call, tries?, found, form.password).await?;
+        let onboarded = right.found.onboarded;
+        let (session, first) = begin(deps, call, right, tries).await?;
+        Ok(hand_out(&*deps.tokens, &session, &first, onboarded, delivery.session, call.now).await?)
     }
 }
 
-/// Compares the password; for an unknown address with nobody's.
+/// The account with the correct password.
+struct Right {
+    found: Credentials,
+    rehashed: Option<PasswordHash>,
+}
+
+/// Checks the password. A wrong password counts as a failure; an internal error does not.
+async fn judge(
+    deps: &Deps,
+    call: &RequestContext<Anyone>,
+    tries: Tries,
+    found: Outcome<Option<Credentials>>,
+    password: Password,
+) -> Result<(Right, Tries), Error> {
+    let checked = match found {
+        Ok(found) => call.in_time(check(call, found, password)).await.map_err(Error::from).flatten(),
+        Err(failure) => Err(failure.into()),
+    };
+    match checked {
+        Ok(Some(right)) => Ok((right, tries)),
+        Ok(None) => {
+            tries.settle(&*deps.throttles, call, Settled::Failed).await?;
+            Err(Error::Wrong)
+        }
+        Err(error) => {
+            tries.settle(&*deps.throttles, call, Settled::Withdrawn).await?;
+            Err(error)
+        }
+    }
+}
+
+/// Starts the session, or finds the session of an earlier request with the same `Idempotency-Key`.
+async fn begin(
+    deps: &Deps,
+    call: &RequestContext<Anyone>,
+    right: Right,
+    tries: Tries,
+) -> Result<(Session, RefreshToken), Error> {
+    let Right { found, rehashed } = right;
+    let (user, proof) = (found.user.id, PasswordProof { seen: found.password, rehashed });
+    let id = call.made_before::<SessionId>();
+    let session = id.unwrap_or_else(|| call.id::<OfSession>());
+    let key = deps.tokens.derivation_key(session.made_at()).await?;
+    let first = RefreshToken::first(call.region, user, session, &key);
+    let session = Session::begin(first.session, user, &first, call.now);
+    let begin = async {
+        match id {
+            // A repeated request: the session may have ended since.
+            Some(id) => match deps.sessions.context(user, id, personal_workspace(user)).await? {
+                Some(_) => Ok(()),
+                None => Err(Error::Ended),
+            },
+            None => {
+                Ok(deps.sessions.begin(&session, Some(proof), call.extras(None, None, session.id)).await?)
+            }
+        }
+    };
+    // The password was correct, even if the session can't start.
+    let (begun, settled) = futures::join!(begin, tries.settle(&*deps.throttles, call, Settled::Forgiven));
+    begun.and(settled.map_err(Error::from))?;
+    Ok((session, first))
+}
+
+/// Compares the password, for an unknown address with a dummy hash.
 async fn check(
-    call: &Call<Anyone>,
+    call: &RequestContext<Anyone>,
     found: Option<Credentials>,
     password: Password,
-) -> Result<Option<(Credentials, Option<PasswordHash>)>, Error> {
+) -> Result<Option<Right>, Error> {
     let hash = found.as_ref().map_or_else(PasswordHash::nobody, |found| found.password.clone());
     let entropy = call.shared_entropy();
     let work = move || -> Result<_, CannotHash> {
@@ -172,27 +218,31 @@ async fn check(
         let outdated = verdict == Verdict::RightButOutdated;
         Ok((verdict, outdated.then(|| PasswordHash::make(&password, &*entropy)).transpose()?))
     };
-    let (verdict, rehashed) = call.heavy(work).await.map_err(Error::Interrupted)??;
-    Ok(found.filter(|_| verdict != Verdict::Wrong).map(|found| (found, rehashed)))
+    let (verdict, rehashed) = call.run_blocking(work).await??;
+    Ok(found.filter(|_| verdict != Verdict::Wrong).map(|found| Right { found, rehashed }))
 }
 
-/// What attempts to sign in with an address are counted under.
-pub fn of_account(address: EmailHash) -> String {
-    format!("sign-in/{address}")
-}
-
-impl From<Error> for Problem {
-    fn from(error: Error) -> Self {
-        match error {
-            Error::Wrong => {
-                Self::new(kit::Code::InvalidCredentials, "The email address or the password is wrong.")
-            }
-            Error::Elsewhere(region) => Self::elsewhere(region),
-            Error::Ended => Self::unauthorized("This session has ended. Sign in again."),
-            Error::Attempt(error) => error.into(),
-            Error::Failed(failure) => failure.into(),
-            Error::Hash(error) => error.into(),
-            Error::Interrupted(problem) => problem,
-        }
+/// The device token of a request. Malformed values are ignored.
+fn claimed_device(call: &RequestContext<Anyone>, sent: Option<&str>) -> Option<DeviceToken> {
+    match sent {
+        Some(token) => token.trim().parse().ok(),
+        None => call.device_cookie()?.parse().ok(),
     }
+}
+
+/// The device token, if this region issued it.
+async fn genuine(
+    keys: &dyn TokenKeys,
+    claimed: Option<DeviceToken>,
+    call: &RequestContext<Anyone>,
+) -> Result<Option<DeviceToken>, Failure> {
+    let Some(claimed) = claimed else { return Ok(None) };
+    let key = keys.derivation_key(claimed.session.made_at()).await?;
+    Ok(Some(claimed).filter(|claimed| claimed.is_genuine(&key, call.now)))
+}
+
+/// Refuses a network that exceeded its limit, except for known devices.
+fn refuse_network(call: &RequestContext<Anyone>, is_known: bool) -> Result<(), Error> {
+    let wait: Option<Wait> = call.network_wait.filter(|_| !is_known);
+    wait.map_or(Ok(()), |wait| Err(AttemptError::TooMany(wait).into()))
 }

@@ -1,159 +1,173 @@
-//! `POST /api/auth/sign-up`: begin an account. Says the same, after the same work, whether or not the address has one.
+//! `POST /api/auth/sign-up`: starts a sign-up. The response and the work are the same whether or not the address has an
+//! account.
 
 use std::sync::Arc;
 
 use domain::{
-    credential::{CannotHash, PasswordHash, Verdict},
+    domain_events::DomainEvent,
     email::EmailAddress,
-    entropy::Entropy,
     id::{AttemptId, OfAttempt, OfUser},
-    outbox::Notice,
     password::Password,
-    ports::{AddressHashes, Failure, Saved, SignUps},
+    ports::{AddressHashes, Codes, Failure, Rounds, Saved, SignUps},
     region::Region,
-    sign_up::{Attempt, SignUp as Waiting},
-    text::Invalid,
-    throttle::Wait,
+    sign_up::{Attempt, CODE_VALID, SignUp, SignUpToken},
+    throttle::{Network, NetworkLimit, Wait},
+    user_agent::Device,
 };
+use http::{HeaderName, HeaderValue, header};
 use kit::{
-    Anyone, Body, Call, Endpoint, Grant, Items, Output, Ports, Problem, Spec, spec, spec::Method::Post,
+    Anyone, Body, Endpoint, Output, Params, Ports, RequestContext, Spec, Stop,
+    credentials::{SIGN_UP_COOKIE, set_cookie},
+    grants::{address_hashes, codes, extras, sign_ups},
+    spec,
+    spec::Method::Post,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// Begins an account.
-pub struct SignUp;
+use crate::{
+    new_password::{self, PasswordError},
+    tokens::{Cookies, TokenDeliveryQuery},
+};
 
-/// What it works with.
+/// Starts a sign-up.
+pub struct StartSignUp;
+
+/// Dependencies.
 pub struct Deps {
     addresses: Arc<dyn AddressHashes>,
+    codes: Arc<dyn Codes>,
     sign_ups: Arc<dyn SignUps>,
 }
 
-/// Who wants an account, and where.
+/// The account to create.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Form {
-    /// The address that the code goes to.
+pub struct SignUpBody {
+    /// The email address that receives the verification code.
     email: EmailAddress,
-    /// The password to sign in with.
+    /// The password of the new account.
     password: Password,
-    /// Where the account's data will live, for good.
+    /// The data region of the account. Permanent.
     region: Region,
 }
 
-/// Where the code went.
+/// The verification code was sent.
 #[derive(Serialize, JsonSchema)]
-pub struct Started {
-    /// The address.
+#[serde(rename_all = "camelCase")]
+pub struct StartedSignUp {
+    /// The email address.
     email: EmailAddress,
-}
-impl Output for Started {}
-
-/// What can go wrong.
-#[derive(Debug, thiserror::Error)]
-#[expect(missing_docs, reason = "each names its cause")]
-pub enum Error {
-    #[error("{0}")]
-    WeakPassword(Invalid),
-    #[error("the account will live in {0}")]
-    Elsewhere(Region),
-    #[error("too many codes")]
-    TooMany(Wait),
-    #[error(transparent)]
-    Failed(#[from] Failure),
-    #[error(transparent)]
-    Hash(#[from] CannotHash),
-    #[error("interrupted")]
-    Interrupted(Problem),
+    /// Send this token with the code to `auth-verify`. Absent with `?session=cookie`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sign_up_token: Option<String>,
+    #[serde(skip)]
+    cookie: Option<String>,
 }
 
-impl Endpoint for SignUp {
-    const SPEC: Spec = spec("auth-sign-up", Post, "/api/auth/sign-up")
-        .summary("Begin an account: a 6-digit code goes to the address")
-        .answers(202)
-        .roams()
-        .once()
-        .full_cpu()
-        .problems(&[kit::Code::RateLimited])
-        .grants(&[
-            Grant::secret("addresses"),
-            Grant::items("GetItem", Items::SignUps),
-            Grant::items("PutItem", Items::SignUps),
-            Grant::items("PutItem", Items::Outbox),
-            Grant::items("PutItem", Items::Receipts),
-        ]);
-    type Caller = Anyone;
-    type Deps = Deps;
-    type Input = Body<Form>;
-    type Output = Started;
-    type Error = Error;
-
-    fn deps(ports: &impl Ports) -> Deps {
-        Deps { addresses: ports.address_hashes(), sign_ups: ports.sign_ups() }
-    }
-
-    async fn handle(deps: &Deps, call: &Call<Anyone>, Body(form): Self::Input) -> Result<Started, Error> {
-        if call.made_before::<AttemptId>().is_some() {
-            return Ok(Started { email: form.email });
-        }
-        if form.region != call.region {
-            return Err(Error::Elsewhere(form.region));
-        }
-        form.password.judge(&[form.email.as_str(), form.email.domain()]).map_err(Error::WeakPassword)?;
-        let address = deps.addresses.hash(&form.email).await?;
-        let mut waiting = deps.sign_ups.find(address).await?;
-        let (hash, again) = hash(call, form.password, waiting.as_ref()).await?;
-        loop {
-            let attempt = Attempt {
-                id: call.id::<OfAttempt>(),
-                password: hash.clone(),
-                region: form.region,
-                at: call.now,
-                tries: 0,
-                superseded: false,
-            };
-            let notice = Notice::SignUpStarted { address, attempt: attempt.id };
-            let alongside = call.alongside(None, Some(notice), attempt.id);
-            let before =
-                waiting.unwrap_or_else(|| Waiting::none(address, form.email.clone(), call.id::<OfUser>()));
-            let after = before.attempt(attempt, form.email.clone(), again).map_err(Error::TooMany)?;
-            match deps.sign_ups.save(&after, alongside).await? {
-                Saved::Yes => return Ok(Started { email: form.email }),
-                // Somebody else's attempt came first; the next round meets its throttle.
-                Saved::Stale => waiting = deps.sign_ups.find(address).await?,
+impl StartedSignUp {
+    fn new(email: EmailAddress, token: &SignUpToken, cookies: Option<Cookies>) -> Self {
+        let text = token.text();
+        match cookies {
+            None => Self { email, sign_up_token: Some(text.expose().to_owned()), cookie: None },
+            Some(Cookies::Cookie) => {
+                let cookie = set_cookie(SIGN_UP_COOKIE, text.expose(), CODE_VALID.as_secs());
+                Self { email, sign_up_token: None, cookie: Some(cookie) }
             }
         }
     }
 }
 
-/// Hashes the password, and compares it with that of the newest waiting attempt (or with nobody's, so that both take the
-/// same time): the same password again is the same person trying again.
-async fn hash(
-    call: &Call<Anyone>,
-    password: Password,
-    waiting: Option<&Waiting>,
-) -> Result<(PasswordHash, Option<AttemptId>), Error> {
-    let newest = waiting.and_then(|waiting| waiting.newest_live(call.now));
-    let (id, earlier) = (newest.map(|attempt| attempt.id), newest.map(|attempt| attempt.password.clone()));
-    let entropy: Arc<dyn Entropy> = call.shared_entropy();
-    let work = move || -> Result<_, CannotHash> {
-        let same = earlier.unwrap_or_else(PasswordHash::nobody).verify(&password)? != Verdict::Wrong;
-        Ok((PasswordHash::make(&password, &*entropy)?, same))
-    };
-    let (hash, same) = call.heavy(work).await.map_err(Error::Interrupted)??;
-    Ok((hash, id.filter(|_| same)))
+impl Output for StartedSignUp {
+    fn headers(&self) -> Vec<(HeaderName, HeaderValue)> {
+        let value = self.cookie.as_deref().and_then(|cookie| HeaderValue::from_str(cookie).ok());
+        value.map(|value| (header::SET_COOKIE, value)).into_iter().collect()
+    }
 }
 
-impl From<Error> for Problem {
-    fn from(error: Error) -> Self {
-        match error {
-            Error::WeakPassword(invalid) => Self::field("password", &invalid),
-            Error::Elsewhere(region) => Self::elsewhere(region),
-            Error::TooMany(wait) => wait.into(),
-            Error::Failed(failure) => failure.into(),
-            Error::Hash(error) => error.into(),
-            Error::Interrupted(problem) => problem,
+kit::errors! {
+    pub enum Error from PasswordError, Failure {
+        /// The account will belong to another region.
+        Elsewhere(region: Region) => Stop::elsewhere(region),
+        /// Too many codes were sent.
+        TooMany(wait: Wait) => wait,
+    }
+}
+
+impl Endpoint for StartSignUp {
+    const SPEC: Spec = spec("auth-sign-up", Post, "/api/auth/sign-up")
+        .summary("Sign up and request a verification code by email")
+        .answers(202)
+        .may_forward()
+        .limits_network(NetworkLimit::SignUp)
+        .once()
+        .full_cpu()
+        .problems(&[kit::Code::RateLimited])
+        .uses(&[
+            address_hashes::HASH,
+            address_hashes::SOURCE,
+            codes::SIGN_UP_TOKEN,
+            sign_ups::FIND,
+            sign_ups::SAVE,
+            extras::MESSAGE,
+        ]);
+    type Caller = Anyone;
+    type Deps = Deps;
+    type Input = (Params<TokenDeliveryQuery>, Body<SignUpBody>);
+    type Output = StartedSignUp;
+    type Error = Error;
+
+    fn deps(ports: &impl Ports) -> Deps {
+        Deps { addresses: ports.address_hashes(), codes: ports.codes(), sign_ups: ports.sign_ups() }
+    }
+
+    async fn handle(
+        deps: &Deps,
+        call: &RequestContext<Anyone>,
+        (Params(delivery), Body(form)): Self::Input,
+    ) -> Result<StartedSignUp, Error> {
+        let email = form.email.clone();
+        let attempt = match call.made_before::<AttemptId>() {
+            Some(attempt) => attempt,
+            None if form.region != call.region => return Err(Error::Elsewhere(form.region)),
+            None => start(deps, call, form).await?,
+        };
+        let token = deps.codes.sign_up_token(attempt).await?;
+        Ok(StartedSignUp::new(email, &token, delivery.session))
+    }
+}
+
+/// Adds a sign-up attempt to the record of the address.
+async fn start(deps: &Deps, call: &RequestContext<Anyone>, form: SignUpBody) -> Result<AttemptId, Error> {
+    let address = deps.addresses.hash(&form.email).await?;
+    let (source, found) = futures::try_join!(
+        deps.addresses.source(address, Network::of(call.network)),
+        deps.sign_ups.find(address)
+    )?;
+    let or_none = |found: Option<SignUp>| found.unwrap_or_else(|| SignUp::none(address, call.id::<OfUser>()));
+    let mut waiting = or_none(found);
+    // Refuse before the expensive hash. `SignUp::start` checks again.
+    waiting.may_start(source, call.now).map_err(Error::TooMany)?;
+    let about = [form.email.as_str(), form.email.domain()].map(str::to_owned).into();
+    let attempt = Attempt {
+        id: call.id::<OfAttempt>(),
+        email: form.email,
+        password: new_password::hash(call, form.password, about).await?,
+        region: form.region,
+        at: call.now,
+        tries: 0,
+        source: Some(source),
+        device: Device::of_user_agent(call.user_agent()),
+    };
+    let mut rounds = Rounds::new();
+    loop {
+        rounds.begin()?;
+        let after = waiting.start(attempt.clone(), source).map_err(Error::TooMany)?;
+        let notice = DomainEvent::SignUpStarted { address, attempt: attempt.id };
+        match deps.sign_ups.save(&after, call.extras(None, Some(notice), attempt.id)).await? {
+            Saved::Yes => return Ok(attempt.id),
+            // Another attempt came first.
+            Saved::Stale => waiting = or_none(deps.sign_ups.find(address).await?),
         }
     }
 }

@@ -1,37 +1,40 @@
-//! `POST /api/auth/step-up`: enter the password again, to be shown secrets and do what can't be undone for 15 minutes.
+//! `POST /api/auth/step-up`: confirms the password and permits sensitive actions for 15 minutes.
 
 use std::sync::Arc;
 
 use domain::{
     credential::{CannotHash, PasswordHash, Verdict},
     password::Password,
-    ports::{Accounts, Failure, Saved, Sessions, Throttles},
+    ports::{Accounts, Failure, Outcome, Rounds, Saved, Sessions, Throttles},
     session::{STEP_UP, Session},
+    throttle::{Failures, PER_SOURCE, Settled},
     user::personal_workspace,
 };
 use kit::{
-    Access, Body, Call, Code, Endpoint, Grant, Items, Output, Person, Ports, Problem, Spec, spec,
+    Access, AttemptError, Body, Code, Endpoint, Interrupted, Output, Person, Ports, Problem, RequestContext,
+    Spec,
+    attempts::Counter,
+    grants::{accounts, sessions, throttles},
+    spec,
     spec::Method::Post,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::attempts;
-
-/// Renews the proof of who is signed in.
+/// Confirms the password of the session's user.
 pub struct StepUp;
 
-/// What it works with.
+/// Dependencies.
 pub struct Deps {
     accounts: Arc<dyn Accounts>,
     sessions: Arc<dyn Sessions>,
     throttles: Arc<dyn Throttles>,
 }
 
-/// The proof.
+/// The password to confirm.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Form {
+pub struct StepUpBody {
     /// The password.
     password: Password,
 }
@@ -40,47 +43,38 @@ pub struct Form {
 #[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct SteppedUp {
-    /// Always true.
+    /// Always `true`.
     success: bool,
-    /// For how long, in seconds.
+    /// Lifetime of the step-up, in seconds.
     expires_in: i64,
 }
 impl Output for SteppedUp {}
 
-/// What can go wrong.
-#[derive(Debug, thiserror::Error)]
-#[expect(missing_docs, reason = "each names its cause")]
-pub enum Error {
-    #[error("wrong password")]
-    Wrong,
-    #[error("the session ended meanwhile")]
-    Ended,
-    #[error(transparent)]
-    Attempt(#[from] attempts::Error),
-    #[error(transparent)]
-    Failed(#[from] Failure),
-    #[error(transparent)]
-    Hash(#[from] CannotHash),
-    #[error("interrupted")]
-    Interrupted(Problem),
+kit::errors! {
+    pub enum Error from AttemptError, CannotHash, Interrupted, Failure {
+        /// Wrong password.
+        Wrong => Problem::new(Code::InvalidCredentials, "Incorrect password."),
+        /// The session ended meanwhile.
+        Ended => Problem::unauthorized("This session has ended. Sign in again."),
+    }
 }
 
 impl Endpoint for StepUp {
     const SPEC: Spec = spec("auth-step-up", Post, "/api/auth/step-up")
-        .summary("Enter the password again before a revealing or destructive action")
-        .access(Access::Person)
+        .summary("Confirm the password before a sensitive action")
+        .access(Access::person())
         .full_cpu()
         .problems(&[Code::InvalidCredentials, Code::RateLimited])
-        .grants(&[
-            Grant::items("GetItem", Items::Passwords),
-            Grant::items("BatchGetItem", Items::Throttles),
-            Grant::items("PutItem", Items::Sessions),
-            Grant::items("PutItem", Items::Throttles),
-            Grant::items("DeleteItem", Items::Throttles),
+        .uses(&[
+            accounts::PASSWORD,
+            sessions::CONTEXT,
+            sessions::REPLACE,
+            throttles::RESERVE,
+            throttles::SETTLE,
         ]);
     type Caller = Person;
     type Deps = Deps;
-    type Input = Body<Form>;
+    type Input = Body<StepUpBody>;
     type Output = SteppedUp;
     type Error = Error;
 
@@ -88,45 +82,61 @@ impl Endpoint for StepUp {
         Deps { accounts: ports.accounts(), sessions: ports.sessions(), throttles: ports.throttles() }
     }
 
-    async fn handle(deps: &Deps, call: &Call<Person>, Body(form): Self::Input) -> Result<SteppedUp, Error> {
-        let mut session = call.caller.session.clone();
-        let account = format!("step-up/{}", session.user);
-        let counters = attempts::look(&*deps.throttles, &account, call.network);
-        let (counters, found) = futures::try_join!(counters, deps.accounts.password(session.user))?;
-        attempts::count(&*deps.throttles, counters, call.now).await?;
-        let hash = found.unwrap_or_else(PasswordHash::nobody);
-        let verdict = call.heavy(move || hash.verify(&form.password)).await.map_err(Error::Interrupted)??;
-        if verdict == Verdict::Wrong {
-            attempts::failed(&*deps.throttles, call.network, call.now).await?;
-            return Err(Error::Wrong);
-        }
-        // A refresh may rotate the session's token at the same time: then the newer record is stepped up.
-        let step_up = async {
-            while deps.sessions.replace(&session, &stepped_up(&session, call)).await? == Saved::Stale {
-                let own = personal_workspace(session.user);
-                let standing = deps.sessions.standing(session.user, session.id, own).await?;
-                session = standing.ok_or(Error::Ended)?.session;
+    async fn handle(
+        deps: &Deps,
+        call: &RequestContext<Person>,
+        Body(form): Self::Input,
+    ) -> Result<SteppedUp, Error> {
+        let session = &call.caller.session;
+        // Tries count per session: a stolen session does not keep the owner from stepping up another session.
+        let name = format!("step-up/{}/{}", session.user, session.id);
+        let (attempt, counter) = (call.attempt(&*deps.throttles), Counter { name, policy: PER_SOURCE });
+        let tried = attempt.reserve(&counter, Failures::default(), None);
+        let (tried, found) = futures::join!(tried, deps.accounts.password(session.user));
+        tried?;
+        let judged = call.in_time(judge(call, found, form.password)).await;
+        match judged.map_err(Error::from).flatten() {
+            Ok(()) => {
+                let settled = attempt.settle(&counter, Settled::Forgiven);
+                let (done, settled) = futures::join!(step_up(deps, call), settled);
+                done.and(settled.map_err(Error::from))?;
+                Ok(SteppedUp { success: true, expires_in: STEP_UP.as_secs() })
             }
-            Ok::<(), Error>(())
-        };
-        futures::try_join!(step_up, async { Ok(deps.throttles.clear(&account).await?) })?;
-        Ok(SteppedUp { success: true, expires_in: STEP_UP.as_secs() })
-    }
-}
-
-fn stepped_up(session: &Session, call: &Call<Person>) -> Session {
-    Session { authenticated_at: call.now, ..session.clone() }
-}
-
-impl From<Error> for Problem {
-    fn from(error: Error) -> Self {
-        match error {
-            Error::Wrong => Self::new(Code::InvalidCredentials, "The password is wrong."),
-            Error::Ended => Self::unauthorized("This session has ended. Sign in again."),
-            Error::Attempt(error) => error.into(),
-            Error::Failed(failure) => failure.into(),
-            Error::Hash(error) => error.into(),
-            Error::Interrupted(problem) => problem,
+            Err(error) => {
+                let wrong = matches!(error, Error::Wrong);
+                let settled = if wrong { Settled::Failed } else { Settled::Withdrawn };
+                attempt.settle(&counter, settled).await?;
+                Err(error)
+            }
         }
     }
+}
+
+async fn judge(
+    call: &RequestContext<Person>,
+    found: Outcome<Option<PasswordHash>>,
+    password: Password,
+) -> Result<(), Error> {
+    let hash = found?.unwrap_or_else(PasswordHash::nobody);
+    let verdict = call.run_blocking(move || hash.verify(&password)).await??;
+    if verdict == Verdict::Wrong { Err(Error::Wrong) } else { Ok(()) }
+}
+
+/// If a concurrent refresh rotated the session's token, the newer record is stepped up.
+async fn step_up(deps: &Deps, call: &RequestContext<Person>) -> Result<(), Error> {
+    let mut session = call.caller.session.clone();
+    let mut rounds = Rounds::new();
+    loop {
+        rounds.begin()?;
+        if deps.sessions.replace(&session, &stepped_up(&session, call)).await? == Saved::Yes {
+            return Ok(());
+        }
+        let own = personal_workspace(session.user);
+        let context = deps.sessions.context(session.user, session.id, own).await?;
+        session = context.ok_or(Error::Ended)?.session;
+    }
+}
+
+fn stepped_up(session: &Session, call: &RequestContext<Person>) -> Session {
+    Session { authenticated_at: call.now, ..session.clone() }
 }

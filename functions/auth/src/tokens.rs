@@ -1,7 +1,8 @@
-//! What a session's bearer gets: tokens in JSON, or, with `?session=cookie`, as cookies that scripts can't read.
+//! Tokens of a session: in JSON or, with `?session=cookie`, in cookies that scripts can't read.
 
 use domain::{
     Timestamp,
+    device::{self, DeviceToken},
     ports::{Failure, Outcome, TokenKeys},
     region::Region,
     secret::Secret,
@@ -10,26 +11,26 @@ use domain::{
 use http::{HeaderName, HeaderValue, header};
 use kit::{
     Output,
-    caller::{REFRESH_COOKIE, SESSION_COOKIE, set_cookie},
+    credentials::{DEVICE_COOKIE, REFRESH_COOKIE, SESSION_COOKIE, set_cookie},
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// How the client wants its tokens.
+/// The format of the returned tokens.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Delivery {
-    /// `cookie`: only as cookies. Absent: in the answer.
+pub struct TokenDeliveryQuery {
+    /// `cookie`: return the tokens as cookies only. Absent: return the tokens in the body.
     #[serde(default)]
     pub session: Option<Cookies>,
 }
 
-/// The one word that `session` takes.
+/// Values of `session`.
 #[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 #[schemars(inline)]
 pub enum Cookies {
-    /// As cookies.
+    /// Return the tokens as cookies.
     Cookie,
 }
 
@@ -37,22 +38,26 @@ pub enum Cookies {
 #[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Tokens {
-    /// A JWT to send as `Authorization: Bearer`. Not in the answer with `?session=cookie`.
+    /// A JWT to send as `Authorization: Bearer`. Absent with `?session=cookie`.
     #[serde(skip_serializing_if = "Option::is_none")]
     access_token: Option<String>,
     /// Always `Bearer`.
     token_type: &'static str,
-    /// How long the access token is good for, in seconds.
+    /// Lifetime of the access token, in seconds.
     expires_in: i64,
-    /// What the next pair of tokens is asked for with. Not in the answer with `?session=cookie`.
+    /// The token for `auth-refresh`. Absent with `?session=cookie`.
     #[serde(skip_serializing_if = "Option::is_none")]
     refresh_token: Option<String>,
-    /// Repeat it in the `X-CSRF-Token` header of state-changing requests. Only with `?session=cookie`.
+    /// Send this token in the `X-CSRF-Token` header of state-changing requests. Present only with `?session=cookie`.
     #[serde(skip_serializing_if = "Option::is_none")]
     csrf_token: Option<String>,
+    /// Send this token with later sign-ins on this device, so that failed attempts from other devices don't delay the sign-in.
+    /// Present only with the first tokens of a session. Absent with `?session=cookie`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    device_token: Option<String>,
     /// The user's data region.
     region: Region,
-    /// Whether onboarding is done.
+    /// Whether onboarding is complete.
     onboarded: bool,
     #[serde(skip)]
     cookies: Vec<String>,
@@ -65,7 +70,15 @@ impl Output for Tokens {
     }
 }
 
-/// Signs an access token for `session` and hands it out with `refresh`.
+impl Tokens {
+    /// Adds a header that deletes an obsolete cookie.
+    pub fn forgetting(mut self, cookie: &str) -> Self {
+        self.cookies.push(set_cookie(cookie, "", 0));
+        self
+    }
+}
+
+/// Signs an access token for `session` and returns it with `refresh`.
 pub async fn hand_out(
     keys: &dyn TokenKeys,
     session: &Session,
@@ -75,12 +88,11 @@ pub async fn hand_out(
     now: Timestamp,
 ) -> Outcome<Tokens> {
     let region = refresh.region;
-    let csrf = match cookies {
-        Some(Cookies::Cookie) => {
-            Some(session::csrf_token(session.id, &keys.derivation_key(session.id.made_at()).await?))
-        }
-        None => None,
-    };
+    let key = keys.derivation_key(session.id.made_at()).await?;
+    let csrf = cookies.map(|Cookies::Cookie| session::csrf_token(session.id, &key));
+    // A session that was never refreshed gets its first tokens.
+    let is_first = session.refreshed_at == session.created_at;
+    let device = is_first.then(|| DeviceToken::of(session.user, session.id, &key).text());
     let access = keys.sign(&Claims::of(session, region, csrf.as_ref(), now)).await?;
     let text = |secret: Secret| secret.expose().to_owned();
     let refresh = refresh.text();
@@ -90,17 +102,25 @@ pub async fn hand_out(
         expires_in: session::ACCESS_VALID.as_secs(),
         refresh_token: None,
         csrf_token: None,
+        device_token: None,
         region,
         onboarded,
         cookies: Vec::new(),
     };
     Ok(match csrf {
-        None => Tokens { access_token: Some(text(access)), refresh_token: Some(text(refresh)), ..tokens },
+        None => Tokens {
+            access_token: Some(text(access)),
+            refresh_token: Some(text(refresh)),
+            device_token: device.map(text),
+            ..tokens
+        },
         Some(csrf) => {
-            let cookies = vec![
+            let mut cookies = vec![
                 set_cookie(SESSION_COOKIE, access.expose(), session::ACCESS_VALID.as_secs()),
                 set_cookie(REFRESH_COOKIE, refresh.expose(), seconds_left(session, now)?),
             ];
+            let known = |token: Secret| set_cookie(DEVICE_COOKIE, token.expose(), device::VALID.as_secs());
+            cookies.extend(device.map(known));
             Tokens { csrf_token: Some(text(csrf)), cookies, ..tokens }
         }
     })

@@ -1,36 +1,44 @@
-//! `POST /api/auth/verify`: enter the mailed code; the account exists from then on, and its first session begins.
+//! `POST /api/auth/verify`: verifies the emailed code with a secret of the same sign-up, creates the account and starts
+//! its first session.
 
 use std::sync::Arc;
 
 use domain::{
-    credential::{CannotHash, Verdict},
     directory::Claim,
+    domain_events::DomainEvent,
     email::EmailAddress,
-    id::{OfSession, SessionId, UserId},
-    outbox::Notice,
+    id::{AttemptId, OfSession, SessionId, UserId},
     password::Password,
     ports::{
-        AddressHashes, Claimed, Codes, Directory, Failure, NewAccount, Opened, Saved, Sessions, SignUps,
-        TokenKeys,
+        AddressHashes, Claimed, Codes, Directory, Failure, NewAccount, Opened, Rounds, Saved, Sessions,
+        SignUps, TokenKeys,
     },
     region::Region,
     session::{RefreshToken, Session},
-    sign_up::{Attempt, Code, Refused, SignUp},
+    sign_up::{Attempt, SignUp, SignUpToken, VerificationCode, WrongCode, confirm},
     text::Invalid,
-    user::{EmailHash, User, personal_workspace},
+    throttle::NetworkLimit,
+    user::{User, personal_workspace},
 };
 use kit::{
-    Anyone, Body, Call, Endpoint, Grant, Items, Params, Ports, Problem, Spec, spec, spec::Method::Post,
+    Anyone, Body, Endpoint, Params, Ports, Problem, RequestContext, Spec, Stop,
+    credentials::SIGN_UP_COOKIE,
+    grants::{address_hashes, codes, directory, extras, sessions, sign_ups, token_keys},
+    spec,
+    spec::Method::Post,
 };
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::tokens::{Delivery, Tokens, hand_out};
+use crate::{
+    sign_up_secret::{SecretError, SignUpSecret},
+    tokens::{TokenDeliveryQuery, Tokens, hand_out},
+};
 
-/// Opens the account that a code confirms.
+/// Creates the account of a verified sign-up.
 pub struct Verify;
 
-/// What it works with.
+/// Dependencies.
 pub struct Deps {
     addresses: Arc<dyn AddressHashes>,
     codes: Arc<dyn Codes>,
@@ -40,66 +48,78 @@ pub struct Deps {
     tokens: Arc<dyn TokenKeys>,
 }
 
-/// The code and what it is for.
+/// The verification code and the secret of the sign-up: `signUpToken`, the cookie set by `auth-sign-up?session=cookie`, or
+/// `password`.
 #[derive(Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Form {
-    /// The address that it was mailed to.
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct VerifyBody {
+    /// The email address that received the code.
     email: EmailAddress,
-    /// The code.
-    code: Code,
-    /// The password that was chosen. Needed only when sign-ups with different passwords wait for the same address.
+    /// The verification code.
+    code: VerificationCode,
+    /// The token from the sign-up response.
+    #[serde(default)]
+    sign_up_token: Option<SignUpToken>,
+    /// The password chosen at sign-up, for clients that have lost the token.
     #[serde(default)]
     password: Option<Password>,
 }
 
-/// What can go wrong.
-#[derive(Debug, thiserror::Error)]
-#[expect(missing_docs, reason = "each names its cause")]
-pub enum Error {
-    #[error("refused")]
-    Refused(Refused),
-    #[error("the sign-up waits in {0}")]
-    Elsewhere(Region),
-    #[error("the address belongs to an account")]
-    AddressTaken,
-    #[error(transparent)]
-    Failed(#[from] Failure),
-    #[error(transparent)]
-    Hash(#[from] CannotHash),
-    #[error("interrupted")]
-    Interrupted(Problem),
+kit::errors! {
+    pub enum Error from SecretError, Failure {
+        /// Wrong code or secret.
+        Wrong => Problem::new(
+            kit::Code::CodeInvalid,
+            "This code is wrong or has expired, or it belongs to another sign-up. Enter the newest code where you signed \
+             up, or sign up again.",
+        ),
+        /// The code came without a secret.
+        SecretNeeded => Problem::new(
+            kit::Code::PasswordRequired,
+            "The code alone is not sufficient. Provide the `signUpToken` from the sign-up response, or your `password`.",
+        ),
+        /// The sign-up belongs to another region.
+        Elsewhere(region: Region) => Stop::elsewhere(region),
+        /// The address belongs to an account.
+        AddressTaken => Problem::new(
+            kit::Code::EmailTaken,
+            "This email address already has an account. Sign in or reset the password.",
+        ),
+    }
+}
+
+impl From<WrongCode> for Error {
+    fn from(WrongCode: WrongCode) -> Self {
+        Self::Wrong
+    }
 }
 
 impl Endpoint for Verify {
     const SPEC: Spec = spec("auth-verify", Post, "/api/auth/verify")
-        .summary("Enter the mailed code: opens the account and signs in")
-        .roams()
+        .summary("Verify the email address, create the account and sign in")
+        .may_forward()
+        .limits_network(NetworkLimit::Verify)
+        .pads_refusals()
         .once()
         .full_cpu()
         .problems(&[kit::Code::CodeInvalid, kit::Code::PasswordRequired, kit::Code::EmailTaken])
-        .grants(&[
-            Grant::secret("addresses"),
-            Grant::secret("codes"),
-            Grant::secret("tokens"),
-            Grant::items("GetItem", Items::SignUps),
-            Grant::items("BatchGetItem", Items::Sessions),
-            Grant::items("BatchGetItem", Items::Workspaces),
-            Grant::items("PutItem", Items::SignUps),
-            Grant::items("PutItem", Items::Addresses),
-            Grant::items("PutItem", Items::Users),
-            Grant::items("PutItem", Items::Passwords),
-            Grant::items("PutItem", Items::Sessions),
-            Grant::items("PutItem", Items::Outbox),
-            Grant::items("PutItem", Items::Receipts),
-            Grant::items("DeleteItem", Items::SignUps),
-            Grant::authority("PutItem", Items::AddressClaims),
-            Grant::authority("PutItem", Items::PendingClaims),
-            Grant::authority("GetItem", Items::AddressClaims),
+        .uses(&[
+            address_hashes::HASH,
+            codes::SIGN_UP_CODES,
+            codes::SIGN_UP_TOKEN,
+            sign_ups::FIND,
+            sign_ups::SAVE,
+            sign_ups::DISCARD,
+            sign_ups::OPEN_ACCOUNT,
+            directory::CLAIM_ADDRESS,
+            sessions::CONTEXT,
+            token_keys::DERIVATION_KEY,
+            token_keys::SIGN,
+            extras::MESSAGE,
         ]);
     type Caller = Anyone;
     type Deps = Deps;
-    type Input = (Params<Delivery>, Body<Form>);
+    type Input = (Params<TokenDeliveryQuery>, Body<VerifyBody>);
     type Output = Tokens;
     type Error = Error;
 
@@ -116,41 +136,39 @@ impl Endpoint for Verify {
 
     async fn handle(
         deps: &Deps,
-        call: &Call<Anyone>,
+        call: &RequestContext<Anyone>,
         (Params(delivery), Body(form)): Self::Input,
     ) -> Result<Tokens, Error> {
-        if form.code.region() != call.region {
-            return Err(Error::Elsewhere(form.code.region()));
+        let secret = SignUpSecret::of(call, form.sign_up_token, form.password).ok_or(Error::SecretNeeded)?;
+        let home = secret.home(&form.code);
+        if home != call.region {
+            return Err(Error::Elsewhere(home));
         }
         let (session, first, onboarded) = match call.made_before::<Made>() {
-            Some(Made { user, session }) => {
-                let standing = deps.sessions.standing(user, session, personal_workspace(user)).await?;
-                let standing = standing.ok_or(Error::Refused(Refused::WrongCode))?;
-                (
-                    standing.session,
-                    first_token(deps, call, user, session).await?,
-                    standing.workspace.is_some(),
-                )
-            }
+            Some(made) => again(deps, call, &secret, made).await?,
             None => {
-                let (session, first) = open(deps, call, form).await?;
+                let (session, first) = open(deps, call, &form.email, &form.code, secret).await?;
                 (session, first, false)
             }
         };
-        Ok(hand_out(&*deps.tokens, &session, &first, onboarded, delivery.session, call.now).await?)
+        let tokens = hand_out(&*deps.tokens, &session, &first, onboarded, delivery.session, call.now).await?;
+        Ok(if call.sign_up_cookie().is_some() { tokens.forgetting(SIGN_UP_COOKIE) } else { tokens })
     }
 }
 
-/// What a verification made: enough to answer it again.
+/// The result of a verification, for repeated requests.
 #[derive(Clone, Copy)]
 struct Made {
     user: UserId,
     session: SessionId,
+    /// Absent in older records.
+    attempt: Option<AttemptId>,
 }
 
 impl std::fmt::Display for Made {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}/{}", self.user, self.session)
+        write!(f, "{}/{}", self.user, self.session)?;
+        self.attempt.map_or(Ok(()), |attempt| write!(f, "/{attempt}"))
     }
 }
 
@@ -158,14 +176,16 @@ impl std::str::FromStr for Made {
     type Err = Invalid;
 
     fn from_str(text: &str) -> Result<Self, Invalid> {
-        let (user, session) = text.split_once('/').unwrap_or_default();
-        Ok(Self { user: user.parse()?, session: session.parse()? })
+        let mut parts = text.splitn(3, '/');
+        let mut next = || parts.next();
+        let (user, session) = (next().unwrap_or_default().parse()?, next().unwrap_or_default().parse()?);
+        Ok(Self { user, session, attempt: next().map(str::parse).transpose()? })
     }
 }
 
 async fn first_token(
     deps: &Deps,
-    call: &Call<Anyone>,
+    call: &RequestContext<Anyone>,
     user: UserId,
     session: SessionId,
 ) -> Result<RefreshToken, Error> {
@@ -173,91 +193,102 @@ async fn first_token(
     Ok(RefreshToken::first(call.region, user, session, &key))
 }
 
-/// Makes an account of the sign-up that the code confirms.
-async fn open(deps: &Deps, call: &Call<Anyone>, form: Form) -> Result<(Session, RefreshToken), Error> {
-    let address = deps.addresses.hash(&form.email).await?;
-    let (before, counted) = count_try(deps, call, address).await?;
-    let ids: Vec<_> = before.attempts.iter().map(|attempt| attempt.id).collect();
-    let codes = deps.codes.sign_up_codes(&ids).await?;
-    let code_of = |wanted| {
-        let found = ids.iter().zip(&codes).find(|(id, _)| **id == wanted).map(|(_, code)| code.clone());
-        found.unwrap_or_else(|| Code::from_bytes(&[0; 32], call.region))
-    };
-    let attempt = SignUp::confirm(&before, &form.code, code_of, form.password.is_some(), call.now)
-        .map_err(Error::Refused)?;
-    check_password(call, &attempt, form.password).await?;
+/// The earlier result of the same request. Cookies are not part of the request's fingerprint, so they are checked again.
+async fn again(
+    deps: &Deps,
+    call: &RequestContext<Anyone>,
+    secret: &SignUpSecret,
+    Made { user, session, attempt }: Made,
+) -> Result<(Session, RefreshToken, bool), Error> {
+    if let Some(attempt) = attempt
+        && !secret.is_of(&*deps.codes, attempt).await?
+    {
+        return Err(Error::Wrong);
+    }
+    let context =
+        deps.sessions.context(user, session, personal_workspace(user)).await?.ok_or(Error::Wrong)?;
+    let first = first_token(deps, call, user, session).await?;
+    Ok((context.session, first, context.workspace.is_some()))
+}
+
+/// Creates an account from the attempt of the code and the secret.
+async fn open(
+    deps: &Deps,
+    call: &RequestContext<Anyone>,
+    email: &EmailAddress,
+    code: &VerificationCode,
+    secret: SignUpSecret,
+) -> Result<(Session, RefreshToken), Error> {
+    let address = deps.addresses.hash(email).await?;
+    let waiting = deps.sign_ups.find(address).await?;
+    let proven = secret.attempts(&*deps.codes, call, waiting.as_ref()).await?;
+    let (counted, tried) = count_try(deps, call, waiting.ok_or(Error::Wrong)?, &proven).await?;
+    let ids: Vec<AttemptId> = tried.iter().map(|attempt| attempt.id).collect();
+    let attempt = confirm(tried, &deps.codes.sign_up_codes(&ids).await?, code)?;
     let user = counted.user;
     let first = first_token(deps, call, user, call.id::<OfSession>()).await?;
     let session = Session::begin(first.session, user, &first, call.now);
     let claim = Claim::on_address(address, call.region, user, call.now);
     if deps.directory.claim(&claim).await? == Claimed::Taken {
-        // Whoever has the code reads the address's mail, so may know; and the sign-up will never be anything.
+        // The caller knows the code and so reads the address's email. The sign-up can never succeed.
         deps.sign_ups.discard(&counted).await?;
         return Err(Error::AddressTaken);
     }
-    let account = NewAccount {
-        user: User {
-            id: user,
-            region: attempt.region,
-            primary_email: before.email.clone(),
-            created_at: call.now,
-        },
-        password: attempt.password,
-        session: session.clone(),
-        sign_up: counted,
-    };
-    let alongside = call.alongside(
-        None,
-        Some(Notice::AccountOpened { user, address }),
-        Made { user, session: session.id },
-    );
-    match deps.sign_ups.open_account(&account, alongside).await? {
-        Opened::Yes => Ok((session, first)),
-        Opened::AddressTaken | Opened::Stale => Err(Error::Refused(Refused::WrongCode)),
-    }
+    make_account(deps, call, counted, attempt, &session).await?;
+    Ok((session, first))
 }
 
-/// Counts the try before the code is looked at; the record before and after.
-async fn count_try(deps: &Deps, call: &Call<Anyone>, address: EmailHash) -> Result<(SignUp, SignUp), Error> {
+/// Counts the try before the code is checked. Also returns the attempts that were tried.
+async fn count_try(
+    deps: &Deps,
+    call: &RequestContext<Anyone>,
+    mut waiting: SignUp,
+    proven: &[AttemptId],
+) -> Result<(SignUp, Vec<Attempt>), Error> {
+    let mut rounds = Rounds::new();
     loop {
-        let before = deps.sign_ups.find(address).await?.ok_or(Error::Refused(Refused::WrongCode))?;
-        let counted = before.clone().count_try(call.now).map_err(Error::Refused)?;
+        rounds.begin()?;
+        let address = waiting.email_hash;
+        let (counted, tried) = waiting.count_try(proven, call.now)?;
         if deps.sign_ups.save(&counted, Default::default()).await? == Saved::Yes {
-            return Ok((before, counted));
+            return Ok((counted, tried));
         }
+        waiting = deps.sign_ups.find(address).await?.ok_or(Error::Wrong)?;
     }
 }
 
-async fn check_password(
-    call: &Call<Anyone>,
-    attempt: &Attempt,
-    given: Option<Password>,
+/// Creates the account, also if the record changed concurrently. An attempt in the record has not created an account yet.
+async fn make_account(
+    deps: &Deps,
+    call: &RequestContext<Anyone>,
+    mut waiting: SignUp,
+    attempt: Attempt,
+    session: &Session,
 ) -> Result<(), Error> {
-    let Some(password) = given else { return Ok(()) };
-    let hash = attempt.password.clone();
-    let verdict = call.heavy(move || hash.verify(&password)).await.map_err(Error::Interrupted)??;
-    if verdict == Verdict::Wrong { Err(Error::Refused(Refused::WrongCode)) } else { Ok(()) }
-}
-
-impl From<Error> for Problem {
-    fn from(error: Error) -> Self {
-        match error {
-            Error::Refused(Refused::WrongCode) => Self::new(
-                kit::Code::CodeInvalid,
-                "This code is wrong or has expired. Check it, or sign up again for a new one.",
-            ),
-            Error::Elsewhere(region) => Self::elsewhere(region),
-            Error::AddressTaken => Self::new(
-                kit::Code::EmailTaken,
-                "This address belongs to an account already. Sign in, or reset the password.",
-            ),
-            Error::Refused(Refused::PasswordNeeded) => Self::new(
-                kit::Code::PasswordRequired,
-                "More than one sign-up waits for this address. Send the password that you chose with the code.",
-            ),
-            Error::Failed(failure) => failure.into(),
-            Error::Hash(error) => error.into(),
-            Error::Interrupted(problem) => problem,
+    let mut rounds = Rounds::new();
+    loop {
+        rounds.begin()?;
+        let (id, user, address) = (attempt.id, session.user, waiting.email_hash);
+        let account = NewAccount {
+            user: User {
+                id: user,
+                region: attempt.region,
+                primary_email: attempt.email.clone(),
+                created_at: call.now,
+            },
+            password: attempt.password.clone(),
+            session: session.clone(),
+            sign_up: waiting,
+        };
+        let made = Made { user, session: session.id, attempt: Some(id) };
+        let extras = call.extras(None, Some(DomainEvent::AccountOpened { user, address }), made);
+        match deps.sign_ups.open_account(&account, extras).await? {
+            Opened::Yes => return Ok(()),
+            Opened::AddressTaken => return Err(Error::Wrong),
+            Opened::Stale => {
+                let found = deps.sign_ups.find(address).await?;
+                waiting = found.filter(|found| found.find(id).is_some()).ok_or(Error::Wrong)?;
+            }
         }
     }
 }

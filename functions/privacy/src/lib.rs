@@ -1,6 +1,8 @@
-//! A person's data: exported, and deleted.
+//! Data protection: export and deletion of a user's data.
 
 kit::functions! {
-    endpoint request::Request;
+    endpoint request::RequestPrivacyJob;
     endpoint status::ReadStatus;
+    worker run_deletion::RunDeletion;
+    worker run_export::RunExport;
 }

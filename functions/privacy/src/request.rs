@@ -1,35 +1,40 @@
-//! `POST /api/gdpr`: have one's data exported, or an account or a team deleted. Both are jobs; the answer says by which id
-//! [`gdpr-status`](crate::status) knows them. What is under way already is answered with its id.
+//! `POST /api/gdpr`: requests an export, or the deletion of an account or a team. Both are jobs with an id for
+//! [`gdpr-status`](crate::status). If such a job is open, its id is returned.
 //!
-//! A session is enough: whoever never chose a username has data too, and may have them, or be rid of them, all the same.
+//! Requires a session and step-up, but no onboarding, because users without a username have data too. The deletion of
+//! an account ends the requesting session; a retry with the same access token still gets the job.
 
 mod deletion;
 
 use std::sync::Arc;
 
 use domain::{
-    activity::{Action as Did, Actor, ResourceType},
-    export::{Export, Format},
+    activity::{Action, Actor, ResourceType},
+    domain_events::DomainEvent,
+    export::{Export, Format, MOST_A_DAY},
     id::{JobId, OfJob},
     job::Status,
-    outbox::Notice,
-    policy::Denied,
-    ports::{Accounts, AddressHashes, Deletions, Exports, Failure, Inventory, Started as Begun, Workspaces},
+    permissions::{self, Denied},
+    ports::{Accounts, AddressHashes, Deletions, Exports, Failure, Inventory, Rounds, Started, Workspaces},
     text::Invalid,
+    throttle::Wait,
     user::personal_workspace,
 };
 use http::{HeaderName, HeaderValue};
 use kit::{
-    Access, Body, Call, Code, Endpoint, Grant, Items, Output, Params, Person, Ports, Problem, Spec, caller,
-    spec, spec::Method::Post,
+    Access, Body, Code, Endpoint, Output, Params, Person, PersonOrDeleted, Ports, Problem, RequestContext,
+    Spec, credentials,
+    grants::{accounts, address_hashes, deletions, exports, extras, inventory, workspaces},
+    spec,
+    spec::Method::Post,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// Begins an export or a deletion.
-pub struct Request;
+/// Starts an export or a deletion.
+pub struct RequestPrivacyJob;
 
-/// What it works with.
+/// Dependencies.
 pub struct Deps {
     exports: Arc<dyn Exports>,
     deletions: Arc<dyn Deletions>,
@@ -39,138 +44,133 @@ pub struct Deps {
     workspaces: Arc<dyn Workspaces>,
 }
 
-/// How an export is written.
+/// The format of an export.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Options {
-    /// `zip` (the default) or `json`; for exports only.
+pub struct PrivacyRequestQuery {
+    /// Export format: `zip` (the default) or `json`. Only for exports.
     #[serde(default)]
     format: Option<Format>,
 }
 
-/// What is asked for.
+/// The requested action.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 #[schemars(inline)]
-pub enum Action {
-    /// A copy of all data.
+pub enum PrivacyAction {
+    /// Export all data.
     Export,
-    /// The end of an account or a team.
+    /// Delete an account or a team.
     Delete,
 }
 
-/// The request: an export, or a deletion, confirmed by a word.
+/// An export request, or a deletion request with a confirmation word.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 #[schemars(extend("oneOf" = [
     { "properties": { "action": { "const": "export" }, "confirmationWord": false, "teamUsername": false } },
     { "required": ["confirmationWord"], "properties": { "action": { "const": "delete" } } },
 ]))]
-pub struct Form {
-    /// What to do.
-    action: Action,
-    /// `DELETE`, in capitals.
+pub struct PrivacyRequestBody {
+    /// The action to request.
+    action: PrivacyAction,
+    /// `DELETE` in capital letters. Required for deletions.
     #[serde(default)]
     #[schemars(with = "String", extend("const" = "DELETE"))]
     confirmation_word: Option<String>,
-    /// A team's username, to delete that and not the account.
+    /// The username of a team, to delete the team instead of the account.
     #[serde(default)]
     #[schemars(with = "String")]
     team_username: Option<String>,
 }
 
-/// A job.
+/// An export or deletion job.
 #[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-pub struct Started {
-    /// What its status is asked for with.
+pub struct StartedJob {
+    /// The job id for requesting the status.
     job_id: JobId,
-    action: Action,
+    action: PrivacyAction,
     status: Status,
-    /// The session is over: its cookies go.
+    /// Whether the session ended, so that its cookies are deleted.
     #[serde(skip)]
     signs_out: bool,
 }
 
-impl Output for Started {
+impl Output for StartedJob {
     fn headers(&self) -> Vec<(HeaderName, HeaderValue)> {
-        if self.signs_out { caller::forget_cookies() } else { Vec::new() }
+        if self.signs_out { credentials::forget_cookies() } else { Vec::new() }
     }
 }
 
-/// What can go wrong.
-#[derive(Debug, thiserror::Error)]
-#[expect(missing_docs, reason = "each names its cause")]
-pub enum Error {
-    #[error("only deletions have a {0}")]
-    OnlyForDeletions(&'static str),
-    #[error("only exports have a format")]
-    OnlyForExports,
-    #[error("not the word")]
-    NotConfirmed,
-    #[error(transparent)]
-    Denied(#[from] Denied),
-    #[error("the user owns a team")]
-    OwnsTeams,
-    #[error("the team has other members")]
-    HasMembers,
-    #[error("no team of the user's is called so, or the job is gone")]
-    Missing,
-    #[error("the account is gone")]
-    Ended,
-    #[error(transparent)]
-    Failed(#[from] Failure),
+kit::errors! {
+    pub enum Error from Denied, Failure {
+        /// Only deletions have this field.
+        OnlyForDeletions(field: &'static str) => Problem::field(field, &Invalid::new("This field applies only to deletions. Remove the field.")),
+        /// Only exports have a format.
+        OnlyForExports => Problem::field("format", &Invalid::new("This parameter applies only to exports. Remove the parameter.")),
+        /// The confirmation word is missing or wrong.
+        NotConfirmed => Problem::field("confirmationWord", &Invalid::new("Type DELETE in capital letters to confirm.")),
+        /// The user requested too many exports.
+        TooManyExports(wait: Wait) => Problem {
+            retry_after: Some(wait.seconds),
+            ..Problem::new(Code::RateLimited, format!("You requested {MOST_A_DAY} exports in the last 24 hours. Download one of them, or wait."))
+        },
+        /// The user owns a team.
+        OwnsTeams => Problem::new(
+            Code::OwnsTeams,
+            "You own a team. Delete the team or transfer its ownership before you delete your account.",
+        ),
+        /// The team has other members.
+        HasMembers => Problem::new(
+            Code::TeamHasMembers,
+            "The team has other members. Remove them before you delete the team.",
+        ),
+        /// The user has no such team, or the job is gone.
+        Missing => Problem::not_found(),
+        /// The account is gone.
+        Ended => Problem::unauthorized("This session has ended. Sign in again."),
+    }
 }
 
-/// Records that change under a request are read again so often.
-const ROUNDS: usize = 3;
-
-impl Endpoint for Request {
+impl Endpoint for RequestPrivacyJob {
     const SPEC: Spec = spec("gdpr-request", Post, "/api/gdpr")
-        .summary("Have your data exported, or your account or a team of yours deleted")
-        .access(Access::Person)
+        .summary("Request a data export, or the deletion of an account or team")
+        .access(Access::person())
         .answers(202)
         .once()
+        .answers_deleted()
         .problems(&[
             Code::StepUpRequired,
             Code::OwnsTeams,
             Code::TeamHasMembers,
             Code::Forbidden,
             Code::NotFound,
+            Code::RateLimited,
         ])
-        .grants(&[
-            Grant::secret("addresses"),
-            Grant::items("GetItem", Items::Jobs),
-            Grant::items("PutItem", Items::Jobs),
-            Grant::items("PutItem", Items::ExportsDue),
-            Grant::items("PutItem", Items::DeletionsDue),
-            Grant::items("PutItem", Items::Outbox),
-            Grant::items("PutItem", Items::Events),
-            Grant::items("PutItem", Items::Receipts),
-            Grant::items("GetItem", Items::Users),
-            Grant::items("GetItem", Items::Workspaces),
-            Grant::items("GetItem", Items::Handles),
-            Grant::items("BatchGetItem", Items::Workspaces),
-            Grant::items("BatchGetItem", Items::Members),
-            Grant::items("Query", Items::Members),
-            Grant::items("Query", Items::Memberships),
-            Grant::items("DeleteItem", Items::Users),
-            Grant::items("DeleteItem", Items::Passwords),
-            Grant::items("DeleteItem", Items::Addresses),
-            Grant::items("DeleteItem", Items::Workspaces),
-            Grant::items("ConditionCheckItem", Items::Workspaces),
-            Grant::items("DeleteItem", Items::Handles),
-            Grant::items("Query", Items::Keys),
-            Grant::items("BatchGetItem", Items::Keys),
-            Grant::items("BatchWriteItem", Items::Keys),
-            Grant::items("BatchWriteItem", Items::KeyHolders),
-            Grant::items("Query", Items::Sessions),
-            Grant::items("BatchWriteItem", Items::Sessions),
+        .uses(&[
+            address_hashes::HASH,
+            accounts::USER,
+            workspaces::FIND,
+            workspaces::BY_HANDLE,
+            workspaces::MEMBERSHIP,
+            inventory::MEMBERSHIPS,
+            inventory::HAS_OTHERS,
+            exports::FIND,
+            exports::OF,
+            exports::START,
+            deletions::FIND,
+            deletions::RUNNING,
+            deletions::CLOSE,
+            deletions::LEFT_ACCESS,
+            deletions::ERASE_ACCESS,
+            extras::EVENT,
+            extras::MESSAGE,
         ]);
-    type Caller = Person;
+    type Caller = PersonOrDeleted;
     type Deps = Deps;
-    type Input = (Params<Options>, Body<Form>);
-    type Output = Started;
+    type Input = (Params<PrivacyRequestQuery>, Body<PrivacyRequestBody>);
+    type Output = StartedJob;
     type Error = Error;
 
     fn deps(ports: &impl Ports) -> Deps {
@@ -186,76 +186,67 @@ impl Endpoint for Request {
 
     async fn handle(
         deps: &Deps,
-        call: &Call<Person>,
+        call: &RequestContext<PersonOrDeleted>,
         (Params(options), Body(form)): Self::Input,
-    ) -> Result<Started, Error> {
+    ) -> Result<StartedJob, Error> {
+        let person = match &call.caller {
+            PersonOrDeleted::Person(person) => person,
+            PersonOrDeleted::Deleted(deleted) => return deletion::repeat(deps, *deleted, &form).await,
+        };
         match form {
-            Form { action: Action::Delete, .. } if options.format.is_some() => Err(Error::OnlyForExports),
-            Form { action: Action::Delete, confirmation_word, team_username } => {
-                deletion::begin(deps, call, confirmation_word, team_username).await
+            PrivacyRequestBody { action: PrivacyAction::Delete, .. } if options.format.is_some() => {
+                Err(Error::OnlyForExports)
             }
-            Form { confirmation_word: Some(_), .. } => Err(Error::OnlyForDeletions("confirmationWord")),
-            Form { team_username: Some(_), .. } => Err(Error::OnlyForDeletions("teamUsername")),
-            Form { .. } => export(deps, call, options.format.unwrap_or_default()).await,
+            PrivacyRequestBody { action: PrivacyAction::Delete, confirmation_word, team_username } => {
+                deletion::begin(deps, (call, person), confirmation_word, team_username).await
+            }
+            PrivacyRequestBody { confirmation_word: Some(_), .. } => {
+                Err(Error::OnlyForDeletions("confirmationWord"))
+            }
+            PrivacyRequestBody { team_username: Some(_), .. } => Err(Error::OnlyForDeletions("teamUsername")),
+            PrivacyRequestBody { .. } => export(deps, call, person, options.format.unwrap_or_default()).await,
         }
     }
 }
 
-async fn export(deps: &Deps, call: &Call<Person>, format: Format) -> Result<Started, Error> {
-    let user = call.caller.session.user;
+async fn export(
+    deps: &Deps,
+    call: &RequestContext<PersonOrDeleted>,
+    person: &Person,
+    format: Format,
+) -> Result<StartedJob, Error> {
+    let user = person.session.user;
     if let Some(id) = call.made_before::<JobId>() {
         return Ok(started(&deps.exports.find(user, id).await?.ok_or(Error::Missing)?));
     }
+    let proof = permissions::may_export(&person.session, call.now)?;
+    let newest = deps.exports.of(user, MOST_A_DAY).await?;
+    if let Some(wait) = Export::wait_after(&newest, call.now) {
+        return Err(Error::TooManyExports(wait));
+    }
     let export = Export::new(call.id::<OfJob>(), user, format, call.now);
-    let event = call.caller.onboarded.then(|| {
+    let event = person.onboarded.then(|| {
         let actor = Actor { user, key: None };
-        let event = call.event(personal_workspace(user), actor, Did::Started, ResourceType::Export);
+        let event = call.event(personal_workspace(user), actor, Action::Started, ResourceType::Export);
         event.about(export.id, export.filename())
     });
-    let notice = Notice::ExportGoesOn { user, export: export.id };
-    for _ in 0..ROUNDS {
-        let alongside = call.alongside(event.clone(), Some(notice.clone()), export.id);
-        match deps.exports.start(&export, alongside).await? {
-            Begun::Yes => return Ok(started(&export)),
-            // If it is gone by now, so is what was in the way.
-            Begun::Running(id) => {
+    let notice = DomainEvent::ExportGoesOn { user, export: export.id };
+    let mut rounds = Rounds::new();
+    loop {
+        rounds.begin()?;
+        let extras = call.extras(event.clone(), Some(notice.clone()), export.id);
+        match deps.exports.start(&proof, &export, extras).await? {
+            Started::Yes => return Ok(started(&export)),
+            // If the job no longer exists, nothing blocks the request.
+            Started::Running(id) => {
                 if let Some(running) = deps.exports.find(user, id).await? {
                     return Ok(started(&running));
                 }
             }
         }
     }
-    Err(Failure::Raced.into())
 }
 
-fn started(export: &Export) -> Started {
-    Started { job_id: export.id, action: Action::Export, status: export.status, signs_out: false }
-}
-
-impl From<Error> for Problem {
-    fn from(error: Error) -> Self {
-        match error {
-            Error::OnlyForDeletions(field) => {
-                Self::field(field, &Invalid::new("It belongs to a deletion; leave it out."))
-            }
-            Error::OnlyForExports => {
-                Self::field("format", &Invalid::new("It belongs to an export; leave it out."))
-            }
-            Error::NotConfirmed => {
-                Self::field("confirmationWord", &Invalid::new("Type DELETE, in capitals, to confirm."))
-            }
-            Error::Denied(denied) => denied.into(),
-            Error::OwnsTeams => Self::new(
-                Code::OwnsTeams,
-                "You own a team. Delete it, or hand it over to another member, before you delete your account.",
-            ),
-            Error::HasMembers => Self::new(
-                Code::TeamHasMembers,
-                "The team has other members. Remove them before you delete it.",
-            ),
-            Error::Missing => Self::not_found(),
-            Error::Ended => Self::unauthorized("This session has ended. Sign in again."),
-            Error::Failed(failure) => failure.into(),
-        }
-    }
+fn started(export: &Export) -> StartedJob {
+    StartedJob { job_id: export.id, action: PrivacyAction::Export, status: export.status, signs_out: false }
 }

@@ -1,5 +1,6 @@
-//! `GET /api/gdpr?jobId=`: how far an export or a deletion is. Of an export that is done: where to fetch the bundle, for an
-//! hour; a link is made anew whenever it is asked for, and kept nowhere.
+//! `GET /api/gdpr?jobId=`: returns the status of an export or a deletion, and download links for a completed export.
+//! Links are valid for an hour; each request creates new links, which are not stored. Only a stepped-up session gets links: a bundle
+//! is everything that the account holds, and its job id is in the activity.
 
 use std::sync::Arc;
 
@@ -7,161 +8,190 @@ use domain::{
     Timestamp,
     blob::{BlobKey, BundleLinks, Presigner},
     deletion::Deletion,
-    export::{Export, LINKED},
-    id::JobId,
-    job::Status as Progress,
-    ports::{Deletions, Exports, Failure},
+    export::{Export, Format, LINKED},
+    id::{JobId, RequestedId, UserId},
+    job::Status,
+    ports::{Deletions, Exports, Failure, Outcome},
 };
 use kit::{
-    Access, Call, Code, Endpoint, Grant, Items, Output, Params, Person, Ports, Problem, Spec, spec,
+    Access, Code, Endpoint, Output, Params, Person, PersonOrDeleted, Ports, Prefetched, Problem,
+    RequestContext, Spec, TokenIds,
+    grants::{deletions, exports, presigner},
+    spec,
     spec::Method::Get,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::request::Action;
+use crate::request::PrivacyAction;
 
-/// Says how far a job is.
+/// Returns the status of a job.
 pub struct ReadStatus;
 
-/// What it works with.
+/// Dependencies.
 pub struct Deps {
     exports: Arc<dyn Exports>,
     deletions: Arc<dyn Deletions>,
     presigner: Arc<dyn Presigner>,
 }
 
-/// Which job.
+/// The job to show.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
-pub struct Wanted {
-    /// The id that the request was answered with.
-    job_id: JobId,
+pub struct JobQuery {
+    /// The job id from the response to the request.
+    job_id: RequestedId<JobId>,
 }
 
-/// A job.
+/// An export or deletion job.
 #[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-pub struct Status {
+pub struct JobStatus {
     job_id: JobId,
-    action: Action,
-    status: Progress,
-    /// Percent, as far as can be told.
+    action: PrivacyAction,
+    status: Status,
+    /// Estimated progress in percent.
     progress: u8,
-    /// Where to `GET` the bundle, whole or in ranges. Whoever has it has the bundle: tell nobody.
+    /// Format of the bundle. Absent for deletions.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    format: Option<Format>,
+    /// The URL for downloading the bundle, completely or in ranges. The URL grants access to the bundle: keep the URL secret.
+    /// Present for a completed export if the session is stepped up. Otherwise confirm the password and ask again.
     #[serde(skip_serializing_if = "Option::is_none")]
     download_url: Option<String>,
-    /// The same for `HEAD`.
+    /// The URL for a `HEAD` request for the bundle.
     #[serde(skip_serializing_if = "Option::is_none")]
     head_url: Option<String>,
-    /// Until then the URLs are good.
+    /// Expiry of the URLs.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "kit::input::date_time")]
     expires_at: Option<Timestamp>,
-    /// The bundle's length.
+    /// Size of the bundle in bytes.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(with = "u64")]
     bytes: Option<u64>,
     #[schemars(schema_with = "kit::input::date_time")]
     created_at: Timestamp,
-    /// When it was done, or given up.
+    /// Time at which the job completed or failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "kit::input::date_time")]
     completed_at: Option<Timestamp>,
 }
-impl Output for Status {}
+impl Output for JobStatus {}
 
-/// What can go wrong.
-#[derive(Debug, thiserror::Error)]
-#[expect(missing_docs, reason = "each names its cause")]
-pub enum Error {
-    #[error("no such job of this user")]
-    Missing,
-    #[error(transparent)]
-    Failed(#[from] Failure),
+kit::errors! {
+    pub enum Error from Failure {
+        /// The user has no such job.
+        Missing => Problem::not_found(),
+        /// The session has ended.
+        Ended => Problem::unauthorized("This session has ended. Sign in again."),
+    }
 }
 
 impl Endpoint for ReadStatus {
     const SPEC: Spec = spec("gdpr-status", Get, "/api/gdpr")
-        .summary("Read how far an export or a deletion is, and where to fetch the bundle")
-        .access(Access::Person)
+        .summary("Get the status of an export or deletion")
+        .access(Access::person())
+        .answers_deleted()
         .problems(&[Code::NotFound])
-        .grants(&[Grant::items("GetItem", Items::Jobs), Grant::bundles("GetObject")]);
-    type Caller = Person;
+        .uses(&[exports::FIND, deletions::FIND, presigner::GET]);
+    type Caller = PersonOrDeleted;
     type Deps = Deps;
-    type Input = Params<Wanted>;
-    type Output = Status;
+    type Input = Prefetched<Params<JobQuery>, Job>;
+    type Output = JobStatus;
     type Error = Error;
 
     fn deps(ports: &impl Ports) -> Deps {
         Deps { exports: ports.exports(), deletions: ports.deletions(), presigner: ports.presigner() }
     }
 
-    async fn handle(deps: &Deps, call: &Call<Person>, Params(wanted): Self::Input) -> Result<Status, Error> {
-        let user = call.caller.session.user;
-        if let Some(export) = deps.exports.find(user, wanted.job_id).await? {
-            let status = Status::from(&export);
-            return if export.is_available(call.now) {
-                Ok(status.with(links(deps, call, &export)?))
-            } else {
-                Ok(status)
-            };
+    async fn prefetch(deps: &Deps, ids: &TokenIds, Prefetched(Params(query), early): &mut Self::Input) {
+        if let Some(id) = query.job_id.known() {
+            early.read(find(deps, ids.user, id)).await;
         }
-        let deletion = deps.deletions.find(user, wanted.job_id).await?;
-        deletion.as_ref().map(Status::from).ok_or(Error::Missing)
+    }
+
+    async fn handle(
+        deps: &Deps,
+        call: &RequestContext<PersonOrDeleted>,
+        Prefetched(Params(query), early): Self::Input,
+    ) -> Result<JobStatus, Error> {
+        let id = query.job_id.known().ok_or(Error::Missing)?;
+        let (user, may_download) = match &call.caller {
+            PersonOrDeleted::Person(Person { session, .. }) => {
+                (session.user, session.is_stepped_up(call.now))
+            }
+            PersonOrDeleted::Deleted(deleted) if deleted.job == id => (deleted.user, false),
+            PersonOrDeleted::Deleted(_) => return Err(Error::Ended),
+        };
+        let (export, deletion) = early.or_read(find(deps, user, id)).await?;
+        match export {
+            Some(export) if may_download && export.is_available(call.now) => {
+                Ok(JobStatus::from(&export).with(links(deps, call, &export)?))
+            }
+            Some(export) => Ok(JobStatus::from(&export)),
+            None => deletion.as_ref().map(JobStatus::from).ok_or(Error::Missing),
+        }
     }
 }
 
-fn links(deps: &Deps, call: &Call<Person>, export: &Export) -> Result<BundleLinks, Failure> {
+/// The export or the deletion with an id.
+type Job = (Option<Export>, Option<Deletion>);
+
+async fn find(deps: &Deps, user: UserId, id: JobId) -> Outcome<Job> {
+    match deps.exports.find(user, id).await? {
+        Some(export) => Ok((Some(export), None)),
+        None => Ok((None, deps.deletions.find(user, id).await?)),
+    }
+}
+
+fn links(
+    deps: &Deps,
+    call: &RequestContext<PersonOrDeleted>,
+    export: &Export,
+) -> Result<BundleLinks, Failure> {
     deps.presigner.get(&BlobKey::of_export(export), &export.filename(), call.now, LINKED)
 }
 
-impl Status {
+impl JobStatus {
     fn with(self, links: BundleLinks) -> Self {
         let BundleLinks { get, head, expires_at } = links;
         Self { download_url: Some(get), head_url: Some(head), expires_at: Some(expires_at), ..self }
     }
 }
 
-impl From<&Export> for Status {
+impl From<&Export> for JobStatus {
     fn from(export: &Export) -> Self {
         Self {
             job_id: export.id,
-            action: Action::Export,
+            action: PrivacyAction::Export,
             status: export.status,
             progress: export.progress,
+            format: Some(export.format),
             download_url: None,
             head_url: None,
             expires_at: None,
-            bytes: (export.status == Progress::Completed).then_some(export.bytes),
+            bytes: (export.status == Status::Completed).then_some(export.bytes),
             created_at: export.created_at,
             completed_at: export.ended_at,
         }
     }
 }
 
-impl From<&Deletion> for Status {
+impl From<&Deletion> for JobStatus {
     fn from(deletion: &Deletion) -> Self {
         Self {
             job_id: deletion.id,
-            action: Action::Delete,
+            action: PrivacyAction::Delete,
             status: deletion.status,
             progress: deletion.progress(),
+            format: None,
             download_url: None,
             head_url: None,
             expires_at: None,
             bytes: None,
             created_at: deletion.created_at,
             completed_at: deletion.ended_at,
-        }
-    }
-}
-
-impl From<Error> for Problem {
-    fn from(error: Error) -> Self {
-        match error {
-            Error::Missing => Self::not_found(),
-            Error::Failed(failure) => failure.into(),
         }
     }
 }

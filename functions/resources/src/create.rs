@@ -1,109 +1,89 @@
-//! `POST /api/{projects,datasets,models}`: make one.
+//! `POST /api/{projects,datasets,models}`: creates a resource.
 
 use std::sync::Arc;
 
 use domain::{
     activity::Action,
-    id::{OfDataset, OfModel, OfProject, ProjectId},
-    policy::Denied,
+    id::{OfDataset, OfModel, OfProject, ProjectId, RequestedId},
     ports::{Created, Failure, Resources, Workspaces},
     resource::{Description, Kind, Resource, ResourceId, ResourceName, Slug, Visibility},
     role::Role,
     text::Invalid,
 };
 use kit::{
-    Access, Body, Call, Code, Endpoint, Grant, Items, KeyOrMember, Params, Ports, Problem, Spec, spec,
+    Access, Body, Code, Editor, Endpoint, NoWorkspace, Params, Ports, Problem, RequestContext, Spec,
+    grants::{extras, resources, workspaces},
+    spec,
     spec::Method::Post,
 };
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::view::{Collection, Row};
+use crate::view::{Collection, ResourceRow};
 
-/// Makes a project, dataset or model.
-pub struct Create;
+/// Creates a project, dataset or model.
+pub struct CreateResource;
 
-/// What it works with.
+/// Dependencies.
 pub struct Deps {
     resources: Arc<dyn Resources>,
     workspaces: Arc<dyn Workspaces>,
 }
 
-/// Where.
+/// The collection to add the resource to.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Path {
+pub struct CollectionPath {
     kind: Collection,
 }
 
-/// What to make.
+/// The resource to create.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
-pub struct Form {
-    /// Its name in addresses, unique among those of its kind, or of its project.
+pub struct CreateResourceBody {
+    /// Name in URLs. Unique per resource type, or per project for models in a project.
     slug: Slug,
-    /// What to call it; names may repeat.
+    /// Display name. Need not be unique.
     name: ResourceName,
-    /// What it is about.
+    /// Description.
     #[serde(default, deserialize_with = "domain::text::blank_as_none")]
     description: Option<Description>,
-    /// Who may see it.
+    /// Visibility.
     #[serde(default)]
     visibility: Visibility,
-    /// Of a model: the project to put it into.
+    /// The project of a model.
     #[serde(default)]
-    project_id: Option<ProjectId>,
+    project_id: Option<RequestedId<ProjectId>>,
 }
 
-/// What can go wrong.
-#[derive(Debug, thiserror::Error)]
-#[expect(missing_docs, reason = "each names its cause")]
-pub enum Error {
-    #[error(transparent)]
-    Denied(#[from] Denied),
-    #[error("only models are in projects")]
-    NotInProjects,
-    #[error("there is no such project")]
-    NoProject,
-    #[error("the slug belongs to another")]
-    SlugTaken,
-    #[error("the plan has no room")]
-    LimitReached,
-    #[error("what was made is in the trash")]
-    Gone,
-    #[error("the caller's workspace is gone")]
-    Refused(#[from] Problem),
-    #[error(transparent)]
-    Failed(#[from] Failure),
+kit::errors! {
+    pub enum Error from NoWorkspace, Failure {
+        /// Only models are in projects.
+        NotInProjects => Problem::field("projectId", &Invalid::new("Only models can belong to a project. Remove `projectId`.")),
+        /// There is no such project.
+        NoProject => Problem::not_found(),
+        /// The slug is in use.
+        SlugTaken => Problem::slug_taken(),
+        /// The plan's limit is reached.
+        LimitReached => Problem::plan_limit_reached(),
+        /// The result of the first request is in the trash.
+        Gone => Problem::not_found(),
+    }
 }
 
-impl Endpoint for Create {
+impl Endpoint for CreateResource {
     const SPEC: Spec = spec("resources-create", Post, "/api/{kind}")
         .kinds(&["projects", "datasets", "models"])
-        .summary("Make a project, dataset or model")
-        .access(Access::KeyOr(Role::Editor))
+        .summary("Create a project, dataset or model")
+        .access(Access::key_or_member(Role::Editor))
         .answers(201)
         .once()
-        .problems(&[Code::SlugTaken, Code::PlanLimitReached])
-        .grants(&[
-            Grant::items("GetItem", Items::Workspaces),
-            Grant::items("GetItem", Items::Projects),
-            Grant::items("GetItem", Items::Datasets),
-            Grant::items("GetItem", Items::Models),
-            Grant::items("PutItem", Items::Projects),
-            Grant::items("PutItem", Items::Datasets),
-            Grant::items("PutItem", Items::Models),
-            Grant::items("PutItem", Items::Groups),
-            Grant::items("PutItem", Items::Slugs),
-            Grant::items("UpdateItem", Items::Projects),
-            Grant::items("UpdateItem", Items::Usage),
-            Grant::items("PutItem", Items::Events),
-            Grant::items("PutItem", Items::Receipts),
-        ]);
-    type Caller = KeyOrMember;
+        .problems(&[Code::SlugTaken, Code::PlanLimitReached, Code::NotFound])
+        .uses(&[workspaces::FIND, resources::FIND, resources::CREATE, extras::EVENT]);
+    type Caller = Editor;
     type Deps = Deps;
-    type Input = (Params<Path>, Body<Form>);
-    type Output = Row;
+    type Input = (Params<CollectionPath>, Body<CreateResourceBody>);
+    type Output = ResourceRow;
     type Error = Error;
 
     fn deps(ports: &impl Ports) -> Deps {
@@ -112,10 +92,10 @@ impl Endpoint for Create {
 
     async fn handle(
         deps: &Deps,
-        call: &Call<KeyOrMember>,
+        call: &RequestContext<Editor>,
         (Params(path), Body(form)): Self::Input,
-    ) -> Result<Row, Error> {
-        let proof = call.caller.edits_resources()?;
+    ) -> Result<ResourceRow, Error> {
+        let proof = &call.caller.proof;
         if let Some(id) = call.made_before::<ResourceId>() {
             let made = deps.resources.find(proof.workspace(), id).await?.ok_or(Error::Gone)?;
             return Ok(made.resource.into());
@@ -124,15 +104,19 @@ impl Endpoint for Create {
         if form.project_id.is_some() && kind != Kind::Model {
             return Err(Error::NotInProjects);
         }
+        let project = match form.project_id {
+            Some(id) => Some(id.known().ok_or(Error::NoProject)?),
+            None => None,
+        };
         let limit = match kind {
-            Kind::Model => call.caller.workspace_record(&*deps.workspaces).await?.plan.limits().models,
+            Kind::Model => call.caller.who.workspace_record(&*deps.workspaces).await?.entitlements().models,
             Kind::Project | Kind::Dataset => None,
         };
-        let resource = resource(call, kind, form);
+        let resource = resource(call, kind, project, form);
         let event = call.event(resource.workspace, proof.actor(), Action::Created, kind.in_history());
         let event = event.about(resource.id, &resource.name);
-        let alongside = call.alongside(Some(event), None, resource.id);
-        match deps.resources.create(&proof, &resource, limit, alongside).await? {
+        let extras = call.extras(Some(event), None, resource.id);
+        match deps.resources.create(proof, &resource, limit, extras).await? {
             Created::Yes => Ok(resource.into()),
             Created::SlugTaken => Err(Error::SlugTaken),
             Created::NoProject => Err(Error::NoProject),
@@ -141,15 +125,20 @@ impl Endpoint for Create {
     }
 }
 
-fn resource(call: &Call<KeyOrMember>, kind: Kind, form: Form) -> Resource {
+fn resource(
+    call: &RequestContext<Editor>,
+    kind: Kind,
+    project: Option<ProjectId>,
+    form: CreateResourceBody,
+) -> Resource {
     Resource {
         id: match kind {
             Kind::Project => ResourceId::Project(call.id::<OfProject>()),
             Kind::Dataset => ResourceId::Dataset(call.id::<OfDataset>()),
             Kind::Model => ResourceId::Model(call.id::<OfModel>()),
         },
-        workspace: call.caller.workspace(),
-        project: form.project_id,
+        workspace: call.caller.who.workspace(),
+        project,
         slug: form.slug,
         name: form.name,
         description: form.description,
@@ -159,20 +148,5 @@ fn resource(call: &Call<KeyOrMember>, kind: Kind, form: Form) -> Resource {
         created_at: call.now,
         updated_at: call.now,
         version: 1,
-    }
-}
-
-impl From<Error> for Problem {
-    fn from(error: Error) -> Self {
-        match error {
-            Error::Denied(denied) => denied.into(),
-            Error::NotInProjects => Self::field("projectId", &Invalid::new("Only models are in projects.")),
-            Error::NoProject => Self::field("projectId", &Invalid::new("There is no such project.")),
-            Error::SlugTaken => Self::slug_taken(),
-            Error::LimitReached => Self::plan_limit_reached(),
-            Error::Gone => Self::not_found(),
-            Error::Refused(problem) => problem,
-            Error::Failed(failure) => failure.into(),
-        }
     }
 }

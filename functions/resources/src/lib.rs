@@ -1,14 +1,14 @@
-//! Projects, datasets and models: made, listed, read, changed, put into the trash; their files sent and counted.
+//! Projects, datasets and models: create, list, read, update, trash; uploads and storage usage.
 
 mod view;
 
 kit::functions! {
-    endpoint list::List;
-    endpoint create::Create;
+    endpoint list::ListResources;
+    endpoint create::CreateResource;
     endpoint read::Read;
     endpoint update::Update;
-    endpoint trash::Trash;
+    endpoint trash::TrashResource;
     endpoint upload_url::UploadUrl;
     endpoint upload_complete::UploadComplete;
-    endpoint storage::Storage;
+    endpoint storage::ReadStorage;
 }

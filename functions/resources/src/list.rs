@@ -1,143 +1,159 @@
-//! `GET /api/{projects,datasets,models}`: what a workspace has of a kind. Projects and datasets, the newest first; models by
-//! project, those of the newest project first and those without one last.
+//! `GET /api/{projects,datasets,models}`: lists the resources of one type. Projects and datasets are sorted newest
+//! first; models by project, newest project first, models without project last.
 
 use std::sync::Arc;
 
 use domain::{
-    id::ProjectId,
+    id::{ProjectId, RequestedId, WorkspaceId},
     ports::{Failure, Listed, Resources, Within, Workspaces},
-    resource::{Kind, Position},
+    resource::{Kind, Position, ResourceId},
     role::Role,
     text::Invalid,
 };
 use kit::{
-    Access, Call, Endpoint, Grant, Items, KeyOrMember, Output, Params, Ports, Problem, Spec,
+    Access, Code, CursorError, Endpoint, KeyOrMember, NoWorkspace, Output, Params, Ports, Prefetched,
+    Problem, RequestContext, Spec, TokenIds,
     cursor::{Cursor, Cursors},
-    input::PageSize,
+    grants::{resources, workspaces},
+    parameters::PageSize,
     spec,
     spec::Method::Get,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::view::{Collection, Row};
+use crate::view::{Collection, Missing, ResourceRow};
 
-/// Lists what there is.
-pub struct List;
+/// Lists resources.
+pub struct ListResources;
 
-/// What it works with.
+/// Dependencies.
 pub struct Deps {
     resources: Arc<dyn Resources>,
     workspaces: Arc<dyn Workspaces>,
 }
 
-/// Which.
+/// Filters and page.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
-pub struct Wanted {
+pub struct ResourcesQuery {
     kind: Collection,
-    /// Of models: those of this project.
+    /// List only the models of this project.
     #[serde(default)]
-    project_id: Option<ProjectId>,
-    /// Where the page before ended.
+    project_id: Option<RequestedId<ProjectId>>,
+    /// Cursor from the previous page.
     #[serde(default)]
     cursor: Option<Cursor>,
-    /// How many at most: 1 to 100. A page may be shorter though there are more: `nextCursor` tells.
+    /// Page size, 1 to 100. A page may be shorter than `limit` although more items exist; check `nextCursor`.
     #[serde(default)]
     limit: PageSize<100>,
 }
 
-/// A page; only the list that was asked for is there.
+/// A page of resources. Only the requested list is present.
 #[derive(Default, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-pub struct Page {
+pub struct ResourcePage {
     #[serde(skip_serializing_if = "Option::is_none")]
-    projects: Option<Vec<Row>>,
+    projects: Option<Vec<ResourceRow>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    datasets: Option<Vec<Row>>,
+    datasets: Option<Vec<ResourceRow>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    models: Option<Vec<Row>>,
-    /// Where the next page begins, if there is one.
+    models: Option<Vec<ResourceRow>>,
+    /// Cursor of the next page. Absent on the last page.
     #[serde(skip_serializing_if = "Option::is_none")]
     next_cursor: Option<Cursor>,
 }
-impl Output for Page {}
-
-/// What can go wrong.
-#[derive(Debug, thiserror::Error)]
-#[expect(missing_docs, reason = "each names its cause")]
-pub enum Error {
-    #[error("only models are in projects")]
-    NotInProjects,
-    #[error("not a cursor of this list")]
-    Refused(#[from] Problem),
-    #[error(transparent)]
-    Failed(#[from] Failure),
+impl Output for ResourcePage {
+    fn next_page(&self) -> Option<&Cursor> {
+        self.next_cursor.as_ref()
+    }
 }
 
-impl Endpoint for List {
+kit::errors! {
+    pub enum Error from Missing, NoWorkspace, CursorError, Failure {
+        /// Only models are in projects.
+        NotInProjects => Problem::field("projectId", &Invalid::new("Only models can belong to a project. Remove `projectId`.")),
+    }
+}
+
+impl Endpoint for ListResources {
     const SPEC: Spec = spec("resources-list", Get, "/api/{kind}")
         .kinds(&["projects", "datasets", "models"])
         .summary("List projects, datasets or models")
-        .access(Access::KeyOr(Role::Viewer))
-        .grants(&[
-            Grant::items("GetItem", Items::Workspaces),
-            Grant::items("Query", Items::Projects),
-            Grant::items("Query", Items::Datasets),
-            Grant::items("Query", Items::Groups),
-            Grant::items("BatchGetItem", Items::Models),
-            Grant::items("BatchGetItem", Items::Projects),
-        ]);
+        .access(Access::key_or_member(Role::Viewer))
+        .problems(&[Code::NotFound])
+        .uses(&[workspaces::FIND, resources::FIND_PROJECT, resources::LIST]);
     type Caller = KeyOrMember;
     type Deps = Deps;
-    type Input = Params<Wanted>;
-    type Output = Page;
+    type Input = Prefetched<Params<ResourcesQuery>, Listed>;
+    type Output = ResourcePage;
     type Error = Error;
 
     fn deps(ports: &impl Ports) -> Deps {
         Deps { resources: ports.resources(), workspaces: ports.workspaces() }
     }
 
-    async fn handle(
-        deps: &Deps,
-        call: &Call<KeyOrMember>,
-        Params(wanted): Self::Input,
-    ) -> Result<Page, Error> {
-        let (kind, workspace) = (wanted.kind.kind(), call.caller.workspace());
-        let within = match wanted.project_id {
-            None => Within::Workspace(kind),
-            Some(project) if kind == Kind::Model => Within::Project(project),
-            Some(_) => return Err(Error::NotInProjects),
-        };
-        let after: Option<Position> = match &wanted.cursor {
-            Some(cursor) => Some(cursors(deps, &call.caller, kind).await?.position(cursor)?),
-            None => None,
-        };
-        let Listed { items, next } =
-            deps.resources.list(workspace, within, after, wanted.limit.get()).await?;
-        let next_cursor = match next {
-            Some(next) => Some(cursors(deps, &call.caller, kind).await?.at(&next.to_string())),
-            None => None,
-        };
-        let rows = Some(items.into_iter().map(Row::from).collect());
-        Ok(match kind {
-            Kind::Project => Page { projects: rows, next_cursor, ..Page::default() },
-            Kind::Dataset => Page { datasets: rows, next_cursor, ..Page::default() },
-            Kind::Model => Page { models: rows, next_cursor, ..Page::default() },
-        })
-    }
-}
-
-async fn cursors(deps: &Deps, caller: &KeyOrMember, kind: Kind) -> Result<Cursors, Problem> {
-    Ok(Cursors::new(&*caller.workspace_record(&*deps.workspaces).await?, kind.plural()))
-}
-
-impl From<Error> for Problem {
-    fn from(error: Error) -> Self {
-        match error {
-            Error::NotInProjects => Self::field("projectId", &Invalid::new("Only models are in projects.")),
-            Error::Refused(problem) => problem,
-            Error::Failed(failure) => failure.into(),
+    async fn prefetch(deps: &Deps, ids: &TokenIds, Prefetched(Params(query), early): &mut Self::Input) {
+        if let (Ok(within), None) = (query.within(), &query.cursor) {
+            early.read(deps.resources.list(ids.workspace, within, None, query.limit.get())).await;
         }
     }
+
+    async fn handle(
+        deps: &Deps,
+        call: &RequestContext<KeyOrMember>,
+        Prefetched(Params(query), early): Self::Input,
+    ) -> Result<ResourcePage, Error> {
+        let (kind, workspace, within) = (query.kind.kind(), call.caller.workspace(), query.within()?);
+        let after: Option<Position> = match &query.cursor {
+            Some(cursor) => Some(cursors(deps, call, kind).await?.position(cursor)?),
+            None => None,
+        };
+        let listed = deps.resources.list(workspace, within, after, query.limit.get());
+        let Listed { items, next } = early.or_read(listed).await?;
+        if let (Within::Project(project), true, None) = (within, items.is_empty(), after) {
+            ensure_there(deps, workspace, project).await?;
+        }
+        let next_cursor = match next {
+            Some(next) => Some(cursors(deps, call, kind).await?.at(&next.to_string())),
+            None => None,
+        };
+        Ok(ResourcePage::new(kind, items.into_iter().map(ResourceRow::from).collect(), next_cursor))
+    }
+}
+
+impl ResourcesQuery {
+    /// Item types to list.
+    fn within(&self) -> Result<Within, Error> {
+        match (self.kind.kind(), &self.project_id) {
+            (kind, None) => Ok(Within::Workspace(kind)),
+            (Kind::Model, Some(project)) => Ok(Within::Project(project.known().ok_or(Missing)?)),
+            (Kind::Project | Kind::Dataset, Some(_)) => Err(Error::NotInProjects),
+        }
+    }
+}
+
+impl ResourcePage {
+    fn new(kind: Kind, rows: Vec<ResourceRow>, next_cursor: Option<Cursor>) -> Self {
+        let page = Self { next_cursor, ..Self::default() };
+        match kind {
+            Kind::Project => Self { projects: Some(rows), ..page },
+            Kind::Dataset => Self { datasets: Some(rows), ..page },
+            Kind::Model => Self { models: Some(rows), ..page },
+        }
+    }
+}
+
+/// A project without models may not exist.
+async fn ensure_there(deps: &Deps, workspace: WorkspaceId, project: ProjectId) -> Result<(), Error> {
+    let found = deps.resources.find(workspace, ResourceId::Project(project)).await?;
+    found.map(|_| ()).ok_or(Error::Missing(Missing))
+}
+
+async fn cursors(
+    deps: &Deps,
+    call: &RequestContext<KeyOrMember>,
+    kind: Kind,
+) -> Result<Cursors, NoWorkspace> {
+    Ok(call.cursors(&*call.caller.workspace_record(&*deps.workspaces).await?, kind.plural()))
 }

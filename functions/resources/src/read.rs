@@ -1,16 +1,22 @@
-//! `GET /api/{projects,datasets,models}/{id}`: one of them.
+//! `GET /api/{projects,datasets,models}/{id}`: returns a resource.
 
 use std::sync::Arc;
 
-use domain::{ports::Resources, role::Role};
-use kit::{Access, Call, Endpoint, Grant, Items, KeyOrMember, Params, Ports, Spec, spec, spec::Method::Get};
+use domain::{
+    ports::{Live, Resources},
+    role::Role,
+};
+use kit::{
+    Access, Endpoint, KeyOrMember, Params, Ports, Prefetched, RequestContext, Spec, TokenIds,
+    grants::resources, spec, spec::Method::Get,
+};
 
-use crate::view::{Missing, One, Row, Unread};
+use crate::view::{Missing, ResourcePath, ResourceRow, Unread};
 
-/// Reads one.
+/// Returns a resource.
 pub struct Read;
 
-/// What it works with.
+/// Dependencies.
 pub struct Deps {
     resources: Arc<dyn Resources>,
 }
@@ -18,25 +24,31 @@ pub struct Deps {
 impl Endpoint for Read {
     const SPEC: Spec = spec("resources-read", Get, "/api/{kind}/{id}")
         .kinds(&["projects", "datasets", "models"])
-        .summary("Read a project, dataset or model")
-        .access(Access::KeyOr(Role::Viewer))
-        .grants(&[
-            Grant::items("GetItem", Items::Projects),
-            Grant::items("GetItem", Items::Datasets),
-            Grant::items("GetItem", Items::Models),
-        ]);
+        .summary("Get a project, dataset or model")
+        .access(Access::key_or_member(Role::Viewer))
+        .uses(&[resources::FIND]);
     type Caller = KeyOrMember;
     type Deps = Deps;
-    type Input = Params<One>;
-    type Output = Row;
+    type Input = Prefetched<Params<ResourcePath>, Option<Live>>;
+    type Output = ResourceRow;
     type Error = Unread;
 
     fn deps(ports: &impl Ports) -> Deps {
         Deps { resources: ports.resources() }
     }
 
-    async fn handle(deps: &Deps, call: &Call<KeyOrMember>, Params(one): Self::Input) -> Result<Row, Unread> {
-        let found = deps.resources.find(call.caller.workspace(), one.id()?).await?;
-        Ok(found.ok_or(Missing)?.resource.into())
+    async fn prefetch(deps: &Deps, ids: &TokenIds, Prefetched(Params(path), early): &mut Self::Input) {
+        if let Ok(id) = path.id() {
+            early.read(deps.resources.find(ids.workspace, id)).await;
+        }
+    }
+
+    async fn handle(
+        deps: &Deps,
+        call: &RequestContext<KeyOrMember>,
+        Prefetched(Params(path), early): Self::Input,
+    ) -> Result<ResourceRow, Unread> {
+        let found = deps.resources.find(call.caller.workspace(), path.id()?);
+        Ok(early.or_read(found).await?.ok_or(Missing)?.resource.into())
     }
 }

@@ -1,13 +1,14 @@
-//! `GET /api/storage`: what a workspace stores, of how much it may, of what kinds, and what is largest. What is in the trash
-//! counts until it is removed.
+//! `GET /api/storage`: returns the storage usage of a workspace, its limits, usage by category, and the largest items.
+//! Items in the trash count until they are removed.
 
 use std::sync::Arc;
 
 use domain::{
     Timestamp,
     handle::Handle,
+    id::WorkspaceId,
     plan::Plan,
-    ports::{Failure, Live, Resources, Workspaces},
+    ports::{Live, Outcome, Resources, Workspaces},
     region::Region,
     resource::{Kind, ResourceId, ResourceName, Slug},
     role::Role,
@@ -15,43 +16,59 @@ use domain::{
     workspace::Workspace,
 };
 use kit::{
-    Access, Call, Endpoint, Grant, Items, KeyOrMember, Output, Params, Ports, Problem, Spec, input::YesNo,
-    spec, spec::Method::Get,
+    Access, Endpoint, KeyOrMember, NoWorkspace, Output, Params, Ports, Prefetched, RequestContext, Spec,
+    TokenIds,
+    grants::{resources, workspaces},
+    parameters::YesNo,
+    spec,
+    spec::Method::Get,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// Reads what is stored.
-pub struct Storage;
+/// Returns storage usage.
+pub struct ReadStorage;
 
-/// What it works with.
+/// Dependencies.
 pub struct Deps {
     resources: Arc<dyn Resources>,
     workspaces: Arc<dyn Workspaces>,
 }
 
-/// How much of it.
+/// Level of detail.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Wanted {
-    /// `false`: without the largest items.
+pub struct StorageQuery {
+    /// `false`: omit the largest items.
     #[serde(default)]
     details: Option<YesNo>,
+    /// `reserved`: include `usage.reservedBytes`.
+    #[serde(default)]
+    expand: Option<StorageExpansion>,
 }
 
-/// How many of the largest are shown.
+/// Values of `expand`.
+#[derive(Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[schemars(inline)]
+pub enum StorageExpansion {
+    /// Include the bytes that unfinished uploads reserve.
+    Reserved,
+}
+
+/// Number of largest items.
 const LARGEST: usize = 10;
-/// What stands for a limit where there is none: the largest whole number that every JSON reader holds exactly
+/// Stands for no limit: the largest integer that every JSON parser represents exactly
 /// ([RFC 8259, section 6](https://www.rfc-editor.org/rfc/rfc8259#section-6)).
 const UNLIMITED: u64 = (1 << 53) - 1;
 
-/// What is stored.
+/// Storage usage of a workspace.
 #[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Stored {
     tier: Plan,
     usage: Used,
-    /// When something of it changed last.
+    /// Time of the last change.
     #[schemars(schema_with = "date_time_or_null")]
     updated_at: Option<Timestamp>,
     breakdown: Breakdown,
@@ -61,17 +78,21 @@ pub struct Stored {
 }
 impl Output for Stored {}
 
-/// What is used, of what may be.
+/// Usage and limits.
 #[derive(Serialize, JsonSchema)]
 pub struct Used {
-    /// Absent if there is no limit.
+    /// Absent if the plan has no limit.
     #[serde(skip_serializing_if = "Option::is_none")]
     models: Option<Gauge>,
-    /// In bytes; no limit is 2⁵³ − 1.
+    /// Storage in bytes. 2⁵³ − 1 means no limit.
     storage: Gauge,
+    /// Bytes reserved for uploads that are not completed. They count towards the limit of storage for a day after the upload began.
+    /// Present with `expand=reserved`, because the reference's client does not know it.
+    #[serde(rename = "reservedBytes", skip_serializing_if = "Option::is_none")]
+    reserved_bytes: Option<u64>,
 }
 
-/// A number and its limit.
+/// A usage value and its limit.
 #[derive(Serialize, JsonSchema)]
 pub struct Gauge {
     current: u64,
@@ -81,22 +102,22 @@ pub struct Gauge {
 
 impl Gauge {
     fn new(current: u64, limit: u64) -> Self {
-        // In hundredths, so that what is shown is what was counted.
+        // In hundredths, so that the shown value equals the counted value.
         let hundredths = u128::from(current) * 10_000 / u128::from(limit.max(1));
         let percent = f64::from(u32::try_from(hundredths).unwrap_or(u32::MAX)) / 100.0;
         Self { current, limit, percent }
     }
 }
 
-/// What it is made of.
+/// Storage usage in detail.
 #[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Breakdown {
     by_category: Categories,
-    top_items: Vec<Item>,
+    top_items: Vec<LargestItem>,
 }
 
-/// By kind. Exports are not counted yet.
+/// Usage by category. Exports are not counted yet.
 #[derive(Serialize, JsonSchema)]
 pub struct Categories {
     datasets: Category,
@@ -104,31 +125,31 @@ pub struct Categories {
     exports: Category,
 }
 
-/// One kind: bytes, and how many they belong to, those in the trash among them.
+/// Bytes and number of resources in a category, including the trash.
 #[derive(Default, Serialize, JsonSchema)]
 pub struct Category {
     bytes: u64,
     count: u64,
 }
 
-/// One of the largest.
+/// One of the largest resources.
 #[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-pub struct Item {
+pub struct LargestItem {
     #[serde(rename = "_id")]
     id: ResourceId,
     name: ResourceName,
     slug: Slug,
     size_bytes: u64,
     r#type: Kind,
-    /// Of the project that it is in.
+    /// Name of the model's project.
     #[serde(skip_serializing_if = "Option::is_none")]
     parent_name: Option<ResourceName>,
     #[serde(skip_serializing_if = "Option::is_none")]
     parent_slug: Option<Slug>,
 }
 
-impl From<Live> for Item {
+impl From<Live> for LargestItem {
     fn from(live: Live) -> Self {
         let (parent_name, parent_slug) = live.project.map(|project| (project.name, project.slug)).unzip();
         let resource = live.resource;
@@ -146,13 +167,14 @@ impl From<Live> for Item {
 
 impl Stored {
     fn new(workspace: &Workspace, usage: &Usage, largest: Vec<Live>) -> Self {
-        let limits = workspace.plan.limits();
+        let entitlements = workspace.entitlements();
         let in_trash = usage.trashed_models.saturating_add(usage.cascaded_models);
         Self {
             tier: workspace.plan,
             usage: Used {
-                models: limits.models.map(|limit| Gauge::new(usage.models, limit)),
-                storage: Gauge::new(usage.stored_bytes(), limits.storage_bytes.unwrap_or(UNLIMITED)),
+                models: entitlements.models.map(|limit| Gauge::new(usage.models, limit)),
+                storage: Gauge::new(usage.stored_bytes(), entitlements.storage_bytes.unwrap_or(UNLIMITED)),
+                reserved_bytes: None,
             },
             updated_at: usage.changed_at,
             breakdown: Breakdown {
@@ -167,7 +189,7 @@ impl Stored {
                     },
                     exports: Category::default(),
                 },
-                top_items: largest.into_iter().map(Item::from).collect(),
+                top_items: largest.into_iter().map(LargestItem::from).collect(),
             },
             region: workspace.region,
             username: workspace.handle.clone(),
@@ -175,66 +197,53 @@ impl Stored {
     }
 }
 
-/// What can go wrong.
-#[derive(Debug, thiserror::Error)]
-#[expect(missing_docs, reason = "each names its cause")]
-pub enum Error {
-    #[error("the caller's workspace is gone")]
-    Refused(#[from] Problem),
-    #[error(transparent)]
-    Failed(#[from] Failure),
-}
-
-impl Endpoint for Storage {
+impl Endpoint for ReadStorage {
     const SPEC: Spec = spec("storage-read", Get, "/api/storage")
-        .summary("Read what a workspace stores")
-        .access(Access::KeyOr(Role::Viewer))
-        .grants(&[
-            Grant::items("GetItem", Items::Workspaces),
-            Grant::items("GetItem", Items::Usage),
-            Grant::items("Query", Items::Sizes),
-            Grant::items("BatchGetItem", Items::Datasets),
-            Grant::items("BatchGetItem", Items::Models),
-            Grant::items("BatchGetItem", Items::Projects),
-        ]);
+        .summary("Get a workspace's storage usage")
+        .access(Access::key_or_member(Role::Viewer))
+        .uses(&[workspaces::FIND, resources::USAGE, resources::LARGEST]);
     type Caller = KeyOrMember;
     type Deps = Deps;
-    type Input = Params<Wanted>;
+    type Input = Prefetched<Params<StorageQuery>, Records>;
     type Output = Stored;
-    type Error = Error;
+    type Error = NoWorkspace;
 
     fn deps(ports: &impl Ports) -> Deps {
         Deps { resources: ports.resources(), workspaces: ports.workspaces() }
     }
 
+    async fn prefetch(deps: &Deps, ids: &TokenIds, Prefetched(Params(query), early): &mut Self::Input) {
+        early.read(records(deps, ids.workspace, query)).await;
+    }
+
     async fn handle(
         deps: &Deps,
-        call: &Call<KeyOrMember>,
-        Params(wanted): Self::Input,
-    ) -> Result<Stored, Error> {
-        let id = call.caller.workspace();
-        let largest = async {
-            match wanted.details {
-                Some(YesNo::False) => Ok(Vec::new()),
-                _ => Ok(deps.resources.largest(id, LARGEST).await?),
-            }
-        };
-        let usage = async { Ok(deps.resources.usage(id).await?) };
-        let workspace = async { Ok::<_, Error>(call.caller.workspace_record(&*deps.workspaces).await?) };
-        let (workspace, usage, largest) = futures::try_join!(workspace, usage, largest)?;
-        Ok(Stored::new(&workspace, &usage, largest))
+        call: &RequestContext<KeyOrMember>,
+        Prefetched(Params(query), early): Self::Input,
+    ) -> Result<Stored, NoWorkspace> {
+        let workspace = call.caller.workspace_record(&*deps.workspaces);
+        let records = early.or_read(records(deps, call.caller.workspace(), &query));
+        let records = async { Ok::<_, NoWorkspace>(records.await?) };
+        let (workspace, (usage, largest)) = futures::try_join!(workspace, records)?;
+        let mut stored = Stored::new(&workspace, &usage, largest);
+        stored.usage.reserved_bytes = query.expand.map(|StorageExpansion::Reserved| usage.reserved_bytes());
+        Ok(stored)
     }
+}
+
+/// Storage usage and the largest items.
+type Records = (Usage, Vec<Live>);
+
+async fn records(deps: &Deps, workspace: WorkspaceId, query: &StorageQuery) -> Outcome<Records> {
+    let largest = async {
+        match query.details {
+            Some(YesNo::False) => Ok(Vec::new()),
+            _ => deps.resources.largest(workspace, LARGEST).await,
+        }
+    };
+    futures::try_join!(deps.resources.usage(workspace), largest)
 }
 
 fn date_time_or_null(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
     schemars::json_schema!({ "type": ["string", "null"], "format": "date-time" })
-}
-
-impl From<Error> for Problem {
-    fn from(error: Error) -> Self {
-        match error {
-            Error::Refused(problem) => problem,
-            Error::Failed(failure) => failure.into(),
-        }
-    }
 }

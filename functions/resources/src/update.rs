@@ -1,65 +1,49 @@
-//! `PATCH /api/{projects,datasets,models}/{id}`: change some of its fields.
+//! `PATCH /api/{projects,datasets,models}/{id}`: updates fields of a resource.
 
 use std::sync::Arc;
 
 use domain::{
-    activity::Event,
-    policy::{Denied, EditsResources},
-    ports::{Changed, Failure, Resources},
+    activity::ActivityEvent,
+    permissions::EditsResources,
+    ports::{Changed, Failure, Resources, Rounds},
     resource::{Edited, Patch, ResourceId},
     role::Role,
 };
 use kit::{
-    Access, Body, Call, Code, Endpoint, Grant, Items, KeyOrMember, Params, Ports, Problem, Spec, spec,
+    Access, Body, Code, Editor, Endpoint, Params, Ports, Problem, RequestContext, Spec,
+    grants::{extras, resources},
+    spec,
     spec::Method,
 };
 
-use crate::view::{Missing, One, Row};
+use crate::view::{Missing, ResourcePath, ResourceRow};
 
-/// Changes one.
+/// Updates a resource.
 pub struct Update;
 
-/// What it works with.
+/// Dependencies.
 pub struct Deps {
     resources: Arc<dyn Resources>,
 }
 
-/// What can go wrong.
-#[derive(Debug, thiserror::Error)]
-#[expect(missing_docs, reason = "each names its cause")]
-pub enum Error {
-    #[error(transparent)]
-    Denied(#[from] Denied),
-    #[error(transparent)]
-    Missing(#[from] Missing),
-    #[error("the slug belongs to another")]
-    SlugTaken,
-    #[error(transparent)]
-    Failed(#[from] Failure),
+kit::errors! {
+    pub enum Error from Missing, Failure {
+        /// The slug is in use.
+        SlugTaken => Problem::slug_taken(),
+    }
 }
 
 impl Endpoint for Update {
     const SPEC: Spec = spec("resources-update", Method::Patch, "/api/{kind}/{id}")
         .kinds(&["projects", "datasets", "models"])
-        .summary("Change a project, dataset or model")
-        .access(Access::KeyOr(Role::Editor))
+        .summary("Update a project, dataset or model")
+        .access(Access::key_or_member(Role::Editor))
         .problems(&[Code::SlugTaken])
-        .grants(&[
-            Grant::items("GetItem", Items::Projects),
-            Grant::items("GetItem", Items::Datasets),
-            Grant::items("GetItem", Items::Models),
-            Grant::items("PutItem", Items::Projects),
-            Grant::items("PutItem", Items::Datasets),
-            Grant::items("PutItem", Items::Models),
-            Grant::items("ConditionCheckItem", Items::Projects),
-            Grant::items("PutItem", Items::Slugs),
-            Grant::items("DeleteItem", Items::Slugs),
-            Grant::items("PutItem", Items::Events),
-        ]);
-    type Caller = KeyOrMember;
+        .uses(&[resources::FIND, resources::REPLACE, extras::EVENT]);
+    type Caller = Editor;
     type Deps = Deps;
-    type Input = (Params<One>, Body<Patch>);
-    type Output = Row;
+    type Input = (Params<ResourcePath>, Body<Patch>);
+    type Output = ResourceRow;
     type Error = Error;
 
     fn deps(ports: &impl Ports) -> Deps {
@@ -68,15 +52,17 @@ impl Endpoint for Update {
 
     async fn handle(
         deps: &Deps,
-        call: &Call<KeyOrMember>,
+        call: &RequestContext<Editor>,
         (Params(one), Body(patch)): Self::Input,
-    ) -> Result<Row, Error> {
-        let (proof, id) = (call.caller.edits_resources()?, one.id()?);
+    ) -> Result<ResourceRow, Error> {
+        let (proof, id) = (&call.caller.proof, one.id()?);
+        let mut rounds = Rounds::new();
         loop {
+            rounds.begin()?;
             let before = deps.resources.find(proof.workspace(), id).await?.ok_or(Missing)?.resource;
             let Some(edited) = patch.apply(&before, call.now) else { return Ok(before.into()) };
-            let alongside = call.alongside(Some(event(call, &proof, id, &edited)), None, "");
-            match deps.resources.replace(&proof, &before, &edited.resource, alongside).await? {
+            let extras = call.extras(Some(event(call, proof, id, &edited)), None, "");
+            match deps.resources.replace(proof, &before, &edited.resource, extras).await? {
                 Changed::Yes => return Ok(edited.resource.into()),
                 Changed::SlugTaken => return Err(Error::SlugTaken),
                 Changed::Stale => {}
@@ -85,20 +71,14 @@ impl Endpoint for Update {
     }
 }
 
-fn event(call: &Call<KeyOrMember>, proof: &EditsResources, id: ResourceId, edited: &Edited) -> Event {
+fn event(
+    call: &RequestContext<Editor>,
+    proof: &EditsResources,
+    id: ResourceId,
+    edited: &Edited,
+) -> ActivityEvent {
     let mut event = call.event(proof.workspace(), proof.actor(), edited.action, id.kind().in_history());
     event = event.about(id, &edited.resource.name);
     event.metadata.insert("fields".to_owned(), edited.fields.clone().into());
     event
-}
-
-impl From<Error> for Problem {
-    fn from(error: Error) -> Self {
-        match error {
-            Error::Denied(denied) => denied.into(),
-            Error::Missing(missing) => missing.into(),
-            Error::SlugTaken => Self::slug_taken(),
-            Error::Failed(failure) => failure.into(),
-        }
-    }
 }

@@ -1,19 +1,20 @@
-//! `POST /api/upload/complete`: the file was sent; it counts from now on, with the length that is stored. Completing twice
-//! answers the same.
+//! `POST /api/upload/complete`: completes an upload. The file counts from now on with its stored size. Idempotent.
 
 use std::sync::Arc;
 
 use domain::{
-    activity::{Action, Event},
+    activity::{Action, ActivityEvent},
     blob::{BlobKey, Blobs},
-    id::UploadId,
-    policy::{Denied, EditsResources},
-    ports::{Failure, Live, Resources, Saved, Uploads},
+    id::{RequestedId, UploadId},
+    permissions::EditsResources,
+    ports::{Failure, Live, Resources, Rounds, Saved, Uploads},
     role::Role,
     upload::{ContentType, State, Upload},
 };
 use kit::{
-    Access, Body, Call, Code, Endpoint, Grant, Items, KeyOrMember, Output, Ports, Problem, Spec, spec,
+    Access, Body, Code, Editor, Endpoint, Output, Ports, Problem, RequestContext, Spec,
+    grants::{blobs, extras, resources, uploads},
+    spec,
     spec::Method::Post,
 };
 use schemars::JsonSchema;
@@ -24,85 +25,66 @@ use crate::view::Missing;
 /// Completes an upload.
 pub struct UploadComplete;
 
-/// What it works with.
+/// Dependencies.
 pub struct Deps {
     resources: Arc<dyn Resources>,
     uploads: Arc<dyn Uploads>,
     blobs: Arc<dyn Blobs>,
 }
 
-/// Which.
+/// The upload to complete.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
-pub struct Form {
-    /// What the upload was begun with.
-    session_id: UploadId,
+pub struct UploadCompleteBody {
+    /// The `sessionId` of the upload.
+    session_id: RequestedId<UploadId>,
 }
 
-/// The file is there.
+/// The upload is complete.
 #[derive(Serialize, JsonSchema)]
-pub struct Completed {
+pub struct CompletedUpload {
     success: bool,
-    file: File,
+    file: UploadedFile,
 }
-impl Output for Completed {}
+impl Output for CompletedUpload {}
 
 /// A file.
 #[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-pub struct File {
-    /// Its bytes.
+pub struct UploadedFile {
+    /// Size in bytes.
     size: u64,
     content_type: ContentType,
 }
 
-impl From<Upload> for Completed {
+impl From<Upload> for CompletedUpload {
     fn from(upload: Upload) -> Self {
-        Self { success: true, file: File { size: upload.bytes, content_type: upload.content_type } }
+        Self { success: true, file: UploadedFile { size: upload.bytes, content_type: upload.content_type } }
     }
 }
 
-/// What can go wrong.
-#[derive(Debug, thiserror::Error)]
-#[expect(missing_docs, reason = "each names its cause")]
-pub enum Error {
-    #[error(transparent)]
-    Denied(#[from] Denied),
-    #[error(transparent)]
-    Missing(#[from] Missing),
-    #[error("nothing was sent")]
-    NothingSent,
-    #[error("it was not completed in time")]
-    Over,
-    #[error(transparent)]
-    Failed(#[from] Failure),
+kit::errors! {
+    pub enum Error from Missing, Failure {
+        /// The file was not sent.
+        NothingSent => Problem::new(
+            Code::UploadIncomplete,
+            "The file is not uploaded yet. Send the file to `uploadUrl` first.",
+        ),
+        /// The upload was not completed in time.
+        Over => Problem::new(Code::Conflict, "This upload expired. Start a new one."),
+    }
 }
 
 impl Endpoint for UploadComplete {
     const SPEC: Spec = spec("upload-complete", Post, "/api/upload/complete")
-        .summary("Say that a file was sent")
-        .access(Access::KeyOr(Role::Editor))
+        .summary("Complete an upload")
+        .access(Access::key_or_member(Role::Editor))
         .problems(&[Code::UploadIncomplete, Code::Conflict, Code::NotFound])
-        .grants(&[
-            Grant::items("GetItem", Items::Uploads),
-            Grant::items("GetItem", Items::Projects),
-            Grant::items("GetItem", Items::Datasets),
-            Grant::items("GetItem", Items::Models),
-            Grant::items("PutItem", Items::Uploads),
-            Grant::items("PutItem", Items::Files),
-            Grant::items("PutItem", Items::Datasets),
-            Grant::items("PutItem", Items::Models),
-            Grant::items("PutItem", Items::Sizes),
-            Grant::items("DeleteItem", Items::Sizes),
-            Grant::items("UpdateItem", Items::Projects),
-            Grant::items("UpdateItem", Items::Usage),
-            Grant::items("PutItem", Items::Events),
-            Grant::files("ListBucket"),
-        ]);
-    type Caller = KeyOrMember;
+        .uses(&[uploads::FIND, resources::FIND, blobs::STORED_LENGTH, uploads::COMPLETE, extras::EVENT]);
+    type Caller = Editor;
     type Deps = Deps;
-    type Input = Body<Form>;
-    type Output = Completed;
+    type Input = Body<UploadCompleteBody>;
+    type Output = CompletedUpload;
     type Error = Error;
 
     fn deps(ports: &impl Ports) -> Deps {
@@ -111,12 +93,15 @@ impl Endpoint for UploadComplete {
 
     async fn handle(
         deps: &Deps,
-        call: &Call<KeyOrMember>,
+        call: &RequestContext<Editor>,
         Body(form): Self::Input,
-    ) -> Result<Completed, Error> {
-        let proof = call.caller.edits_resources()?;
+    ) -> Result<CompletedUpload, Error> {
+        let proof = &call.caller.proof;
+        let id = form.session_id.known().ok_or(Missing)?;
+        let mut rounds = Rounds::new();
         loop {
-            let before = deps.uploads.find(proof.workspace(), form.session_id).await?.ok_or(Missing)?;
+            rounds.begin()?;
+            let before = deps.uploads.find(proof.workspace(), id).await?.ok_or(Missing)?;
             if before.state == State::Complete {
                 return Ok(before.into());
             }
@@ -130,9 +115,8 @@ impl Endpoint for UploadComplete {
             )?;
             let (live, bytes) = (live.ok_or(Missing)?, stored.ok_or(Error::NothingSent)?);
             let complete = Upload { bytes, state: State::Complete, ..before.clone() };
-            let alongside = call.alongside(Some(event(call, &proof, &live, &complete)), None, "");
-            if deps.uploads.complete(&proof, &live, &before, &complete, call.now, alongside).await?
-                == Saved::Yes
+            let extras = call.extras(Some(event(call, proof, &live, &complete)), None, "");
+            if deps.uploads.complete(proof, &live, &before, &complete, call.now, extras).await? == Saved::Yes
             {
                 return Ok(complete.into());
             }
@@ -140,7 +124,7 @@ impl Endpoint for UploadComplete {
     }
 }
 
-fn event(call: &Call<KeyOrMember>, proof: &EditsResources, live: &Live, file: &Upload) -> Event {
+fn event(call: &RequestContext<Editor>, proof: &EditsResources, live: &Live, file: &Upload) -> ActivityEvent {
     let asset = &live.resource;
     let mut event =
         call.event(asset.workspace, proof.actor(), Action::Uploaded, asset.id.kind().in_history());
@@ -148,19 +132,4 @@ fn event(call: &Call<KeyOrMember>, proof: &EditsResources, live: &Live, file: &U
     event.metadata.insert("file".to_owned(), file.name.to_string().into());
     event.metadata.insert("sizeBytes".to_owned(), file.bytes.into());
     event
-}
-
-impl From<Error> for Problem {
-    fn from(error: Error) -> Self {
-        match error {
-            Error::Denied(denied) => denied.into(),
-            Error::Missing(missing) => missing.into(),
-            Error::NothingSent => Self::new(
-                Code::UploadIncomplete,
-                "The file is not there yet. Send it to the upload's URL first.",
-            ),
-            Error::Over => Self::new(Code::Conflict, "This upload was not completed in time. Begin another."),
-            Error::Failed(failure) => failure.into(),
-        }
-    }
 }

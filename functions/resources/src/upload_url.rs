@@ -1,13 +1,12 @@
-//! `POST /api/upload/signed-url`: where to send a file of a dataset or model. The URL takes exactly this type and length,
-//! once, for an hour; the bytes are promised until the upload is completed, or a day is over.
+//! `POST /api/upload/signed-url`: starts the upload of a file to a dataset or model. The URL accepts exactly this media
+//! type and size, once, for an hour. The bytes are reserved until the upload is completed or a day has passed.
 
 use std::sync::Arc;
 
 use domain::{
     Timestamp,
     blob::{BlobKey, PresignedPut, Presigner},
-    id::{OfUpload, UploadId},
-    policy::Denied,
+    id::{OfUpload, RequestedId, UploadId},
     ports::{Begun, Failure, Resources, Uploads, Workspaces},
     resource::{Kind, ResourceId},
     role::Role,
@@ -15,18 +14,21 @@ use domain::{
     upload::{self, ContentType, FileName, State, TooLarge, Upload},
 };
 use kit::{
-    Access, Body, Call, Code, Endpoint, Grant, Items, KeyOrMember, Output, Ports, Problem, RateClass, Spec,
-    spec, spec::Method::Post,
+    Access, Body, Code, Editor, Endpoint, NoWorkspace, Output, Ports, Problem, RateClass, RequestContext,
+    Spec,
+    grants::{presigner, resources, uploads, workspaces},
+    spec,
+    spec::Method::Post,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::view::Missing;
 
-/// Begins an upload.
+/// Starts an upload.
 pub struct UploadUrl;
 
-/// What it works with.
+/// Dependencies.
 pub struct Deps {
     resources: Arc<dyn Resources>,
     uploads: Arc<dyn Uploads>,
@@ -34,7 +36,7 @@ pub struct Deps {
     presigner: Arc<dyn Presigner>,
 }
 
-/// What a file can belong to.
+/// A resource type that has files.
 #[derive(Clone, Copy, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 #[schemars(inline)]
@@ -44,87 +46,77 @@ pub enum AssetType {
     Models,
 }
 
-/// The file to send.
+/// The file to upload.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
-pub struct Form {
+pub struct UploadUrlBody {
     asset_type: AssetType,
-    /// The dataset or model that it belongs to.
-    asset_id: ResourceId,
-    /// Its name, without folders. Names may repeat: each upload is a file of its own.
+    /// The dataset or model that the file belongs to.
+    asset_id: RequestedId<ResourceId>,
+    /// File name without folders. Need not be unique: each upload creates a new file.
     filename: FileName,
-    /// Its media type.
+    /// Media type, with or without parameters. The `headers` of the response contain the exact value to send.
     content_type: ContentType,
-    /// Its length: at least 1, and at most 5 GiB or what the plan takes.
-    #[schemars(range(min = 1, max = 50_000_000_000_u64))]
+    /// Size in bytes: at most 5 GiB, or the limit of the plan.
+    #[schemars(range(max = 50_000_000_000_u64))]
     #[serde(deserialize_with = "length")]
     total_bytes: u64,
 }
 
-/// Where to send it.
+/// Instructions for sending the file.
 #[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-pub struct Place {
-    /// What the upload is completed with.
+pub struct UploadTicket {
+    /// The id for completing the upload.
     session_id: UploadId,
-    /// Where to `PUT` the file, once.
+    /// The URL for one `PUT` request with the file.
     upload_url: String,
-    /// The headers to send along, as they are.
+    /// Headers to send unchanged with the file.
     headers: std::collections::BTreeMap<String, String>,
-    /// Until then the URL is good.
+    /// Expiry of the URL.
     #[schemars(schema_with = "kit::input::date_time")]
     expires_at: Timestamp,
 }
-impl Output for Place {}
+impl Output for UploadTicket {}
 
-/// What can go wrong.
-#[derive(Debug, thiserror::Error)]
-#[expect(missing_docs, reason = "each names its cause")]
-pub enum Error {
-    #[error(transparent)]
-    Denied(#[from] Denied),
-    #[error("the id is not of that type")]
-    OtherType,
-    #[error(transparent)]
-    Missing(#[from] Missing),
-    #[error(transparent)]
-    TooLarge(#[from] TooLarge),
-    #[error("the plan has no room")]
-    LimitReached,
-    #[error("the URL of this upload is no longer good")]
-    Over,
-    #[error("the caller's workspace is gone")]
-    Refused(#[from] Problem),
-    #[error(transparent)]
-    Failed(#[from] Failure),
+kit::errors! {
+    pub enum Error from Missing, NoWorkspace, Failure {
+        /// The file exceeds the length that one request can send.
+        TooLarge => Problem::field(
+            "totalBytes",
+            &Invalid::new("The file must not exceed 5 GiB (5368709120 bytes). Split the file."),
+        ),
+        /// The plan's limit is reached.
+        LimitReached => Problem::new(
+            Code::PlanLimitReached,
+            "The file does not fit into your plan's storage. Permanently delete something, or complete the uploads that you started: each reserves its bytes for a day.",
+        ),
+        /// The URL of this upload is no longer good.
+        Over => Problem::new(Code::Conflict, "This upload expired. Start a new one with a new Idempotency-Key."),
+    }
+}
+
+impl From<TooLarge> for Error {
+    fn from(error: TooLarge) -> Self {
+        match error {
+            TooLarge::ForOneRequest => Self::TooLarge,
+            TooLarge::ForPlan => Self::LimitReached,
+        }
+    }
 }
 
 impl Endpoint for UploadUrl {
     const SPEC: Spec = spec("upload-url", Post, "/api/upload/signed-url")
-        .summary("Begin the upload of a file")
-        .access(Access::KeyOr(Role::Editor))
-        .class(RateClass::Upload)
+        .summary("Start an upload")
+        .access(Access::key_or_member(Role::Editor))
+        .rate_class(RateClass::Upload)
         .once()
         .problems(&[Code::PlanLimitReached, Code::Conflict, Code::NotFound])
-        .grants(&[
-            Grant::items("GetItem", Items::Workspaces),
-            Grant::items("GetItem", Items::Projects),
-            Grant::items("GetItem", Items::Datasets),
-            Grant::items("GetItem", Items::Models),
-            Grant::items("GetItem", Items::Uploads),
-            Grant::items("ConditionCheckItem", Items::Projects),
-            Grant::items("ConditionCheckItem", Items::Datasets),
-            Grant::items("ConditionCheckItem", Items::Models),
-            Grant::items("UpdateItem", Items::Usage),
-            Grant::items("PutItem", Items::Uploads),
-            Grant::items("PutItem", Items::Due),
-            Grant::items("PutItem", Items::Receipts),
-            Grant::files("PutObject"),
-        ]);
-    type Caller = KeyOrMember;
+        .uses(&[workspaces::FIND, resources::FIND, uploads::FIND, uploads::BEGIN, presigner::PUT]);
+    type Caller = Editor;
     type Deps = Deps;
-    type Input = Body<Form>;
-    type Output = Place;
+    type Input = Body<UploadUrlBody>;
+    type Output = UploadTicket;
     type Error = Error;
 
     fn deps(ports: &impl Ports) -> Deps {
@@ -136,20 +128,24 @@ impl Endpoint for UploadUrl {
         }
     }
 
-    async fn handle(deps: &Deps, call: &Call<KeyOrMember>, Body(form): Self::Input) -> Result<Place, Error> {
-        let proof = call.caller.edits_resources()?;
+    async fn handle(
+        deps: &Deps,
+        call: &RequestContext<Editor>,
+        Body(form): Self::Input,
+    ) -> Result<UploadTicket, Error> {
+        let proof = &call.caller.proof;
         if let Some(id) = call.made_before::<UploadId>() {
             let begun = deps.uploads.find(proof.workspace(), id).await?.ok_or(Error::Over)?;
-            return place(deps, call.now, &begun);
+            return ticket(deps, call.now, &begun);
         }
-        let kind = form.kind()?;
-        let limits = call.caller.workspace_record(&*deps.workspaces).await?.plan.limits();
-        upload::fits(kind, form.total_bytes, limits)?;
-        let live = deps.resources.find(proof.workspace(), form.asset_id).await?.ok_or(Missing)?;
+        let asset = form.asset()?;
+        let entitlements = call.caller.who.workspace_record(&*deps.workspaces).await?.entitlements();
+        upload::fits(asset.kind(), form.total_bytes, entitlements)?;
+        let live = deps.resources.find(proof.workspace(), asset).await?.ok_or(Missing)?;
         let begun = Upload {
             id: call.id::<OfUpload>(),
             workspace: proof.workspace(),
-            asset: form.asset_id,
+            asset,
             name: form.filename,
             content_type: form.content_type,
             bytes: form.total_bytes,
@@ -157,59 +153,44 @@ impl Endpoint for UploadUrl {
             begun_at: call.now,
             state: State::Begun,
         };
-        let alongside = call.alongside(None, None, begun.id);
-        match deps.uploads.begin(&proof, &live, &begun, limits.storage_bytes, alongside).await? {
-            Begun::Yes => place(deps, call.now, &begun),
+        let extras = call.extras(None, None, begun.id);
+        match deps.uploads.begin(proof, &live, &begun, entitlements.storage_bytes, extras).await? {
+            Begun::Yes => ticket(deps, call.now, &begun),
             Begun::LimitReached => Err(Error::LimitReached),
             Begun::Gone => Err(Missing.into()),
         }
     }
 }
 
-impl Form {
-    fn kind(&self) -> Result<Kind, Error> {
-        match (self.asset_type, self.asset_id.kind()) {
-            (AssetType::Datasets, Kind::Dataset) | (AssetType::Models, Kind::Model) => {
-                Ok(self.asset_id.kind())
-            }
-            _ => Err(Error::OtherType),
-        }
+impl UploadUrlBody {
+    /// The resource of the file. A resource of another type counts as missing.
+    fn asset(&self) -> Result<ResourceId, Missing> {
+        let kind = match self.asset_type {
+            AssetType::Datasets => Kind::Dataset,
+            AssetType::Models => Kind::Model,
+        };
+        self.asset_id.known().filter(|id| id.kind() == kind).ok_or(Missing)
     }
 }
 
-/// Signs the URL. Asked again with the same `Idempotency-Key`, it is good no longer than the first.
-fn place(deps: &Deps, now: Timestamp, begun: &Upload) -> Result<Place, Error> {
+/// Signs the URL. A retry with the same `Idempotency-Key` gets a URL with the same expiry.
+fn ticket(deps: &Deps, now: Timestamp, begun: &Upload) -> Result<UploadTicket, Error> {
     let left = begun.sent_within(now).ok_or(Error::Over)?;
     let key = BlobKey::of_upload(begun.workspace, begun.id);
     let PresignedPut { url, headers, expires_at } =
         deps.presigner.put(&key, begun.content_type.as_str(), begun.bytes, now, left)?;
-    Ok(Place { session_id: begun.id, upload_url: url, headers: headers.into_iter().collect(), expires_at })
+    Ok(UploadTicket {
+        session_id: begun.id,
+        upload_url: url,
+        headers: headers.into_iter().collect(),
+        expires_at,
+    })
 }
 
-/// A whole number, also written as `5.0`: JSON does not tell the difference.
+/// Reads an integer, also in the form `5.0`, which JSON does not distinguish.
 fn length<'de, D: serde::Deserializer<'de>>(from: D) -> Result<u64, D::Error> {
-    let invalid = || serde::de::Error::custom("It must be a whole number from 1 to 50000000000.");
+    let invalid = || serde::de::Error::custom("Use a whole number from 0 to 50000000000.");
     let number = serde_json::Number::deserialize(from).map_err(|_| invalid())?;
     let whole = number.as_u64().or_else(|| number.to_string().strip_suffix(".0")?.parse().ok());
-    whole.filter(|length| (1..=50_000_000_000).contains(length)).ok_or_else(invalid)
-}
-
-impl From<Error> for Problem {
-    fn from(error: Error) -> Self {
-        match error {
-            Error::Denied(denied) => denied.into(),
-            Error::OtherType => {
-                Self::field("assetId", &Invalid::new("It must be the id of what assetType says."))
-            }
-            Error::Missing(missing) => missing.into(),
-            Error::TooLarge(TooLarge::ForOneRequest) => Self::field(
-                "totalBytes",
-                &Invalid::new("A file may have 5 GiB (5368709120 bytes) at the most. Split it up."),
-            ),
-            Error::TooLarge(TooLarge::ForPlan) | Error::LimitReached => Self::plan_limit_reached(),
-            Error::Over => Self::new(Code::Conflict, "This upload is over. Begin another, with another key."),
-            Error::Refused(problem) => problem,
-            Error::Failed(failure) => failure.into(),
-        }
-    }
+    whole.filter(|length| *length <= 50_000_000_000).ok_or_else(invalid)
 }

@@ -1,8 +1,8 @@
-//! What paths say and what answers show.
+//! Paths and responses of resources.
 
 use domain::{
     Timestamp,
-    id::ProjectId,
+    id::{ProjectId, RequestedId},
     ports::Failure,
     resource::{Description, Kind, Resource, ResourceId, ResourceName, Slug, Visibility},
 };
@@ -10,7 +10,7 @@ use kit::{Output, Problem};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// Which collection a path names.
+/// The collection in a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 #[schemars(inline)]
@@ -24,7 +24,7 @@ pub enum Collection {
 }
 
 impl Collection {
-    /// What it is a collection of.
+    /// The type of the collection's resources.
     pub fn kind(self) -> Kind {
         match self {
             Self::Projects => Kind::Project,
@@ -34,25 +34,25 @@ impl Collection {
     }
 }
 
-/// One project, dataset or model, as a path names it.
+/// A project, dataset or model in a path.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct One {
+pub struct ResourcePath {
     kind: Collection,
-    /// Its id.
-    id: ResourceId,
+    /// The resource's id.
+    id: RequestedId<ResourceId>,
 }
 
-impl One {
-    /// Which it is; what is of another kind is not there.
+impl ResourcePath {
+    /// The resource's id. An id of another type counts as missing.
     pub fn id(&self) -> Result<ResourceId, Missing> {
-        (self.id.kind() == self.kind.kind()).then_some(self.id).ok_or(Missing)
+        self.id.known().filter(|id| id.kind() == self.kind.kind()).ok_or(Missing)
     }
 }
 
-/// There is no such thing: it never was, it is in the trash, or it is another's.
+/// The resource does not exist, is in the trash, or belongs to another workspace.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("there is no such thing")]
+#[error("the resource does not exist")]
 pub struct Missing;
 
 impl From<Missing> for Problem {
@@ -64,7 +64,7 @@ impl From<Missing> for Problem {
 /// A project, dataset or model.
 #[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-pub struct Row {
+pub struct ResourceRow {
     #[serde(rename = "_id")]
     id: ResourceId,
     slug: Slug,
@@ -72,22 +72,22 @@ pub struct Row {
     #[serde(skip_serializing_if = "Option::is_none")]
     description: Option<Description>,
     visibility: Visibility,
-    /// The project that a model is in.
+    /// The project of a model.
     #[serde(skip_serializing_if = "Option::is_none")]
     project_id: Option<ProjectId>,
-    /// How many models a project has.
+    /// Number of models in a project.
     #[serde(skip_serializing_if = "Option::is_none")]
     model_count: Option<u64>,
-    /// The bytes of its files; a project's are its models'.
+    /// Size of all files in bytes. The size of a project is the size of its models.
     size_bytes: u64,
     #[schemars(schema_with = "kit::input::date_time")]
     created_at: Timestamp,
     #[schemars(schema_with = "kit::input::date_time")]
     updated_at: Timestamp,
 }
-impl Output for Row {}
+impl Output for ResourceRow {}
 
-impl From<Resource> for Row {
+impl From<Resource> for ResourceRow {
     fn from(resource: Resource) -> Self {
         let is_project = resource.id.kind() == Kind::Project;
         Self {
@@ -105,22 +105,6 @@ impl From<Resource> for Row {
     }
 }
 
-/// What can go wrong with one that there is, or is not.
-#[derive(Debug, thiserror::Error)]
-pub enum Unread {
-    /// There is none.
-    #[error(transparent)]
-    Missing(#[from] Missing),
-    /// AWS failed.
-    #[error(transparent)]
-    Failed(#[from] Failure),
-}
-
-impl From<Unread> for Problem {
-    fn from(error: Unread) -> Self {
-        match error {
-            Unread::Missing(missing) => missing.into(),
-            Unread::Failed(failure) => failure.into(),
-        }
-    }
+kit::errors! {
+    pub enum Unread from Missing, Failure {}
 }

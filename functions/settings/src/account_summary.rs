@@ -1,48 +1,52 @@
-//! `GET /api/account/summary`: who am I, and what do I have? The public client's login check: its answer has these members
-//! and no others.
+//! `GET /api/account/summary`: returns an account summary. The public client's login check requires exactly these members.
 
 use std::sync::Arc;
 
 use domain::{
+    id::WorkspaceId,
     plan::Plan,
-    ports::{Failure, Resources, Workspaces},
+    ports::{Failure, Outcome, Resources, Workspaces},
     profile::DisplayName,
     role::Role,
     usage::Usage,
-    workspace::{Workspace, WorkspaceKind},
+    workspace::{ProfileRecord, Workspace, WorkspaceKind},
 };
 use kit::{
-    Access, Call, Endpoint, Grant, Items, KeyOrMember, Output, Ports, Problem, Spec, spec, spec::Method::Get,
+    Access, Endpoint, KeyOrMember, NoWorkspace, Output, Ports, Prefetched, Problem, RequestContext, Spec,
+    TokenIds,
+    grants::{resources, workspaces},
+    spec,
+    spec::Method::Get,
 };
 use schemars::JsonSchema;
 use serde::Serialize;
 
-/// Sums an account up.
+/// Returns an account summary.
 pub struct Summarize;
 
-/// What it works with.
+/// Dependencies.
 pub struct Deps {
     workspaces: Arc<dyn Workspaces>,
     resources: Arc<dyn Resources>,
 }
 
-/// An account in short.
+/// An account summary.
 #[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-pub struct Summary {
+pub struct AccountSummary {
     username: String,
     name: DisplayName,
     account_type: WorkspaceKind,
     plan: Plan,
-    /// Whole cents.
+    /// Balance in whole cents.
     credits_cents: i64,
     counts: Counts,
-    /// The user's teams; always empty to a key.
-    teams: Vec<Team>,
+    /// The user's teams. Always empty for API keys.
+    teams: Vec<TeamSummary>,
 }
-impl Output for Summary {}
+impl Output for AccountSummary {}
 
-/// How many of each there are, without those in the trash.
+/// Number of resources of each type, excluding the trash.
 #[derive(Serialize, JsonSchema)]
 pub struct Counts {
     projects: u64,
@@ -50,10 +54,10 @@ pub struct Counts {
     models: u64,
 }
 
-/// A team of the user's. There are no teams yet.
+/// A team of the user. Teams are not available yet.
 #[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-pub struct Team {
+pub struct TeamSummary {
     user_id: String,
     username: String,
     plan: Plan,
@@ -61,12 +65,12 @@ pub struct Team {
     role: Role,
 }
 
-impl Summary {
-    fn new(workspace: Workspace, usage: &Usage) -> Self {
+impl AccountSummary {
+    fn new(workspace: &Workspace, name: DisplayName, usage: &Usage) -> Self {
         let &Usage { projects, datasets, models, .. } = usage;
         Self {
             username: workspace.handle.to_string(),
-            name: workspace.profile.display_name,
+            name,
             account_type: workspace.kind,
             plan: workspace.plan,
             credits_cents: workspace.opening_credit.floor_cents(),
@@ -76,49 +80,47 @@ impl Summary {
     }
 }
 
-/// What can go wrong.
-#[derive(Debug, thiserror::Error)]
-#[expect(missing_docs, reason = "each names its cause")]
-pub enum Error {
-    #[error("the workspace is gone")]
-    Gone,
-    #[error(transparent)]
-    Failed(#[from] Failure),
+kit::errors! {
+    pub enum Error from NoWorkspace, Failure {
+        /// The workspace is gone.
+        Gone => Problem::invalid_key(),
+    }
 }
 
 impl Endpoint for Summarize {
     const SPEC: Spec = spec("account-summary", Get, "/api/account/summary")
-        .summary("Who am I, and what do I have?")
-        .access(Access::KeyOr(Role::Viewer))
-        .grants(&[Grant::items("GetItem", Items::Workspaces), Grant::items("GetItem", Items::Usage)]);
+        .summary("Get an account summary")
+        .access(Access::key_or_member(Role::Viewer))
+        .uses(&[workspaces::FIND, workspaces::PROFILE, resources::USAGE]);
     type Caller = KeyOrMember;
     type Deps = Deps;
-    type Input = ();
-    type Output = Summary;
+    type Input = Prefetched<(), Records>;
+    type Output = AccountSummary;
     type Error = Error;
 
     fn deps(ports: &impl Ports) -> Deps {
         Deps { workspaces: ports.workspaces(), resources: ports.resources() }
     }
 
-    async fn handle(deps: &Deps, call: &Call<KeyOrMember>, (): ()) -> Result<Summary, Error> {
-        let workspace = async {
-            match &call.caller {
-                KeyOrMember::Member(member) => Ok(member.workspace.clone()),
-                KeyOrMember::Key(holder) => deps.workspaces.find(holder.workspace).await?.ok_or(Error::Gone),
-            }
-        };
-        let usage = async { Ok(deps.resources.usage(call.caller.workspace()).await?) };
-        let (workspace, usage) = futures::try_join!(workspace, usage)?;
-        Ok(Summary::new(workspace, &usage))
+    async fn prefetch(deps: &Deps, ids: &TokenIds, Prefetched((), early): &mut Self::Input) {
+        early.read(records(deps, ids.workspace)).await;
+    }
+
+    async fn handle(
+        deps: &Deps,
+        call: &RequestContext<KeyOrMember>,
+        Prefetched((), early): Self::Input,
+    ) -> Result<AccountSummary, Error> {
+        let workspace = async { Ok::<_, Error>(call.caller.workspace_record(&*deps.workspaces).await?) };
+        let records = async { Ok::<_, Error>(early.or_read(records(deps, call.caller.workspace())).await?) };
+        let (workspace, (record, usage)) = futures::try_join!(workspace, records)?;
+        Ok(AccountSummary::new(&workspace, record.ok_or(Error::Gone)?.profile.display_name, &usage))
     }
 }
 
-impl From<Error> for Problem {
-    fn from(error: Error) -> Self {
-        match error {
-            Error::Gone => Self::unauthorized("This API key is not valid."),
-            Error::Failed(failure) => failure.into(),
-        }
-    }
+/// The profile, and how much there is of each kind.
+type Records = (Option<ProfileRecord>, Usage);
+
+async fn records(deps: &Deps, workspace: WorkspaceId) -> Outcome<Records> {
+    futures::try_join!(deps.workspaces.profile(workspace), deps.resources.usage(workspace))
 }

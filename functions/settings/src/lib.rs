@@ -1,4 +1,4 @@
-//! Onboarding, the profile, and what others see of it.
+//! Onboarding, profile and public profile.
 
 kit::functions! {
     endpoint onboarding::Onboard;

@@ -1,14 +1,16 @@
-//! `POST /api/onboarding`: choose a handle and a name. Opens the personal workspace; everything else works from then on.
+//! `POST /api/onboarding`: completes onboarding with a username and a display name, and creates the personal workspace,
+//! which all other endpoints require.
 
 use std::sync::Arc;
 
 use domain::{
     activity::{Action, Actor, ResourceType},
     directory::Claim,
+    domain_events::DomainEvent,
     email::EmailAddress,
+    entitlements::EntitlementOverrides,
     handle::Handle,
     id::WorkspaceId,
-    outbox::Notice,
     plan::{Plan, sign_up_credit},
     ports::{Accounts, Claimed, Directory, Failure, Founded, Vault, Workspaces},
     profile::{Company, DisplayName, UseCase},
@@ -18,17 +20,20 @@ use domain::{
     workspace::{Profile, Workspace, WorkspaceKind, WrappedKey},
 };
 use kit::{
-    Access, Body, Call, Code, Endpoint, Grant, Items, Person, Ports, Problem, Spec, spec, spec::Method::Post,
+    Access, Body, Code, Endpoint, Person, Ports, Problem, RequestContext, Spec,
+    grants::{accounts, directory, extras, vault, workspaces},
+    spec,
+    spec::Method::Post,
 };
 use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::settings_read::Settings;
 
-/// Opens a personal workspace.
+/// Creates the personal workspace.
 pub struct Onboard;
 
-/// What it works with.
+/// Dependencies.
 pub struct Deps {
     accounts: Arc<dyn Accounts>,
     directory: Arc<dyn Directory>,
@@ -36,70 +41,62 @@ pub struct Deps {
     vault: Arc<dyn Vault>,
 }
 
-/// Who the person is.
+/// The user's profile and username.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
-pub struct Form {
-    /// The public name, for good.
+pub struct OnboardingBody {
+    /// The public username. Permanent.
     username: Handle,
-    /// The name shown.
+    /// The display name.
     display_name: DisplayName,
-    /// Where the person works.
+    /// The company of the user.
     #[serde(default)]
     company: Option<Change<Company>>,
-    /// What the platform will be used for.
+    /// The intended use of the platform.
     #[serde(default)]
     use_case: Option<Change<UseCase>>,
-    /// A promotion's code.
+    /// A promotion code.
     #[serde(default)]
     promo_code: Option<String>,
-    /// The code of whoever recommended the platform.
+    /// The referral code of another user.
     #[serde(default)]
     referral_code: Option<String>,
 }
 
-/// What can go wrong.
-#[derive(Debug, thiserror::Error)]
-#[expect(missing_docs, reason = "each names its cause")]
-pub enum Error {
-    #[error("the handle belongs to another")]
-    HandleTaken,
-    #[error("onboarding is done already")]
-    AlreadyThere,
-    #[error("no such code")]
-    NoSuchCode(&'static str),
-    #[error("the user is gone")]
-    UserGone,
-    #[error(transparent)]
-    Failed(#[from] Failure),
+kit::errors! {
+    pub enum Error from Failure {
+        /// The handle is in use.
+        HandleTaken => Problem::new(Code::UsernameTaken, "This username is taken. Choose another."),
+        /// Onboarding is done already.
+        AlreadyThere => Problem::new(Code::Conflict, "Onboarding is already complete."),
+        /// The code is unknown.
+        NoSuchCode(kind: &'static str) => Problem::new(Code::PromoInvalid, format!("There is no such {kind} code.")),
+        /// The user is gone.
+        UserGone => Problem::unauthorized("This session has ended. Sign in again."),
+    }
 }
 
 impl Endpoint for Onboard {
     const SPEC: Spec = spec("onboarding", Post, "/api/onboarding")
-        .summary("Choose a handle and open the personal workspace")
-        .access(Access::Person)
+        .summary("Complete onboarding: choose a username and create the personal workspace")
+        .access(Access::person())
         .answers(201)
         .once()
         .problems(&[Code::UsernameTaken, Code::Conflict, Code::PromoInvalid])
-        .grants(&[
-            Grant::data_keys("GenerateDataKeyWithoutPlaintext"),
-            Grant::items("GetItem", Items::Users),
-            Grant::items("GetItem", Items::Workspaces),
-            Grant::items("PutItem", Items::Workspaces),
-            Grant::items("PutItem", Items::Handles),
-            Grant::items("PutItem", Items::Events),
-            Grant::items("PutItem", Items::Outbox),
-            Grant::items("PutItem", Items::Receipts),
-            Grant::authority("PutItem", Items::HandleClaims),
-            Grant::authority("PutItem", Items::PendingClaims),
-            Grant::authority("ConditionCheckItem", Items::ReservedHandles),
-            Grant::authority("GetItem", Items::HandleClaims),
-            Grant::authority("DeleteItem", Items::HandleClaims),
-            Grant::authority("DeleteItem", Items::PendingClaims),
+        .uses(&[
+            accounts::USER,
+            workspaces::FIND,
+            workspaces::PROFILE,
+            vault::NEW_DATA_KEY,
+            directory::CLAIM_HANDLE,
+            directory::RELEASE_HANDLE,
+            workspaces::OPEN,
+            extras::EVENT,
+            extras::MESSAGE,
         ]);
     type Caller = Person;
     type Deps = Deps;
-    type Input = Body<Form>;
+    type Input = Body<OnboardingBody>;
     type Output = Settings;
     type Error = Error;
 
@@ -112,13 +109,18 @@ impl Endpoint for Onboard {
         }
     }
 
-    async fn handle(deps: &Deps, call: &Call<Person>, Body(form): Self::Input) -> Result<Settings, Error> {
+    async fn handle(
+        deps: &Deps,
+        call: &RequestContext<Person>,
+        Body(form): Self::Input,
+    ) -> Result<Settings, Error> {
         let id = personal_workspace(call.caller.session.user);
         let user = deps.accounts.user(call.caller.session.user);
         if call.made_before::<WorkspaceId>().is_some() {
-            let (user, made) = futures::try_join!(user, deps.workspaces.find(id))?;
-            let (user, made) = (user.ok_or(Error::UserGone)?, made.ok_or(Error::UserGone)?);
-            return Ok(Settings::of(made, Some(user.primary_email)));
+            let (made, record) = (deps.workspaces.find(id), deps.workspaces.profile(id));
+            let (user, made, record) = futures::try_join!(user, made, record)?;
+            let (user, (made, record)) = user.zip(made.zip(record)).ok_or(Error::UserGone)?;
+            return Ok(Settings::of(&made, record.profile, Some(user.primary_email)));
         }
         check_codes(&form)?;
         if call.caller.onboarded {
@@ -132,17 +134,20 @@ impl Endpoint for Onboard {
         }
         let user = user.ok_or(Error::UserGone)?;
         let email = user.primary_email.clone();
-        let workspace = found(call, form, &user, &email, data_key);
+        let profile = profile(&form);
+        let workspace = found(call, form.username, &user, &email, data_key);
         let actor = Actor { user: user.id, key: None };
         let mut event = call.event(id, actor, Action::Completed, ResourceType::Onboarding);
         event.resource_name = Some(workspace.handle.to_string());
-        let notice = Notice::WorkspaceOpened { workspace: id, handle: workspace.handle.clone() };
-        match deps.workspaces.open(&workspace, call.alongside(Some(event), Some(notice), id)).await? {
-            Founded::Yes => Ok(Settings::of(workspace, Some(email))),
+        let notice = DomainEvent::WorkspaceOpened { workspace: id, handle: workspace.handle.clone() };
+        let extras = call.extras(Some(event), Some(notice), id);
+        match deps.workspaces.open(&workspace, &profile, extras).await? {
+            Founded::Yes => Ok(Settings::of(&workspace, profile, Some(email))),
             Founded::HandleTaken => Err(Error::HandleTaken),
             Founded::AlreadyThere => {
                 let there = deps.workspaces.find(id).await?;
-                // It has another handle for ever, so nothing can come of this claim. The reaper frees it if this fails.
+                // The workspace has another permanent handle, so this claim is useless. The reaper frees the claim if
+                // this call fails.
                 if there.is_some_and(|there| there.handle != workspace.handle) {
                     deps.directory.release(&claim).await?;
                 }
@@ -153,56 +158,45 @@ impl Endpoint for Onboard {
 }
 
 fn found(
-    call: &Call<Person>,
-    form: Form,
+    call: &RequestContext<Person>,
+    handle: Handle,
     user: &User,
     email: &EmailAddress,
     data_key: WrappedKey,
 ) -> Workspace {
     Workspace {
         id: personal_workspace(user.id),
-        handle: form.username,
+        handle,
         kind: WorkspaceKind::Personal,
         owner: user.id,
         region: user.region,
         plan: Plan::Free,
-        profile: Profile {
-            display_name: form.display_name,
-            company: form.company.and_then(Change::value),
-            use_case: form.use_case.and_then(Change::value),
-            bio: None,
-            icon_color: None,
-            icon_letter: None,
-            socials: SocialLinks::default(),
-            early_access: false,
-        },
+        entitlement_overrides: EntitlementOverrides::default(),
         opening_credit: sign_up_credit(email),
         data_key,
         created_at: call.now,
-        version: 1,
     }
 }
 
-/// There are no promotions and no referrals yet, so no code is a good one.
-fn check_codes(form: &Form) -> Result<(), Error> {
+fn profile(form: &OnboardingBody) -> Profile {
+    Profile {
+        display_name: form.display_name.clone(),
+        company: form.company.clone().and_then(Change::value),
+        use_case: form.use_case.clone().and_then(Change::value),
+        bio: None,
+        icon_color: None,
+        icon_letter: None,
+        socials: SocialLinks::default(),
+        early_access: false,
+    }
+}
+
+/// Promotions and referrals are not available yet, so every code is invalid.
+fn check_codes(form: &OnboardingBody) -> Result<(), Error> {
     let given = |code: &Option<String>| code.as_deref().is_some_and(|code| !code.trim().is_empty());
     match (given(&form.promo_code), given(&form.referral_code)) {
         (true, _) => Err(Error::NoSuchCode("promo")),
         (_, true) => Err(Error::NoSuchCode("referral")),
         (false, false) => Ok(()),
-    }
-}
-
-impl From<Error> for Problem {
-    fn from(error: Error) -> Self {
-        match error {
-            Error::HandleTaken => Self::new(Code::UsernameTaken, "This username is taken. Choose another."),
-            Error::AlreadyThere => Self::new(Code::Conflict, "Your account is set up already."),
-            Error::NoSuchCode(kind) => {
-                Self::new(Code::PromoInvalid, format!("There is no such {kind} code."))
-            }
-            Error::UserGone => Self::unauthorized("This session has ended. Sign in again."),
-            Error::Failed(failure) => failure.into(),
-        }
     }
 }

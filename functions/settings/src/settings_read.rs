@@ -1,29 +1,37 @@
-//! `GET /api/settings`: a workspace's settings.
+//! `GET /api/settings`: returns a workspace's settings.
 
 use std::sync::Arc;
 
 use domain::{
     Timestamp,
     email::EmailAddress,
+    id::{UserId, WorkspaceId},
+    permissions::Member,
     plan::Plan,
-    policy::Member,
-    ports::{Accounts, Failure},
+    ports::{Accounts, Failure, Outcome, Workspaces},
     profile::{Bio, Company, DisplayName, IconColor, IconLetters, UseCase},
     region::Region,
     role::Role,
     social::SocialLinks,
-    workspace::{Workspace, WorkspaceKind},
+    user::User,
+    workspace::{Profile, ProfileRecord, Workspace, WorkspaceKind},
 };
-use kit::{Access, Call, Endpoint, Grant, Items, Output, Ports, Problem, Spec, spec, spec::Method::Get};
+use kit::{
+    Access, Endpoint, Output, Ports, Prefetched, Problem, RequestContext, Spec, TokenIds,
+    grants::{accounts, workspaces},
+    spec,
+    spec::Method::Get,
+};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-/// Reads the settings.
+/// Returns a workspace's settings.
 pub struct ReadSettings;
 
-/// What it works with.
+/// Dependencies.
 pub struct Deps {
     accounts: Arc<dyn Accounts>,
+    workspaces: Arc<dyn Workspaces>,
 }
 
 /// A workspace's settings.
@@ -37,7 +45,7 @@ pub struct Settings {
     socials: SocialLinks,
     plan: Plan,
     username: String,
-    /// The owner's primary address; only the owner sees it.
+    /// The owner's primary email address. Only the owner sees this field.
     #[serde(skip_serializing_if = "Option::is_none")]
     email: Option<EmailAddress>,
     image_url: Option<String>,
@@ -52,9 +60,8 @@ pub struct Settings {
 impl Output for Settings {}
 
 impl Settings {
-    /// The settings of `workspace`; the address if the caller may see it.
-    pub fn of(workspace: Workspace, email: Option<EmailAddress>) -> Self {
-        let profile = workspace.profile;
+    /// The settings of `workspace`, with the email address if the caller may see it.
+    pub fn of(workspace: &Workspace, profile: Profile, email: Option<EmailAddress>) -> Self {
         Self {
             display_name: profile.display_name,
             company: profile.company,
@@ -75,43 +82,54 @@ impl Settings {
     }
 }
 
-/// What can go wrong.
-#[derive(Debug, thiserror::Error)]
-#[expect(missing_docs, reason = "each names its cause")]
-pub enum Error {
-    #[error(transparent)]
-    Failed(#[from] Failure),
+kit::errors! {
+    pub enum Error from Failure {
+        /// The workspace is gone.
+        Gone => Problem::not_found(),
+    }
 }
 
 impl Endpoint for ReadSettings {
     const SPEC: Spec = spec("settings-read", Get, "/api/settings")
-        .summary("Read a workspace's settings")
-        .access(Access::Member(Role::Viewer))
-        .grants(&[Grant::items("GetItem", Items::Users)]);
+        .summary("Get a workspace's settings")
+        .access(Access::member(Role::Viewer))
+        .uses(&[accounts::USER, workspaces::PROFILE]);
     type Caller = Member;
     type Deps = Deps;
-    type Input = ();
+    type Input = Prefetched<(), Records>;
     type Output = Settings;
     type Error = Error;
 
     fn deps(ports: &impl Ports) -> Deps {
-        Deps { accounts: ports.accounts() }
+        Deps { accounts: ports.accounts(), workspaces: ports.workspaces() }
     }
 
-    async fn handle(deps: &Deps, call: &Call<Member>, (): ()) -> Result<Settings, Error> {
+    async fn prefetch(deps: &Deps, ids: &TokenIds, Prefetched((), early): &mut Self::Input) {
+        early.read(records(deps, ids.workspace, Some(ids.user))).await;
+    }
+
+    async fn handle(
+        deps: &Deps,
+        call: &RequestContext<Member>,
+        Prefetched((), early): Self::Input,
+    ) -> Result<Settings, Error> {
         let member = &call.caller;
-        let owner = match member.role {
-            Role::Owner => deps.accounts.user(member.user).await?,
-            Role::Viewer | Role::Editor | Role::Admin => None,
-        };
-        Ok(Settings::of(member.workspace.clone(), owner.map(|owner| owner.primary_email)))
+        let owner = (member.role == Role::Owner).then_some(member.user);
+        let (user, record) = early.or_read(records(deps, member.workspace.id, owner)).await?;
+        let email = user.filter(|_| owner.is_some()).map(|user| user.primary_email);
+        Ok(Settings::of(&member.workspace, record.ok_or(Error::Gone)?.profile, email))
     }
 }
 
-impl From<Error> for Problem {
-    fn from(error: Error) -> Self {
-        match error {
-            Error::Failed(failure) => failure.into(),
+/// The owner, if the caller is the owner, and the profile.
+type Records = (Option<User>, Option<ProfileRecord>);
+
+async fn records(deps: &Deps, workspace: WorkspaceId, owner: Option<UserId>) -> Outcome<Records> {
+    let user = async {
+        match owner {
+            Some(owner) => deps.accounts.user(owner).await,
+            None => Ok(None),
         }
-    }
+    };
+    futures::try_join!(user, deps.workspaces.profile(workspace))
 }

@@ -1,67 +1,65 @@
-//! `PATCH /api/settings` (and `POST`): change some settings. Setting what is already so is no change and no event.
+//! `PATCH /api/settings` (and `POST`): updates settings. Unchanged values create no event.
 
 use std::sync::Arc;
 
 use domain::{
     activity::{Action, ResourceType},
-    outbox::Notice,
-    policy::{self, Denied, Member},
+    domain_events::DomainEvent,
+    permissions::{EditsProfile, Member},
     ports::{Failure, Saved, Workspaces},
     role::Role,
-    settings::{self, NotForTeams, Patch},
-    workspace::Workspace,
+    settings::{self, NotForTeams, SettingsPatch},
+    text::Invalid,
 };
 use kit::{
-    Access, Body, Call, Endpoint, Grant, Items, Output, Ports, Problem, Spec, spec,
+    Access, Body, Endpoint, Output, Permitted, Ports, Problem, RequestContext, Spec,
+    grants::{extras, workspaces},
+    spec,
     spec::Method::{self, Post},
 };
 use schemars::JsonSchema;
 use serde::Serialize;
 
-/// Changes settings.
+/// Updates settings.
 pub struct UpdateSettings;
 
-/// What it works with.
+/// Dependencies.
 pub struct Deps {
     workspaces: Arc<dyn Workspaces>,
 }
 
-/// The settings are as wanted.
+/// The settings were updated.
 #[derive(Serialize, JsonSchema)]
 pub struct Updated {
-    /// Always true.
+    /// Always `true`.
     success: bool,
 }
 impl Output for Updated {}
 
-/// What can go wrong.
-#[derive(Debug, thiserror::Error)]
-#[expect(missing_docs, reason = "each names its cause")]
-pub enum Error {
-    #[error(transparent)]
-    Denied(#[from] Denied),
-    #[error(transparent)]
-    NotForTeams(#[from] NotForTeams),
-    #[error("the workspace is gone")]
-    Gone,
-    #[error(transparent)]
-    Failed(#[from] Failure),
+kit::errors! {
+    pub enum Error from Failure {
+        /// A team has no such setting.
+        NotForTeams(error: NotForTeams) => Problem::field("earlyAccess", &Invalid(error.to_string().into())),
+        /// The workspace is gone.
+        Gone => Problem::not_found(),
+    }
+}
+
+impl From<NotForTeams> for Error {
+    fn from(error: NotForTeams) -> Self {
+        Self::NotForTeams(error)
+    }
 }
 
 impl Endpoint for UpdateSettings {
     const SPEC: Spec = spec("settings-update", Method::Patch, "/api/settings")
         .also(Post)
-        .summary("Change some of a workspace's settings")
-        .access(Access::Member(Role::Admin))
-        .grants(&[
-            Grant::items("GetItem", Items::Workspaces),
-            Grant::items("PutItem", Items::Workspaces),
-            Grant::items("PutItem", Items::Events),
-            Grant::items("PutItem", Items::Outbox),
-        ]);
-    type Caller = Member;
+        .summary("Update a workspace's settings")
+        .access(Access::member(Role::Admin))
+        .uses(&[workspaces::PROFILE, workspaces::SAVE_PROFILE, extras::EVENT, extras::MESSAGE]);
+    type Caller = Permitted<Member, EditsProfile>;
     type Deps = Deps;
-    type Input = Body<Patch>;
+    type Input = Body<SettingsPatch>;
     type Output = Updated;
     type Error = Error;
 
@@ -69,39 +67,25 @@ impl Endpoint for UpdateSettings {
         Deps { workspaces: ports.workspaces() }
     }
 
-    async fn handle(deps: &Deps, call: &Call<Member>, Body(patch): Self::Input) -> Result<Updated, Error> {
-        let member = &call.caller;
-        let proof = policy::may_edit_profile(member)?;
-        let mut before = member.workspace.clone();
-        while let Some((profile, changed)) = settings::apply(&before.profile, before.kind, patch.clone())? {
-            let after = Workspace { profile, version: before.version + 1, ..before };
-            let mut event = call.event(after.id, member.actor(), Action::Updated, ResourceType::Settings);
-            event.resource_name = Some(after.handle.to_string());
+    async fn handle(
+        deps: &Deps,
+        call: &RequestContext<Self::Caller>,
+        Body(patch): Self::Input,
+    ) -> Result<Updated, Error> {
+        let Permitted { who: member, proof } = &call.caller;
+        let (id, kind, handle) = (member.workspace.id, member.workspace.kind, &member.workspace.handle);
+        let mut before = deps.workspaces.profile(id).await?.ok_or(Error::Gone)?;
+        while let Some((profile, changed)) = settings::apply(&before.profile, kind, patch.clone())? {
+            let mut event = call.event(id, member.actor(), Action::Updated, ResourceType::Settings);
+            event.resource_name = Some(handle.to_string());
             event.metadata.insert("changes".to_owned(), changed.0.into());
-            let notice = Notice::SettingsChanged { workspace: after.id };
-            if deps
-                .workspaces
-                .save_profile(&proof, &after, call.alongside(Some(event), Some(notice), ""))
-                .await?
-                == Saved::Yes
-            {
+            let notice = DomainEvent::SettingsChanged { workspace: id };
+            let (after, extras) = (before.followed_by(profile), call.extras(Some(event), Some(notice), ""));
+            if deps.workspaces.save_profile(proof, &after, extras).await? == Saved::Yes {
                 break;
             }
-            before = deps.workspaces.find(after.id).await?.ok_or(Error::Gone)?;
+            before = deps.workspaces.profile(id).await?.ok_or(Error::Gone)?;
         }
         Ok(Updated { success: true })
-    }
-}
-
-impl From<Error> for Problem {
-    fn from(error: Error) -> Self {
-        match error {
-            Error::Denied(denied) => denied.into(),
-            Error::NotForTeams(error) => {
-                Self::field("earlyAccess", &domain::text::Invalid(error.to_string().into()))
-            }
-            Error::Gone => Self::not_found(),
-            Error::Failed(failure) => failure.into(),
-        }
     }
 }

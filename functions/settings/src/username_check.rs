@@ -1,4 +1,4 @@
-//! `GET /api/username/check`: is a handle free? With `suggest=true`, a free one like it if not.
+//! `GET /api/username/check`: checks whether a username is available. With `suggest=true`, suggests an available one.
 
 use std::sync::Arc;
 
@@ -7,61 +7,53 @@ use domain::{
     ports::{Directory, Failure},
 };
 use kit::{
-    Anyone, Call, Endpoint, Grant, Items, Output, Params, Ports, Problem, Spec, input::YesNo, spec,
-    spec::Method::Get,
+    Anyone, Endpoint, Output, Params, Ports, RequestContext, Spec, grants::directory, parameters::YesNo,
+    spec, spec::Method::Get,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// Checks a handle.
+/// Checks whether a username is available.
 pub struct CheckUsername;
 
-/// So many suggestions are tried; whoever wants more can type.
+/// Number of suggestions to try.
 const SUGGESTIONS: usize = 4;
 
-/// What it works with.
+/// Dependencies.
 pub struct Deps {
     directory: Arc<dyn Directory>,
 }
 
-/// The handle in question.
+/// The username to check.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Question {
+pub struct UsernameQuery {
+    /// The username, ignoring case.
+    #[serde(deserialize_with = "domain::handle::free")]
+    #[schemars(schema_with = "domain::handle::lookup_schema")]
     username: Handle,
     #[serde(default)]
     suggest: Option<YesNo>,
 }
 
-/// Whether it is free.
+/// Availability of a username.
 #[derive(Serialize, JsonSchema)]
-pub struct Answer {
+pub struct UsernameAvailability {
     available: bool,
-    /// The handle that was asked about, or, if it is taken and a suggestion was asked for, a free one.
+    /// The requested username in lower case. If the username is taken and a suggestion was requested, an available one.
     username: Handle,
 }
-impl Output for Answer {}
-
-/// What can go wrong.
-#[derive(Debug, thiserror::Error)]
-#[expect(missing_docs, reason = "each names its cause")]
-pub enum Error {
-    #[error(transparent)]
-    Failed(#[from] Failure),
-}
+impl Output for UsernameAvailability {}
 
 impl Endpoint for CheckUsername {
-    const SPEC: Spec =
-        spec("username-check", Get, "/api/username/check").summary("Is a username free?").grants(&[
-            Grant::items("GetItem", Items::HandleClaims),
-            Grant::authority("BatchGetItem", Items::HandleClaims),
-            Grant::authority("BatchGetItem", Items::ReservedHandles),
-        ]);
+    const SPEC: Spec = spec("username-check", Get, "/api/username/check")
+        .summary("Check whether a username is available")
+        .uses(&[directory::IS_FREE]);
     type Caller = Anyone;
     type Deps = Deps;
-    type Input = Params<Question>;
-    type Output = Answer;
-    type Error = Error;
+    type Input = Params<UsernameQuery>;
+    type Output = UsernameAvailability;
+    type Error = Failure;
 
     fn deps(ports: &impl Ports) -> Deps {
         Deps { directory: ports.directory() }
@@ -69,28 +61,20 @@ impl Endpoint for CheckUsername {
 
     async fn handle(
         deps: &Deps,
-        call: &Call<Anyone>,
+        call: &RequestContext<Anyone>,
         Params(question): Self::Input,
-    ) -> Result<Answer, Error> {
-        let Question { username, suggest } = question;
-        // Free in every region: only the authority can tell.
+    ) -> Result<UsernameAvailability, Failure> {
+        let UsernameQuery { username, suggest } = question;
+        // Only the authority region knows whether the name is free in every region.
         if deps.directory.is_free(&username, call.now).await? {
-            return Ok(Answer { available: true, username });
+            return Ok(UsernameAvailability { available: true, username });
         }
         let wanted = suggest == Some(YesNo::True);
         for candidate in username.suggestions().take(if wanted { SUGGESTIONS } else { 0 }) {
             if deps.directory.is_free(&candidate, call.now).await? {
-                return Ok(Answer { available: false, username: candidate });
+                return Ok(UsernameAvailability { available: false, username: candidate });
             }
         }
-        Ok(Answer { available: false, username })
-    }
-}
-
-impl From<Error> for Problem {
-    fn from(error: Error) -> Self {
-        match error {
-            Error::Failed(failure) => failure.into(),
-        }
+        Ok(UsernameAvailability { available: false, username })
     }
 }

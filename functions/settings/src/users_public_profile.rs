@@ -1,4 +1,4 @@
-//! `GET /api/users?username=`: what anybody may see of a user or team. Never an address.
+//! `GET /api/users?username=`: returns the public profile of a user or team, without email address.
 
 use std::sync::Arc;
 
@@ -9,42 +9,47 @@ use domain::{
     profile::{Bio, Company, DisplayName, IconColor, IconLetters, UseCase},
     region::Region,
     social::SocialLinks,
-    workspace::{Workspace, WorkspaceKind},
+    workspace::{self, Workspace, WorkspaceKind},
 };
 use kit::{
-    Anyone, Call, Endpoint, Grant, Items, Output, Params, Ports, Problem, Spec, spec, spec::Method::Get,
+    Anyone, Endpoint, Output, Params, Ports, Problem, RequestContext, Spec, Stop,
+    grants::{directory, workspaces},
+    spec,
+    spec::Method::Get,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// Shows a public profile.
+/// Returns a public profile.
 pub struct PublicProfile;
 
-/// What it works with.
+/// Dependencies.
 pub struct Deps {
     workspaces: Arc<dyn Workspaces>,
     directory: Arc<dyn Directory>,
 }
 
-/// Whose.
+/// The profile to show.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Whose {
-    #[serde(deserialize_with = "domain::handle::existing")]
+pub struct PublicProfileQuery {
+    /// The username, ignoring case.
+    #[serde(deserialize_with = "domain::handle::looked_up")]
+    #[schemars(schema_with = "domain::handle::lookup_schema")]
     username: Handle,
 }
 
 /// A public profile.
 #[derive(Serialize, JsonSchema)]
 pub struct Shown {
-    user: Profile,
+    user: ProfileView,
 }
 impl Output for Shown {}
 
-/// What anybody may see.
+/// The public fields of a profile.
 #[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-pub struct Profile {
+pub struct ProfileView {
     username: String,
     full_name: DisplayName,
     account_type: WorkspaceKind,
@@ -60,16 +65,15 @@ pub struct Profile {
     use_case: Option<UseCase>,
     #[serde(skip_serializing_if = "SocialLinks::is_empty")]
     socials: SocialLinks,
-    /// Nobody can follow yet.
+    /// Always 0. Followers are not available yet.
     follower_count: u64,
     is_followed: bool,
 }
 
-impl From<Workspace> for Shown {
-    fn from(workspace: Workspace) -> Self {
-        let profile = workspace.profile;
+impl Shown {
+    fn new(workspace: &Workspace, profile: workspace::Profile) -> Self {
         Self {
-            user: Profile {
+            user: ProfileView {
                 username: workspace.handle.to_string(),
                 full_name: profile.display_name,
                 account_type: workspace.kind,
@@ -86,31 +90,24 @@ impl From<Workspace> for Shown {
     }
 }
 
-/// What can go wrong.
-#[derive(Debug, thiserror::Error)]
-#[expect(missing_docs, reason = "each names its cause")]
-pub enum Error {
-    #[error("nobody has this name")]
-    Nobody,
-    #[error("the name is at home in {0}")]
-    Elsewhere(Region),
-    #[error(transparent)]
-    Failed(#[from] Failure),
+kit::errors! {
+    pub enum Error from Failure {
+        /// The name is not in use.
+        Nobody => Problem::not_found(),
+        /// The name belongs to another region.
+        Elsewhere(region: Region) => Stop::elsewhere(region),
+    }
 }
 
 impl Endpoint for PublicProfile {
     const SPEC: Spec = spec("users-public-profile", Get, "/api/users")
-        .summary("What anybody may see of a user or team")
-        .roams()
+        .summary("Get the public profile of a user or team")
+        .may_forward()
         .problems(&[kit::Code::NotFound])
-        .grants(&[
-            Grant::items("GetItem", Items::Handles),
-            Grant::items("GetItem", Items::Workspaces),
-            Grant::items("GetItem", Items::HandleClaims),
-        ]);
+        .uses(&[workspaces::BY_HANDLE, workspaces::FIND, workspaces::PROFILE, directory::FIND_HANDLE]);
     type Caller = Anyone;
     type Deps = Deps;
-    type Input = Params<Whose>;
+    type Input = Params<PublicProfileQuery>;
     type Output = Shown;
     type Error = Error;
 
@@ -118,31 +115,26 @@ impl Endpoint for PublicProfile {
         Deps { workspaces: ports.workspaces(), directory: ports.directory() }
     }
 
-    async fn handle(deps: &Deps, call: &Call<Anyone>, Params(whose): Self::Input) -> Result<Shown, Error> {
+    async fn handle(
+        deps: &Deps,
+        call: &RequestContext<Anyone>,
+        Params(whose): Self::Input,
+    ) -> Result<Shown, Error> {
         let Some(id) = deps.workspaces.by_handle(&whose.username).await? else {
             return Err(elsewhere(deps, call, whose.username).await?);
         };
-        let workspace = deps.workspaces.find(id).await?.ok_or(Error::Nobody)?;
-        Ok(Shown::from(workspace))
+        let (workspace, record) = futures::try_join!(deps.workspaces.find(id), deps.workspaces.profile(id))?;
+        let (workspace, record) = workspace.zip(record).ok_or(Error::Nobody)?;
+        Ok(Shown::new(&workspace, record.profile))
     }
 }
 
-/// The region that has somebody of this name, if another has.
-async fn elsewhere(deps: &Deps, call: &Call<Anyone>, handle: Handle) -> Result<Error, Failure> {
+/// The other region that has this name, if any.
+async fn elsewhere(deps: &Deps, call: &RequestContext<Anyone>, handle: Handle) -> Result<Error, Failure> {
     if call.forwarded {
         return Ok(Error::Nobody);
     }
     let holder = deps.directory.find(&Name::Handle(handle)).await?;
     let region = holder.map(|holder| holder.region).filter(|region| *region != call.region);
     Ok(region.map_or(Error::Nobody, Error::Elsewhere))
-}
-
-impl From<Error> for Problem {
-    fn from(error: Error) -> Self {
-        match error {
-            Error::Nobody => Self::not_found(),
-            Error::Elsewhere(region) => Self::elsewhere(region),
-            Error::Failed(failure) => failure.into(),
-        }
-    }
 }

@@ -1,10 +1,11 @@
-//! The trash: listed, restored from, emptied.
+//! The trash: listed, restored from, emptied, purged.
 
 mod removed;
 
 kit::functions! {
-    endpoint list::List;
+    endpoint list::ListTrash;
     endpoint restore::Restore;
-    endpoint purge::Purge;
+    endpoint purge::PurgeResource;
     endpoint empty::Empty;
+    worker purge_trash::PurgeTrash;
 }

@@ -1,24 +1,28 @@
-//! `GET /api/trash`: what can be restored, newest first, by type, by name, in pages.
+//! `GET /api/trash`: lists the restorable items, newest first, with type filter, search and pages.
 //!
-//! A request looks at 1,000 things at the most, however full the trash; a cursor leads further. What expired or was emptied is
-//! not there, whether or not it was removed yet.
+//! A request reads at most 1,000 items; a cursor continues. Expired and emptied items are not listed, even if they are
+//! not removed yet.
 
 use std::sync::Arc;
 
 use domain::{
     Timestamp,
-    ports::{Failure, Trash, Workspaces},
+    id::{ProjectId, WorkspaceId},
+    ports::{Failure, Outcome, Resources, Trash, Workspaces},
     region::Region,
     resource::{Kind, ResourceId, ResourceName, Slug},
     role::Role,
+    search::SearchTerm,
     text::Invalid,
-    trash::{Contents, Origin, Place, Trashed, over_until},
+    trash::{Contents, Origin, TrashPosition, Trashed, over_until},
     usage::Usage,
 };
 use kit::{
-    Access, Call, Endpoint, Grant, Items, KeyOrMember, Output, Params, Ports, Problem, Spec,
+    Access, CursorError, Endpoint, KeyOrMember, NoWorkspace, Output, Params, Ports, Prefetched, Problem,
+    RequestContext, Spec, TokenIds,
     cursor::{Cursor, Cursors},
-    input::{PageNumber, PageSize, Search},
+    grants::{resources, trash, workspaces},
+    parameters::{PageNumber, PageSize, Search},
     spec,
     spec::Method::Get,
 };
@@ -26,56 +30,54 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Lists the trash.
-pub struct List;
+pub struct ListTrash;
 
-/// What it works with.
+/// Dependencies.
 pub struct Deps {
     trash: Arc<dyn Trash>,
-    resources: Arc<dyn domain::ports::Resources>,
+    resources: Arc<dyn Resources>,
     workspaces: Arc<dyn Workspaces>,
 }
 
-/// The most things that one request looks at.
+/// Maximum number of items that a request reads.
 const LOOKED_AT: usize = 1_000;
-/// So many are read at a time.
+/// Number of items per read.
 const CHUNK: usize = 200;
-/// How many a page has unless told otherwise.
-const PAGE: usize = 50;
 
-/// Which things.
+/// Filters and page.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Wanted {
-    /// Only of this type.
+pub struct TrashQuery {
+    /// List only items of this type.
     #[serde(default)]
     r#type: Option<Type>,
-    /// Part of the name; upper and lower case are the same.
+    /// Search term: part of the name, ignoring case and accents.
     #[serde(default)]
     search: Option<Search>,
-    /// Which page, from 1.
+    /// Page number, starting at 1. Ignored if there is a `cursor`.
     #[serde(default)]
     page: Option<PageNumber<1_000>>,
-    /// Instead of a page: where the page before ended.
+    /// Cursor from the previous page.
     #[serde(default)]
     cursor: Option<Cursor>,
-    /// How many at most: 1 to 200. Default: 50.
+    /// Page size, 1 to 200.
     #[serde(default)]
-    limit: Option<PageSize<200>>,
-    /// `cursor`: say where the next page begins. The reference's client does not know `nextCursor`.
+    limit: PageSize<200, 50>,
+    /// `cursor`: include `nextCursor`, which the reference's client does not know.
     #[serde(default)]
-    expand: Option<Expand>,
+    expand: Option<TrashExpansion>,
 }
 
-/// The one word that `expand` takes.
+/// Values of `expand`.
 #[derive(Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 #[schemars(inline)]
-pub enum Expand {
-    /// Where the next page begins.
+pub enum TrashExpansion {
+    /// Include `nextCursor`.
     Cursor,
 }
 
-/// What to list.
+/// Item types to list.
 #[derive(Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 #[schemars(inline)]
@@ -101,25 +103,31 @@ impl Type {
 /// A page of the trash.
 #[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-pub struct Page {
-    items: Vec<Row>,
-    /// How many there are; in a search, among the 1,000 that were looked at.
+pub struct TrashPage {
+    items: Vec<TrashRow>,
+    /// Number of items. In a search, the number of matches among the newest 1,000 items.
     total: u64,
     page: usize,
     limit: usize,
     total_pages: u64,
-    summary: Summary,
+    summary: TrashSummary,
     region: Region,
-    /// Where the next page begins, if there is one; only with `expand=cursor`.
+    /// Cursor of the next page. Present only with `expand=cursor` and if more items exist. The `Link` header always names the next page.
     #[serde(skip_serializing_if = "Option::is_none")]
     next_cursor: Option<Cursor>,
+    #[serde(skip)]
+    next_page: Option<Cursor>,
 }
-impl Output for Page {}
+impl Output for TrashPage {
+    fn next_page(&self) -> Option<&Cursor> {
+        self.next_page.as_ref()
+    }
+}
 
-/// Something in the trash.
+/// An item in the trash.
 #[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-pub struct Row {
+pub struct TrashRow {
     #[serde(rename = "_id")]
     id: ResourceId,
     r#type: Kind,
@@ -127,33 +135,33 @@ pub struct Row {
     slug: Slug,
     #[schemars(schema_with = "kit::input::date_time")]
     trashed_at: Timestamp,
-    /// Until it can't be restored any more; the last day counts as a whole.
+    /// Days during which the item can be restored, rounded up.
     days_remaining: i64,
-    /// How many models went along with a project.
+    /// Number of models that were moved with a project.
     #[serde(skip_serializing_if = "Option::is_none")]
     cascaded_count: Option<u64>,
-    /// The project that a model was in.
+    /// The former project of a model.
     #[serde(skip_serializing_if = "Option::is_none")]
-    parent_project: Option<Parent>,
+    parent_project: Option<TrashedParent>,
     size_bytes: u64,
 }
 
 /// A project.
 #[derive(Serialize, JsonSchema)]
-pub struct Parent {
+pub struct TrashedParent {
     #[serde(rename = "_id")]
-    id: domain::id::ProjectId,
+    id: ProjectId,
     name: ResourceName,
     slug: Slug,
 }
 
-impl From<Origin> for Parent {
+impl From<Origin> for TrashedParent {
     fn from(origin: Origin) -> Self {
         Self { id: origin.id, name: origin.name, slug: origin.slug }
     }
 }
 
-impl Row {
+impl TrashRow {
     fn new(trashed: Trashed, now: Timestamp) -> Self {
         let days_remaining = trashed.days_remaining(now);
         let Trashed { resource, origin, at, .. } = trashed;
@@ -165,37 +173,37 @@ impl Row {
             trashed_at: at,
             days_remaining,
             cascaded_count: resource.id.project().map(|_| resource.models),
-            parent_project: origin.map(Parent::from),
+            parent_project: origin.map(TrashedParent::from),
             size_bytes: resource.size_bytes,
         }
     }
 }
 
-/// All that can be restored, whatever was asked for.
+/// Totals of all restorable items, independent of filters.
 #[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-pub struct Summary {
+pub struct TrashSummary {
     total_items: u64,
     total_size_bytes: u64,
     by_type: ByType,
 }
 
-/// By type. The bytes of projects are their models'. Exports have no trash yet.
+/// Totals by type. The size of a project is the size of its models. Exports have no trash yet.
 #[derive(Serialize, JsonSchema)]
 pub struct ByType {
-    projects: Count,
+    projects: TypeCount,
     datasets: Tally,
     models: Tally,
     exports: Tally,
 }
 
-/// How many.
+/// A number of items.
 #[derive(Serialize, JsonSchema)]
-pub struct Count {
+pub struct TypeCount {
     count: u64,
 }
 
-/// How many, and their bytes.
+/// A number of items and their size in bytes.
 #[derive(Default, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Tally {
@@ -203,13 +211,13 @@ pub struct Tally {
     size_bytes: u64,
 }
 
-impl From<Contents> for Summary {
+impl From<Contents> for TrashSummary {
     fn from(contents: Contents) -> Self {
         Self {
             total_items: contents.of(None),
             total_size_bytes: contents.dataset_bytes.saturating_add(contents.model_bytes),
             by_type: ByType {
-                projects: Count { count: contents.projects },
+                projects: TypeCount { count: contents.projects },
                 datasets: Tally { count: contents.datasets, size_bytes: contents.dataset_bytes },
                 models: Tally { count: contents.models, size_bytes: contents.model_bytes },
                 exports: Tally::default(),
@@ -218,98 +226,125 @@ impl From<Contents> for Summary {
     }
 }
 
-/// What can go wrong.
-#[derive(Debug, thiserror::Error)]
-#[expect(missing_docs, reason = "each names its cause")]
-pub enum Error {
-    #[error("pages of a full trash end before this one")]
-    TooFar,
-    #[error("not a cursor of this list")]
-    Refused(#[from] Problem),
-    #[error(transparent)]
-    Failed(#[from] Failure),
+kit::errors! {
+    pub enum Error from NoWorkspace, CursorError, Failure {
+        /// Pages of a full trash end before this one.
+        TooFar => Problem::field(
+            "page",
+            &Invalid::new("`page` can't go beyond 1,000 items. Use `expand=cursor` and `cursor`."),
+        ),
+    }
 }
 
-impl Endpoint for List {
+impl Endpoint for ListTrash {
     const SPEC: Spec = spec("trash-list", Get, "/api/trash")
-        .summary("List what is in the trash")
-        .access(Access::KeyOr(Role::Viewer))
-        .grants(&[
-            Grant::items("GetItem", Items::Workspaces),
-            Grant::items("GetItem", Items::Usage),
-            Grant::items("Query", Items::TrashList),
-        ]);
+        .summary("List the items in the trash")
+        .access(Access::key_or_member(Role::Viewer))
+        .uses(&[workspaces::FIND, resources::USAGE, trash::PAGE]);
     type Caller = KeyOrMember;
     type Deps = Deps;
-    type Input = Params<Wanted>;
-    type Output = Page;
+    type Input = Prefetched<Params<TrashQuery>, Records>;
+    type Output = TrashPage;
     type Error = Error;
 
     fn deps(ports: &impl Ports) -> Deps {
         Deps { trash: ports.trash(), resources: ports.resources(), workspaces: ports.workspaces() }
     }
 
+    async fn prefetch(deps: &Deps, ids: &TokenIds, Prefetched(Params(query), early): &mut Self::Input) {
+        if query.cursor.is_none() && query.skip() < LOOKED_AT {
+            early.read(records(deps, ids.workspace, None, ids.now)).await;
+        }
+    }
+
     async fn handle(
         deps: &Deps,
-        call: &Call<KeyOrMember>,
-        Params(wanted): Self::Input,
-    ) -> Result<Page, Error> {
-        let limit = wanted.limit.map_or(PAGE, PageSize::get);
-        let skip = wanted.page.map_or(0, |page| page.skips(limit));
-        let newest: Option<Place> = match &wanted.cursor {
-            Some(cursor) => Some(cursors(deps, &call.caller).await?.position(cursor)?),
+        call: &RequestContext<KeyOrMember>,
+        Prefetched(Params(query), early): Self::Input,
+    ) -> Result<TrashPage, Error> {
+        let (limit, skip, workspace) = (query.limit.get(), query.skip(), call.caller.workspace());
+        let newest: Option<TrashPosition> = match &query.cursor {
+            Some(cursor) => Some(cursors(deps, call).await?.position(cursor)?),
             None if skip >= LOOKED_AT => return Err(Error::TooFar),
             None => None,
         };
-        let usage = deps.resources.usage(call.caller.workspace()).await?;
-        let looking = Looking { deps, workspace: call.caller.workspace(), usage: &usage, now: call.now };
-        let kind = wanted.r#type.and_then(Type::kind);
-        let needle = wanted.search.map(Search::into_needle).filter(|needle| !needle.is_empty());
-        let found = looking.find(newest, skip + limit, kind, needle.as_deref()).await?;
+        let (usage, first) = early.or_read(records(deps, workspace, newest, call.now)).await?;
+        let looking = Looking { deps, workspace, usage: &usage, now: call.now };
+        let (kind, term) = (query.r#type.and_then(Type::kind), query.term());
+        let found = looking.find(first, skip + limit, kind, term).await?;
         let contents = looking.contents(&found, newest).await?;
-        let total = match needle {
+        let total = match term {
             Some(_) => u64::try_from(found.matching.len()).unwrap_or(u64::MAX),
             None => contents.of(kind),
         };
-        let next = found.next_after(skip + limit).filter(|_| wanted.expand.is_some());
-        let next_cursor = match next {
-            Some(next) => Some(cursors(deps, &call.caller).await?.at(&next.to_string())),
+        let next_page = match found.next_after(skip + limit) {
+            Some(next) => Some(cursors(deps, call).await?.at(&next.to_string())),
             None => None,
         };
         let rows = found.matching.into_iter().skip(skip).take(limit);
-        Ok(Page {
-            items: rows.map(|trashed| Row::new(trashed, call.now)).collect(),
+        Ok(TrashPage {
+            items: rows.map(|trashed| TrashRow::new(trashed, call.now)).collect(),
             total,
             page: skip / limit + 1,
             limit,
             total_pages: total.div_ceil(u64::try_from(limit).unwrap_or(1)),
             summary: contents.into(),
             region: call.region,
-            next_cursor,
+            next_cursor: next_page.clone().filter(|_| query.expand.is_some()),
+            next_page,
         })
     }
 }
 
-/// A look into the trash of a workspace.
+impl TrashQuery {
+    fn skip(&self) -> usize {
+        self.page.map_or(0, |page| page.skips(self.limit.get()))
+    }
+
+    fn term(&self) -> Option<&SearchTerm> {
+        self.search.as_ref().map(Search::term).filter(|term| !term.is_empty())
+    }
+}
+
+/// The counters, and the newest items of the trash.
+type Records = (Usage, domain::ports::Page<Trashed>);
+
+/// Reads both side by side: the page may hold items that the trash was emptied of and that were not removed yet.
+async fn records(
+    deps: &Deps,
+    workspace: WorkspaceId,
+    newest: Option<TrashPosition>,
+    now: Timestamp,
+) -> Outcome<Records> {
+    let expired = over_until(now, &Usage::default());
+    let page = deps.trash.page(workspace, newest, expired, CHUNK);
+    let (usage, mut page) = futures::try_join!(deps.resources.usage(workspace), page)?;
+    let (read, over) = (page.items.len(), over_until(now, &usage));
+    page.items.retain(|trashed| trashed.at > over);
+    page.more &= page.items.len() == read;
+    Ok((usage, page))
+}
+
+/// A reader of a workspace's trash.
 struct Looking<'a> {
     deps: &'a Deps,
-    workspace: domain::id::WorkspaceId,
+    workspace: WorkspaceId,
     usage: &'a Usage,
     now: Timestamp,
 }
 
-/// What was found.
+/// The result of reading the trash.
 struct Found {
     matching: Vec<Trashed>,
-    /// All that was looked at.
+    /// All items that were read.
     looked_at: Contents,
-    /// Right after the last that was looked at, if there is more.
-    goes_on_at: Option<Place>,
+    /// The position after the last item that was read, if there are more.
+    goes_on_at: Option<TrashPosition>,
 }
 
 impl Found {
-    /// Where a page that ends with this row of the matching ones ends, if there may be more.
-    fn next_after(&self, row: usize) -> Option<Place> {
+    /// The end position of a page whose last row is this matching item, if there may be more.
+    fn next_after(&self, row: usize) -> Option<TrashPosition> {
         match self.matching.get(..row).filter(|_| self.matching.len() > row) {
             Some(page) => page.last().map(goes_on),
             None => self.goes_on_at,
@@ -318,46 +353,46 @@ impl Found {
 }
 
 impl Looking<'_> {
-    /// Looks at the trash from `newest` back until there is one more than `needed` that matches, or 1,000 were looked at.
+    /// Looks at the trash from its `first` page on until there is one more than `needed` that matches, or 1,000 were looked at.
     async fn find(
         &self,
-        newest: Option<Place>,
+        first: domain::ports::Page<Trashed>,
         needed: usize,
         kind: Option<Kind>,
-        needle: Option<&str>,
-    ) -> Result<Found, Failure> {
-        let mut found = Found { matching: Vec::new(), looked_at: Contents::default(), goes_on_at: newest };
+        term: Option<&SearchTerm>,
+    ) -> Outcome<Found> {
+        let mut found = Found { matching: Vec::new(), looked_at: Contents::default(), goes_on_at: None };
         let over = over_until(self.now, self.usage);
-        // A search goes on to the end, since its total is what it finds.
-        let enough = if needle.is_some() { LOOKED_AT } else { needed };
-        for _ in (0..LOOKED_AT).step_by(CHUNK) {
-            let page = self.deps.trash.page(self.workspace, found.goes_on_at, over, CHUNK).await?;
+        // A search reads to the end, because its total is the number of matches.
+        let enough = if term.is_some() { LOOKED_AT } else { needed };
+        let mut page = first;
+        for looked_at in (CHUNK..=LOOKED_AT).step_by(CHUNK) {
             found.goes_on_at = page.items.last().map(goes_on).filter(|_| page.more);
             for trashed in page.items {
                 found.looked_at.add(&trashed.resource);
                 let is_kind = kind.is_none_or(|kind| trashed.resource.id.kind() == kind);
-                let is_named = |needle: &str| trashed.resource.name.as_str().to_lowercase().contains(needle);
-                if is_kind && needle.is_none_or(is_named) {
+                if is_kind && term.is_none_or(|term| term.is_in(trashed.resource.name.as_str())) {
                     found.matching.push(trashed);
                 }
             }
-            if found.goes_on_at.is_none() || found.matching.len() > enough {
+            if found.goes_on_at.is_none() || found.matching.len() > enough || looked_at == LOOKED_AT {
                 break;
             }
+            page = self.deps.trash.page(self.workspace, found.goes_on_at, over, CHUNK).await?;
         }
         Ok(found)
     }
 
-    /// All that can be restored: what was looked at, if that was everything; else what is counted, without what expired and
-    /// still waits to be removed.
-    async fn contents(&self, found: &Found, newest: Option<Place>) -> Result<Contents, Failure> {
+    /// Totals of restorable items: from the items that were read if these are all, otherwise from the counters without
+    /// expired items that are not removed yet.
+    async fn contents(&self, found: &Found, newest: Option<TrashPosition>) -> Outcome<Contents> {
         if newest.is_none() && found.goes_on_at.is_none() {
             return Ok(found.looked_at);
         }
         let mut contents = Contents::counted(self.usage);
         let emptied = self.usage.emptied_until.unwrap_or(Timestamp::UNIX_EPOCH);
-        let mut newest = Place::last_at(over_until(self.now, self.usage));
-        // The daily run is hardly ever later than that.
+        let mut newest = TrashPosition::last_at(over_until(self.now, self.usage));
+        // The daily run is rarely later than that.
         for _ in (0..LOOKED_AT).step_by(CHUNK) {
             let page = self.deps.trash.page(self.workspace, Some(newest), emptied, CHUNK).await?;
             for trashed in &page.items {
@@ -372,24 +407,11 @@ impl Looking<'_> {
     }
 }
 
-/// Where a list goes on after this one.
-fn goes_on(last: &Trashed) -> Place {
+/// The position in a list after this item.
+fn goes_on(last: &Trashed) -> TrashPosition {
     last.place().before()
 }
 
-async fn cursors(deps: &Deps, caller: &KeyOrMember) -> Result<Cursors, Problem> {
-    Ok(Cursors::new(&*caller.workspace_record(&*deps.workspaces).await?, "trash"))
-}
-
-impl From<Error> for Problem {
-    fn from(error: Error) -> Self {
-        match error {
-            Error::TooFar => Self::field(
-                "page",
-                &Invalid::new("Pages end after 1,000 items. Use the cursor that expand=cursor gives."),
-            ),
-            Error::Refused(problem) => problem,
-            Error::Failed(failure) => failure.into(),
-        }
-    }
+async fn cursors(deps: &Deps, call: &RequestContext<KeyOrMember>) -> Result<Cursors, NoWorkspace> {
+    Ok(call.cursors(&*call.caller.workspace_record(&*deps.workspaces).await?, "trash"))
 }

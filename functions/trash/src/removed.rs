@@ -1,24 +1,24 @@
-//! What is answered when something was removed for good, be it one thing or all.
+//! The response to a permanent deletion of one or all items.
 
 use kit::Output;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-/// It is gone.
+/// The items were permanently deleted.
 #[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Removed {
     success: bool,
-    /// How many things: a project with its models is one.
+    /// Number of deleted items. A project and its models count as one item.
     deleted_count: u64,
-    /// How many models went along with projects.
+    /// Number of models that were deleted with their projects.
     #[serde(skip_serializing_if = "Option::is_none")]
     cascaded_models: Option<u64>,
 }
 impl Output for Removed {}
 
 impl Removed {
-    /// So many things, and so many models with projects among them.
+    /// Makes the response for these numbers of items and of models in projects.
     pub(crate) fn new(deleted_count: u64, cascaded_models: Option<u64>) -> Self {
         Self { success: true, deleted_count, cascaded_models }
     }

@@ -1,126 +1,110 @@
-//! `POST /api/trash`: take something out of the trash, back to where it was: a project with all its models; a model to its
-//! project, or without one if that is not there.
+//! `POST /api/trash`: restores an item from the trash: a project with all its models, or a model to its project, or
+//! without project if that no longer exists.
 
 use std::sync::Arc;
 
 use domain::{
-    activity::{Action, Event},
-    policy::{Denied, EditsResources},
-    ports::{Failure, Resources, Restored, Trash, Workspaces},
+    activity::{Action, ActivityEvent},
+    id::RequestedId,
+    permissions::EditsResources,
+    ports::{Failure, Resources, Restored, Rounds, Trash, Workspaces},
     resource::{Kind, Resource, ResourceId, Slug},
     role::Role,
     trash::Trashed,
 };
 use kit::{
-    Access, Body, Call, Code, Endpoint, Grant, Items, KeyOrMember, Output, Ports, Problem, Spec, spec,
+    Access, Body, Code, Editor, Endpoint, NoWorkspace, Output, Ports, Problem, RequestContext, Spec,
+    grants::{extras, resources, trash, workspaces},
+    spec,
     spec::Method::Post,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// Restores something.
+/// Restores an item from the trash.
 pub struct Restore;
 
-/// What it works with.
+/// Dependencies.
 pub struct Deps {
     trash: Arc<dyn Trash>,
     resources: Arc<dyn Resources>,
     workspaces: Arc<dyn Workspaces>,
 }
 
-/// What to restore.
+/// The item to restore.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Form {
-    id: ResourceId,
+pub struct RestoreBody {
+    id: RequestedId<ResourceId>,
     r#type: Kind,
-    /// Another slug, if the old one belongs to another by now.
+    /// A new slug, if the old slug is in use.
     #[serde(default)]
     slug: Option<Slug>,
 }
 
-/// It is back.
+/// The item was restored.
 #[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-pub struct Back {
+pub struct RestoredItem {
     success: bool,
-    /// How many models came with a project.
+    /// Number of models that were restored with a project.
     #[serde(skip_serializing_if = "Option::is_none")]
     restored_models: Option<u64>,
 }
-impl Output for Back {}
+impl Output for RestoredItem {}
 
-/// What can go wrong.
-#[derive(Debug, thiserror::Error)]
-#[expect(missing_docs, reason = "each names its cause")]
-pub enum Error {
-    #[error(transparent)]
-    Denied(#[from] Denied),
-    #[error("it is not in the trash")]
-    Missing,
-    #[error("the slug belongs to another")]
-    SlugTaken,
-    #[error("the plan has no room")]
-    LimitReached,
-    #[error("the caller's workspace is gone")]
-    Refused(#[from] Problem),
-    #[error(transparent)]
-    Failed(#[from] Failure),
+kit::errors! {
+    pub enum Error from NoWorkspace, Failure {
+        /// The item is not in the trash.
+        Missing => Problem::not_found(),
+        /// The slug is in use.
+        SlugTaken => Problem::new(
+            Code::SlugTaken,
+            "This slug is in use. Provide a different `slug`.",
+        ),
+        /// The plan's limit is reached.
+        LimitReached => Problem::plan_limit_reached(),
+    }
 }
 
 impl Endpoint for Restore {
     const SPEC: Spec = spec("trash-restore", Post, "/api/trash")
-        .summary("Restore something from the trash")
-        .access(Access::KeyOr(Role::Editor))
+        .summary("Restore an item from the trash")
+        .access(Access::key_or_member(Role::Editor))
         .once()
         .problems(&[Code::NotFound, Code::SlugTaken, Code::PlanLimitReached])
-        .grants(&[
-            Grant::items("GetItem", Items::Workspaces),
-            Grant::items("GetItem", Items::Projects),
-            Grant::items("GetItem", Items::Usage),
-            Grant::items("BatchGetItem", Items::Trash),
-            Grant::items("BatchGetItem", Items::Usage),
-            Grant::items("DeleteItem", Items::Trash),
-            Grant::items("DeleteItem", Items::TrashList),
-            Grant::items("DeleteItem", Items::Due),
-            Grant::items("PutItem", Items::Projects),
-            Grant::items("PutItem", Items::Datasets),
-            Grant::items("PutItem", Items::Models),
-            Grant::items("PutItem", Items::Groups),
-            Grant::items("PutItem", Items::Slugs),
-            Grant::items("PutItem", Items::Sizes),
-            Grant::items("UpdateItem", Items::Projects),
-            Grant::items("UpdateItem", Items::Usage),
-            Grant::items("PutItem", Items::Events),
-            Grant::items("PutItem", Items::Receipts),
-        ]);
-    type Caller = KeyOrMember;
+        .uses(&[workspaces::FIND, resources::FIND_PROJECT, trash::FIND, trash::RESTORE, extras::EVENT]);
+    type Caller = Editor;
     type Deps = Deps;
-    type Input = Body<Form>;
-    type Output = Back;
+    type Input = Body<RestoreBody>;
+    type Output = RestoredItem;
     type Error = Error;
 
     fn deps(ports: &impl Ports) -> Deps {
         Deps { trash: ports.trash(), resources: ports.resources(), workspaces: ports.workspaces() }
     }
 
-    async fn handle(deps: &Deps, call: &Call<KeyOrMember>, Body(form): Self::Input) -> Result<Back, Error> {
-        let proof = call.caller.edits_resources()?;
+    async fn handle(
+        deps: &Deps,
+        call: &RequestContext<Editor>,
+        Body(form): Self::Input,
+    ) -> Result<RestoredItem, Error> {
+        let proof = &call.caller.proof;
+        let id = form.id.known().filter(|id| id.kind() == form.r#type).ok_or(Error::Missing)?;
         if let Some(models) = call.made_before::<u64>() {
-            return Ok(Back::new(form.id, models));
+            return Ok(RestoredItem::new(id, models));
         }
-        if form.id.kind() != form.r#type {
-            return Err(Error::Missing);
-        }
-        let limit = call.caller.workspace_record(&*deps.workspaces).await?.plan.limits().models;
+        let limit = call.caller.who.workspace_record(&*deps.workspaces).await?.entitlements().models;
+        let mut rounds = Rounds::new();
         loop {
-            let (trashed, usage) = deps.trash.find(proof.workspace(), form.id).await?;
+            rounds.begin()?;
+            let (trashed, usage) = deps.trash.find(proof.workspace(), id).await?;
             let trashed = trashed.filter(|trashed| trashed.is_restorable(call.now, &usage));
             let trashed = trashed.ok_or(Error::Missing)?;
             let back = back(deps, call, &trashed, form.slug.as_ref()).await?;
-            let alongside = call.alongside(Some(event(call, &proof, &back)), None, back.models);
-            match deps.trash.restore(&proof, &trashed, &back, limit, alongside).await? {
-                Restored::Yes => return Ok(Back::new(form.id, back.models)),
+            let extras = call.extras(Some(event(call, proof, &back)), None, back.models);
+            match deps.trash.restore(proof, &trashed, &back, limit, extras).await? {
+                Restored::Yes => return Ok(RestoredItem::new(id, back.models)),
                 Restored::SlugTaken => return Err(Error::SlugTaken),
                 Restored::LimitReached => return Err(Error::LimitReached),
                 Restored::Stale => {}
@@ -129,16 +113,16 @@ impl Endpoint for Restore {
     }
 }
 
-impl Back {
+impl RestoredItem {
     fn new(id: ResourceId, models: u64) -> Self {
         Self { success: true, restored_models: id.project().map(|_| models) }
     }
 }
 
-/// What it will be: in its project only if that is there.
+/// The restored resource: in its project only if that exists.
 async fn back(
     deps: &Deps,
-    call: &Call<KeyOrMember>,
+    call: &RequestContext<Editor>,
     trashed: &Trashed,
     slug: Option<&Slug>,
 ) -> Result<Resource, Failure> {
@@ -155,25 +139,9 @@ async fn back(
     Ok(Resource { project, slug, version, updated_at: call.now, ..before })
 }
 
-fn event(call: &Call<KeyOrMember>, proof: &EditsResources, back: &Resource) -> Event {
+fn event(call: &RequestContext<Editor>, proof: &EditsResources, back: &Resource) -> ActivityEvent {
     let of = back.id.kind().in_history();
     let mut event = call.event(proof.workspace(), proof.actor(), Action::Restored, of);
     event = event.about(back.id, &back.name);
     event
-}
-
-impl From<Error> for Problem {
-    fn from(error: Error) -> Self {
-        match error {
-            Error::Denied(denied) => denied.into(),
-            Error::Missing => Self::not_found(),
-            Error::SlugTaken => Self::new(
-                Code::SlugTaken,
-                "Another one has this slug by now. Restore it under another: send slug along.",
-            ),
-            Error::LimitReached => Self::plan_limit_reached(),
-            Error::Refused(problem) => problem,
-            Error::Failed(failure) => failure.into(),
-        }
-    }
 }

@@ -1,21 +1,21 @@
-//! `publish-events`: puts new outbox messages on the bus, in the order of their subject's stream. At least once: a batch
-//! that fails in the middle comes again from the record that failed
+//! `publish-events`: publishes new outbox messages to the bus, at least once and in the order of their subject. If a record
+//! fails, its batch is delivered again from that record
 //! ([partial batch responses](https://docs.aws.amazon.com/lambda/latest/dg/services-ddb-batchfailurereporting.html)).
 
 use std::sync::Arc;
 
 use domain::{
-    outbox::Message,
+    domain_events::Message,
     ports::{Bus, Failure},
 };
-use kit::{Grant, Items, Job, Ports, Trigger, Worker, WorkerSpec, worker};
+use kit::{ItemKind, Ports, RunContext, Trigger, Worker, WorkerSpec, grants::bus, worker};
 use serde::{Deserialize, Serialize};
 use serde_dynamo::{AttributeValue, Item};
 
 /// Publishes the outbox.
 pub struct PublishEvents;
 
-/// What it works with.
+/// The ports that it uses.
 pub struct Deps {
     bus: Arc<dyn Bus>,
 }
@@ -24,29 +24,29 @@ pub struct Deps {
 #[derive(Deserialize)]
 pub struct Batch {
     #[serde(rename = "Records")]
-    records: Vec<Record>,
+    records: Vec<StreamRecord>,
 }
 
-/// A change of the table.
+/// A change of an item in the table.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Record {
+pub struct StreamRecord {
     event_name: String,
-    dynamodb: Change,
+    dynamodb: StreamChange,
 }
 
-/// What changed.
+/// The changed item.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct Change {
+pub struct StreamChange {
     sequence_number: String,
     new_image: Option<Item>,
 }
 
-/// Where to go on, if not all were published.
+/// The record to continue with, if not all messages were published.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Response {
+pub struct BatchResponse {
     batch_item_failures: Vec<ItemFailure>,
 }
 
@@ -61,19 +61,19 @@ impl Worker for PublishEvents {
     const SPEC: WorkerSpec = worker(
         "publish-events",
         Trigger::OutboxStream,
-        "Puts new outbox messages on the bus",
-        &[Grant::bus()],
+        "Publishes new outbox messages to the bus",
+        &[bus::PUBLISH],
     );
     type Deps = Deps;
     type Event = Batch;
-    type Result = Response;
+    type Result = BatchResponse;
     type Error = Failure;
 
     fn deps(ports: &impl Ports) -> Deps {
         Deps { bus: ports.bus() }
     }
 
-    async fn handle(deps: &Deps, _: &Job, batch: Batch) -> Result<Response, Failure> {
+    async fn handle(deps: &Deps, _: &RunContext, batch: Batch) -> Result<BatchResponse, Failure> {
         let mut messages = Vec::new();
         let mut unreadable = None;
         for record in batch.records {
@@ -81,7 +81,7 @@ impl Worker for PublishEvents {
             match message(record) {
                 Ok(Some(message)) => messages.push((sequence, message)),
                 Ok(None) => {}
-                // Nothing is passed over: whoever can read it (a newer version, say) must get it.
+                // No record is skipped: a newer version may be able to read it.
                 Err(_) => {
                     unreadable = Some(sequence);
                     break;
@@ -93,17 +93,17 @@ impl Worker for PublishEvents {
         let refused = messages.into_iter().find(|(_, message)| failed.contains(&message.id));
         let first = refused.map(|(sequence, _)| sequence).or(unreadable);
         let failures = first.into_iter().map(|item_identifier| ItemFailure { item_identifier });
-        Ok(Response { batch_item_failures: failures.collect() })
+        Ok(BatchResponse { batch_item_failures: failures.collect() })
     }
 }
 
-/// The message that a record tells of; the table holds other things too, and messages are deleted when they are old.
-fn message(record: Record) -> Result<Option<Message>, serde_dynamo::Error> {
+/// The message that a record inserts, if it inserts one. The table holds other items too, and old messages expire.
+fn message(record: StreamRecord) -> Result<Option<Message>, serde_dynamo::Error> {
     let Some(image) = record.dynamodb.new_image.filter(|_| record.event_name == "INSERT") else {
         return Ok(None);
     };
     match image.get("pk") {
-        Some(AttributeValue::S(partition)) if partition.starts_with(Items::Outbox.prefix()) => {
+        Some(AttributeValue::S(partition)) if partition.starts_with(ItemKind::Outbox.prefix()) => {
             serde_dynamo::from_item(image).map(Some)
         }
         _ => Ok(None),

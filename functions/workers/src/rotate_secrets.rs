@@ -1,11 +1,11 @@
-//! `rotate-secrets`: gives a secret a new version when Secrets Manager asks for one, and its first
+//! `rotate-secrets`: creates the first and each new version of a secret when Secrets Manager asks for it
 //! ([the steps](https://docs.aws.amazon.com/secretsmanager/latest/userguide/rotate-secrets_lambda-functions.html)).
 //!
-//! A version has a key more than the one before, with the time from which it is used ([`domain::rotation`]). In between its
-//! public half goes to the directory, and every function reads the new version. Any step may come again, or die anywhere:
-//! the value is made once, publishing twice is publishing once, and the last step moves the label `AWSCURRENT` only from the
-//! version that this one was made from. One that comes too late for that, or after another, is given up: the next rotation
-//! begins anew.
+//! A new version adds one key, with the time from which the key is used ([`domain::rotation`]). Until then its public half
+//! reaches the directory and every function reads the new version. Each step may be repeated and may fail anywhere: the
+//! value is created once, publishing is idempotent, and the last step moves the label `AWSCURRENT` only from the version
+//! that the new one was created from. A version that is too late, or that another version overtook, is abandoned; the next
+//! rotation starts again.
 
 use std::{sync::Arc, time::Duration};
 
@@ -14,58 +14,62 @@ use domain::{
     region::Region,
     rotation::{SecretName, is_in_time},
 };
-use kit::{Grant, Items, Job, Ports, Trigger, Worker, WorkerSpec, worker};
+use kit::{
+    Ports, RunContext, Trigger, Worker, WorkerSpec,
+    grants::{directory, rotations},
+    worker,
+};
 use serde::{Deserialize, Serialize};
 
 /// Rotates secrets.
 pub struct RotateSecrets;
 
-/// The region's replica of the directory is looked at so often, with a pause in between, until it has a new public key.
+/// How often the region's replica of the directory is read, with a pause in between, until it has the new public key.
 const LOOKS: usize = 20;
 const PAUSE: Duration = Duration::from_millis(500);
 
-/// What it works with.
+/// The ports that it uses.
 pub struct Deps {
     rotations: Arc<dyn Rotations>,
     directory: Arc<dyn Directory>,
 }
 
-/// What Secrets Manager asks for.
+/// The request of Secrets Manager.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct Event {
-    step: Step,
+pub struct RotationEvent {
+    step: RotationStep,
     secret_id: String,
-    /// The new version's id.
+    /// The id of the new version.
     client_request_token: String,
 }
 
-/// The steps, in their order.
+/// The steps of a rotation, in order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-pub enum Step {
-    /// The new version gets its value.
+pub enum RotationStep {
+    /// Create the value of the new version.
     #[serde(rename = "createSecret")]
     Create,
-    /// The public keys that it needs are published.
+    /// Publish its public keys.
     #[serde(rename = "setSecret")]
     Set,
-    /// They have arrived.
+    /// Check that the public keys have arrived.
     #[serde(rename = "testSecret")]
     Test,
-    /// It becomes the current one.
+    /// Make it the current version.
     #[serde(rename = "finishSecret")]
     Finish,
 }
 
-/// What came of it.
+/// The result.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Report {
-    /// Whether the version is the current one now.
+pub struct RotationReport {
+    /// Whether the version is now the current one.
     is_current: bool,
 }
 
-/// Why a step was not taken.
+/// Why a step failed.
 #[derive(Debug, thiserror::Error)]
 #[expect(missing_docs, reason = "each names its cause")]
 pub enum Error {
@@ -73,7 +77,7 @@ pub enum Error {
     Unknown,
     #[error("the secret {} is the same in every region: it is rotated in {} and replicated from there", .0.as_str(), Region::AUTHORITY)]
     Elsewhere(SecretName),
-    #[error("the key of the secret {} can't be replaced: what it made is kept for good", .0.as_str())]
+    #[error("the key of the secret {} can't be replaced: values derived from it are kept permanently", .0.as_str())]
     Irreplaceable(SecretName),
     #[error("there is no such rotation, or it is over")]
     NotBegun,
@@ -91,73 +95,58 @@ pub enum Error {
     Failed(#[from] Failure),
 }
 
-/// What making a version of any secret needs, and what publishing a key needs.
-const GRANTS: [Grant; 21] = {
-    let (describe, get, put, label) =
-        ("DescribeSecret", "GetSecretValue", "PutSecretValue", "UpdateSecretVersionStage");
-    [
-        Grant::on_secret(describe, "tokens"),
-        Grant::on_secret(get, "tokens"),
-        Grant::on_secret(put, "tokens"),
-        Grant::on_secret(label, "tokens"),
-        Grant::on_secret(describe, "codes"),
-        Grant::on_secret(get, "codes"),
-        Grant::on_secret(put, "codes"),
-        Grant::on_secret(label, "codes"),
-        Grant::on_secret(describe, "addresses"),
-        Grant::on_secret(get, "addresses"),
-        Grant::on_secret(put, "addresses"),
-        Grant::on_secret(label, "addresses"),
-        Grant::on_secret(describe, "forwarding"),
-        Grant::on_secret(get, "forwarding"),
-        Grant::on_secret(put, "forwarding"),
-        Grant::on_secret(label, "forwarding"),
-        Grant::items("Query", Items::SigningKeys),
-        Grant::authority("GetItem", Items::SigningKeys),
-        Grant::authority("PutItem", Items::SigningKeys),
-        Grant::authority("DeleteItem", Items::SigningKeys),
-        Grant::authority("PutItem", Items::RetiredKeys),
-    ]
-};
-
 impl Worker for RotateSecrets {
-    const SPEC: WorkerSpec =
-        worker("rotate-secrets", Trigger::Rotation, "Gives secrets their first and their next keys", &GRANTS);
+    const SPEC: WorkerSpec = worker(
+        "rotate-secrets",
+        Trigger::Rotation,
+        "Creates the first and each new key of secrets",
+        &[
+            rotations::PROGRESS,
+            rotations::PREPARE,
+            rotations::FINISH,
+            rotations::GIVE_UP,
+            directory::SIGNING_KEYS,
+            directory::PUBLISH_SIGNING_KEY,
+            directory::WITHDRAW_SIGNING_KEY,
+        ],
+    );
     type Deps = Deps;
-    type Event = Event;
-    type Result = Report;
+    type Event = RotationEvent;
+    type Result = RotationReport;
     type Error = Error;
 
     fn deps(ports: &impl Ports) -> Deps {
         Deps { rotations: ports.rotations(), directory: ports.directory() }
     }
 
-    async fn handle(deps: &Deps, job: &Job, event: Event) -> Result<Report, Error> {
+    async fn handle(deps: &Deps, job: &RunContext, event: RotationEvent) -> Result<RotationReport, Error> {
         let secret = deps.rotations.secret(&event.secret_id).ok_or(Error::Unknown)?;
         if secret.is_shared() && job.region != Region::AUTHORITY {
             return Err(Error::Elsewhere(secret));
         }
         let rotation = Rotation { secret, version: event.client_request_token };
         match (deps.rotations.progress(&rotation).await?, event.step) {
-            (Progress::Done, _) => return Ok(Report { is_current: true }),
+            (Progress::Done, _) => return Ok(RotationReport { is_current: true }),
             (Progress::None, _) => return Err(Error::NotBegun),
-            (Progress::Announced, Step::Create) => prepare(deps, job, &rotation).await?,
-            // Whether the function can be called at all is tested so, when a schedule is set.
-            (Progress::Announced, Step::Test) => {}
-            (Progress::Announced, Step::Set | Step::Finish) => return Err(Error::NoValue),
-            (Progress::Pending(version), Step::Create) => in_time(deps, job, &rotation, &version).await?,
-            (Progress::Pending(version), Step::Set) => publish(deps, &version).await?,
-            (Progress::Pending(version), Step::Test) => arrived(deps, &version).await?,
-            (Progress::Pending(version), Step::Finish) => {
+            (Progress::Announced, RotationStep::Create) => prepare(deps, job, &rotation).await?,
+            // Secrets Manager tests in this way, when a schedule is set, that it can invoke the function.
+            (Progress::Announced, RotationStep::Test) => {}
+            (Progress::Announced, RotationStep::Set | RotationStep::Finish) => return Err(Error::NoValue),
+            (Progress::Pending(version), RotationStep::Create) => {
+                in_time(deps, job, &rotation, &version).await?
+            }
+            (Progress::Pending(version), RotationStep::Set) => publish(deps, &version).await?,
+            (Progress::Pending(version), RotationStep::Test) => arrived(deps, &version).await?,
+            (Progress::Pending(version), RotationStep::Finish) => {
                 in_time(deps, job, &rotation, &version).await?;
                 finish(deps, job, &rotation, &version).await?;
             }
         }
-        Ok(Report { is_current: event.step == Step::Finish })
+        Ok(RotationReport { is_current: event.step == RotationStep::Finish })
     }
 }
 
-async fn prepare(deps: &Deps, job: &Job, rotation: &Rotation) -> Result<(), Error> {
+async fn prepare(deps: &Deps, job: &RunContext, rotation: &Rotation) -> Result<(), Error> {
     match deps.rotations.prepare(rotation, job.now).await? {
         Prepared::Yes => Ok(()),
         Prepared::Irreplaceable => {
@@ -167,9 +156,14 @@ async fn prepare(deps: &Deps, job: &Job, rotation: &Rotation) -> Result<(), Erro
     }
 }
 
-/// Gives a version up whose key would be used before everybody knew it. Once the key's time has come, no run can be under way
-/// any more that makes the version the current one all the same: then its public key goes too.
-async fn in_time(deps: &Deps, job: &Job, rotation: &Rotation, version: &NewVersion) -> Result<(), Error> {
+/// Abandons a version whose key would be used before every function knows it. Once the key's time has come, no running step
+/// can still make the version current, so its public key is withdrawn too.
+async fn in_time(
+    deps: &Deps,
+    job: &RunContext,
+    rotation: &Rotation,
+    version: &NewVersion,
+) -> Result<(), Error> {
     if is_in_time(version.newest_from, job.now) {
         return Ok(());
     }
@@ -188,7 +182,7 @@ async fn publish(deps: &Deps, version: &NewVersion) -> Result<(), Error> {
     Ok(())
 }
 
-/// Waits until the public keys can be read in this region, where most of what they verify comes in.
+/// Waits until the public keys can be read in this region, which receives most of the tokens that they verify.
 async fn arrived(deps: &Deps, version: &NewVersion) -> Result<(), Error> {
     for look in 0..LOOKS {
         if look > 0 {
@@ -203,8 +197,13 @@ async fn arrived(deps: &Deps, version: &NewVersion) -> Result<(), Error> {
     Err(Error::NotArrived)
 }
 
-/// Makes the version the current one. What it does without is withdrawn before: nobody calls again after it.
-async fn finish(deps: &Deps, job: &Job, rotation: &Rotation, version: &NewVersion) -> Result<(), Error> {
+/// Makes the version the current one. Withdraws retired keys first, because no step follows that could do it later.
+async fn finish(
+    deps: &Deps,
+    job: &RunContext,
+    rotation: &Rotation,
+    version: &NewVersion,
+) -> Result<(), Error> {
     for kid in &version.retired {
         deps.directory.withdraw_signing_key(job.region, kid).await?;
     }

@@ -1,31 +1,36 @@
-//! `send-mail`: writes the mail that a message calls for, and sends it once.
+//! `send-mail`: writes and sends the mail for a domain event, once.
 //!
-//! A message comes at least once; a second mail is possible only if the worker dies between sending and noting. About an
-//! account that is gone nobody gets mail.
+//! A message is delivered at least once. A second mail is sent only if the worker ends between sending a mail and recording
+//! it. Deleted accounts receive no mail. A mail that the mail service refuses permanently is logged and not sent again.
 
 use std::sync::Arc;
 
 use domain::{
     directory::Name,
+    domain_events::{DomainEvent, Message},
     email::EmailAddress,
     id::{AttemptId, ResetId, UserId},
-    outbox::{Message, Notice},
     password_reset::ResetToken,
     ports::{Accounts, Codes, Consumed, Directory, Failure, Mail, Mailer, SignUps, TokenKeys},
     region::Region,
     user::EmailHash,
 };
-use kit::{Grant, Items, Job, Ports, Trigger, Worker, WorkerSpec, worker};
+use kit::{
+    Ports, RunContext, Trigger, Worker, WorkerSpec,
+    grants::{accounts, codes, consumed, directory, mailer, sign_ups, token_keys},
+    worker,
+    worker::{Envelope, is_accepted, once},
+};
 use serde::Serialize;
 
-use crate::{event::Envelope, letters, once::once};
+use crate::mail_templates;
 
 /// Sends mail.
 pub struct SendMail;
 
 const NAME: &str = "send-mail";
 
-/// What it works with.
+/// The ports that it uses.
 pub struct Deps {
     accounts: Arc<dyn Accounts>,
     directory: Arc<dyn Directory>,
@@ -36,33 +41,36 @@ pub struct Deps {
     consumed: Arc<dyn Consumed>,
 }
 
-/// What came of it.
+/// The result.
 #[derive(Serialize)]
-pub struct Report {
+pub struct MailReport {
+    /// Whether a mail was accepted for delivery.
     sent: bool,
+    /// Whether a mail was refused permanently.
+    refused: bool,
 }
 
 impl Worker for SendMail {
     const SPEC: WorkerSpec = worker(
         "send-mail",
-        Trigger::Bus(&Notice::MAILED),
-        "Writes and sends the mail that a message calls for",
+        Trigger::Bus,
+        "Writes and sends the mail for a domain event",
         &[
-            Grant::secret("codes"),
-            Grant::secret("tokens"),
-            Grant::items("GetItem", Items::SignUps),
-            Grant::items("GetItem", Items::Addresses),
-            Grant::items("GetItem", Items::Users),
-            Grant::items("GetItem", Items::AddressClaims),
-            Grant::items("PutItem", Items::Consumed),
-            Grant::items("UpdateItem", Items::Consumed),
-            Grant::items("DeleteItem", Items::Consumed),
-            Grant::mail(),
+            sign_ups::FIND,
+            accounts::BY_ADDRESS,
+            accounts::USER,
+            codes::SIGN_UP_CODES,
+            token_keys::DERIVATION_KEY,
+            directory::FIND_ADDRESS,
+            mailer::SEND,
+            consumed::CLAIM,
+            consumed::DONE,
+            consumed::RELEASE,
         ],
     );
     type Deps = Deps;
     type Event = Envelope;
-    type Result = Report;
+    type Result = MailReport;
     type Error = Failure;
 
     fn deps(ports: &impl Ports) -> Deps {
@@ -77,57 +85,64 @@ impl Worker for SendMail {
         }
     }
 
-    async fn handle(deps: &Deps, job: &Job, event: Envelope) -> Result<Report, Failure> {
+    async fn handle(deps: &Deps, job: &RunContext, event: Envelope) -> Result<MailReport, Failure> {
         let Message { id, notice, .. } = event.detail;
         let send = write_and_send(deps, job.region, notice);
-        let sent = once(&*deps.consumed, NAME, id, job.now, send).await?.unwrap_or(false);
-        Ok(Report { sent })
+        let accepted = once(&*deps.consumed, NAME, id, job.now, send).await?.flatten();
+        Ok(MailReport { sent: accepted == Some(true), refused: accepted == Some(false) })
     }
 }
 
-/// Writes the mail that a notice calls for, if it calls for one, and sends it.
-async fn write_and_send(deps: &Deps, region: Region, notice: Notice) -> Result<bool, Failure> {
+/// Writes and sends the mail for an event, if the event has one. Returns whether the mail was accepted.
+async fn write_and_send(deps: &Deps, region: Region, notice: DomainEvent) -> Result<Option<bool>, Failure> {
     let mail = match notice {
-        Notice::SignUpStarted { address, attempt } => sign_up(deps, address, attempt).await?,
-        Notice::ApiKeyCreated { user, name, .. } => {
-            to_user(deps, user, |to| letters::api_key_created(to, name.as_str())).await?
+        DomainEvent::SignUpStarted { address, attempt } => sign_up(deps, address, attempt).await?,
+        DomainEvent::ApiKeyCreated { user, name, .. } => {
+            to_user(deps, user, |to| mail_templates::api_key_created(to, name.as_str())).await?
         }
-        Notice::RefreshTokenReused { user, .. } => to_user(deps, user, letters::session_ended).await?,
-        Notice::PasswordForgotten { address, reset } => password_reset(deps, region, address, reset).await?,
-        Notice::PasswordChanged { user } => to_user(deps, user, letters::password_changed).await?,
-        Notice::ExportReady { user, export } => {
-            to_user(deps, user, |to| letters::export_ready(to, export)).await?
+        DomainEvent::RefreshTokenReused { user, .. } => {
+            to_user(deps, user, mail_templates::session_ended).await?
         }
-        Notice::AccountOpened { .. }
-        | Notice::WorkspaceOpened { .. }
-        | Notice::SettingsChanged { .. }
-        | Notice::ApiKeyRevoked { .. }
-        | Notice::PurgeBegun { .. }
-        | Notice::TrashEmptied { .. }
-        | Notice::PurgeGoesOn
-        | Notice::ExportGoesOn { .. }
-        | Notice::DeletionGoesOn { .. } => None,
+        DomainEvent::PasswordForgotten { address, reset } => {
+            password_reset(deps, region, address, reset).await?
+        }
+        DomainEvent::PasswordChanged { user } => {
+            to_user(deps, user, mail_templates::password_changed).await?
+        }
+        DomainEvent::ExportReady { user, export } => {
+            to_user(deps, user, |to| mail_templates::export_ready(to, export)).await?
+        }
+        DomainEvent::AccountOpened { .. }
+        | DomainEvent::WorkspaceOpened { .. }
+        | DomainEvent::SettingsChanged { .. }
+        | DomainEvent::ApiKeyRevoked { .. }
+        | DomainEvent::PurgeBegun { .. }
+        | DomainEvent::TrashEmptied { .. }
+        | DomainEvent::PurgeGoesOn
+        | DomainEvent::ExportGoesOn { .. }
+        | DomainEvent::DeletionGoesOn { .. } => None,
     };
-    if let Some(mail) = &mail {
-        deps.mailer.send(mail).await?;
+    match &mail {
+        Some(mail) => Ok(Some(is_accepted(NAME, mail, &deps.mailer.send(mail).await?))),
+        None => Ok(None),
     }
-    Ok(mail.is_some())
 }
 
-/// The code, or, if the address has an account, word of that: only whoever reads the address's mail learns which.
+/// The mail with the code or, if the address has an account, a mail that says so: only a reader of that mailbox learns which.
 async fn sign_up(deps: &Deps, address: EmailHash, attempt: AttemptId) -> Result<Option<Mail>, Failure> {
     let name = Name::Address(address);
     let (waiting, user) = (deps.sign_ups.find(address), deps.accounts.by_address(address));
     let (waiting, user, holder) = futures::try_join!(waiting, user, deps.directory.find(&name))?;
-    let Some(waiting) = waiting else { return Ok(None) };
+    let Some(attempt) = waiting.as_ref().and_then(|waiting| waiting.find(attempt)) else { return Ok(None) };
     if user.is_some() || holder.is_some_and(|holder| holder.confirmed) {
-        return Ok(Some(letters::account_exists(waiting.email)));
+        return Ok(Some(mail_templates::account_exists(attempt.email.clone())));
     }
-    let code = deps.codes.sign_up_codes(&[attempt]).await?.pop();
-    Ok(code.map(|code| letters::sign_up_code(waiting.email, &code)))
+    let code = deps.codes.sign_up_codes(&[attempt.id]).await?.pop();
+    let code = code.ok_or_else(|| Failure::Broken("no code for a sign-up".to_owned()))?;
+    Ok(Some(mail_templates::sign_up_code(attempt, &code)))
 }
 
-/// The token, if anybody has the address: to the account's primary one, whichever of its addresses was entered.
+/// The mail with the token, if the address has an account. It goes to the account's primary address.
 async fn password_reset(
     deps: &Deps,
     region: Region,
@@ -137,7 +152,7 @@ async fn password_reset(
     let Some(user) = deps.accounts.by_address(address).await? else { return Ok(None) };
     let key = deps.tokens.derivation_key(reset.made_at()).await?;
     let token = ResetToken::new(region, user, reset, &key);
-    to_user(deps, user, |to| letters::password_reset(to, &token)).await
+    to_user(deps, user, |to| mail_templates::password_reset(to, &token)).await
 }
 
 async fn to_user(

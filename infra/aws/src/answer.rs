@@ -1,4 +1,4 @@
-//! What goes back over the wire, in each service's own format.
+//! HTTP responses in the wire format of each service.
 
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HeaderName, HeaderValue};
@@ -9,16 +9,17 @@ use serde_json::{Map, Value, json};
 
 use crate::service::Service;
 
-/// Why a body broke off.
+/// An error that ends a body prematurely.
 pub(crate) type BoxError = Box<dyn std::error::Error + Send + Sync>;
-/// A body of either direction.
+/// A request or response body.
 pub(crate) type Body = UnsyncBoxBody<Bytes, BoxError>;
-/// A whole HTTP answer.
+/// A complete HTTP response.
 pub(crate) type Answer = Response<Body>;
 
-/// The errors that every JSON service of AWS shares, which DynamoDB names in a space of their own.
-const SHARED: [&str; 7] = [
+/// The error codes that all JSON services of AWS share. DynamoDB puts them in a namespace of their own.
+const SHARED: [&str; 8] = [
     "AccessDeniedException",
+    "ExpiredTokenException",
     "InvalidSignatureException",
     "MissingAuthenticationTokenException",
     "SerializationException",
@@ -27,7 +28,7 @@ const SHARED: [&str; 7] = [
     "UnrecognizedClientException",
 ];
 
-/// A service's error: its code, and a message unless the service gives none.
+/// An error of a service: a code, and usually a message.
 #[derive(Debug)]
 pub(crate) struct Refusal {
     status: u16,
@@ -36,23 +37,23 @@ pub(crate) struct Refusal {
     extra: Map<String, Value>,
 }
 
-/// A refusal, and the service whose format it takes.
+/// A refusal, and the service that determines its format.
 pub(crate) type Refused = (Service, Refusal);
 
 impl Refusal {
-    /// An error of the caller's making in a JSON service.
+    /// A client error (status 400) of a JSON service.
     pub(crate) fn new(code: &'static str, message: impl Into<String>) -> Self {
         Self { status: 400, code, message: Some(message.into()), extra: Map::new() }
     }
 
-    /// An error that the service names without a word more.
+    /// A client error without a message.
     pub(crate) fn bare(code: &'static str) -> Self {
         Self { status: 400, code, message: None, extra: Map::new() }
     }
 
-    /// What the service could not do for a reason of its own.
+    /// A server error (status 500). Logs `error`, which the response does not contain.
     pub(crate) fn internal(service: Service, error: &dyn std::fmt::Display) -> Self {
-        tracing::error!(service = service.name(), %error, "a stand-in failed");
+        tracing::error!(service = service.name(), %error, "stand-in failed");
         let code = match service {
             Service::DynamoDb => "InternalServerError",
             Service::Kms => "KMSInternalException",
@@ -69,13 +70,13 @@ impl Refusal {
         self
     }
 
-    /// A member of the error besides its message.
+    /// Adds a member to the error document.
     pub(crate) fn with(mut self, name: &str, value: Value) -> Self {
         self.extra.insert(name.to_owned(), value);
         self
     }
 
-    /// This error as the service puts it.
+    /// Renders the error in the format of the service.
     pub(crate) fn answer(self, service: Service) -> Answer {
         match service {
             Service::S3 => self.xml(),
@@ -118,7 +119,7 @@ impl Refusal {
     }
 }
 
-/// What a JSON service of ours says when all went well.
+/// A successful response of a JSON service.
 pub(crate) fn success(service: Service, body: &Value) -> Answer {
     let content_type = match service {
         Service::Ses => "application/json",
@@ -128,7 +129,7 @@ pub(crate) fn success(service: Service, body: &Value) -> Answer {
     answer(200, content_type, body.to_string())
 }
 
-/// An answer with a request id, as every AWS answer has.
+/// A response with a request id, which every AWS response has.
 pub(crate) fn answer(status: u16, content_type: &'static str, body: String) -> Answer {
     let mut answer = Response::new(whole(body.into()));
     *answer.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
@@ -140,7 +141,7 @@ pub(crate) fn answer(status: u16, content_type: &'static str, body: String) -> A
     answer
 }
 
-/// A body that is all there.
+/// A body that is already complete.
 pub(crate) fn whole(bytes: Bytes) -> Body {
     Full::new(bytes).map_err(|never| match never {}).boxed_unsync()
 }

@@ -1,4 +1,4 @@
-//! Files that survive `kill -9`: an answer is given only after its effect is on disk.
+//! Files that survive `kill -9`. The stand-ins respond only after the effect of a call is on disk.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
@@ -7,66 +7,66 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::StartError;
+use crate::start_error::StandInError;
 
-/// Makes a folder and its parents.
-pub(crate) fn make_folder(folder: &Path) -> Result<(), StartError> {
-    std::fs::create_dir_all(folder).map_err(|source| StartError::File { path: folder.to_owned(), source })
+/// Creates a folder and its parents.
+pub(crate) fn make_folder(folder: &Path) -> Result<(), StandInError> {
+    std::fs::create_dir_all(folder).map_err(|source| StandInError::File { path: folder.to_owned(), source })
 }
 
-/// Reads a JSON document, or the default if there is none yet.
-pub(crate) fn read<T: DeserializeOwned + Default>(path: &Path) -> Result<T, StartError> {
+/// Reads a JSON document. Returns the default if the file does not exist.
+pub(crate) fn read<T: DeserializeOwned + Default>(path: &Path) -> Result<T, StandInError> {
     let bytes = match std::fs::read(path) {
         Ok(bytes) => bytes,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(T::default()),
-        Err(source) => return Err(StartError::File { path: path.to_owned(), source }),
+        Err(source) => return Err(StandInError::File { path: path.to_owned(), source }),
     };
     serde_json::from_slice(&bytes)
-        .map_err(|error| StartError::Unreadable { path: path.to_owned(), reason: error.to_string() })
+        .map_err(|error| StandInError::Unreadable { path: path.to_owned(), reason: error.to_string() })
 }
 
-/// Replaces a JSON document as one step: readers see the old one or the new one, also after a crash.
+/// Replaces a JSON document atomically. After a crash, readers see either the old or the new document.
 pub(crate) fn write<T: Serialize>(path: &Path, value: &T) -> io::Result<()> {
     let next = path.with_extension("json.next");
     let mut file = File::create(&next)?;
     file.write_all(&serde_json::to_vec_pretty(value)?)?;
     file.sync_all()?;
     std::fs::rename(&next, path)?;
-    // The rename itself is durable only once the folder is.
+    // The rename is durable only after the folder is synced.
     match path.parent() {
         Some(folder) => File::open(folder)?.sync_all(),
         None => Ok(()),
     }
 }
 
-/// A file of JSON lines that only grows.
-pub(crate) struct Lines {
+/// An append-only file of JSON lines.
+pub(crate) struct JsonLines {
     path: PathBuf,
 }
 
-impl Lines {
-    /// Reads what is there. A last line cut short by a crash was never acknowledged, and goes.
-    pub(crate) fn open<T: DeserializeOwned>(path: PathBuf) -> Result<(Self, Vec<T>), StartError> {
+impl JsonLines {
+    /// Reads all lines. Removes an incomplete last line, which a crash left before it was acknowledged.
+    pub(crate) fn open<T: DeserializeOwned>(path: PathBuf) -> Result<(Self, Vec<T>), StandInError> {
         let text = match std::fs::read_to_string(&path) {
             Ok(text) => text,
             Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
-            Err(source) => return Err(StartError::File { path, source }),
+            Err(source) => return Err(StandInError::File { path, source }),
         };
         let whole = text.rfind('\n').map_or("", |end| text.get(..=end).unwrap_or(""));
         let lines: Result<Vec<T>, _> = whole.lines().map(serde_json::from_str).collect();
         match lines {
-            Err(error) => Err(StartError::Unreadable { path, reason: error.to_string() }),
+            Err(error) => Err(StandInError::Unreadable { path, reason: error.to_string() }),
             Ok(lines) => {
                 if whole.len() < text.len() {
                     cut(&path, whole.len())
-                        .map_err(|source| StartError::File { path: path.clone(), source })?;
+                        .map_err(|source| StandInError::File { path: path.clone(), source })?;
                 }
                 Ok((Self { path }, lines))
             }
         }
     }
 
-    /// Adds lines in one write.
+    /// Appends lines in a single write.
     pub(crate) fn append<T: Serialize>(&self, lines: &[T]) -> io::Result<()> {
         let mut text = Vec::new();
         for line in lines {
@@ -85,16 +85,13 @@ fn cut(path: &Path, length: usize) -> io::Result<()> {
     file.sync_all()
 }
 
-/// Random bytes of the system: keys, nonces and ids of the stand-ins are theirs, as they are AWS's.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "AWS's own randomness does not come from a call to an endpoint"
-)]
+/// Random bytes of the operating system, for the keys, nonces and ids of the stand-ins.
+#[expect(clippy::disallowed_methods, reason = "the randomness of AWS is not that of a request")]
 pub(crate) fn random<const N: usize>() -> [u8; N] {
     let mut bytes = [0; N];
     if let Err(error) = getrandom::fill(&mut bytes) {
-        // Going on would hand out keys that are all zero.
-        tracing::error!(%error, "the system has no randomness");
+        // Continuing would create keys of zeros.
+        tracing::error!(%error, "no randomness from the operating system");
         std::process::abort();
     }
     bytes

@@ -1,6 +1,6 @@
 //! EventBridge: `PutEvents` on any bus
-//! (<https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutEvents.html>). What is accepted goes
-//! to the [`Bus`](crate::Bus) as consumers see it; rules are the platform's.
+//! (<https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutEvents.html>). Passes accepted events to the
+//! [`EventSink`](crate::config::EventSink) in the envelope that consumers receive. The platform implements the rules.
 
 use std::sync::Arc;
 
@@ -9,18 +9,20 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
+use crate::account::ACCOUNT;
 use crate::answer::Refusal;
-use crate::{ACCOUNT, Bus, Config, Now, durable};
+use crate::config::{EventSink, StandInConfig, TimeSource};
+use crate::durable;
 
-/// The entries of one call, and their size together.
-const MOST: usize = 10;
+/// The maximum number of entries per call.
+const MAX_ENTRIES: usize = 10;
 const LARGEST: usize = 256 * 1024;
 
-/// The stand-in.
+/// The EventBridge stand-in.
 pub(crate) struct Events {
     region: String,
-    now: Now,
-    bus: Arc<dyn Bus>,
+    now: TimeSource,
+    bus: Arc<dyn EventSink>,
 }
 
 #[derive(Deserialize)]
@@ -42,7 +44,7 @@ struct Entry {
 }
 
 impl Events {
-    pub(crate) fn new(config: &Config) -> Self {
+    pub(crate) fn new(config: &StandInConfig) -> Self {
         Self { region: config.region.clone(), now: Arc::clone(&config.now), bus: Arc::clone(&config.bus) }
     }
 
@@ -53,7 +55,7 @@ impl Events {
         let request: PutEvents =
             serde_json::from_slice(body).map_err(|_| Refusal::bare("SerializationException"))?;
         let entries = request.entries;
-        if entries.is_empty() || entries.len() > MOST {
+        if entries.is_empty() || entries.len() > MAX_ENTRIES {
             let (value, bound) = if entries.is_empty() {
                 ("[]", "greater than or equal to 1")
             } else {
@@ -87,7 +89,7 @@ impl Events {
             "detail-type": entry.detail_type,
             "source": entry.source,
             "account": ACCOUNT,
-            // Consumers see whole seconds.
+            // Events have a resolution of one second.
             "time": Timestamp::from_second(time.as_second()).unwrap_or(time).to_string(),
             "region": self.region,
             "resources": entry.resources,
@@ -99,8 +101,8 @@ impl Events {
 }
 
 impl Entry {
-    /// As the manual counts it:
-    /// <https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-putevents.html#eb-putevent-size>.
+    /// The size of an entry in bytes
+    /// (<https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-putevents.html#eb-putevent-size>).
     fn size(&self) -> usize {
         let length = |text: &Option<String>| text.as_ref().map_or(0, String::len);
         let resources: usize = self.resources.iter().map(String::len).sum();

@@ -1,4 +1,4 @@
-//! Planned faults: the ways in which a call to AWS goes wrong.
+//! Planned faults: failures of calls that tests inject.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
@@ -7,28 +7,28 @@ use crate::answer::Refusal;
 use crate::request::Caller;
 use crate::service::Service;
 
-/// One planned fault. It counts the calls that match it and strikes from the `nth` on.
+/// A planned fault. Counts the matching calls and applies to `times` calls from the `nth` on.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Fault {
-    /// The service as in a signature and in IAM: `dynamodb`, `kms`, `secretsmanager`, `ses`, `events`, `s3`.
+    /// The name of the service in signatures and IAM: `dynamodb`, `kms`, `secretsmanager`, `ses`, `events`, `s3`.
     pub service: String,
-    /// Only this operation.
+    /// Matches only this operation.
     #[serde(default)]
     pub operation: Option<String>,
-    /// Only calls signed for this region.
+    /// Matches only calls signed for this region.
     #[serde(default)]
     pub region: Option<String>,
-    /// Only calls of this function.
+    /// Matches only calls of this function.
     #[serde(default)]
     pub function: Option<String>,
-    /// The first matching call that it strikes, from 1.
+    /// The first matching call to fail, starting at 1.
     #[serde(default = "one")]
     pub nth: u64,
-    /// How many calls it strikes; 0 for all that follow.
+    /// The number of calls to fail; 0 for all subsequent calls.
     #[serde(default = "one")]
     pub times: u64,
-    /// What happens.
+    /// The kind of failure.
     pub kind: FaultKind,
 }
 
@@ -36,40 +36,44 @@ fn one() -> u64 {
     1
 }
 
-/// What happens to a call.
+/// The kind of failure of a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum FaultKind {
-    /// Access is denied; nothing is applied.
+    /// The credentials have expired. The call is not applied, and the SDK does not retry it.
     Refused,
-    /// It is applied, and the connection breaks before the answer.
+    /// Access is denied, as by a missing grant. The call is not applied.
+    Denied,
+    /// The request is invalid. The call is not applied.
+    Validation,
+    /// The call is applied, and the connection breaks before the response.
     LostResponse,
-    /// The service's throttling error; nothing is applied.
+    /// The throttling error of the service. The call is not applied.
     Throttled,
-    /// The service's internal error; nothing is applied.
+    /// The internal error of the service. The call is not applied.
     Error,
-    /// No answer comes until the caller hangs up, or 30 seconds pass; nothing is applied.
+    /// No response until the caller disconnects, for at most 30 seconds. The call is not applied.
     Stall,
-    /// A batch comes back unprocessed. Batches only.
+    /// A batch is returned unprocessed. Batch operations only.
     Unprocessed,
-    /// Another transaction is under way on the same items. DynamoDB's writes and transactions only.
+    /// Another transaction is in progress on the same items. DynamoDB writes and transactions only.
     Conflict,
 }
 
-/// A fault and the calls it has counted.
-pub(crate) struct Armed {
+/// A fault of the plan and the number of calls that it matched.
+pub(crate) struct ArmedFault {
     fault: Fault,
     met: u64,
 }
 
-impl From<Fault> for Armed {
+impl From<Fault> for ArmedFault {
     fn from(fault: Fault) -> Self {
         Self { fault, met: 0 }
     }
 }
 
-impl Armed {
-    /// Counts the call if it matches, and says what strikes it.
+impl ArmedFault {
+    /// Counts the call if it matches. Returns the kind of failure if the fault applies.
     pub(crate) fn counts(&mut self, caller: &Caller) -> Option<FaultKind> {
         let fault = &self.fault;
         let same = |wanted: &Option<String>, is: &str| wanted.as_deref().is_none_or(|wanted| wanted == is);
@@ -88,7 +92,7 @@ impl Armed {
     }
 }
 
-/// Whether the service can answer this call in that way at all.
+/// Whether the service can fail this call in this way.
 fn applies(kind: FaultKind, caller: &Caller) -> bool {
     let operation = caller.operation.as_str();
     match kind {
@@ -111,41 +115,43 @@ fn applies(kind: FaultKind, caller: &Caller) -> bool {
     }
 }
 
-/// What a caller sees of a fault that is an answer.
-pub(crate) enum Struck {
+/// The response that a fault produces.
+pub(crate) enum FaultResponse {
     Refused(Refusal),
     Answered(Value),
-    /// In S3's format.
+    /// A response in the XML format of S3.
     AnsweredXml(&'static str),
 }
 
-/// The answer that a fault gives in the service's place, if it gives one.
-pub(crate) fn answer(kind: FaultKind, caller: &Caller, body: &[u8]) -> Option<Struck> {
+/// The response of a fault in place of the service. `None` if the fault produces no response.
+pub(crate) fn answer(kind: FaultKind, caller: &Caller, body: &[u8]) -> Option<FaultResponse> {
     let refusal = match kind {
         FaultKind::LostResponse | FaultKind::Stall => return None,
         FaultKind::Unprocessed if caller.service == Service::S3 => {
-            return Some(Struck::AnsweredXml(UNDELETED));
+            return Some(FaultResponse::AnsweredXml(UNDELETED));
         }
-        FaultKind::Unprocessed => return Some(Struck::Answered(unprocessed(caller, body))),
-        FaultKind::Refused => denied(caller, &caller.action()),
+        FaultKind::Unprocessed => return Some(FaultResponse::Answered(unprocessed(caller, body))),
+        FaultKind::Refused => expired(caller.service),
+        FaultKind::Denied => denied(caller, &caller.action()),
+        FaultKind::Validation => invalid(caller.service),
         FaultKind::Throttled => throttled(caller.service),
         FaultKind::Error => Refusal::internal(caller.service, &"planned fault"),
         FaultKind::Conflict => conflict(caller, body),
     };
-    Some(Struck::Refused(refusal))
+    Some(FaultResponse::Refused(refusal))
 }
 
-/// The answer to a request to delete several keys when one of them could not be: a success.
+/// The S3 response to DeleteObjects when a key could not be deleted. Its status is 200.
 const UNDELETED: &str = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<DeleteResult \
     xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><Error><Key>some</Key><Code>InternalError</Code>\
     <Message>We encountered an internal error. Please try again.</Message></Error></DeleteResult>";
 
-/// What IAM says when no policy allows an action.
+/// The IAM error if no policy allows an action.
 pub(crate) fn denied(caller: &Caller, action: &str) -> Refusal {
     let message = format!(
         "User: arn:aws:sts::{}:assumed-role/{function}/{function} is not authorized to perform: {action} \
          because no identity-based policy allows the {action} action",
-        crate::ACCOUNT,
+        crate::account::ACCOUNT,
         function = caller.function,
     );
     match caller.service {
@@ -155,9 +161,26 @@ pub(crate) fn denied(caller: &Caller, action: &str) -> Refusal {
     }
 }
 
+fn expired(service: Service) -> Refusal {
+    let message = "The security token included in the request is expired";
+    match service {
+        Service::S3 => Refusal::new("ExpiredToken", "The provided token has expired."),
+        Service::Ses => Refusal::new("ExpiredTokenException", message).with_status(403),
+        _ => Refusal::new("ExpiredTokenException", message),
+    }
+}
+
+fn invalid(service: Service) -> Refusal {
+    match service {
+        Service::S3 => Refusal::new("InvalidRequest", "The request is not valid."),
+        Service::Ses => Refusal::new("BadRequestException", "The request is not valid."),
+        _ => Refusal::new("ValidationException", "1 validation error detected"),
+    }
+}
+
 fn throttled(service: Service) -> Refusal {
     match service {
-        // On-demand tables throttle with this one.
+        // The error of on-demand tables.
         Service::DynamoDb => Refusal::new(
             "ThrottlingException",
             "Throughput exceeds the current capacity of your table or index. DynamoDB is automatically scaling your \

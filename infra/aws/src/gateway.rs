@@ -1,72 +1,78 @@
-//! What every call passes: its signature, the journal, the fault plan, and then the service it is for.
+//! The entry of every call: checks the signature and permissions, records the call, injects faults and dispatches to
+//! the service.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::request::Parts;
+use http::{HeaderMap, Method};
 use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
 use serde_json::Value;
 use tokio::sync::{RwLock, watch};
 
 use crate::answer::{self, Answer, Body, BoxError, Refusal, Refused, success, whole};
-use crate::dynamo::{Databases, Named, Tables};
+use crate::config::StandInConfig;
+use crate::directory::DirectoryTable;
+use crate::dynamo::{self, Databases, TableNames, Tables};
 use crate::events::Events;
-use crate::fault::{self, FaultKind, Struck};
-use crate::journal::{Journal, Seen};
+use crate::fault::{self, FaultKind, FaultResponse};
+use crate::journal::{CallOutcome, Journal};
 use crate::kms::Kms;
+use crate::permission;
+use crate::permission::IamPolicy;
 use crate::request::{self, Caller, Request};
 use crate::s3::S3;
 use crate::secrets::Secrets;
 use crate::service::Service;
 use crate::ses::Ses;
+use crate::start_error::StandInError;
 use crate::upstream::Upstream;
-use crate::{Config, Directory, Policy, StartError, permission};
 
-/// The largest body of a JSON service: DynamoDB's.
-const LARGEST: usize = 16 * 1024 * 1024;
+/// The maximum body size of JSON services in bytes: DynamoDB's limit.
+const MAX_BODY: usize = 16 * 1024 * 1024;
 
-/// How long a stalled call is held.
+/// The maximum duration of a stalled call.
 const STALL: Duration = Duration::from_secs(30);
 
-/// One region's services.
+/// The services of one region.
 pub(crate) struct Gateway {
     region: String,
-    now: crate::Now,
+    now: crate::config::TimeSource,
     journal: Arc<Journal>,
     pub(crate) writes: watch::Sender<u64>,
     pub(crate) directory_writes: watch::Sender<u64>,
-    directory: Directory,
-    policy: Arc<dyn Policy>,
+    directory: DirectoryTable,
+    policy: Arc<dyn IamPolicy>,
     tables: Tables,
     kms: Arc<Kms>,
     pub(crate) secrets: Arc<Secrets>,
     pub(crate) ses: Arc<Ses>,
     events: Arc<Events>,
-    s3: Store,
-    /// Held for reading by every call that is being applied.
+    s3: ObjectStore,
+    /// Every call holds a read lock while it is applied.
     underway: Arc<RwLock<()>>,
 }
 
-enum Store {
-    Ours(S3),
+enum ObjectStore {
+    Embedded(S3),
     External(Box<Upstream>),
 }
 
-/// The connection breaks without an answer.
+/// The connection breaks without a response.
 #[derive(Debug, thiserror::Error)]
-#[error("hung up")]
-pub(crate) struct HungUp;
+#[error("connection dropped")]
+pub(crate) struct ConnectionDropped;
 
 impl Gateway {
-    pub(crate) fn open(config: Config, databases: Option<&Databases>) -> Result<Self, StartError> {
+    pub(crate) fn open(config: StandInConfig, databases: Option<&Databases>) -> Result<Self, StandInError> {
         let external =
             config.external.as_ref().and_then(|url| url.authority().parse().ok()).map(Upstream::new);
         let kms = Arc::new(Kms::open(&config)?);
         let s3 = match &external {
-            Some(upstream) => Store::External(Box::new(upstream.clone())),
-            None => Store::Ours(S3::open(&config)?),
+            Some(upstream) => ObjectStore::External(Box::new(upstream.clone())),
+            None => ObjectStore::Embedded(S3::open(&config)?),
         };
         Ok(Self {
             s3,
@@ -86,26 +92,59 @@ impl Gateway {
         })
     }
 
-    /// The only region whose signatures are taken.
+    /// The region whose signatures are accepted.
     pub(crate) fn region(&self) -> &str {
         &self.region
     }
 
-    /// Returns once no call is being applied any more.
+    /// Waits until no call is being applied.
     pub(crate) async fn rest(&self) {
         drop(self.underway.write().await);
     }
 
     /// Serves one HTTP request.
-    pub(crate) async fn serve(self: Arc<Self>, http: http::Request<Incoming>) -> Result<Answer, HungUp> {
+    pub(crate) async fn serve(
+        self: Arc<Self>,
+        http: http::Request<Incoming>,
+    ) -> Result<Answer, ConnectionDropped> {
         let (parts, body) = http.into_parts();
+        if parts.method == Method::OPTIONS && Service::guess(&parts) == Service::S3 {
+            return Ok(self.preflight(&parts, body).await);
+        }
+        let grant = match &self.s3 {
+            ObjectStore::Embedded(s3) => s3.cors_grant(&parts),
+            ObjectStore::External(_) => HeaderMap::new(),
+        };
+        let mut answer = self.serve_signed(parts, body).await?;
+        answer.headers_mut().extend(grant);
+        Ok(answer)
+    }
+
+    /// Answers a CORS preflight, which is unsigned.
+    async fn preflight(&self, parts: &Parts, body: Incoming) -> Answer {
+        let result = match &self.s3 {
+            ObjectStore::Embedded(s3) => Ok(s3.preflight(parts)),
+            ObjectStore::External(upstream) => {
+                upstream.send(parts, RequestBody::Stream(body).sent(), false).await
+            }
+        };
+        result.unwrap_or_else(|error| Refusal::internal(Service::S3, &error).answer(Service::S3))
+    }
+
+    async fn serve_signed(
+        self: Arc<Self>,
+        parts: Parts,
+        body: Incoming,
+    ) -> Result<Answer, ConnectionDropped> {
         let request = match request::classify(parts, &self.region) {
             Ok(request) => request,
             Err((service, refusal)) => return Ok(refusal.answer(service)),
         };
         let body = match request.caller.service {
-            Service::S3 if request.caller.operation != "DeleteObjects" => Content::Stream(body),
-            _ => Content::Whole(Limited::new(body, LARGEST).collect().await.map_err(|_| HungUp)?.to_bytes()),
+            Service::S3 if request.caller.operation != "DeleteObjects" => RequestBody::Stream(body),
+            _ => RequestBody::Whole(
+                Limited::new(body, MAX_BODY).collect().await.map_err(|_| ConnectionDropped)?.to_bytes(),
+            ),
         };
         if let Err((service, refusal)) = self.admit(&request, body.bytes()) {
             return Ok(refusal.answer(service));
@@ -113,18 +152,18 @@ impl Gateway {
         let struck = self.journal.strike(&request.caller);
         if struck == Some(FaultKind::Stall) {
             let mut entry = self.journal.entry(&request.caller);
-            entry.seen.fault = struck;
+            entry.outcome.fault = struck;
             tokio::time::sleep(STALL).await;
-            return Err(HungUp);
+            return Err(ConnectionDropped);
         }
-        // In a task of its own: a caller that hangs up does not undo what it sent.
+        // The call runs in a task of its own, so that it completes even if the caller disconnects.
         let underway = Arc::clone(&self.underway).read_owned().await;
         let recorded = async move {
             let answer = self.recorded(request, body, struck).await;
             drop(underway);
             answer
         };
-        tokio::spawn(recorded).await.map_err(|_| HungUp)?
+        tokio::spawn(recorded).await.map_err(|_| ConnectionDropped)?
     }
 
     fn admit(&self, request: &Request, body: &[u8]) -> Result<(), Refused> {
@@ -142,41 +181,58 @@ impl Gateway {
     async fn recorded(
         self: Arc<Self>,
         request: Request,
-        body: Content,
+        body: RequestBody,
         struck: Option<FaultKind>,
-    ) -> Result<Answer, HungUp> {
+    ) -> Result<Answer, ConnectionDropped> {
         let Request { caller, parts, signature } = request;
         let mut entry = self.journal.entry(&caller);
-        entry.seen.fault = struck;
-        let named = Named::of(&caller, body.bytes());
-        entry.seen.table = named.joined();
-        entry.seen.needs = permission::needs(&caller, &named, &parts, body.bytes());
+        entry.outcome.fault = struck;
+        let named = TableNames::of(&caller, body.bytes());
+        entry.outcome.table = named.joined();
+        entry.outcome.needs = permission::needs(&caller, &named, &parts, body.bytes());
         let rules = (&self.directory, &*self.policy);
-        let allowed = permission::check(&caller, &named, &entry.seen.needs, rules);
+        let allowed = permission::check(&caller, &named, &entry.outcome.needs, rules);
         let struck_with = struck.and_then(|kind| fault::answer(kind, &caller, body.bytes()));
         let answer = match (allowed, struck_with) {
-            (Err(refusal), _) | (_, Some(Struck::Refused(refusal))) => refusal.answer(caller.service),
-            (_, Some(Struck::Answered(value))) => success(caller.service, &value),
-            (_, Some(Struck::AnsweredXml(text))) => answer::answer(200, "application/xml", text.to_owned()),
+            (Err(refusal), _) | (_, Some(FaultResponse::Refused(refusal))) => refusal.answer(caller.service),
+            (_, Some(FaultResponse::Answered(value))) => success(caller.service, &value),
+            (_, Some(FaultResponse::AnsweredXml(text))) => {
+                answer::answer(200, "application/xml", text.to_owned())
+            }
             (Ok(()), None) => match body {
-                Content::Whole(body) if caller.service != Service::S3 => {
-                    self.apply(&caller, &named, parts, body, &mut entry.seen).await
+                RequestBody::Whole(body) if caller.service != Service::S3 => {
+                    self.apply(&caller, &named, parts, body, &mut entry.outcome).await
                 }
                 body => self.apply_s3(parts, body, signature.is_presigned()).await,
             },
         };
-        entry.seen.status = answer.status().as_u16();
+        entry.outcome.status = answer.status().as_u16();
         if struck == Some(FaultKind::LostResponse) {
-            return Err(HungUp);
+            return Err(ConnectionDropped);
         }
         Ok(answer)
     }
 
-    async fn apply_s3(&self, parts: Parts, body: Content, presigned: bool) -> Answer {
+    /// Notifies the readers of the streams of the written tables.
+    fn announce(&self, named: &TableNames) {
+        let directory = &self.directory.table;
+        if named.has(directory) {
+            self.directory_writes.send_modify(|n| *n += 1);
+        }
+        if !named.is_only(directory) {
+            self.writes.send_modify(|n| *n += 1);
+        }
+    }
+
+    async fn apply_s3(&self, parts: Parts, body: RequestBody, presigned: bool) -> Answer {
         let result = match (&self.s3, body) {
-            (Store::Ours(s3), Content::Whole(body)) => s3.apply(parts, body.into(), presigned).await,
-            (Store::Ours(s3), Content::Stream(body)) => s3.apply(parts, body.into(), presigned).await,
-            (Store::External(upstream), body) => upstream.send(&parts, body.sent(), false).await,
+            (ObjectStore::Embedded(s3), RequestBody::Whole(body)) => {
+                s3.apply(parts, body.into(), presigned).await
+            }
+            (ObjectStore::Embedded(s3), RequestBody::Stream(body)) => {
+                s3.apply(parts, body.into(), presigned).await
+            }
+            (ObjectStore::External(upstream), body) => upstream.send(&parts, body.sent(), false).await,
         };
         result.unwrap_or_else(|error| Refusal::internal(Service::S3, &error).answer(Service::S3))
     }
@@ -184,20 +240,18 @@ impl Gateway {
     async fn apply(
         &self,
         caller: &Caller,
-        named: &Named,
+        named: &TableNames,
         parts: Parts,
         body: Bytes,
-        seen: &mut Seen,
+        outcome: &mut CallOutcome,
     ) -> Answer {
         let service = caller.service;
         let operation = caller.operation.clone();
         let result = match service {
             Service::DynamoDb => {
-                let answer = self.tables.apply(caller, named, &parts, body, seen).await;
-                if answer.status().is_success() && Tables::writes(&caller.operation) {
-                    let directory = named.has(&self.directory.table);
-                    let written = if directory { &self.directory_writes } else { &self.writes };
-                    written.send_modify(|n| *n += 1);
+                let answer = self.tables.apply(caller, named, &parts, body, outcome).await;
+                if answer.status().is_success() && dynamo::writes(&caller.operation) {
+                    self.announce(named);
                 }
                 return answer;
             }
@@ -217,7 +271,7 @@ impl Gateway {
                 let events = Arc::clone(&self.events);
                 off_thread(move || events.apply(&operation, &body)).await
             }
-            // It does not come this way.
+            // S3 requests are dispatched in `apply_s3`.
             Service::S3 => Ok(Err(Refusal::new("NotImplemented", "Not implemented").with_status(501))),
         };
         match result {
@@ -228,13 +282,13 @@ impl Gateway {
     }
 }
 
-/// A request's body: an object may be of any size, everything else is read first.
-enum Content {
+/// The body of a request. S3 bodies are streamed; bodies of other services are read completely before the call.
+enum RequestBody {
     Whole(Bytes),
     Stream(Incoming),
 }
 
-impl Content {
+impl RequestBody {
     fn bytes(&self) -> &[u8] {
         match self {
             Self::Whole(bytes) => bytes,
@@ -242,7 +296,7 @@ impl Content {
         }
     }
 
-    /// As it is sent on.
+    /// The body to forward.
     fn sent(self) -> Body {
         match self {
             Self::Whole(bytes) => whole(bytes),
@@ -251,7 +305,7 @@ impl Content {
     }
 }
 
-/// The stand-ins write files before they answer, which would hold up every function of the process.
+/// Runs blocking work, such as file writes, off the async threads.
 async fn off_thread<F>(work: F) -> Result<Result<Value, Refusal>, BoxError>
 where
     F: FnOnce() -> Result<Value, Refusal> + Send + 'static,

@@ -1,4 +1,4 @@
-//! Every AWS call made, and the faults planned for the next ones.
+//! Records every AWS call and holds the fault plan.
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -6,69 +6,69 @@ use std::time::Instant;
 
 use serde::Serialize;
 
-use crate::fault::{Armed, Fault, FaultKind};
-use crate::permission::Need;
+use crate::fault::{ArmedFault, Fault, FaultKind};
+use crate::permission::IamPermission;
 use crate::request::Caller;
 
-/// How many calls are kept.
-const KEPT: usize = 100_000;
+/// The maximum number of calls kept, about 20 MB. It exceeds the calls of the largest test between two queries.
+const MAX_CALLS: usize = 20_000;
 
-/// The calls of all regions, and their fault plan.
+/// The calls of all regions, and the fault plan.
 pub struct Journal {
     began: Instant,
     calls: Mutex<Calls>,
-    faults: Mutex<Vec<Armed>>,
+    faults: Mutex<Vec<ArmedFault>>,
 }
 
 #[derive(Default)]
 struct Calls {
     last: u64,
-    kept: VecDeque<Call>,
+    kept: VecDeque<RecordedCall>,
 }
 
-/// One AWS call. `service:operation` is the name of its IAM action.
+/// An AWS call. `service:operation` is its IAM action.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Call {
-    /// Counts up from 1, in the order in which the calls ended.
+pub struct RecordedCall {
+    /// A sequence number, starting at 1, in the order in which calls completed.
     pub n: u64,
-    /// The request on whose behalf it was made: the field `Request` of `x-amzn-trace-id`.
+    /// The id of the request that caused the call, from the `Request` field of `x-amzn-trace-id`.
     pub request: Option<String>,
-    /// The function that called.
+    /// The function that made the call.
     pub function: String,
-    /// The region that the function runs in; none if an outsider called.
+    /// The region in which the function runs; `None` for callers that are no functions.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub home: Option<String>,
     /// The region of the signature.
     pub region: String,
-    /// The service as in the signature and in IAM: `dynamodb`, `kms`, `ses`, …
+    /// The name of the service in signatures and IAM: `dynamodb`, `kms`, `ses`, …
     pub service: String,
-    /// As the service names it: `GetItem`, `Decrypt`, …
+    /// The name of the operation: `GetItem`, `Decrypt`, …
     pub operation: String,
-    /// DynamoDB's tables, joined by commas if there are several.
+    /// The DynamoDB tables of the call, joined by commas.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub table: Option<String>,
-    /// What IAM asks the caller's policies about.
-    pub needs: Vec<Need>,
-    /// DynamoDB's capacity units.
+    /// The permissions that the call needs.
+    pub needs: Vec<IamPermission>,
+    /// The consumed capacity of a DynamoDB call.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub capacity: Option<Capacity>,
-    /// When it began, in milliseconds since the journal did: what overlaps was not sequential.
+    /// The start of the call in milliseconds since the creation of the journal. Calls that overlap ran concurrently.
     pub began: f64,
-    /// How long it took.
+    /// The duration in milliseconds.
     pub millis: f64,
-    /// The HTTP status; 0 if there was no answer.
+    /// The HTTP status; 0 without a response.
     pub status: u16,
-    /// The fault it met.
+    /// The fault that was injected.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fault: Option<FaultKind>,
 }
 
-/// Capacity units that DynamoDB charged.
+/// The capacity units that DynamoDB consumed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
 pub struct Capacity {
-    /// Read units.
+    /// Read capacity units.
     pub read: f64,
-    /// Write units.
+    /// Write capacity units.
     pub write: f64,
 }
 
@@ -79,29 +79,29 @@ impl Default for Journal {
 }
 
 impl Journal {
-    /// An empty journal with no faults planned.
+    /// An empty journal without planned faults.
     pub fn new() -> Self {
         Self { began: Instant::now(), calls: Mutex::default(), faults: Mutex::default() }
     }
 
-    /// The calls after call `n`, oldest first; 0 for all that are kept.
-    pub fn calls_since(&self, n: u64) -> Vec<Call> {
+    /// The calls after call `n`, oldest first. `n` = 0 returns all calls that are kept.
+    pub fn calls_since(&self, n: u64) -> Vec<RecordedCall> {
         let calls = lock(&self.calls);
         let wanted = usize::try_from(calls.last.saturating_sub(n)).unwrap_or(usize::MAX);
         calls.kept.iter().skip(calls.kept.len().saturating_sub(wanted)).cloned().collect()
     }
 
-    /// Replaces the fault plan; every fault counts from here.
+    /// Replaces the fault plan. All faults start counting at this point.
     pub fn set_faults(&self, faults: Vec<Fault>) {
-        *lock(&self.faults) = faults.into_iter().map(Armed::from).collect();
+        *lock(&self.faults) = faults.into_iter().map(ArmedFault::from).collect();
     }
 
-    /// Ends the fault plan.
+    /// Removes all faults.
     pub fn clear_faults(&self) {
         lock(&self.faults).clear();
     }
 
-    /// Counts a call against every fault it matches; the first fault that is due strikes.
+    /// Counts a call against all matching faults. Returns the first fault that applies.
     pub(crate) fn strike(&self, caller: &Caller) -> Option<FaultKind> {
         let mut struck = None;
         for armed in lock(&self.faults).iter_mut() {
@@ -111,36 +111,36 @@ impl Journal {
         struck
     }
 
-    /// Begins the record of a call. It is written when the entry is dropped, whatever became of the call.
-    pub(crate) fn entry<'a>(&'a self, caller: &'a Caller) -> Entry<'a> {
-        Entry { journal: self, caller, began: Instant::now(), seen: Seen::default() }
+    /// Starts the record of a call. Dropping the entry writes the record, regardless of the outcome.
+    pub(crate) fn entry<'a>(&'a self, caller: &'a Caller) -> OngoingCall<'a> {
+        OngoingCall { journal: self, caller, began: Instant::now(), outcome: CallOutcome::default() }
     }
 }
 
-/// What became of a call, as far as it is known.
+/// The outcome of a call, as far as it is known.
 #[derive(Default)]
-pub(crate) struct Seen {
-    pub(crate) needs: Vec<Need>,
+pub(crate) struct CallOutcome {
+    pub(crate) needs: Vec<IamPermission>,
     pub(crate) table: Option<String>,
     pub(crate) capacity: Option<Capacity>,
     pub(crate) status: u16,
     pub(crate) fault: Option<FaultKind>,
 }
 
-/// A call under way.
-pub(crate) struct Entry<'a> {
+/// The record of a call in progress.
+pub(crate) struct OngoingCall<'a> {
     journal: &'a Journal,
     caller: &'a Caller,
     began: Instant,
-    pub(crate) seen: Seen,
+    pub(crate) outcome: CallOutcome,
 }
 
-impl Drop for Entry<'_> {
+impl Drop for OngoingCall<'_> {
     fn drop(&mut self) {
-        let seen = std::mem::take(&mut self.seen);
+        let outcome = std::mem::take(&mut self.outcome);
         let mut calls = lock(&self.journal.calls);
         calls.last += 1;
-        let call = Call {
+        let call = RecordedCall {
             n: calls.last,
             request: self.caller.request.clone(),
             function: self.caller.function.clone(),
@@ -148,22 +148,22 @@ impl Drop for Entry<'_> {
             region: self.caller.region.clone(),
             service: self.caller.service.name().to_owned(),
             operation: self.caller.operation.clone(),
-            table: seen.table,
-            needs: seen.needs,
-            capacity: seen.capacity,
+            table: outcome.table,
+            needs: outcome.needs,
+            capacity: outcome.capacity,
             began: self.began.duration_since(self.journal.began).as_secs_f64() * 1000.0,
             millis: self.began.elapsed().as_secs_f64() * 1000.0,
-            status: seen.status,
-            fault: seen.fault,
+            status: outcome.status,
+            fault: outcome.fault,
         };
-        if calls.kept.len() == KEPT {
+        if calls.kept.len() == MAX_CALLS {
             calls.kept.pop_front();
         }
         calls.kept.push_back(call);
     }
 }
 
-/// A panic while the lock was held leaves a list that is still whole.
+/// Locks a mutex, even after a panic: no holder leaves the data half changed.
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,9 +1,8 @@
-//! What the functions' roles allow of a call, beyond what the signature proves: nothing but their own region and the
-//! directory, which only its authority lets them write; and of that, what their policies say.
+//! Checks the permissions of the calling function's role. A function may call only its own region and the directory,
+//! and may write the directory only in the authority region. Within these limits, the role's policies apply.
 //!
-//! A call is read into what IAM asks of policies: actions, resources, and the
-//! [condition keys](https://docs.aws.amazon.com/service-authorization/latest/reference/reference_policies_actions-resources-contextkeys.html)
-//! of the request.
+//! The permissions that a call needs are derived from the request as IAM does: actions, resources, and
+//! [condition keys](https://docs.aws.amazon.com/service-authorization/latest/reference/reference_policies_actions-resources-contextkeys.html).
 
 mod files;
 
@@ -15,23 +14,38 @@ use serde_json::{Map, Value};
 use tables::PARTITION_KEY;
 
 use crate::answer::Refusal;
-use crate::dynamo::{Named, Tables, short};
+use crate::directory::DirectoryTable;
+use crate::dynamo::{TableNames, short, writes};
 use crate::fault::denied;
 use crate::request::Caller;
 use crate::service::Service;
-use crate::{Directory, Policy};
 
-/// One thing that IAM asks a role's policies about.
+/// A permission that a call needs.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct Need {
-    /// The action, as in `dynamodb:PutItem`. A transaction needs those of its items.
+pub struct IamPermission {
+    /// The action, for example `dynamodb:PutItem`. A transaction needs the actions of its items.
     pub action: String,
-    /// What on: a table, key, secret, bus, bucket or file, as the request names it.
+    /// The resource as the request names it: a table, key, secret, bus, bucket or object.
     pub on: String,
-    /// The AWS region that it is in.
+    /// The AWS region of the resource.
     pub region: String,
-    /// The values of the condition keys that the request has.
+    /// The condition keys of the request and their values.
     pub context: Context,
+}
+
+/// The IAM policies of the functions' roles.
+pub trait IamPolicy: Send + Sync {
+    /// Whether a function that runs in the AWS region `home` has a permission.
+    fn allows(&self, function: &str, home: &str, need: &IamPermission) -> bool;
+}
+
+/// A policy that allows everything, for tests that don't cover permissions.
+pub struct AllowAll;
+
+impl IamPolicy for AllowAll {
+    fn allows(&self, _: &str, _: &str, _: &IamPermission) -> bool {
+        true
+    }
 }
 
 /// Condition keys and their values.
@@ -39,19 +53,19 @@ type Context = BTreeMap<String, BTreeSet<String>>;
 
 type Fields = Map<String, Value>;
 
-/// What a call needs to be allowed.
-pub(crate) fn needs(caller: &Caller, named: &Named, parts: &Parts, body: &[u8]) -> Vec<Need> {
+/// The permissions that a call needs.
+pub(crate) fn needs(caller: &Caller, named: &TableNames, parts: &Parts, body: &[u8]) -> Vec<IamPermission> {
     let request: Fields = serde_json::from_slice(body).unwrap_or_default();
     let text = |name: &str| request.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
     let service = caller.service.name();
-    let need = |action: &str, on: String, context: Context| Need {
+    let need = |action: &str, on: String, context: Context| IamPermission {
         action: format!("{service}:{action}"),
         on,
         region: caller.region.clone(),
         context,
     };
     let one = |on: String, context: Context| vec![need(&caller.operation, on, context)];
-    let needs: Vec<Need> = match caller.service {
+    let needs: Vec<IamPermission> = match caller.service {
         Service::DynamoDb => of_tables(caller, named, &request)
             .into_iter()
             .map(|(action, table, partitions)| {
@@ -69,13 +83,13 @@ pub(crate) fn needs(caller: &Caller, named: &Named, parts: &Parts, body: &[u8]) 
             .map(|(action, file, context)| need(&action, file, context))
             .collect(),
     };
-    // What is about nothing in particular needs to be allowed too.
+    // A call without a resource also needs permission.
     if needs.is_empty() { one(String::new(), Context::new()) } else { needs }
 }
 
 fn keyed(key: &str, values: impl IntoIterator<Item = String>) -> Context {
     let values: BTreeSet<String> = values.into_iter().collect();
-    // A key without a value is no key.
+    // A condition key without values counts as absent.
     if values.is_empty() { Context::new() } else { Context::from([(key.to_owned(), values)]) }
 }
 
@@ -87,7 +101,7 @@ fn encryption_context(request: &Fields) -> Context {
     pairs.filter_map(value).collect()
 }
 
-/// The buses that are written to, each with the sources of all its events.
+/// The event buses of the entries, each with the sources of its entries.
 fn of_buses(request: &Fields) -> Vec<(String, Context)> {
     let mut buses: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for entry in request.get("Entries").and_then(Value::as_array).into_iter().flatten() {
@@ -98,11 +112,11 @@ fn of_buses(request: &Fields) -> Vec<(String, Context)> {
     buses.into_iter().map(|(bus, sources)| (bus, keyed("events:source", sources))).collect()
 }
 
-/// An action, the table that it is on, and the partition keys that it names there.
-type OnTable = (String, String, BTreeSet<String>);
+/// An action, its table, and the partition keys in the request.
+type TablePermission = (String, String, BTreeSet<String>);
 
-/// A transaction's items are each allowed like the single operation, a batch's keys of one table together.
-fn of_tables(caller: &Caller, named: &Named, request: &Fields) -> BTreeSet<OnTable> {
+/// Transactions need a permission per item, batches one per table with all its keys.
+fn of_tables(caller: &Caller, named: &TableNames, request: &Fields) -> BTreeSet<TablePermission> {
     let operation = || caller.operation.clone();
     if let Some(Value::Array(items)) = request.get("TransactItems") {
         return items.iter().filter_map(Value::as_object).flatten().map(of_transaction).collect();
@@ -116,7 +130,7 @@ fn of_tables(caller: &Caller, named: &Named, request: &Fields) -> BTreeSet<OnTab
     named.each().map(|table| (operation(), table.to_owned(), partitions.clone())).collect()
 }
 
-fn of_transaction((name, item): (&String, &Value)) -> OnTable {
+fn of_transaction((name, item): (&String, &Value)) -> TablePermission {
     let action =
         if name == "ConditionCheck" { "ConditionCheckItem".to_owned() } else { format!("{name}Item") };
     let table = item.get("TableName").and_then(Value::as_str).map(short).unwrap_or_default();
@@ -131,7 +145,7 @@ fn of_batch(wanted: &Value) -> BTreeSet<String> {
     keys.filter_map(of_key).chain(writes.filter_map(of_write)).collect()
 }
 
-/// The partition key that a request on one item, or a query, names.
+/// The partition key of a single-item request or a query.
 fn partition(request: &Fields) -> Option<String> {
     let item = request.get("Key").or_else(|| request.get("Item"));
     item.map_or_else(|| of_query(request), of_key)
@@ -141,7 +155,7 @@ fn of_key(key: &Value) -> Option<String> {
     Some(key.get(PARTITION_KEY)?.get("S")?.as_str()?.to_owned())
 }
 
-/// The value that a query's condition sets equal to the partition key.
+/// The value that a key condition requires of the partition key.
 fn of_query(request: &Fields) -> Option<String> {
     let condition = request.get("KeyConditionExpression")?.as_str()?;
     let wanted = |term: &str| {
@@ -154,16 +168,16 @@ fn of_query(request: &Fields) -> Option<String> {
     Some(request.get("ExpressionAttributeValues")?.get(&placeholder)?.get("S")?.as_str()?.to_owned())
 }
 
-/// Refuses what a function's role does not allow. Outsiders may do everything: they set regions up, replicate, and look
-/// into tables.
+/// Refuses calls without permission. Callers that are no functions may do everything: they set up regions, replicate
+/// and inspect tables.
 pub(crate) fn check(
     caller: &Caller,
-    named: &Named,
-    needs: &[Need],
-    (directory, policy): (&Directory, &dyn Policy),
+    named: &TableNames,
+    needs: &[IamPermission],
+    (directory, policy): (&DirectoryTable, &dyn IamPolicy),
 ) -> Result<(), Refusal> {
     let Some(home) = &caller.home else { return Ok(()) };
-    let in_reach = if named.has(&directory.table) && Tables::writes(&caller.operation) {
+    let in_reach = if named.has(&directory.table) && writes(&caller.operation) {
         caller.region == directory.authority
     } else {
         *home == caller.region || named.is_only(&directory.table)

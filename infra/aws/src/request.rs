@@ -1,4 +1,4 @@
-//! Who calls what: read from the request's signature, target and path.
+//! Determines the caller and the operation from the signature, target and path of a request.
 
 use http::request::Parts;
 
@@ -6,13 +6,13 @@ use crate::answer::{Refusal, Refused};
 use crate::service::{Service, header};
 use crate::signature::Signature;
 
-/// One call, before its content is looked at.
+/// The caller and the operation of a request, known before its body is read.
 #[derive(Debug, Clone)]
 pub(crate) struct Caller {
     pub(crate) service: Service,
     pub(crate) operation: String,
     pub(crate) function: String,
-    /// The region that the function runs in; none for an outsider.
+    /// The region in which the function runs; `None` for callers that are no functions.
     pub(crate) home: Option<String>,
     /// The region of the signature.
     pub(crate) region: String,
@@ -20,20 +20,20 @@ pub(crate) struct Caller {
 }
 
 impl Caller {
-    /// The name of what is called in IAM, as in `dynamodb:GetItem`.
+    /// The IAM action, for example `dynamodb:GetItem`.
     pub(crate) fn action(&self) -> String {
         format!("{}:{}", self.service.name(), self.operation)
     }
 }
 
-/// A request read so far that it can be served.
+/// A request whose headers have been read.
 pub(crate) struct Request {
     pub(crate) caller: Caller,
     pub(crate) signature: Signature,
     pub(crate) parts: Parts,
 }
 
-/// Reads the signature's scope and the operation. The signature itself is checked once the body is there.
+/// Reads the credential scope and the operation. The signature is verified later, when the body is available.
 pub(crate) fn classify(parts: Parts, region: &str) -> Result<Request, Refused> {
     let guess = Service::guess(&parts);
     let signature = Signature::read(&parts, guess)?;
@@ -49,7 +49,7 @@ pub(crate) fn classify(parts: Parts, region: &str) -> Result<Request, Refused> {
         Service::Ses => ses_operation(&parts).to_owned(),
         _ => target(&parts).ok_or((service, Refusal::bare("UnknownOperationException")))?,
     };
-    let (home, function) = who(&signature.access_key);
+    let (home, function) = parse_access_key(&signature.access_key);
     let caller = Caller {
         service,
         operation,
@@ -61,13 +61,13 @@ pub(crate) fn classify(parts: Parts, region: &str) -> Result<Request, Refused> {
     Ok(Request { caller, signature, parts })
 }
 
-/// The region that a request is signed for, if it is signed at all.
+/// The region of the signature, if the request has one.
 pub(crate) fn region_of(parts: &Parts) -> Option<String> {
     Signature::read(parts, Service::guess(parts)).ok().map(|signature| signature.region)
 }
 
-/// A function's access key id is `<region it runs in>.<function>`, an outsider's just a name.
-fn who(access_key: &str) -> (Option<String>, String) {
+/// Parses an access key id: `<region>.<function>` for functions, a name without a dot for other callers.
+fn parse_access_key(access_key: &str) -> (Option<String>, String) {
     match access_key.split_once('.') {
         Some((home, function)) => (Some(home.to_owned()), function.to_owned()),
         None => (None, access_key.to_owned()),
@@ -98,7 +98,7 @@ fn target(parts: &Parts) -> Option<String> {
     (!operation.is_empty()).then(|| operation.to_owned())
 }
 
-/// `Root=1-…;Parent=…;Sampled=0;Request=…`: the last field is ours and names the request.
+/// Takes the request id from `Root=1-…;Parent=…;Sampled=0;Request=…`. The functions add the last field.
 fn trace(parts: &Parts) -> Option<String> {
     let mut fields = header(parts, "x-amzn-trace-id")?.split(';');
     fields.find_map(|field| field.trim().strip_prefix("Request=")).map(str::to_owned)
@@ -135,12 +135,16 @@ fn bucket_operation(method: &str, has: impl Fn(&str) -> bool) -> &'static str {
     match method {
         "GET" if has("uploads") => "ListMultipartUploads",
         "GET" if has("location") => "GetBucketLocation",
+        "GET" if has("cors") => "GetBucketCORS",
         "GET" if has("lifecycle") => "GetBucketLifecycleConfiguration",
         "GET" if has("versions") => "ListObjectVersions",
         "GET" if has("list-type") => "ListObjectsV2",
         "GET" => "ListObjects",
+        "PUT" if has("cors") => "PutBucketCORS",
         "PUT" if has("lifecycle") => "PutBucketLifecycleConfiguration",
         "PUT" => "CreateBucket",
+        // S3 has no IAM action for deleting CORS rules; it requires PutBucketCORS.
+        "DELETE" if has("cors") => "PutBucketCORS",
         "DELETE" if has("lifecycle") => "DeleteBucketLifecycle",
         "DELETE" => "DeleteBucket",
         "HEAD" => "HeadBucket",

@@ -1,5 +1,5 @@
-//! A listener for one region or several. It speaks HTTP/1.1 without a framework, because it has to be able to break a
-//! connection instead of answering.
+//! Listens for HTTP/1.1 requests to one or several regions. No web framework, because faults must be able to break
+//! connections.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -16,8 +16,8 @@ use tokio::task::{JoinHandle, JoinSet};
 use crate::gateway::Gateway;
 use crate::request::region_of;
 
-/// The regions behind a listener. A request goes to the one that its signature names; the first region refuses what is for
-/// none of them.
+/// The regions behind a listener. The region of the signature selects the region; the first region refuses requests for
+/// unknown regions.
 pub(crate) struct Regions {
     pub(crate) first: Arc<Gateway>,
     pub(crate) others: Vec<Arc<Gateway>>,
@@ -31,7 +31,7 @@ impl Regions {
     }
 }
 
-/// A running listener; dropping it stops it.
+/// A running listener. Dropping it stops it.
 pub(crate) struct Server {
     address: SocketAddr,
     task: JoinHandle<()>,
@@ -51,7 +51,7 @@ impl Server {
         self.address
     }
 
-    /// Stops listening and breaks what is open.
+    /// Stops listening and closes open connections.
     pub(crate) async fn stop(self) {
         drop(self._stop);
         let _ = self.task.await;
@@ -65,7 +65,7 @@ async fn accept(listener: TcpListener, regions: Arc<Regions>, mut stopped: onesh
             _ = &mut stopped => break,
             accepted = listener.accept() => match accepted {
                 Ok((stream, _)) => { open.spawn(converse(stream, Arc::clone(&regions))); }
-                Err(error) => tracing::warn!(%error, "a connection was not accepted"),
+                Err(error) => tracing::warn!(%error, "connection was not accepted"),
             },
             Some(_) = open.join_next() => {}
         }
@@ -75,12 +75,12 @@ async fn accept(listener: TcpListener, regions: Arc<Regions>, mut stopped: onesh
 
 async fn converse(stream: TcpStream, regions: Arc<Regions>) {
     if let Err(error) = stream.set_nodelay(true) {
-        tracing::debug!(%error, "a connection stays slow");
+        tracing::debug!(%error, "TCP_NODELAY could not be set");
     }
     let service = service_fn(move |request: http::Request<Incoming>| {
         let (parts, body) = request.into_parts();
         regions.of(&parts).serve(http::Request::from_parts(parts, body))
     });
-    // Clients hang up, and faults break connections: neither is news.
+    // Errors are expected: clients disconnect, and faults break connections.
     let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
 }

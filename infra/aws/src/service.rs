@@ -1,11 +1,11 @@
-//! The services that there are stand-ins for, and how a request names one.
+//! The emulated services, and how requests select them.
 
 use http::request::Parts;
 
-/// A service.
+/// An emulated AWS service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Service {
-    /// DynamoDB and DynamoDB Streams: both sign as `dynamodb`.
+    /// DynamoDB and DynamoDB Streams, which share the signing name `dynamodb`.
     DynamoDb,
     Kms,
     SecretsManager,
@@ -18,7 +18,7 @@ impl Service {
     const ALL: [Self; 6] =
         [Self::DynamoDb, Self::Kms, Self::SecretsManager, Self::Ses, Self::Events, Self::S3];
 
-    /// The name in a signature's scope, which is also the prefix of its IAM actions.
+    /// The name in the credential scope, which is also the prefix of IAM actions.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::DynamoDb => "dynamodb",
@@ -34,8 +34,7 @@ impl Service {
         Self::ALL.into_iter().find(|service| service.name() == name)
     }
 
-    /// What an unsigned request is meant for, as far as it can be told: its refusal has that service's
-    /// format.
+    /// The probable service of an unsigned request. It determines the format of the error.
     pub(crate) fn guess(parts: &Parts) -> Self {
         let target = header(parts, "x-amz-target").unwrap_or("");
         let prefixes = [
@@ -53,7 +52,7 @@ impl Service {
     }
 }
 
-/// A header as text.
+/// The value of a header as text.
 pub(crate) fn header<'a>(parts: &'a Parts, name: &str) -> Option<&'a str> {
     parts.headers.get(name).and_then(|value| value.to_str().ok())
 }

@@ -1,52 +1,54 @@
 //! SES: `SendEmail` of API version 2 with simple content
-//! (<https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_SendEmail.html>). Nothing leaves the machine:
-//! the mail is kept in a file, one line a recipient. It is apart from what the region keeps: once sent, it is the
-//! recipient's.
+//! (<https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_SendEmail.html>). No mail leaves the machine. A file,
+//! separate from the data of the region, keeps one line per recipient.
 
+use std::borrow::Cow;
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use url::Host;
 
 use crate::answer::Refusal;
-use crate::durable::{self, Lines};
+use crate::config::{StandInConfig, TimeSource};
+use crate::durable::{self, JsonLines};
 use crate::journal::lock;
 use crate::service::Service;
-use crate::{Config, Now, StartError};
+use crate::start_error::StandInError;
 
-/// Recipients of one message, all kinds together.
-const MOST_RECIPIENTS: usize = 50;
+/// The maximum number of recipients of a message, of all kinds together.
+const MAX_RECIPIENTS: usize = 50;
 
-/// A mail as one recipient has it.
+/// A sent email of one recipient.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Mail {
-    /// The recipient.
+pub struct SentMail {
+    /// The recipient address.
     pub to: String,
-    /// The sender.
+    /// The sender address.
     pub from: String,
     /// The subject line.
     pub subject: String,
-    /// The plain part.
+    /// The plain text part.
     pub text: Option<String>,
     /// The HTML part.
     pub html: Option<String>,
-    /// When it was sent, by the local clock.
+    /// The send time by the local clock.
     pub sent_at: Timestamp,
     /// The value of the message tag `kind`.
     pub kind: Option<String>,
-    /// The region it was sent from.
+    /// The region that sent the email.
     pub region: String,
 }
 
-/// The stand-in.
+/// The SES stand-in.
 pub(crate) struct Ses {
     region: String,
-    now: Now,
-    file: Lines,
-    sent: Mutex<Vec<Mail>>,
+    now: TimeSource,
+    file: JsonLines,
+    sent: Mutex<Vec<SentMail>>,
 }
 
 #[derive(Deserialize)]
@@ -102,21 +104,21 @@ struct Tag {
 }
 
 impl Ses {
-    pub(crate) fn open(config: &Config) -> Result<Self, StartError> {
+    pub(crate) fn open(config: &StandInConfig) -> Result<Self, StandInError> {
         if let Some(folder) = config.mail.parent() {
             durable::make_folder(folder)?;
         }
-        let (file, sent) = Lines::open(config.mail.clone())?;
+        let (file, sent) = JsonLines::open(config.mail.clone())?;
         let (region, now) = (config.region.clone(), Arc::clone(&config.now));
         Ok(Self { region, now, file, sent: Mutex::new(sent) })
     }
 
-    /// Newest first.
-    pub(crate) fn sent(&self, to: Option<&str>) -> Vec<Mail> {
+    /// The sent emails, newest first.
+    pub(crate) fn sent(&self, to: Option<&str>) -> Vec<SentMail> {
         let sent = lock(&self.sent);
         sent.iter()
             .rev()
-            .filter(|mail| to.is_none_or(|to| address(&mail.to).eq_ignore_ascii_case(to)))
+            .filter(|mail| to.is_none_or(|to| parts(&mail.to).1.eq_ignore_ascii_case(&in_ascii(to))))
             .cloned()
             .collect()
     }
@@ -134,14 +136,14 @@ impl Ses {
         Ok(json!({ "MessageId": format!("{}-000000", durable::uuid()) }))
     }
 
-    fn mails(&self, request: SendEmail) -> Result<Vec<Mail>, Refusal> {
+    fn mails(&self, request: SendEmail) -> Result<Vec<SentMail>, Refusal> {
         let from = request.from_email_address.filter(|from| !from.is_empty());
         let from = from.ok_or_else(|| bad("Missing required parameter: FromEmailAddress"))?;
-        if !is_address(&from) {
-            return Err(bad("Missing final '@domain'"));
+        if let Some(why) = address_refusal(&from) {
+            return Err(bad(why));
         }
         let simple = request.content.and_then(|content| content.simple);
-        let simple = simple.ok_or_else(|| bad("Only Simple content is served here"))?;
+        let simple = simple.ok_or_else(|| bad("This stand-in only supports Simple content"))?;
         if simple.subject.data.contains(['\r', '\n']) {
             return Err(bad("Subject contains a line break"));
         }
@@ -153,7 +155,7 @@ impl Ses {
                 && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.' | b'@'))
         };
         if !request.email_tags.iter().all(|tag| fits(&tag.name) && fits(&tag.value)) {
-            return Err(bad("Message tags take letters, digits, _ and -, up to 256 of them"));
+            return Err(bad("Message tags must have 1 to 256 letters, digits, _, -, . or @"));
         }
         let Destination { to_addresses, cc_addresses, bcc_addresses } = request.destination;
         let recipients: Vec<String> =
@@ -161,15 +163,15 @@ impl Ses {
         if recipients.is_empty() {
             return Err(rejected("Recipient list is empty"));
         }
-        if recipients.len() > MOST_RECIPIENTS {
+        if recipients.len() > MAX_RECIPIENTS {
             return Err(rejected("Recipient count exceeds 50."));
         }
-        if !recipients.iter().all(|to| is_address(to)) {
-            return Err(bad("Missing final '@domain'"));
+        if let Some(why) = recipients.iter().find_map(|to| address_refusal(to)) {
+            return Err(bad(why));
         }
         let kind = request.email_tags.into_iter().find(|tag| tag.name == "kind").map(|tag| tag.value);
         let sent_at = (self.now)();
-        let mail = |to| Mail {
+        let mail = |to| SentMail {
             to,
             from: from.clone(),
             subject: simple.subject.data.clone(),
@@ -183,21 +185,56 @@ impl Ses {
     }
 }
 
-/// The address in `a@b` or `Name <a@b>`.
-fn address(text: &str) -> &str {
-    text.strip_suffix('>').and_then(|text| text.rsplit_once('<')).map_or(text, |(_, address)| address)
+/// Splits `a@b` or `Name <a@b>` into name and address.
+fn parts(text: &str) -> (&str, &str) {
+    text.strip_suffix('>').and_then(|text| text.rsplit_once('<')).unwrap_or(("", text))
 }
 
-/// In ASCII before the `@`: SES wants anything else encoded.
-fn is_address(text: &str) -> bool {
-    let address = address(text);
-    match address.rsplit_once('@') {
-        Some((local, domain)) => {
-            let plain = |c: char| !c.is_whitespace() && !c.is_control();
-            !local.is_empty() && local.is_ascii() && !domain.is_empty() && address.chars().all(plain)
-        }
-        None => false,
-    }
+/// The address with its domain in A-labels, as mail is sent.
+fn in_ascii(address: &str) -> Cow<'_, str> {
+    let Some((local, domain)) = address.rsplit_once('@') else { return address.into() };
+    Host::parse(domain).map_or(address.into(), |domain| format!("{local}@{domain}").into())
+}
+
+/// The maximum lengths of the parts of an address in bytes ([RFC 5321], §4.5.3.1).
+///
+/// [RFC 5321]: https://www.rfc-editor.org/rfc/rfc5321
+const MAX_LOCAL: usize = 64;
+const MAX_DOMAIN: usize = 255;
+const MAX_LABEL: usize = 63;
+
+/// Checks whether SES accepts a recipient `a@b` or `Name <a@b>`. Returns `None` if it does, otherwise the error of SES
+/// where its wording is known.
+///
+/// SES does not support SMTPUTF8: addresses are [7-bit ASCII], with the domain in Punycode and the name as an encoded
+/// word. Quoted local parts and IP literals are also refused, because this platform never sends to them.
+///
+/// [7-bit ASCII]: https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_Destination.html
+pub fn address_refusal(text: &str) -> Option<&'static str> {
+    let (name, address) = parts(text);
+    let Some((local, domain)) = address.rsplit_once('@') else { return Some("Missing final '@domain'") };
+    let is_spaced = |text: &str| text.chars().any(|c| c.is_whitespace() || c.is_control());
+    let is_of_atom = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-/=?^_`{|}~".contains(&b);
+    let is_of_domain = |b: u8| b.is_ascii_alphanumeric() || b == b'-';
+    let is_label = |label: &str| label.len() <= MAX_LABEL && !label.starts_with('-') && !label.ends_with('-');
+    let refusals = [
+        (!name.is_ascii() || name.contains(char::is_control), "Illegal name"),
+        (local.is_empty(), "Missing local name"),
+        (domain.is_empty(), "Missing final '@domain'"),
+        (is_spaced(local), "Local address contains control or whitespace"),
+        (is_spaced(domain), "Domain contains control or whitespace"),
+        (local.starts_with('.'), "Local address starts with dot"),
+        (local.ends_with('.'), "Local address ends with dot"),
+        (local.contains(".."), "Local address contains dot-dot"),
+        (!local.bytes().all(|b| b == b'.' || is_of_atom(b)), "Local address contains illegal character"),
+        (local.len() > MAX_LOCAL, "Local address is too long"),
+        (domain.starts_with('.'), "Domain starts with dot"),
+        (domain.ends_with('.'), "Domain ends with dot"),
+        (domain.contains(".."), "Domain contains dot-dot"),
+        (!domain.bytes().all(|b| b == b'.' || is_of_domain(b)), "Domain contains illegal character"),
+        (domain.len() > MAX_DOMAIN || !domain.split('.').all(is_label), "Domain is not valid"),
+    ];
+    refusals.into_iter().find_map(|(applies, why)| applies.then_some(why))
 }
 
 fn bad(message: impl Into<String>) -> Refusal {

@@ -1,8 +1,8 @@
-//! Signature Version 4, checked as AWS does
+//! Verifies AWS Signature Version 4
 //! (<https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html>).
 //!
-//! The age of a signed header is not judged: the local clock moves and the SDK's may not. A presigned URL
-//! expires by the local clock.
+//! The age of signed headers is not verified, because the local clock may differ from the clock of the SDK. Presigned
+//! URLs expire by the local clock.
 
 use std::borrow::Cow;
 use std::fmt::Write;
@@ -17,13 +17,13 @@ use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 use url::form_urlencoded;
 
-use crate::SECRET_ACCESS_KEY;
+use crate::account::SECRET_ACCESS_KEY;
 use crate::answer::{Refusal, Refused};
 use crate::service::{Service, header};
 
 const ALGORITHM: &str = "AWS4-HMAC-SHA256";
 
-/// A signature as it was given, not yet checked.
+/// A signature that is not verified yet.
 #[derive(Debug)]
 pub(crate) struct Signature {
     pub(crate) access_key: String,
@@ -32,12 +32,12 @@ pub(crate) struct Signature {
     date: String,
     headers: Vec<String>,
     given: String,
-    /// In the URL instead of a header.
+    /// Whether the signature is in the URL (a presigned URL).
     presigned: bool,
 }
 
 impl Signature {
-    /// Reads the `Authorization` header, or the query of a presigned URL.
+    /// Parses the `Authorization` header, or the query of a presigned URL.
     pub(crate) fn read(parts: &Parts, guess: Service) -> Result<Self, Refused> {
         let query = query(parts);
         let from_query =
@@ -76,18 +76,18 @@ impl Signature {
         read().ok_or_else(|| (guess, incomplete(guess)))
     }
 
-    /// Checks the signature of a JSON service's request, whose body is signed with it.
+    /// Verifies the signature of a request to a JSON service, including its body.
     pub(crate) fn check(&self, service: Service, parts: &Parts, body: &[u8]) -> Result<(), Refusal> {
         let at = header(parts, "x-amz-date").unwrap_or("");
         self.compare(service, parts, at, &hex(&Sha256::digest(body)))
     }
 
-    /// Whether the signature is in the URL.
+    /// Whether the request uses a presigned URL.
     pub(crate) fn is_presigned(&self) -> bool {
         self.presigned
     }
 
-    /// Checks a presigned URL of S3: its signature, and that it has not expired.
+    /// Verifies the signature and expiry of a presigned S3 URL.
     pub(crate) fn check_presigned(&self, parts: &Parts, now: Timestamp) -> Result<(), Refusal> {
         let query = query(parts);
         let value = |name: &str| query.iter().find(|(key, _)| key == name).map_or("", |(_, value)| value);
@@ -110,9 +110,9 @@ impl Signature {
         self.compare(Service::S3, parts, at, "UNSIGNED-PAYLOAD")
     }
 
-    /// Whether everything is signed that [has to be]: the host, and every header that is about the object.
+    /// Checks that the signature covers [the required headers]: the host and all `x-amz-` headers.
     ///
-    /// [has to be]: https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-query-string-auth.html
+    /// [the required headers]: https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-query-string-auth.html
     fn covers(&self, parts: &Parts) -> Result<(), Refusal> {
         let is_signed = |name: &str| self.headers.iter().any(|signed| signed == name);
         let mut names = parts.headers.keys().map(HeaderName::as_str);
@@ -141,7 +141,7 @@ impl Signature {
 
     fn canonical(&self, service: Service, parts: &Parts, payload: &str) -> String {
         let path = parts.uri.path();
-        // S3 signs the path as it is sent; the others encode what is sent once more.
+        // S3 signs the path as sent; other services sign the path after encoding it once more.
         let path = if service == Service::S3 { path.to_owned() } else { encode(path, true) };
         let mut pairs: Vec<String> = query(parts)
             .iter()
@@ -168,13 +168,13 @@ impl Signature {
 }
 
 fn query(parts: &Parts) -> Vec<(Cow<'_, str>, Cow<'_, str>)> {
-    // A signed URL writes a space as %20; a plus is a plus.
+    // In a signed URL, `%20` is a space and `+` is a literal plus.
     let text = parts.uri.query().unwrap_or("").replace('+', "%2B");
     form_urlencoded::parse(text.as_bytes()).into_owned().map(|(k, v)| (k.into(), v.into())).collect()
 }
 
 fn mac(key: &[u8], data: &[u8]) -> Vec<u8> {
-    // HMAC takes keys of every length.
+    // HMAC accepts keys of any length.
     let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(key) else { return Vec::new() };
     mac.update(data);
     mac.finalize().into_bytes().to_vec()

@@ -1,4 +1,4 @@
-//! Hands a request on to another server of this machine, over pooled connections.
+//! Forwards requests to another server on this machine over pooled connections.
 
 use http::header::{CONNECTION, CONTENT_LENGTH, TRANSFER_ENCODING};
 use http::request::Parts;
@@ -10,7 +10,7 @@ use hyper_util::rt::TokioExecutor;
 
 use crate::answer::{Answer, Body, BoxError};
 
-/// Where requests are handed to.
+/// A server that requests are forwarded to.
 #[derive(Clone)]
 pub(crate) struct Upstream {
     client: Client<HttpConnector, Body>,
@@ -24,7 +24,7 @@ impl Upstream {
         Self { client: Client::builder(TokioExecutor::new()).build(connector), authority }
     }
 
-    /// The same request there, with its path, query, host and signature untouched.
+    /// Sends the request with unchanged path, query, host and signature.
     pub(crate) async fn send(&self, parts: &Parts, body: Body, whole: bool) -> Result<Answer, BoxError> {
         let path = parts.uri.path_and_query().cloned().unwrap_or_else(|| PathAndQuery::from_static("/"));
         let uri = Uri::builder()
@@ -38,7 +38,7 @@ impl Upstream {
         *request.headers_mut() = parts.headers.clone();
         request.headers_mut().remove(CONNECTION);
         if whole {
-            // The body may have changed on its way; its length is known anew.
+            // The body may have changed, so its length is recomputed.
             request.headers_mut().remove(CONTENT_LENGTH);
             request.headers_mut().remove(TRANSFER_ENCODING);
         }

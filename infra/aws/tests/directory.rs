@@ -1,4 +1,4 @@
-//! The directory's table lies in a file of its own, and is otherwise a table like any other.
+//! The directory table is stored in its own file and otherwise behaves like any other table.
 
 use aws_sdk_dynamodb::types::KeysAndAttributes;
 use aws_sdk_dynamodbstreams::types::ShardIteratorType;
@@ -7,7 +7,7 @@ use crate::dynamodb::{table, text};
 use crate::support::{DIRECTORY, Local, code};
 
 fn holds(local: &Local, file: &str, needle: &str) -> bool {
-    // What was written last may still be in the log beside the file.
+    // The last writes may still be in the write-ahead log.
     [file.to_owned(), format!("{file}-wal")].iter().any(|file| {
         let bytes = std::fs::read(local.folder.join(file)).unwrap_or_default();
         bytes.windows(needle.len()).any(|window| window == needle.as_bytes())
@@ -15,7 +15,7 @@ fn holds(local: &Local, file: &str, needle: &str) -> bool {
 }
 
 #[tokio::test]
-async fn what_is_in_it_lies_apart_and_survives_a_restart() {
+async fn directory_has_its_own_file_and_survives_a_restart() {
     let mut local = Local::start().await;
     let dynamodb = local.dynamodb("f");
     table(&dynamodb, DIRECTORY).await;
@@ -33,7 +33,7 @@ async fn what_is_in_it_lies_apart_and_survives_a_restart() {
 }
 
 #[tokio::test]
-async fn its_stream_is_read_like_any_other() {
+async fn directory_stream_is_readable() {
     let local = Local::start().await;
     let (dynamodb, streams) = (local.dynamodb("f"), local.streams("f"));
     table(&dynamodb, DIRECTORY).await;
@@ -52,7 +52,7 @@ async fn its_stream_is_read_like_any_other() {
 }
 
 #[tokio::test]
-async fn its_writes_are_announced_apart() {
+async fn directory_writes_are_announced_separately() {
     let local = Local::start().await;
     let dynamodb = local.dynamodb("f");
     table(&dynamodb, DIRECTORY).await;
@@ -67,7 +67,7 @@ async fn its_writes_are_announced_apart() {
 }
 
 #[tokio::test]
-async fn one_call_is_not_about_it_and_another_table() {
+async fn call_combining_directory_with_other_table_is_refused() {
     let local = Local::start().await;
     let dynamodb = local.dynamodb("f");
     table(&dynamodb, DIRECTORY).await;
@@ -79,7 +79,7 @@ async fn one_call_is_not_about_it_and_another_table() {
 }
 
 #[tokio::test]
-async fn an_emulator_keeps_it_with_the_other_tables() {
+async fn external_emulator_holds_directory_with_other_tables() {
     let elsewhere = Local::start().await;
     let mut local = Local::start().await;
     local.external = Some(elsewhere.aws().endpoint().parse().unwrap());

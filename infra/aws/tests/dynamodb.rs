@@ -47,7 +47,7 @@ async fn has(dynamodb: &Client, table: &str, pk: &str) -> bool {
 }
 
 #[tokio::test]
-async fn a_cancelled_transaction_says_why_for_every_item_and_writes_nothing() {
+async fn cancelled_transaction_gives_reasons_and_writes_nothing() {
     let local = Local::start().await;
     let dynamodb = local.dynamodb("f");
     table(&dynamodb, "things").await;
@@ -70,7 +70,7 @@ async fn a_cancelled_transaction_says_why_for_every_item_and_writes_nothing() {
 }
 
 #[tokio::test]
-async fn of_fifty_conditional_puts_at_once_one_wins() {
+async fn one_of_fifty_concurrent_conditional_puts_succeeds() {
     let local = Local::start().await;
     let dynamodb = local.dynamodb("f");
     table(&dynamodb, "things").await;
@@ -87,7 +87,7 @@ async fn of_fifty_conditional_puts_at_once_one_wins() {
 }
 
 #[tokio::test]
-async fn what_was_acknowledged_is_there_after_a_restart() {
+async fn acknowledged_writes_survive_a_restart() {
     let mut local = Local::start().await;
     let dynamodb = local.dynamodb("f");
     table(&dynamodb, "things").await;
@@ -99,7 +99,7 @@ async fn what_was_acknowledged_is_there_after_a_restart() {
 }
 
 #[tokio::test]
-async fn the_stream_has_every_change_in_order() {
+async fn stream_has_every_change_in_order() {
     let local = Local::start().await;
     let (dynamodb, streams) = (local.dynamodb("f"), local.streams("f"));
     table(&dynamodb, "things").await;
@@ -141,13 +141,13 @@ async fn writes_are_announced_and_reads_are_not() {
     assert!(writes.has_changed().unwrap());
 }
 
-#[expect(clippy::disallowed_methods, reason = "the test's clock begins with the machine's")]
+#[expect(clippy::disallowed_methods, reason = "the test clock starts at the system time")]
 fn in_an_hour() -> AttributeValue {
     AttributeValue::N((jiff::Timestamp::now().as_second() + 3600).to_string())
 }
 
 #[tokio::test]
-async fn items_expire_by_the_local_clock_and_only_when_swept() {
+async fn sweep_deletes_items_expired_by_the_local_clock() {
     let local = Local::start().await;
     let dynamodb = local.dynamodb("f");
     table(&dynamodb, "things").await;
@@ -164,7 +164,7 @@ async fn items_expire_by_the_local_clock_and_only_when_swept() {
 }
 
 #[tokio::test]
-async fn point_in_time_recovery_can_be_asked_for() {
+async fn point_in_time_recovery_is_reported_as_enabled() {
     let local = Local::start().await;
     let dynamodb = local.dynamodb("f");
     table(&dynamodb, "things").await;
@@ -174,8 +174,8 @@ async fn point_in_time_recovery_can_be_asked_for() {
     sent.point_in_time_recovery_specification(on.build().unwrap()).send().await.unwrap();
 }
 
-/// What is told of the changes after a record, or of all.
-async fn told(local: &Local, arn: &str, shard: &str, after: Option<String>) -> Vec<Record> {
+/// The stream records after a record, or all stream records.
+async fn stream_records(local: &Local, arn: &str, shard: &str, after: Option<String>) -> Vec<Record> {
     let streams = local.streams("f");
     let iterator = streams.get_shard_iterator().stream_arn(arn).shard_id(shard);
     let iterator = match after {
@@ -193,7 +193,7 @@ fn number(record: &Record) -> String {
 }
 
 #[tokio::test]
-async fn a_compacted_file_has_nothing_of_what_was_deleted_and_read_and_all_of_the_rest() {
+async fn compaction_erases_deleted_data_and_read_stream_records() {
     let local = Local::start().await;
     let dynamodb = local.dynamodb("f");
     table(&dynamodb, "things").await;
@@ -203,12 +203,12 @@ async fn a_compacted_file_has_nothing_of_what_was_deleted_and_read_and_all_of_th
         let sent = dynamodb.put_item().table_name("things").item("pk", text(&format!("gone-{n:02}")));
         sent.item("ttl", in_an_hour()).send().await.unwrap();
     }
-    // By a clock that is ahead, so that the numbers of what is told are too.
+    // The clock is ahead, so later sequence numbers are ahead as well.
     local.advance(30 * 86_400);
     local.aws().sweep_ttl().await;
     let arn = dynamodb.describe_table().table_name("things").send().await.unwrap().table.unwrap();
     let (arn, shard) = (arn.latest_stream_arn.unwrap(), "shardId-00000001-things");
-    let records = told(&local, &arn, shard, None).await;
+    let records = stream_records(&local, &arn, shard, None).await;
     assert_eq!(records.len(), 100);
     let read = number(records.last().unwrap());
     dynamodb.put_item().table_name("things").item("pk", text("unread")).send().await.unwrap();
@@ -216,27 +216,27 @@ async fn a_compacted_file_has_nothing_of_what_was_deleted_and_read_and_all_of_th
     dynamodb.put_item().table_name("things").item("pk", text("kept")).send().await.unwrap();
     assert!(local.on_disk("gone-07") && local.on_disk("gone-49"));
 
-    let position = |last: &str| aws::Read::from([(shard.to_owned(), last.to_owned())]);
-    assert_eq!(local.aws().compact(position(&read), aws::Read::new()).await, Ok(3));
+    let position = |last: &str| aws::StreamPositions::from([(shard.to_owned(), last.to_owned())]);
+    assert_eq!(local.aws().compact(position(&read), aws::StreamPositions::new()).await, Ok(3));
     assert!(!local.on_disk("gone-"));
     assert!(has(&dynamodb, "things", "kept").await);
-    let unread = told(&local, &arn, shard, Some(read)).await;
+    let unread = stream_records(&local, &arn, shard, Some(read)).await;
     assert_eq!(unread.len(), 3);
 
-    // What is written when all was read, and forgotten, is told all the same.
+    // Records that are written after compaction can still be read.
     let read = number(unread.last().unwrap());
-    assert_eq!(local.aws().compact(position(&read), aws::Read::new()).await, Ok(0));
+    assert_eq!(local.aws().compact(position(&read), aws::StreamPositions::new()).await, Ok(0));
     assert!(!local.on_disk("unread") && local.on_disk("kept"));
     dynamodb.put_item().table_name("things").item("pk", text("new")).send().await.unwrap();
-    assert_eq!(told(&local, &arn, shard, Some(read)).await.len(), 1);
+    assert_eq!(stream_records(&local, &arn, shard, Some(read)).await.len(), 1);
 }
 
 #[tokio::test]
-async fn streams_read_their_records_by_index() {
+async fn stream_queries_use_the_indexes() {
     let local = Local::start().await;
     table(&local.dynamodb("f"), "things").await;
     let file = rusqlite::Connection::open(local.folder.join("dynamodb.sqlite")).unwrap();
-    // The very queries of dynoxide 3.2.0: an index is used for an expression only if it is written the same way.
+    // The exact queries of dynoxide 3.2.0: SQLite uses an index on an expression only for the same expression.
     for query in [
         "SELECT COALESCE(MAX(CAST(sequence_number AS INTEGER)), 0) + 1 FROM _stream_records WHERE table_name = ?1",
         "SELECT event_name FROM _stream_records WHERE table_name = ?1 AND shard_id = ?2 AND CAST(sequence_number AS \

@@ -1,4 +1,4 @@
-//! EventBridge: what consumers get, and what is refused entry by entry.
+//! EventBridge: the envelope of events, and failures per entry.
 
 use aws_sdk_eventbridge::types::PutEventsRequestEntry;
 use serde_json::json;
@@ -15,7 +15,7 @@ pub fn entry(detail: &str) -> PutEventsRequestEntry {
 }
 
 #[tokio::test]
-async fn an_event_arrives_in_its_envelope() {
+async fn event_is_delivered_in_its_envelope() {
     let local = Local::start().await;
     let answer =
         local.events("publish-events").put_events().entries(entry(r#"{"id":1}"#)).send().await.unwrap();
@@ -38,7 +38,7 @@ async fn an_event_arrives_in_its_envelope() {
 }
 
 #[tokio::test]
-async fn one_bad_entry_fails_alone() {
+async fn invalid_entry_fails_without_affecting_others() {
     let local = Local::start().await;
     let events = local.events("f");
     let none = PutEventsRequestEntry::builder().source("account").detail("{}").build();
@@ -56,7 +56,7 @@ async fn one_bad_entry_fails_alone() {
 }
 
 #[tokio::test]
-async fn too_many_and_too_large_are_refused_whole() {
+async fn call_with_too_many_or_too_large_entries_is_refused() {
     let local = Local::start().await;
     let events = local.events("f");
     assert_eq!(code(events.put_events().set_entries(Some(vec![])).send().await), "ValidationException");

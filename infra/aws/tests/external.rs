@@ -1,4 +1,5 @@
-//! `external`: DynamoDB and S3 are elsewhere, and everything else of a region is as ever. Elsewhere is another stand-in.
+//! With `external`, DynamoDB and S3 are on another server; all other services stay embedded. The other server is also a
+//! stand-in.
 
 use aws_sdk_s3::primitives::ByteStream;
 use serde_json::json;
@@ -7,7 +8,7 @@ use crate::dynamodb::{table, text};
 use crate::support::{Local, code};
 
 #[tokio::test]
-async fn tables_and_blobs_are_elsewhere_and_faults_and_records_here() {
+async fn external_tables_and_blobs_keep_local_faults_and_journal() {
     let elsewhere = Local::start().await;
     let mut local = Local::start().await;
     local.external = Some(elsewhere.aws().endpoint().parse().unwrap());
@@ -22,9 +23,9 @@ async fn tables_and_blobs_are_elsewhere_and_faults_and_records_here() {
     s3.put_object().bucket("blobs").key("k").body(ByteStream::from_static(b"x")).send().await.unwrap();
     elsewhere.s3("g").head_object().bucket("blobs").key("k").send().await.unwrap();
     let put = local.journal.calls_since(0).into_iter().find(|call| call.operation == "PutItem").unwrap();
-    // It gets the request as it was signed, so capacity is known only if the caller asked.
+    // The request is forwarded unchanged, so capacity is known only if the caller asked.
     assert_eq!((put.table.as_deref(), put.capacity), (Some("things"), None));
-    local.fault(json!({ "service": "dynamodb", "kind": "refused" }));
+    local.fault(json!({ "service": "dynamodb", "kind": "denied" }));
     assert_eq!(code(dynamodb.list_tables().send().await), "AccessDeniedException");
     local.kms("f").create_key().send().await.unwrap();
     assert!(local.folder.join("kms.json").exists());

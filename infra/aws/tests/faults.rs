@@ -1,4 +1,4 @@
-//! Every kind of fault as an SDK client sees it, and what is applied under it.
+//! Every kind of fault as seen by an SDK client, and its effect on data.
 
 use std::time::{Duration, Instant};
 
@@ -23,37 +23,56 @@ async fn count(dynamodb: &Client) -> usize {
     dynamodb.scan().table_name("things").send().await.unwrap().count as usize
 }
 
+/// A kind of fault, and the codes of DynamoDB, KMS, Secrets Manager, EventBridge and SES for it.
+const REFUSALS: [[&str; 6]; 5] = [
+    [
+        "refused",
+        "ExpiredTokenException",
+        "ExpiredTokenException",
+        "ExpiredTokenException",
+        "ExpiredTokenException",
+        "ExpiredTokenException",
+    ],
+    [
+        "validation",
+        "ValidationException",
+        "ValidationException",
+        "ValidationException",
+        "ValidationException",
+        "BadRequestException",
+    ],
+    [
+        "denied",
+        "AccessDeniedException",
+        "AccessDeniedException",
+        "AccessDeniedException",
+        "AccessDeniedException",
+        "AccessDeniedException",
+    ],
+    [
+        "throttled",
+        "ThrottlingException",
+        "ThrottlingException",
+        "ThrottlingException",
+        "ThrottlingException",
+        "TooManyRequestsException",
+    ],
+    [
+        "error",
+        "InternalServerError",
+        "KMSInternalException",
+        "InternalServiceError",
+        "InternalException",
+        "InternalServiceErrorException",
+    ],
+];
+
 #[tokio::test]
-async fn refused_throttled_and_error_look_like_the_services_own() {
+async fn injected_errors_match_the_errors_of_each_service() {
     let local = Local::start().await;
     let dynamodb = local.dynamodb("f");
     table(&dynamodb, "things").await;
-    for (kind, dynamo, kms, secret, event, mail) in [
-        (
-            "refused",
-            "AccessDeniedException",
-            "AccessDeniedException",
-            "AccessDeniedException",
-            "AccessDeniedException",
-            "AccessDeniedException",
-        ),
-        (
-            "throttled",
-            "ThrottlingException",
-            "ThrottlingException",
-            "ThrottlingException",
-            "ThrottlingException",
-            "TooManyRequestsException",
-        ),
-        (
-            "error",
-            "InternalServerError",
-            "KMSInternalException",
-            "InternalServiceError",
-            "InternalException",
-            "InternalServiceErrorException",
-        ),
-    ] {
+    for [kind, dynamo, kms, secret, event, mail] in REFUSALS {
         let set = |service: &str| local.fault(json!({ "service": service, "kind": kind }));
         set("dynamodb");
         assert_eq!(code(put(&dynamodb, "a").await), dynamo);
@@ -73,7 +92,7 @@ async fn refused_throttled_and_error_look_like_the_services_own() {
 }
 
 #[tokio::test]
-async fn a_lost_response_is_applied_and_looks_like_a_broken_connection() {
+async fn lost_response_applies_the_call_and_breaks_the_connection() {
     let local = Local::start().await;
     let dynamodb = local.dynamodb("f");
     table(&dynamodb, "things").await;
@@ -88,7 +107,7 @@ async fn a_lost_response_is_applied_and_looks_like_a_broken_connection() {
 }
 
 #[tokio::test]
-async fn a_stall_lasts_until_the_client_hangs_up_and_applies_nothing() {
+async fn stalled_call_ends_with_the_client_and_applies_nothing() {
     let local = Local::start().await;
     let dynamodb = local.dynamodb("f");
     table(&dynamodb, "things").await;
@@ -100,7 +119,7 @@ async fn a_stall_lasts_until_the_client_hangs_up_and_applies_nothing() {
     assert!(matches!(error, SdkError::TimeoutError(_)), "{error:?}");
     assert!(began.elapsed() < Duration::from_secs(2));
     assert_eq!(count(&dynamodb).await, 0);
-    // The record is written once the server sees the client gone.
+    // The server writes the record after it notices the disconnect.
     tokio::time::sleep(Duration::from_millis(200)).await;
     let calls = local.journal.calls_since(0);
     let stalled = calls.iter().find(|call| call.fault.is_some()).expect("the stalled call is recorded");
@@ -108,7 +127,7 @@ async fn a_stall_lasts_until_the_client_hangs_up_and_applies_nothing() {
 }
 
 #[tokio::test]
-async fn a_batch_comes_back_unprocessed() {
+async fn unprocessed_fault_returns_the_whole_batch() {
     let local = Local::start().await;
     let dynamodb = local.dynamodb("f");
     table(&dynamodb, "things").await;
@@ -126,7 +145,7 @@ async fn a_batch_comes_back_unprocessed() {
 }
 
 #[tokio::test]
-async fn a_conflict_cancels_a_transaction_item_by_item() {
+async fn conflict_cancels_a_transaction_with_reasons_per_item() {
     let local = Local::start().await;
     let dynamodb = local.dynamodb("f");
     table(&dynamodb, "things").await;
@@ -147,7 +166,7 @@ async fn a_conflict_cancels_a_transaction_item_by_item() {
 }
 
 #[tokio::test]
-async fn a_fault_strikes_the_calls_it_names_and_no_others() {
+async fn fault_applies_only_to_matching_calls() {
     let local = Local::start().await;
     let (ours, others) = (local.kms("ours"), local.kms("others"));
     local.fault(json!({ "service": "kms", "operation": "CreateKey", "function": "ours", "nth": 2, "times": 2, "kind": "error" }));
@@ -157,7 +176,7 @@ async fn a_fault_strikes_the_calls_it_names_and_no_others() {
         assert!(others.create_key().send().await.is_ok());
     }
     assert_eq!(results, [true, false, false, true]);
-    local.fault(json!({ "service": "kms", "times": 0, "kind": "refused" }));
+    local.fault(json!({ "service": "kms", "times": 0, "kind": "denied" }));
     for _ in 0..3 {
         assert_eq!(code(ours.create_key().send().await), "AccessDeniedException");
     }
@@ -166,7 +185,7 @@ async fn a_fault_strikes_the_calls_it_names_and_no_others() {
 }
 
 #[test]
-fn a_misspelt_fault_is_refused() {
+fn fault_with_unknown_field_is_refused() {
     let fault = json!({ "service": "kms", "kind": "error", "opration": "Decrypt" });
     assert!(serde_json::from_value::<aws::Fault>(fault).is_err());
     assert!(serde_json::from_value::<aws::Fault>(json!({ "service": "kms", "kind": "slow" })).is_err());

@@ -1,4 +1,4 @@
-//! A function's role reaches its own region and the directory, and nothing else.
+//! The role of a function allows calls to its own region and the directory only.
 
 use serde_json::json;
 
@@ -6,7 +6,7 @@ use crate::dynamodb::{table, text};
 use crate::support::{AUTHORITY, DIRECTORY, Local, REGION, code, said};
 
 #[tokio::test]
-async fn a_function_of_another_region_is_refused_by_every_service() {
+async fn function_of_another_region_is_refused_by_every_service() {
     let local = Local::start().await;
     let foreign = "us-east-1.auth-sign-in";
     assert_eq!(
@@ -31,7 +31,7 @@ async fn a_function_of_another_region_is_refused_by_every_service() {
 }
 
 #[tokio::test]
-async fn what_was_refused_is_recorded() {
+async fn refused_call_is_recorded() {
     let local = Local::start().await;
     table(&local.dynamodb("f"), "things").await;
     let before = local.journal.calls_since(0).len() as u64;
@@ -51,7 +51,7 @@ async fn what_was_refused_is_recorded() {
 }
 
 #[tokio::test]
-async fn a_function_reaches_everything_at_home() {
+async fn function_may_call_every_service_of_its_region() {
     let local = Local::start().await;
     let own = "eu-central-1.auth-sign-in";
     table(&local.dynamodb("provision"), "things").await;
@@ -62,7 +62,7 @@ async fn a_function_reaches_everything_at_home() {
 }
 
 #[tokio::test]
-async fn every_region_reads_a_replica_and_only_outsiders_write_it() {
+async fn functions_read_the_replica_but_can_not_write_it() {
     let local = Local::start().await;
     table(&local.dynamodb("provision"), DIRECTORY).await;
     let put = |caller: &str, pk: &str| {
@@ -77,7 +77,7 @@ async fn every_region_reads_a_replica_and_only_outsiders_write_it() {
 }
 
 #[tokio::test]
-async fn every_region_writes_the_directory_where_its_authority_is() {
+async fn functions_of_every_region_write_the_directory_authority() {
     let mut local = Local::start().await;
     local.authority = REGION;
     local.restart().await;
@@ -93,12 +93,12 @@ async fn every_region_writes_the_directory_where_its_authority_is() {
     let both = foreign.batch_write_item().request_items(DIRECTORY, vec![put.clone()]);
     assert_eq!(
         said(both.request_items("things", vec![put]).send().await),
-        "ValidationException: directory lies apart: one call can't be about it and another table"
+        "ValidationException: directory is in another database: a call can't combine it with other tables"
     );
 }
 
 #[tokio::test]
-async fn a_refusal_can_get_lost_too() {
+async fn refusal_can_be_lost() {
     let local = Local::start().await;
     local.fault(json!({ "service": "kms", "kind": "lost-response" }));
     let error = local.kms(&format!("{AUTHORITY}.f")).create_key().send().await.unwrap_err();

@@ -1,19 +1,17 @@
-//! The journal: who called what for which request, at what cost.
+//! The journal records caller, request, operation and consumed capacity.
 
-use aws_sdk_dynamodb::types::{KeysAndAttributes, ReturnConsumedCapacity};
+use aws_sdk_dynamodb::{
+    Client,
+    operation::get_item::GetItemOutput,
+    types::{KeysAndAttributes, ReturnConsumedCapacity},
+};
 
 use crate::dynamodb::{table, text};
 use crate::support::Local;
 
-#[tokio::test]
-async fn a_call_is_recorded_with_function_table_capacity_and_request() {
-    let local = Local::start().await;
-    let dynamodb = local.dynamodb("eu-central-1.api-keys-list");
-    table(&dynamodb, "workspaces").await;
-    table(&dynamodb, "identity").await;
-    let before = local.journal.calls_since(0).len() as u64;
-    dynamodb.put_item().table_name("workspaces").item("pk", text("a")).send().await.unwrap();
-    let got = dynamodb
+/// Reads an item as part of a request, as functions do.
+async fn read_for_request(dynamodb: &Client) -> GetItemOutput {
+    dynamodb
         .get_item()
         .table_name("workspaces")
         .key("pk", text("a"))
@@ -27,7 +25,18 @@ async fn a_call_is_recorded_with_function_table_capacity_and_request() {
         })
         .send()
         .await
-        .unwrap();
+        .unwrap()
+}
+
+#[tokio::test]
+async fn a_call_is_recorded_with_function_table_capacity_and_request() {
+    let local = Local::start().await;
+    let dynamodb = local.dynamodb("eu-central-1.api-keys-list");
+    table(&dynamodb, "workspaces").await;
+    table(&dynamodb, "identity").await;
+    let before = local.journal.calls_since(0).len() as u64;
+    dynamodb.put_item().table_name("workspaces").item("pk", text("a")).send().await.unwrap();
+    let got = read_for_request(&dynamodb).await;
     assert!(got.consumed_capacity.is_none(), "the caller did not ask");
     let key = KeysAndAttributes::builder().keys([("pk".to_owned(), text("a"))].into()).build().unwrap();
     let batch =
@@ -38,7 +47,7 @@ async fn a_call_is_recorded_with_function_table_capacity_and_request() {
 
     let calls = local.journal.calls_since(before);
     assert_eq!(calls[0].home.as_deref(), Some("eu-central-1"));
-    assert_eq!(calls[3].home, None, "an outsider has none");
+    assert_eq!(calls[3].home, None, "callers that are no functions have no home");
     let shown = serde_json::to_value(&calls).unwrap();
     assert_eq!(shown[0]["home"], "eu-central-1");
     assert_eq!(shown[3].get("home"), None);

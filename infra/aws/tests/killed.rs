@@ -1,4 +1,4 @@
-//! `kill -9` loses nothing that was acknowledged, in any service.
+//! `kill -9` loses no acknowledged write, in any service.
 
 use std::io::{BufRead, BufReader};
 use std::path::Path;
@@ -11,7 +11,7 @@ use crate::support::Local;
 
 const FOLDER: &str = "AWS_TEST_VICTIM_FOLDER";
 
-/// Not a test of its own: the process that is killed. It tells every round that was acknowledged.
+/// The process that the test below kills. Prints every acknowledged round.
 #[tokio::test]
 #[ignore = "started by the test below"]
 async fn victim() {
@@ -34,7 +34,7 @@ async fn write(local: &Local, id: &str) {
 }
 
 #[tokio::test]
-async fn a_killed_process_loses_nothing_that_was_acknowledged() {
+async fn killed_process_loses_no_acknowledged_write() {
     let folder = tempfile::TempDir::new().unwrap();
     let mut victim = Command::new(std::env::current_exe().unwrap())
         .args(["killed::victim", "--exact", "--ignored", "--nocapture"])
@@ -48,7 +48,7 @@ async fn a_killed_process_loses_nothing_that_was_acknowledged() {
     for line in lines {
         acknowledged.extend(line.unwrap().strip_prefix("acknowledged ").map(str::to_owned));
         if acknowledged.len() == 20 {
-            // On Unix this is SIGKILL.
+            // SIGKILL on Unix.
             victim.kill().unwrap();
         }
     }

@@ -1,4 +1,4 @@
-//! KMS: known answers of every operation, its refusals, and what survives.
+//! KMS: results and errors of every operation, and durability.
 
 use aws_sdk_kms::Client;
 use aws_sdk_kms::primitives::Blob;
@@ -24,7 +24,7 @@ async fn opened(kms: &Client, blob: &Blob) -> Result<Vec<u8>, String> {
 }
 
 #[tokio::test]
-async fn a_key_answers_to_its_id_arn_and_alias() {
+async fn key_is_found_by_id_arn_and_alias() {
     let local = Local::start().await;
     let kms = local.kms("f");
     let made = kms.create_key().send().await.unwrap().key_metadata.unwrap();
@@ -45,7 +45,7 @@ async fn a_key_answers_to_its_id_arn_and_alias() {
 }
 
 #[tokio::test]
-async fn data_keys_have_the_length_that_is_asked() {
+async fn data_key_has_the_requested_length() {
     let local = Local::start().await;
     let kms = local.kms("f");
     let id = key(&kms).await;
@@ -69,7 +69,7 @@ async fn data_keys_have_the_length_that_is_asked() {
 }
 
 #[tokio::test]
-async fn only_the_same_context_decrypts() {
+async fn other_encryption_context_is_refused() {
     let local = Local::start().await;
     let kms = local.kms("f");
     let blob = sealed(&kms, &key(&kms).await).await;
@@ -91,7 +91,7 @@ async fn only_the_same_context_decrypts() {
 }
 
 #[tokio::test]
-async fn every_changed_byte_of_a_ciphertext_is_noticed() {
+async fn every_changed_byte_of_a_ciphertext_is_refused() {
     let local = Local::start().await;
     let kms = local.kms("f");
     let blob = sealed(&kms, &key(&kms).await).await;
@@ -149,7 +149,7 @@ async fn unknown_keys_are_not_found() {
 }
 
 #[tokio::test]
-async fn a_disabled_key_does_nothing_until_it_is_enabled() {
+async fn disabled_key_is_unusable_until_enabled() {
     let local = Local::start().await;
     let kms = local.kms("f");
     let id = key(&kms).await;
@@ -166,7 +166,7 @@ async fn a_disabled_key_does_nothing_until_it_is_enabled() {
 }
 
 #[tokio::test]
-async fn deletion_waits_can_be_cancelled_and_is_for_ever() {
+async fn deletion_can_be_cancelled_until_it_is_due() {
     let local = Local::start().await;
     let kms = local.kms("f");
     let id = key(&kms).await;
@@ -195,14 +195,14 @@ async fn deletion_waits_can_be_cancelled_and_is_for_ever() {
 }
 
 #[tokio::test]
-async fn what_was_encrypted_before_a_rotation_and_a_restart_still_opens() {
+async fn ciphertext_before_rotation_and_restart_still_decrypts() {
     let mut local = Local::start().await;
     let kms = local.kms("f");
     let id = key(&kms).await;
     let before = sealed(&kms, &id).await;
     kms.rotate_key_on_demand().key_id(&id).send().await.unwrap();
     let after = sealed(&kms, &id).await;
-    // Bytes 17 to 20 name the version.
+    // Bytes 17 to 20 contain the version.
     assert_ne!(before.as_ref()[17..21], after.as_ref()[17..21]);
     local.restart().await;
     let kms = local.kms("f");
@@ -221,7 +221,7 @@ async fn what_was_encrypted_before_a_rotation_and_a_restart_still_opens() {
 }
 
 #[tokio::test]
-async fn a_ciphertext_moves_to_another_key_without_being_seen() {
+async fn re_encrypt_moves_a_ciphertext_to_another_key() {
     let local = Local::start().await;
     let kms = local.kms("f");
     let (from, to) = (key(&kms).await, key(&kms).await);
@@ -245,7 +245,7 @@ async fn a_ciphertext_moves_to_another_key_without_being_seen() {
 }
 
 #[tokio::test]
-async fn an_alias_is_taken_once_and_well_formed() {
+async fn duplicate_or_malformed_alias_is_refused() {
     let local = Local::start().await;
     let kms = local.kms("f");
     let id = key(&kms).await;

@@ -1,8 +1,8 @@
-//! The stand-ins as the real SDK clients see them.
+//! Tests the stand-ins with the real SDK clients.
 #![expect(
     clippy::unwrap_used,
     clippy::indexing_slicing,
-    reason = "a test fails by panicking, also in what several tests share"
+    reason = "tests and their shared code fail by panicking"
 )]
 
 mod directory;

@@ -1,4 +1,4 @@
-//! What a call costs here: `cargo test -p aws -- --ignored --nocapture measure`.
+//! Measures the duration of calls: `cargo test -p aws -- --ignored --nocapture measure`.
 
 use std::time::{Duration, Instant};
 

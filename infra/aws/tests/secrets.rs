@@ -1,11 +1,11 @@
-//! Secrets Manager: versions, their labels and rotation, durable, and nothing in clear on disk.
+//! Secrets Manager: versions, staging labels, rotation, durability, and no plaintext on disk.
 
 use crate::support::{Local, code, said};
 
 const VALUE: &str = "a-value-to-look-for-7f3a";
 
 #[tokio::test]
-async fn a_secret_is_kept_encrypted_and_survives_a_restart() {
+async fn secret_is_stored_encrypted_and_survives_a_restart() {
     let mut local = Local::start().await;
     let secrets = local.secrets("f");
     let made = secrets.create_secret().name("app/key").secret_string(VALUE).send().await.unwrap();
@@ -22,7 +22,7 @@ async fn a_secret_is_kept_encrypted_and_survives_a_restart() {
 }
 
 #[tokio::test]
-async fn a_new_value_makes_the_old_one_previous() {
+async fn new_value_makes_the_old_one_previous() {
     let local = Local::start().await;
     let secrets = local.secrets("f");
     secrets.create_secret().name("s").secret_string("1").send().await.unwrap();
@@ -37,7 +37,7 @@ async fn a_new_value_makes_the_old_one_previous() {
 }
 
 #[tokio::test]
-async fn a_retry_with_the_same_token_makes_one_version() {
+async fn retry_with_the_same_token_creates_one_version() {
     let local = Local::start().await;
     let secrets = local.secrets("f");
     let token = "0123456789abcdef0123456789abcdef";
@@ -58,7 +58,7 @@ async fn a_retry_with_the_same_token_makes_one_version() {
 }
 
 #[tokio::test]
-async fn what_is_missing_or_wrong_is_refused() {
+async fn missing_secret_or_invalid_request_is_refused() {
     let local = Local::start().await;
     let secrets = local.secrets("f");
     assert_eq!(code(secrets.get_secret_value().secret_id("none").send().await), "ResourceNotFoundException");
@@ -73,7 +73,7 @@ const TOKEN: &str = "0123456789abcdef0123456789abcdef";
 const FUNCTION: &str = "arn:aws:lambda:eu-central-1:000000000000:function:rotate";
 
 #[tokio::test]
-async fn a_rotation_announces_a_version_without_a_value() {
+async fn rotation_creates_a_pending_version_without_value() {
     let local = Local::start().await;
     let secrets = local.secrets("f");
     secrets.create_secret().name("s").secret_string("1").send().await.unwrap();
@@ -104,7 +104,7 @@ async fn a_rotation_announces_a_version_without_a_value() {
 }
 
 #[tokio::test]
-async fn a_label_moves_only_from_the_version_that_the_call_names() {
+async fn label_moves_only_from_the_named_version() {
     let local = Local::start().await;
     let secrets = local.secrets("f");
     let made = secrets.create_secret().name("s").secret_string("1").send().await.unwrap().version_id.unwrap();
@@ -149,17 +149,17 @@ async fn a_label_moves_only_from_the_version_that_the_call_names() {
     assert_eq!(labels, ["AWSCURRENT", "AWSPENDING"]);
     assert_eq!(stages().await[&made], ["AWSPREVIOUS"]);
     assert_eq!(code(update("AWSCURRENT", Some(TOKEN), Some(&made)).await), "InvalidParameterException");
-    // The label is at the current version: no rotation is under way.
+    // Both labels are on the current version, so no rotation is in progress.
     let next = secrets.rotate_secret().secret_id("s").send().await.unwrap().version_id.unwrap();
     assert_eq!(stages().await[TOKEN], ["AWSCURRENT"]);
     update("AWSPENDING", None, Some(&next)).await.unwrap();
-    assert!(!stages().await.contains_key(&next), "without a label it is forgotten");
+    assert!(!stages().await.contains_key(&next), "a version without labels is deleted");
     update("MINE", Some(&made), None).await.unwrap();
     assert_eq!(stages().await[&made], ["AWSPREVIOUS", "MINE"]);
 }
 
 #[tokio::test]
-async fn a_replica_is_a_copy_that_only_its_primary_changes() {
+async fn replica_changes_only_with_its_primary() {
     let (one, two) = (Local::start().await, Local::start().await);
     let (primary, replica) = (one.secrets("f"), two.secrets("f"));
     primary.create_secret().name("s").secret_string(VALUE).send().await.unwrap();

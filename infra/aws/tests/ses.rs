@@ -1,4 +1,4 @@
-//! SES: what is kept of a mail, and what is refused.
+//! SES: sent emails and refused requests.
 
 use aws_sdk_sesv2::operation::send_email::builders::SendEmailFluentBuilder;
 use aws_sdk_sesv2::types::{Body, Content, Destination, EmailContent, Message, MessageTag};
@@ -21,7 +21,7 @@ pub fn mail(local: &Local, to: &[&str]) -> SendEmailFluentBuilder {
 }
 
 #[tokio::test]
-async fn mail_is_kept_newest_first_and_over_a_restart() {
+async fn mail_is_kept_newest_first_and_survives_a_restart() {
     let mut local = Local::start().await;
     let sent = mail(&local, &["a@example.com", "b@example.com"]).send().await.unwrap();
     assert!(!sent.message_id.unwrap().is_empty());
@@ -41,13 +41,50 @@ async fn mail_is_kept_newest_first_and_over_a_restart() {
 }
 
 #[tokio::test]
-async fn mail_that_ses_would_not_take_is_refused() {
+async fn mail_to_idn_is_found_by_unicode_and_ascii_domain() {
+    let local = Local::start().await;
+    mail(&local, &["Ada@xn--bcher-kva.example"]).send().await.unwrap();
+    for to in ["ada@xn--bcher-kva.example", "ada@bücher.example", "ADA@BÜCHER.example"] {
+        assert_eq!(local.aws().mail(Some(to)).len(), 1, "{to}");
+    }
+    assert!(local.aws().mail(Some("ada@bucher.example")).is_empty());
+}
+
+#[tokio::test]
+async fn mail_that_ses_does_not_accept_is_refused() {
     let local = Local::start().await;
     assert_eq!(code(mail(&local, &[]).send().await), "MessageRejected");
     let many: Vec<String> = (0..51).map(|n| format!("u{n}@example.com")).collect();
     let many: Vec<&str> = many.iter().map(String::as_str).collect();
     assert_eq!(code(mail(&local, &many).send().await), "MessageRejected");
-    for wrong in ["nobody", "a@", "@example.com", "a b@example.com", "ä@example.com"] {
+    let (long_local, long_label) =
+        (format!("{}@example.com", "l".repeat(65)), format!("a@{}.com", "d".repeat(64)));
+    let long_domain = format!("a@{}com", "example.".repeat(32));
+    for wrong in [
+        "nobody",
+        "a@",
+        "@example.com",
+        "a b@example.com",
+        "ä@example.com",
+        "\u{212a}im@example.com",
+        "ada@bücher.example",
+        "ada@例え.テスト",
+        "Zoë <zoe@example.com>",
+        "a\u{7f}@example.com",
+        "a@exam\tple.com",
+        ".a@example.com",
+        "a.@example.com",
+        "a..b@example.com",
+        "a,b@example.com",
+        "a@.example.com",
+        "a@example.com.",
+        "a@example..com",
+        "a@-example.com",
+        "a@exa_mple.com",
+        &long_local,
+        &long_label,
+        &long_domain,
+    ] {
         assert_eq!(code(mail(&local, &[wrong]).send().await), "BadRequestException", "{wrong}");
     }
     let no_content = mail(&local, &["a@example.com"]).set_content(Some(EmailContent::builder().build()));

@@ -1,4 +1,4 @@
-//! Who may not call at all: no signature, another's secret, another region.
+//! Refused callers: no signature, wrong secret, wrong region.
 
 use aws_credential_types::Credentials;
 use aws_sdk_kms::Client;
@@ -6,7 +6,7 @@ use aws_sdk_kms::Client;
 use crate::support::{Local, client, code, said};
 
 #[tokio::test]
-async fn a_signature_of_another_region_is_refused() {
+async fn signature_of_another_region_is_refused() {
     let local = Local::start().await;
     let kms = local.kms_in("f", "us-east-1");
     assert_eq!(
@@ -17,7 +17,7 @@ async fn a_signature_of_another_region_is_refused() {
 }
 
 #[tokio::test]
-async fn a_wrong_secret_is_refused_by_every_service() {
+async fn wrong_secret_is_refused_by_every_service() {
     let local = Local::start().await;
     let wrong = Credentials::new("f", "not-the-secret", None, None, "local");
     macro_rules! wrong {
@@ -49,7 +49,7 @@ async fn a_wrong_secret_is_refused_by_every_service() {
 }
 
 #[tokio::test]
-async fn a_changed_body_is_refused() {
+async fn changed_body_is_refused() {
     let local = Local::start().await;
     let kms: Client = local.kms("f");
     let changed = kms.create_key().customize().interceptor(ChangeBody).send().await;
@@ -77,7 +77,7 @@ impl aws_smithy_runtime_api::client::interceptors::Intercept for ChangeBody {
 }
 
 #[tokio::test]
-async fn no_signature_gets_each_services_own_refusal() {
+async fn unsigned_request_gets_the_error_of_each_service() {
     let local = Local::start().await;
     let http = reqwest::Client::new();
     for (target, status, expected) in [

@@ -1,10 +1,12 @@
-//! One region in a temporary folder, the SDK clients that call it, and a clock that tests move.
+//! A region in a temporary folder, SDK clients, and a clock that tests advance.
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 
-use aws::{AllowAll, Aws, Bus, Config, Directory, Fault, Journal, Policy, SECRET_ACCESS_KEY};
+use aws::{
+    AllowAll, Aws, DirectoryTable, EventSink, Fault, IamPolicy, Journal, SECRET_ACCESS_KEY, StandInConfig,
+};
 use aws_credential_types::Credentials;
 use aws_smithy_http_client::Builder;
 use aws_smithy_runtime_api::client::behavior_version::BehaviorVersion;
@@ -16,7 +18,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 use tempfile::TempDir;
 
-/// A client's configuration, without retries so that every fault is seen.
+/// Creates a client without retries, so that every fault is visible.
 macro_rules! client {
     ($local:expr, $sdk:ident, $function:expr, $region:expr) => {
         $sdk::Config::builder()
@@ -34,15 +36,16 @@ pub(crate) use client;
 
 pub const REGION: &str = "eu-central-1";
 
-/// The directory's table, and the region that it is written in unless a test says otherwise.
+/// The directory table.
 pub const DIRECTORY: &str = "directory";
+/// The region that takes the writes of the directory, unless a test says otherwise.
 pub const AUTHORITY: &str = "us-east-1";
 
-/// What was put on the bus.
+/// The events on the bus.
 #[derive(Default)]
 pub struct Collected(pub Mutex<Vec<(String, Value)>>);
 
-impl Bus for Collected {
+impl EventSink for Collected {
     fn put(&self, region: &str, event: Value) {
         self.0.lock().unwrap().push((region.to_owned(), event));
     }
@@ -56,7 +59,7 @@ pub struct Local {
     _temporary: Option<TempDir>,
     pub external: Option<url::Url>,
     pub authority: &'static str,
-    pub policy: Arc<dyn Policy>,
+    pub policy: Arc<dyn IamPolicy>,
     seconds: Arc<AtomicI64>,
     http: SharedHttpClient,
 }
@@ -88,11 +91,11 @@ impl Local {
 
     async fn begin(&mut self) {
         let seconds = Arc::clone(&self.seconds);
-        let config = Config {
+        let config = StandInConfig {
             region: REGION.to_owned(),
             folder: self.folder.clone(),
             mail: self.folder.join("mail/sent.ndjson"),
-            directory: Directory {
+            directory: DirectoryTable {
                 table: DIRECTORY.to_owned(),
                 authority: self.authority.to_owned(),
                 folder: self.folder.join("directory"),
@@ -100,13 +103,13 @@ impl Local {
             now: Arc::new(move || Timestamp::from_second(seconds.load(Ordering::SeqCst)).unwrap()),
             external: self.external.clone(),
             journal: Arc::clone(&self.journal),
-            bus: Arc::clone(&self.bus) as Arc<dyn Bus>,
+            bus: Arc::clone(&self.bus) as Arc<dyn EventSink>,
             policy: Arc::clone(&self.policy),
         };
         self.aws = Some(aws::start(config).await.unwrap());
     }
 
-    /// Stops and starts on the same folder.
+    /// Stops the region and starts it again on the same folder.
     pub async fn restart(&mut self) {
         self.aws.take().unwrap().stop().await;
         self.begin().await;
@@ -125,7 +128,7 @@ impl Local {
         self.journal.set_faults(faults);
     }
 
-    /// Whether any file of the region holds these bytes.
+    /// Whether a file of the region contains these bytes.
     pub fn on_disk(&self, needle: &str) -> bool {
         holds(&self.folder, needle.as_bytes())
     }
@@ -171,7 +174,7 @@ pub fn version() -> BehaviorVersion {
     BehaviorVersion::v2026_01_12()
 }
 
-/// A name is an outsider's; `region.name` is a function's.
+/// Credentials of a function (`region.name`) or of another caller (a name).
 pub fn credentials(access_key: &str) -> Credentials {
     Credentials::new(access_key, SECRET_ACCESS_KEY, None, None, "local")
 }
@@ -184,7 +187,7 @@ pub fn timeouts() -> TimeoutConfig {
     TimeoutConfig::builder().operation_timeout(std::time::Duration::from_secs(5)).build()
 }
 
-/// `Code: message`, as the service said it.
+/// The error as `Code: message`.
 pub fn said<T: std::fmt::Debug, E: ProvideErrorMetadata + std::fmt::Debug>(result: Result<T, E>) -> String {
     let error = result.unwrap_err();
     match (error.code(), error.message()) {
@@ -194,16 +197,13 @@ pub fn said<T: std::fmt::Debug, E: ProvideErrorMetadata + std::fmt::Debug>(resul
     }
 }
 
-/// Only the code.
+/// The error code.
 pub fn code<T: std::fmt::Debug, E: ProvideErrorMetadata + std::fmt::Debug>(result: Result<T, E>) -> String {
     let error = result.unwrap_err();
     error.code().map_or_else(|| format!("no code: {error:?}"), str::to_owned)
 }
 
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the SDK signs by the system's clock, so the tests begin there"
-)]
+#[expect(clippy::disallowed_methods, reason = "the SDK signs with the system time, so the tests start there")]
 fn system_seconds() -> i64 {
     Timestamp::now().as_second()
 }

@@ -1,5 +1,5 @@
-//! The platform's clock: the machine's, moved or standing still. Every function and stand-in follows it; it stays moved over
-//! a restart, so that nothing that was written lies in the future.
+//! The clock of the platform: the system clock with an offset, or a stopped clock. All functions and stand-ins use it.
+//! The offset survives a restart, so that no stored time is in the future.
 
 use std::{
     path::PathBuf,
@@ -15,20 +15,20 @@ use tokio::sync::watch;
 /// The local clock.
 pub struct LocalClock {
     file: PathBuf,
-    hands: Mutex<Hands>,
+    state: Mutex<ClockState>,
     moves: watch::Sender<()>,
 }
 
-/// What the clock shows.
+/// The state of the clock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Hands {
-    /// The machine's time and so many milliseconds.
+pub enum ClockState {
+    /// System time plus an offset in milliseconds.
     Running(i64),
-    /// Always the same time.
+    /// A fixed time.
     Stopped(Timestamp),
 }
 
-impl Hands {
+impl ClockState {
     fn show(self) -> Timestamp {
         match self {
             Self::Running(millis) => later(SystemClock.now(), SignedDuration::from_millis(millis)),
@@ -45,63 +45,63 @@ impl Hands {
 }
 
 impl LocalClock {
-    /// The clock as `file` remembers it. It runs, also if it stood still before.
+    /// Opens a clock with the offset in `file`. It runs, even if it was stopped before.
     pub fn open(file: PathBuf) -> Self {
         let moved = std::fs::read_to_string(&file).ok().and_then(|text| text.trim().parse().ok());
-        let hands = Mutex::new(Hands::Running(moved.unwrap_or_default()));
-        Self { file, hands, moves: watch::Sender::new(()) }
+        let state = Mutex::new(ClockState::Running(moved.unwrap_or_default()));
+        Self { file, state, moves: watch::Sender::new(()) }
     }
 
-    /// Moves it forward (or back, with a negative number).
+    /// Moves the clock forward by seconds, or backward if negative.
     pub fn advance(&self, seconds: i64) -> std::io::Result<()> {
         let by = SignedDuration::from_secs(seconds);
-        self.change(|hands| hands.set_to(later(hands.show(), by)))
+        self.change(|state| state.set_to(later(state.show(), by)))
     }
 
-    /// Sets it.
+    /// Sets the clock.
     pub fn set_to(&self, now: Timestamp) -> std::io::Result<()> {
-        self.change(|hands| hands.set_to(now))
+        self.change(|state| state.set_to(now))
     }
 
-    /// Has it stand still, or run on from the time that it shows.
+    /// Stops the clock, or resumes it from its current time.
     pub fn stop(&self, stopped: bool) -> std::io::Result<()> {
-        self.change(|hands| match stopped {
-            true => Hands::Stopped(hands.show()),
-            false => Hands::Running(ahead(hands.show())),
+        self.change(|state| match stopped {
+            true => ClockState::Stopped(state.show()),
+            false => ClockState::Running(ahead(state.show())),
         })
     }
 
-    /// What it shows.
-    pub fn hands(&self) -> Hands {
+    /// The state of the clock.
+    pub fn state(&self) -> ClockState {
         *self.locked()
     }
 
-    /// Changes when it is moved, stopped or set going: whoever waits for a time has to look again.
+    /// Notifies when the clock is moved, stopped or resumed, so that waiting tasks recompute their wait.
     pub fn moves(&self) -> watch::Receiver<()> {
         self.moves.subscribe()
     }
 
-    fn change(&self, change: impl FnOnce(Hands) -> Hands) -> std::io::Result<()> {
-        let mut hands = self.locked();
-        let changed = change(*hands);
+    fn change(&self, change: impl FnOnce(ClockState) -> ClockState) -> std::io::Result<()> {
+        let mut state = self.locked();
+        let changed = change(*state);
         std::fs::write(&self.file, ahead(changed.show()).to_string())?;
-        *hands = changed;
+        *state = changed;
         self.moves.send_replace(());
         Ok(())
     }
 
-    fn locked(&self) -> MutexGuard<'_, Hands> {
-        self.hands.lock().unwrap_or_else(PoisonError::into_inner)
+    fn locked(&self) -> MutexGuard<'_, ClockState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Clock for LocalClock {
     fn now(&self) -> Timestamp {
-        self.hands().show()
+        self.state().show()
     }
 }
 
-/// How many milliseconds a time is ahead of the machine's.
+/// The offset of a time from system time in milliseconds.
 fn ahead(time: Timestamp) -> i64 {
     time.as_millisecond().saturating_sub(SystemClock.now().as_millisecond())
 }
@@ -115,7 +115,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_stopped_clock_moves_only_when_it_is_moved_and_runs_on_from_there_also_over_a_restart() {
+    fn stopped_clock_stays_until_moved_and_survives_a_restart() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("clock.json");
         let clock = LocalClock::open(file.clone());

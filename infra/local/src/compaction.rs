@@ -1,5 +1,5 @@
-//! Leaves nothing in the regions' files of what was deleted. DynamoDB's streams tell for a day what happened, and a database
-//! keeps what was deleted until it needs the place; here both can end at once, for whoever looks into the files.
+//! Erases deleted data from the files of the regions. DynamoDB streams keep records for 24 hours, and a database keeps
+//! deleted data until the space is reused; compaction erases both immediately, so that tests can inspect the files.
 
 use std::{path::Path, sync::Arc, time::Duration};
 
@@ -7,14 +7,14 @@ use domain::region::Region;
 
 use crate::{region::RunningRegion, stream};
 
-/// What was written last is read a moment later: that is waited for so often, and so long each time.
-const LOOKS: u32 = 100;
+/// How often, and how long each time, compaction waits for readers of the last writes.
+const ATTEMPTS: u32 = 100;
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// Compacts every table in every region. What readers of streams have yet to read stays: so many records, if they don't come
-/// to it within five seconds.
+/// Compacts all tables of all regions. Stream records without a reader stay; returns their number if they remain unread
+/// for five seconds.
 pub async fn compact(data: &Path, regions: &[Arc<RunningRegion>]) -> Result<u64, String> {
-    for _ in 0..LOOKS {
+    for _ in 0..ATTEMPTS {
         if compact_once(data, regions).await? == 0 {
             return Ok(0);
         }
@@ -30,15 +30,16 @@ async fn compact_once(data: &Path, regions: &[Arc<RunningRegion>]) -> Result<u64
     let by_all = replicas.reduce(least).unwrap_or_default();
     let mut left = 0;
     for running in regions {
-        // Nobody reads what happens in a replica: it has no stream.
-        let directory = if running.region == Region::AUTHORITY { by_all.clone() } else { aws::Read::new() };
+        // Replicas of the directory have no stream.
+        let directory =
+            if running.region == Region::AUTHORITY { by_all.clone() } else { aws::StreamPositions::new() };
         left += running.aws.compact(read(&data.join(running.region.as_str())), directory).await?;
     }
     Ok(left)
 }
 
-/// How far two readers both are. Sequence numbers are all of the same length.
-fn least(a: aws::Read, b: aws::Read) -> aws::Read {
+/// The earlier positions of two readers. All sequence numbers have the same length.
+fn least(a: aws::StreamPositions, b: aws::StreamPositions) -> aws::StreamPositions {
     let both = a.into_iter().filter_map(|(shard, one)| {
         let other = b.get(&shard)?.clone();
         Some((shard, one.min(other)))
@@ -51,8 +52,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_one_has_yet_to_read_is_not_read() {
-        let read = |shards: &[(&str, &str)]| -> aws::Read {
+    fn record_unread_by_one_reader_is_unread() {
+        let read = |shards: &[(&str, &str)]| -> aws::StreamPositions {
             shards.iter().map(|(shard, last)| ((*shard).to_owned(), (*last).to_owned())).collect()
         };
         let (a, b) = (read(&[("s", "12"), ("t", "10")]), read(&[("s", "11"), ("u", "10")]));

@@ -1,9 +1,10 @@
-//! `/_local/`: what a laptop and the tests need and a deployment does not have.
+//! The endpoints under `/_local/`, for developers and tests. A deployment does not have them.
 
 use std::{path::PathBuf, sync::Arc};
 
 use axum::{
     Json, Router,
+    body::Bytes,
     extract::{Path, Query, State},
     http::StatusCode,
     response::{Html, IntoResponse, Response},
@@ -16,24 +17,24 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use crate::{
-    binaries::Built,
-    clock::{Hands, LocalClock},
+    binaries::FunctionBinaries,
+    clock::{ClockState, LocalClock},
     compaction, pages,
     region::RunningRegion,
-    replication::Switch,
-    rotation,
+    replication::ReplicationSwitch,
+    rotation, schedule,
 };
 
-/// What the controls control.
+/// The state that the endpoints control.
 pub struct Controls {
     /// The clock.
     pub clock: Arc<LocalClock>,
-    /// The binaries, if functions are run as such: they follow the clock.
-    pub built: Option<Arc<Built>>,
-    /// Calls and faults.
+    /// The binaries, if functions run as binaries. Their clock follows the local clock.
+    pub built: Option<Arc<FunctionBinaries>>,
+    /// Recorded calls and planned faults.
     pub journal: Arc<aws::Journal>,
-    /// Whether the directory is replicated.
-    pub switch: Arc<Switch>,
+    /// Pauses the replication of the directory.
+    pub switch: Arc<ReplicationSwitch>,
     /// The data folder.
     pub data: PathBuf,
     /// The regions.
@@ -42,7 +43,7 @@ pub struct Controls {
 
 type Here = State<Arc<Controls>>;
 
-/// The controls' routes.
+/// The routes of the endpoints.
 pub fn router(controls: Arc<Controls>) -> Router {
     Router::new()
         .route("/_local/", get(|| async { Html(pages::INDEX) }))
@@ -66,64 +67,67 @@ pub fn router(controls: Arc<Controls>) -> Router {
 
 async fn health(State(here): Here) -> Json<Value> {
     let regions: Vec<&str> = here.regions.iter().map(|region| region.region.as_str()).collect();
-    // Where SDK clients and the AWS command line find each region's stand-ins.
+    // The stand-ins of each region, for SDK clients and the AWS CLI.
     let aws = here.regions.iter().map(|region| (region.region.to_string(), region.aws.endpoint().into()));
     let aws: Map<String, Value> = aws.collect();
     Json(json!({ "status": "ready", "regions": regions, "aws": aws }))
 }
 
 #[derive(Deserialize)]
-struct To {
+struct MailQuery {
     to: Option<String>,
 }
 
-async fn mail(State(here): Here, Query(query): Query<To>) -> Response {
+async fn mail(State(here): Here, Query(query): Query<MailQuery>) -> Response {
     Json(all_mail(&here, query.to.as_deref())).into_response()
 }
 
-async fn mailbox(State(here): Here, Query(query): Query<To>) -> Html<String> {
+async fn mailbox(State(here): Here, Query(query): Query<MailQuery>) -> Html<String> {
     Html(pages::mailbox(&all_mail(&here, query.to.as_deref())))
 }
 
-/// The mail of all regions, newest first; each names its data region.
-fn all_mail(here: &Controls, to: Option<&str>) -> Vec<aws::Mail> {
+/// The mail of all regions, newest first, with the data region in each.
+fn all_mail(here: &Controls, to: Option<&str>) -> Vec<aws::SentMail> {
     let of_region = |running: &Arc<RunningRegion>| {
         let region = running.region;
-        running.aws.mail(to).into_iter().map(move |mail| aws::Mail { region: region.to_string(), ..mail })
+        running.aws.mail(to).into_iter().map(move |mail| aws::SentMail { region: region.to_string(), ..mail })
     };
-    let mut all: Vec<aws::Mail> = here.regions.iter().flat_map(of_region).collect();
+    let mut all: Vec<aws::SentMail> = here.regions.iter().flat_map(of_region).collect();
     all.sort_by_key(|mail| std::cmp::Reverse(mail.sent_at));
     all
 }
 
 async fn read_clock(State(here): Here) -> Json<Value> {
-    let stopped = matches!(here.clock.hands(), Hands::Stopped(_));
+    let stopped = matches!(here.clock.state(), ClockState::Stopped(_));
     Json(json!({ "now": here.clock.now(), "stopped": stopped }))
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
-struct Move {
+struct ClockBody {
     now: Option<Timestamp>,
     advance_seconds: Option<i64>,
     stopped: Option<bool>,
 }
 
-async fn move_clock(State(here): Here, Json(wanted): Json<Move>) -> Response {
-    if let Some(Err(stuck)) = here.built.as_ref().map(|built| built.can_follow()) {
-        return (StatusCode::NOT_IMPLEMENTED, stuck.to_string()).into_response();
+async fn move_clock(State(here): Here, Json(wanted): Json<ClockBody>) -> Response {
+    if let Some(Err(error)) = here.built.as_ref().map(|built| built.can_follow()) {
+        return (StatusCode::NOT_IMPLEMENTED, error.to_string()).into_response();
     }
     let moved = match (wanted.now, wanted.advance_seconds, wanted.stopped) {
         (Some(now), None, None) => here.clock.set_to(now),
         (None, Some(seconds), None) => here.clock.advance(seconds),
         (None, None, Some(stopped)) => here.clock.stop(stopped),
-        _ => return (StatusCode::BAD_REQUEST, "send one of now, advanceSeconds and stopped").into_response(),
+        _ => {
+            return (StatusCode::BAD_REQUEST, "provide exactly one of now, advanceSeconds, stopped")
+                .into_response();
+        }
     };
     if let Err(error) = moved {
         return (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response();
     }
-    if let Some(Err(stuck)) = here.built.as_ref().map(|built| built.follow(&here.clock)) {
-        return (StatusCode::INTERNAL_SERVER_ERROR, stuck.to_string()).into_response();
+    if let Some(Err(error)) = here.built.as_ref().map(|built| built.follow(&here.clock)) {
+        return (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response();
     }
     join_all(here.regions.iter().map(|region| region.aws.sweep_ttl())).await;
     read_clock(State(here)).await.into_response()
@@ -131,7 +135,7 @@ async fn move_clock(State(here): Here, Json(wanted): Json<Move>) -> Response {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Pause {
+struct ReplicationBody {
     paused: bool,
 }
 
@@ -139,17 +143,20 @@ async fn read_replication(State(here): Here) -> Json<Value> {
     Json(json!({ "paused": here.switch.is_paused().await }))
 }
 
-async fn set_replication(State(here): Here, Json(Pause { paused }): Json<Pause>) -> Json<Value> {
+async fn set_replication(
+    State(here): Here,
+    Json(ReplicationBody { paused }): Json<ReplicationBody>,
+) -> Json<Value> {
     here.switch.set(paused).await;
     read_replication(State(here)).await
 }
 
 #[derive(Deserialize)]
-struct Where {
+struct RegionQuery {
     region: Option<String>,
 }
 
-impl Where {
+impl RegionQuery {
     fn find<'a>(&self, here: &'a Controls) -> Option<&'a Arc<RunningRegion>> {
         let wanted = self.region.as_deref().unwrap_or("us");
         here.regions.iter().find(|region| region.region.as_str() == wanted)
@@ -157,33 +164,45 @@ impl Where {
 }
 
 fn no_such_region() -> Response {
-    (StatusCode::NOT_FOUND, "there is no such region").into_response()
+    (StatusCode::NOT_FOUND, "unknown region").into_response()
 }
 
 async fn run(
     State(here): Here,
     Path(function): Path<String>,
-    Query(place): Query<Where>,
-    event: Option<Json<Value>>,
+    Query(place): Query<RegionQuery>,
+    event: Bytes,
 ) -> Response {
     let Some(region) = place.find(&here) else { return no_such_region() };
     let Some(worker) = region.functions.worker(&function) else {
         let known = region.functions.worker_ids().join(", ");
-        return (StatusCode::NOT_FOUND, format!("there is no such function; there are {known}"))
+        return (StatusCode::NOT_FOUND, format!("unknown function; known functions: {known}"))
             .into_response();
     };
-    match worker.run(event.map_or(Value::Null, |Json(event)| event)).await {
+    let event = match event.is_empty() {
+        // The same event as from its schedule.
+        true if worker.spec.schedule().is_some() => Ok(schedule::event()),
+        true => Ok(Value::Null),
+        false => serde_json::from_slice(&event),
+    };
+    let event = match event {
+        Ok(event) => event,
+        Err(error) => {
+            return (StatusCode::BAD_REQUEST, format!("the event is not valid JSON: {error}"))
+                .into_response();
+        }
+    };
+    match worker.run(event).await {
         Ok(result) => Json(result).into_response(),
         Err(error) => (StatusCode::BAD_GATEWAY, Json(json!({ "errorMessage": error }))).into_response(),
     }
 }
 
-async fn rotate(State(here): Here, Path(secret): Path<String>, Query(place): Query<Where>) -> Response {
+async fn rotate(State(here): Here, Path(secret): Path<String>, Query(place): Query<RegionQuery>) -> Response {
     let Some(region) = place.find(&here) else { return no_such_region() };
     let Some(secret) = SecretName::ALL.into_iter().find(|known| known.as_str() == secret) else {
         let known = SecretName::ALL.map(SecretName::as_str).join(", ");
-        return (StatusCode::NOT_FOUND, format!("there is no such secret; there are {known}"))
-            .into_response();
+        return (StatusCode::NOT_FOUND, format!("unknown secret; known secrets: {known}")).into_response();
     };
     match rotation::rotate(region, secret).await {
         Ok(version) => Json(json!({ "version": version })).into_response(),
@@ -195,7 +214,7 @@ async fn compact(State(here): Here) -> Response {
     match compaction::compact(&here.data, &here.regions).await {
         Ok(0) => StatusCode::NO_CONTENT.into_response(),
         Ok(unread) => {
-            let reason = format!("{unread} records of streams stay, which nobody has come to read");
+            let reason = format!("{unread} stream records are unread and were kept");
             (StatusCode::SERVICE_UNAVAILABLE, reason).into_response()
         }
         Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, error).into_response(),
@@ -203,16 +222,16 @@ async fn compact(State(here): Here) -> Response {
 }
 
 #[derive(Deserialize)]
-struct Since {
+struct CallsQuery {
     #[serde(default)]
     since: u64,
 }
 
-async fn calls(State(here): Here, Query(query): Query<Since>) -> Response {
+async fn calls(State(here): Here, Query(query): Query<CallsQuery>) -> Response {
     Json(here.journal.calls_since(query.since)).into_response()
 }
 
-/// A plan may name data regions; the stand-ins know those of AWS.
+/// Faults may name data regions; the stand-ins use AWS regions.
 async fn set_faults(State(here): Here, Json(mut faults): Json<Vec<aws::Fault>>) -> StatusCode {
     for region in faults.iter_mut().filter_map(|fault| fault.region.as_mut()) {
         if let Ok(named) = region.parse::<Region>() {

@@ -1,5 +1,5 @@
-//! What carries messages from the outbox to their consumers: the table's stream to `publish-events`, the bus to whoever
-//! subscribes. At least once, in order per stream, and durable: what was taken over is delivered after a restart.
+//! Delivers messages from the outbox to their consumers: the table's stream triggers `publish-events`, and the bus
+//! triggers its consumers. Delivery is at least once, in order per stream, and survives a restart.
 
 use std::{
     collections::BTreeMap,
@@ -16,33 +16,34 @@ use tokio::{
 };
 
 use crate::{
-    functions::Functions,
-    stream::{Taker, Untaken, sequence_number},
+    functions::MountedFunctions,
+    stream::{BatchFailure, RecordHandler, sequence_number},
 };
 
-/// An event that fails is tried again so often. A deployment has a dead-letter queue after that.
-const TRIES: u32 = 16;
+/// The maximum number of attempts to deliver an event. A deployment then moves it to the dead-letter queue.
+const MAX_ATTEMPTS: u32 = 16;
 
-/// The workers that the outbox's stream sets off.
-pub struct Outbox(pub Arc<Functions>);
+/// The workers that the stream of the outbox triggers.
+pub struct Outbox(pub Arc<MountedFunctions>);
 
-impl Taker for Outbox {
-    async fn take(&self, records: &[Record]) -> Result<(), Untaken> {
+impl RecordHandler for Outbox {
+    async fn take(&self, records: &[Record]) -> Result<(), BatchFailure> {
         let batch = json!({ "Records": records.iter().map(record).collect::<Vec<_>>() });
         for worker in self.0.stream_readers() {
-            let result = worker.run(batch.clone()).await.map_err(|reason| Untaken { taken: 0, reason })?;
+            let result =
+                worker.run(batch.clone()).await.map_err(|reason| BatchFailure { taken: 0, reason })?;
             let failed = result.pointer("/batchItemFailures/0/itemIdentifier").and_then(Value::as_str);
             if let Some(failed) = failed {
                 let taken = records.iter().position(|record| sequence_number(record) == Some(failed));
-                let reason = format!("the batch failed at {failed}");
-                return Err(Untaken { taken: taken.unwrap_or_default(), reason });
+                let reason = format!("batch failed at {failed}");
+                return Err(BatchFailure { taken: taken.unwrap_or_default(), reason });
             }
         }
         Ok(())
     }
 }
 
-/// A record as [Lambda gets it](https://docs.aws.amazon.com/lambda/latest/dg/with-ddb.html).
+/// A stream record [in the format of Lambda](https://docs.aws.amazon.com/lambda/latest/dg/with-ddb.html).
 fn record(record: &Record) -> Value {
     let image = record.dynamodb().and_then(|change| change.new_image()).map(|image| {
         let item: serde_dynamo::Item = image.clone().into();
@@ -54,14 +55,14 @@ fn record(record: &Record) -> Value {
     })
 }
 
-/// The event bus: what `PutEvents` accepted lies here, a file an event, until it is delivered.
+/// The event bus. Accepted events are stored in one file each until they are delivered.
 pub struct LocalBus {
     folder: PathBuf,
     arrived: Notify,
 }
 
 impl LocalBus {
-    /// The bus that keeps its events in `folder`.
+    /// Opens the bus with its events in `folder`.
     pub fn open(folder: PathBuf) -> std::io::Result<Self> {
         std::fs::create_dir_all(&folder)?;
         Ok(Self { folder, arrived: Notify::new() })
@@ -76,25 +77,29 @@ impl LocalBus {
     }
 }
 
-impl aws::Bus for LocalBus {
+impl aws::EventSink for LocalBus {
     fn put(&self, _: &str, event: Value) {
         let id = event.get("id").and_then(Value::as_str).unwrap_or("event");
-        // The message's id sorts by time; the envelope's own does not.
+        // Message ids sort by time; the id of the envelope does not.
         let order = event.pointer("/detail/id").and_then(Value::as_str).unwrap_or_default();
         let file = self.folder.join(format!("{order}-{id}.json"));
         let temporary = file.with_extension("new");
         let written =
             std::fs::write(&temporary, event.to_string()).and_then(|()| std::fs::rename(&temporary, &file));
         if let Err(error) = written {
-            tracing::error!(%error, "an event could not be kept");
+            tracing::error!(%error, "event could not be stored");
         }
         self.arrived.notify_one();
     }
 }
 
-/// Hands events to their consumers, until told to stop. What fails stays and is tried again with growing pauses; what
-/// fails too often is set aside.
-pub async fn deliver_bus(bus: Arc<LocalBus>, functions: Arc<Functions>, mut stopping: watch::Receiver<bool>) {
+/// Delivers events to their consumers until stopped. Retries failed events with increasing delays, and sets an event
+/// aside after the maximum number of attempts.
+pub async fn deliver_bus(
+    bus: Arc<LocalBus>,
+    functions: Arc<MountedFunctions>,
+    mut stopping: watch::Receiver<bool>,
+) {
     let mut failed: BTreeMap<PathBuf, (u32, Instant)> = BTreeMap::new();
     loop {
         for file in bus.waiting() {
@@ -107,13 +112,13 @@ pub async fn deliver_bus(bus: Arc<LocalBus>, functions: Arc<Functions>, mut stop
                     failed.remove(&file);
                     forget(&file);
                 }
-                Err(error) if tries >= TRIES => {
+                Err(error) if tries >= MAX_ATTEMPTS => {
                     failed.remove(&file);
-                    tracing::error!(%error, file = %file.display(), "an event was given up and set aside");
+                    tracing::error!(%error, file = %file.display(), "event failed permanently and was set aside");
                     let _ = std::fs::rename(&file, file.with_extension("dead"));
                 }
                 Err(error) => {
-                    tracing::warn!(%error, tries, "an event will be delivered again");
+                    tracing::warn!(%error, tries, "event failed and will be retried");
                     failed.insert(
                         file,
                         (tries + 1, Instant::now() + Duration::from_millis(50 << tries.min(8))),
@@ -131,7 +136,7 @@ pub async fn deliver_bus(bus: Arc<LocalBus>, functions: Arc<Functions>, mut stop
     }
 }
 
-async fn deliver_event(file: &Path, functions: &Functions) -> Result<(), String> {
+async fn deliver_event(file: &Path, functions: &MountedFunctions) -> Result<(), String> {
     let event: Value = serde_json::from_slice(&std::fs::read(file).map_err(text)?).map_err(text)?;
     let detail_type = event.get("detail-type").and_then(Value::as_str).unwrap_or_default();
     for (id, worker) in functions.consumers(detail_type) {
@@ -142,7 +147,7 @@ async fn deliver_event(file: &Path, functions: &Functions) -> Result<(), String>
 
 fn forget(file: &Path) {
     if let Err(error) = std::fs::remove_file(file) {
-        tracing::error!(%error, "a delivered event could not be removed");
+        tracing::error!(%error, "delivered event could not be removed");
     }
 }
 

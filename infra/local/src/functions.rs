@@ -1,4 +1,5 @@
-//! The functions of a region, however they are run: each takes an event and gives a result, both JSON, as on Lambda.
+//! The functions of a region, as library code or as binaries. Each takes an event and returns a result, both JSON, as
+//! on Lambda.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -6,163 +7,167 @@ use aws_credential_types::Credentials;
 use bytes::Bytes;
 use domain::region::Region;
 use futures::future::BoxFuture;
-use kit::{Endpoint, Spec, Trigger, Visitor, Worker, WorkerSpec};
+use kit::{Endpoint, Spec, Trigger, Visitor, Worker, WorkerSpec, spec::Every};
 use serde_json::Value;
 
-use crate::schedule::Scheduled;
-
-/// What an event, and what a result, may have at the most ([Lambda's quota]).
+/// The maximum size of an event and of a result in bytes ([Lambda quotas]).
 ///
-/// [Lambda's quota]: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
-pub const LARGEST: usize = 6 * 1024 * 1024;
+/// [Lambda quotas]: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
+pub const MAX_PAYLOAD: usize = 6 * 1024 * 1024;
 
-/// Why there is no result.
+/// Why an invocation has no result.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Failed {
-    /// The event is larger than [`LARGEST`].
-    #[error("the event is too large")]
+pub enum InvocationError {
+    /// The event is larger than [`MAX_PAYLOAD`].
+    #[error("event too large")]
     TooLarge,
-    /// Nothing was free to take the event.
-    #[error("too many are under way")]
+    /// No instance was free in time.
+    #[error("too many concurrent events")]
     Busy,
-    /// The function took the event and failed.
+    /// The function failed.
     #[error("{0}")]
-    Error(String),
+    Failed(String),
 }
 
-/// What becomes of an event.
-pub type Outcome = BoxFuture<'static, Result<Bytes, Failed>>;
+/// The pending result of an invocation.
+pub type PendingResult = BoxFuture<'static, Result<Bytes, InvocationError>>;
 
-/// A function, ready to be called.
-pub struct Function(Box<dyn Fn(Bytes) -> Outcome + Send + Sync>);
+/// A function that can be invoked.
+pub struct Function(Box<dyn Fn(Bytes) -> PendingResult + Send + Sync>);
 
 impl Function {
-    /// The function that this calls.
-    pub fn new(call: impl Fn(Bytes) -> Outcome + Send + Sync + 'static) -> Self {
+    /// Wraps the closure that invokes the function.
+    pub fn new(call: impl Fn(Bytes) -> PendingResult + Send + Sync + 'static) -> Self {
         Self(Box::new(call))
     }
 
-    /// Hands it an event, and gives its result.
-    pub async fn invoke(&self, event: Bytes) -> Result<Bytes, Failed> {
-        if event.len() > LARGEST {
-            return Err(Failed::TooLarge);
+    /// Invokes the function with an event.
+    pub async fn invoke(&self, event: Bytes) -> Result<Bytes, InvocationError> {
+        if event.len() > MAX_PAYLOAD {
+            return Err(InvocationError::TooLarge);
         }
         let result = (self.0)(event).await?;
         match result.len() {
-            ..=LARGEST => Ok(result),
-            _ => Err(Failed::Error("the result is too large".to_owned())),
+            ..=MAX_PAYLOAD => Ok(result),
+            _ => Err(InvocationError::Failed("result too large".to_owned())),
         }
     }
 }
 
-/// How functions are run.
+/// A way to run functions.
 pub trait Mount {
-    /// An endpoint.
+    /// Creates the function of an endpoint.
     fn endpoint<E: Endpoint>(&self) -> Function;
-    /// A worker.
+    /// Creates the function of a worker.
     fn worker<W: Worker>(&self) -> Function;
 }
 
-/// An endpoint, ready to be called.
+/// An endpoint and its function.
 pub struct MountedEndpoint {
-    /// What it is.
+    /// The specification.
     pub spec: Spec,
-    /// What answers.
+    /// The function.
     pub function: Function,
 }
 
-/// A worker, ready to be run.
+/// A worker and its function.
 pub struct MountedWorker {
-    /// What it is.
+    /// The specification.
     pub spec: WorkerSpec,
     function: Function,
 }
 
 impl MountedWorker {
-    /// Runs it on an event.
+    /// Runs the worker with an event.
     pub async fn run(&self, event: Value) -> Result<Value, String> {
         let result =
             self.function.invoke(event.to_string().into()).await.map_err(|failed| failed.to_string())?;
-        serde_json::from_slice(&result).map_err(|error| format!("not a result: {error}"))
+        serde_json::from_slice(&result).map_err(|error| format!("invalid result: {error}"))
     }
 }
 
-/// Every function of a region.
+/// A worker with a schedule.
+pub struct ScheduledWorker {
+    /// The id of the worker.
+    pub id: &'static str,
+    /// The interval.
+    pub every: Every,
+    /// The worker.
+    pub worker: Arc<MountedWorker>,
+}
+
+/// All functions of a region.
 #[derive(Default)]
-pub struct Functions {
+pub struct MountedFunctions {
     endpoints: Vec<Arc<MountedEndpoint>>,
     workers: BTreeMap<&'static str, Arc<MountedWorker>>,
 }
 
-impl Functions {
-    /// Mounts every function.
+impl MountedFunctions {
+    /// Creates all functions.
     pub fn mount(mount: &impl Mount) -> Self {
-        let mut mounting = Mounting { functions: Self::default(), mount };
+        let mut mounting = MountVisitor { functions: Self::default(), mount };
         infra::every(&mut mounting);
         mounting.functions
     }
 
-    /// Those with routes.
+    /// The endpoints.
     pub fn endpoints(&self) -> &[Arc<MountedEndpoint>] {
         &self.endpoints
     }
 
-    /// A worker by its name.
+    /// The worker with this id.
     pub fn worker(&self, id: &str) -> Option<Arc<MountedWorker>> {
         self.workers.get(id).cloned()
     }
 
-    /// The names of all workers.
+    /// The ids of all workers.
     pub fn worker_ids(&self) -> Vec<&'static str> {
         self.workers.keys().copied().collect()
     }
 
-    /// The workers that events of this type set off.
+    /// The workers that consume events of this type, with their ids.
     pub fn consumers(&self, detail_type: &str) -> Vec<(&'static str, Arc<MountedWorker>)> {
-        let listens = |trigger| match trigger {
-            Trigger::Bus(types) => types.contains(&detail_type),
-            Trigger::OutboxStream | Trigger::Authorizer | Trigger::Schedule(_) | Trigger::Rotation => false,
-        };
-        let consumers = self.workers.iter().filter(|(_, worker)| worker.spec.triggers().any(listens));
+        let consumers = self.workers.iter().filter(|(_, worker)| worker.spec.events().contains(&detail_type));
         consumers.map(|(id, worker)| (*id, Arc::clone(worker))).collect()
     }
 
-    /// The workers that run by the clock.
-    pub fn scheduled(&self) -> Vec<Scheduled> {
+    /// The workers with a schedule.
+    pub fn scheduled(&self) -> Vec<ScheduledWorker> {
         let scheduled = |(id, worker): (&&'static str, &Arc<MountedWorker>)| {
-            worker.spec.schedule().map(|every| Scheduled { id, every, worker: Arc::clone(worker) })
+            worker.spec.schedule().map(|every| ScheduledWorker { id, every, worker: Arc::clone(worker) })
         };
         self.workers.iter().filter_map(scheduled).collect()
     }
 
-    /// The workers that the outbox's stream sets off.
+    /// The workers that the outbox stream triggers.
     pub fn stream_readers(&self) -> Vec<Arc<MountedWorker>> {
         self.workers.values().filter(|worker| worker.spec.has(Trigger::OutboxStream)).cloned().collect()
     }
 
-    /// The worker that rotates secrets.
+    /// The worker that rotates secrets, with its id.
     pub fn rotator(&self) -> Option<(&'static str, Arc<MountedWorker>)> {
         let mut rotators = self.workers.iter().filter(|(_, worker)| worker.spec.has(Trigger::Rotation));
         rotators.next().map(|(id, worker)| (*id, Arc::clone(worker)))
     }
 }
 
-/// Under whose name a function of a region calls the stand-ins.
+/// The credentials with which a function of a region calls the stand-ins.
 pub fn credentials(region: Region, function: &str) -> Credentials {
     outsider(&format!("{}.{function}", region.aws()))
 }
 
-/// Under whose name one calls them who is no function, and may do everything in every region.
+/// The credentials of a caller that is no function. It may do everything in every region.
 pub fn outsider(name: &str) -> Credentials {
     Credentials::new(name, aws::SECRET_ACCESS_KEY, None, None, "local")
 }
 
-struct Mounting<'a, M> {
-    functions: Functions,
+struct MountVisitor<'a, M> {
+    functions: MountedFunctions,
     mount: &'a M,
 }
 
-impl<M: Mount> Visitor for Mounting<'_, M> {
+impl<M: Mount> Visitor for MountVisitor<'_, M> {
     fn endpoint<E: Endpoint>(&mut self) {
         let endpoint = MountedEndpoint { spec: E::SPEC, function: self.mount.endpoint::<E>() };
         self.functions.endpoints.push(Arc::new(endpoint));
@@ -179,29 +184,28 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_worker_with_two_triggers_is_found_by_both() {
-        const TYPES: &[&str] = &["trash.unfinished"];
+    fn worker_with_two_triggers_is_found_by_both() {
         let every = kit::spec::Every::Days(1);
-        let spec = kit::worker("purge", Trigger::Schedule(every), "Purges", &[]).also(Trigger::Bus(TYPES));
+        let spec = kit::worker("run-export", Trigger::Schedule(every), "Exports", &[]).also(Trigger::Bus);
         let function = Function::new(|event| Box::pin(async move { Ok(event) }));
-        let mut functions = Functions::default();
+        let mut functions = MountedFunctions::default();
         functions.workers.insert(spec.id, Arc::new(MountedWorker { spec, function }));
         let ids =
             |found: Vec<(&'static str, Arc<MountedWorker>)>| found.iter().map(|it| it.0).collect::<Vec<_>>();
-        assert_eq!(ids(functions.consumers("trash.unfinished")), ["purge"]);
-        assert_eq!(ids(functions.consumers("trash.other")), [""; 0]);
+        assert_eq!(ids(functions.consumers("export-goes-on")), ["run-export"]);
+        assert_eq!(ids(functions.consumers("export-ready")), [""; 0]);
         let scheduled = functions.scheduled();
-        assert_eq!(scheduled.iter().map(|it| (it.id, it.every)).collect::<Vec<_>>(), [("purge", every)]);
+        assert_eq!(scheduled.iter().map(|it| (it.id, it.every)).collect::<Vec<_>>(), [("run-export", every)]);
         assert!(functions.stream_readers().is_empty() && functions.rotator().is_none());
     }
 
     #[tokio::test]
-    async fn neither_event_nor_result_is_larger_than_lambda_allows() {
+    async fn oversized_event_or_result_is_refused() {
         let echo = Function::new(|event| Box::pin(async move { Ok(event) }));
         let large = |size| Bytes::from(vec![b' '; size]);
-        assert_eq!(echo.invoke(large(LARGEST)).await, Ok(large(LARGEST)));
-        assert_eq!(echo.invoke(large(LARGEST + 1)).await, Err(Failed::TooLarge));
-        let talks = Function::new(move |_| Box::pin(async move { Ok(large(LARGEST + 1)) }));
-        assert!(matches!(talks.invoke(large(0)).await, Err(Failed::Error(_))));
+        assert_eq!(echo.invoke(large(MAX_PAYLOAD)).await, Ok(large(MAX_PAYLOAD)));
+        assert_eq!(echo.invoke(large(MAX_PAYLOAD + 1)).await, Err(InvocationError::TooLarge));
+        let talks = Function::new(move |_| Box::pin(async move { Ok(large(MAX_PAYLOAD + 1)) }));
+        assert!(matches!(talks.invoke(large(0)).await, Err(InvocationError::Failed(_))));
     }
 }

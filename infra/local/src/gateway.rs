@@ -1,6 +1,6 @@
-//! The HTTP gateway: what API Gateway's HTTP API does with a request before and after a function.
+//! The HTTP gateway, which imitates an HTTP API of API Gateway.
 
-use std::{collections::BTreeMap, net::SocketAddr, sync::Arc};
+use std::{net::SocketAddr, sync::Arc};
 
 use axum::{
     Router,
@@ -9,74 +9,29 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use domain::id::RequestId;
-use http::{HeaderValue, StatusCode};
-use kit::{Clock, spec::Method};
+use http::{HeaderValue, StatusCode, header};
+use kit::Clock;
 use lambda::{OsEntropy, SystemClock};
 use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
 
 use crate::{
-    functions::{Failed, MountedEndpoint},
-    payload::{self, Arrived},
+    functions::InvocationError,
+    payload::{self, IncomingRequest},
     region::RunningRegion,
+    routes::RouteMatch,
 };
 
-/// What a body may have at the most ([quota]). Lambda takes less, of the whole event.
+/// The maximum size of a request body in bytes ([quota]). Lambda's limit for the whole event is lower.
 ///
 /// [quota]: https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-quotas.html
 const BODY_LIMIT: usize = 10 * 1024 * 1024;
 
-type Methods = Vec<(Method, Arc<MountedEndpoint>)>;
-type Params<'a> = Vec<(&'a str, &'a str)>;
-
-/// The routes of a region.
-pub struct Routes {
-    matcher: matchit::Router<String>,
-    by_path: BTreeMap<String, Methods>,
-}
-
-/// What a request was found to be for.
-struct Match<'a> {
-    endpoint: Arc<MountedEndpoint>,
-    /// The route's path, with `{name}`s.
-    path: &'a str,
-    /// What those stand for.
-    params: Params<'a>,
-}
-
-impl Routes {
-    /// The routes of these endpoints.
-    pub fn new(endpoints: &[Arc<MountedEndpoint>]) -> Self {
-        let mut by_path: BTreeMap<String, Methods> = BTreeMap::new();
-        for endpoint in endpoints {
-            for route in endpoint.spec.routes() {
-                by_path.entry(route.path).or_default().push((route.method, Arc::clone(endpoint)));
-            }
-        }
-        let mut matcher = matchit::Router::new();
-        for path in by_path.keys() {
-            if let Err(error) = matcher.insert(path, path.clone()) {
-                tracing::error!(path, %error, "two routes are the same");
-            }
-        }
-        Self { matcher, by_path }
-    }
-
-    /// The endpoint of a method and a path.
-    fn find<'a>(&'a self, method: &str, path: &'a str) -> Option<Match<'a>> {
-        let found = self.matcher.at(path).ok()?;
-        let methods = self.by_path.get(found.value)?;
-        let (_, endpoint) = methods.iter().find(|(known, _)| known.as_str() == method)?;
-        let params = found.params.iter().collect();
-        Some(Match { endpoint: Arc::clone(endpoint), path: found.value, params })
-    }
-}
-
-/// Answers everything: the region's routes, and refusals for what is none.
+/// Handles all requests. Requests without a route are refused.
 pub fn router(region: Arc<RunningRegion>) -> Router {
     Router::new().fallback(answer).with_state(region)
 }
 
-/// Serves until told to stop.
+/// Serves until stopped.
 pub fn serve(listener: TcpListener, router: Router, mut stopping: watch::Receiver<bool>) -> JoinHandle<()> {
     tokio::spawn(async move {
         let service = router.into_make_service_with_connect_info::<SocketAddr>();
@@ -84,32 +39,32 @@ pub fn serve(listener: TcpListener, router: Router, mut stopping: watch::Receive
             let _ = stopping.wait_for(|stop| *stop).await;
         };
         if let Err(error) = axum::serve(listener, service).with_graceful_shutdown(stopped).await {
-            tracing::error!(%error, "the gateway ended");
+            tracing::error!(%error, "gateway failed");
         }
     })
 }
 
-/// What the gateway answers itself, in API Gateway's words: it has none for a known path with another method, and no
-/// problem documents.
+/// The errors of the gateway itself, worded as by API Gateway: a known path with another method is Not Found, and
+/// errors are no problem documents.
 #[derive(Debug, Clone, Copy)]
-enum Refusal {
+enum GatewayError {
     NotFound,
     TooLarge,
     Failed,
     Busy,
 }
 
-impl From<Failed> for Refusal {
-    fn from(failed: Failed) -> Self {
+impl From<InvocationError> for GatewayError {
+    fn from(failed: InvocationError) -> Self {
         match failed {
-            Failed::TooLarge => Self::TooLarge,
-            Failed::Busy => Self::Busy,
-            Failed::Error(_) => Self::Failed,
+            InvocationError::TooLarge => Self::TooLarge,
+            InvocationError::Busy => Self::Busy,
+            InvocationError::Failed(_) => Self::Failed,
         }
     }
 }
 
-impl IntoResponse for Refusal {
+impl IntoResponse for GatewayError {
     fn into_response(self) -> Response {
         let (status, message) = match self {
             Self::NotFound => (StatusCode::NOT_FOUND, "Not Found"),
@@ -117,7 +72,11 @@ impl IntoResponse for Refusal {
             Self::Failed => (StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error"),
             Self::Busy => (StatusCode::SERVICE_UNAVAILABLE, "Service Unavailable"),
         };
-        (status, axum::Json(serde_json::json!({ "message": message }))).into_response()
+        let mut response = (status, axum::Json(serde_json::json!({ "message": message }))).into_response();
+        if let Self::Busy = self {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+        }
+        response
     }
 }
 
@@ -128,8 +87,8 @@ async fn answer(
 ) -> Response {
     let id = RequestId::new(SystemClock.now(), &OsEntropy).to_string();
     let answer = pass_on(&region, client, &id, request).await;
-    let mut response = answer.unwrap_or_else(Refusal::into_response);
-    // API Gateway's own name for the request.
+    let mut response = answer.unwrap_or_else(GatewayError::into_response);
+    // The request id of API Gateway.
     if let Ok(id) = HeaderValue::from_str(&id) {
         response.headers_mut().append("apigw-requestid", id);
     }
@@ -141,12 +100,12 @@ async fn pass_on(
     client: SocketAddr,
     id: &str,
     request: Request,
-) -> Result<Response, Refusal> {
+) -> Result<Response, GatewayError> {
     let (parts, body) = request.into_parts();
     let found = region.routes.find(parts.method.as_str(), parts.uri.path());
-    let Match { endpoint, path, params } = found.ok_or(Refusal::NotFound)?;
-    let body = to_bytes(body, BODY_LIMIT).await.map_err(|_| Refusal::TooLarge)?;
-    let arrived = Arrived {
+    let RouteMatch { endpoint, path, params } = found.ok_or(GatewayError::NotFound)?;
+    let body = to_bytes(body, BODY_LIMIT).await.map_err(|_| GatewayError::TooLarge)?;
+    let arrived = IncomingRequest {
         id,
         at: region.clock.now(),
         client: client.ip(),
@@ -155,46 +114,17 @@ async fn pass_on(
         parts: &parts,
         body: &body,
     };
+    // A forwarded request already holds a slot in its first region. Waiting for a second slot could deadlock.
+    let forwarded = parts.headers.contains_key(kit::forwarding::HEADER);
+    let _place = match forwarded {
+        true => None,
+        false => Some(region.admission.enter().await.ok_or(GatewayError::Busy)?),
+    };
     let event = arrived.event();
-    // In a task of its own: a client that hangs up does not end what it set off.
+    // The invocation runs in a task of its own, so that it completes even if the client disconnects.
     let (spec, invocation) = (endpoint.spec, async move { endpoint.function.invoke(event).await });
-    let result = tokio::spawn(invocation).await.map_err(|_| Refusal::Failed)?.inspect_err(|failed| {
-        tracing::warn!(function = spec.id, %failed, "no answer");
+    let result = tokio::spawn(invocation).await.map_err(|_| GatewayError::Failed)?.inspect_err(|failed| {
+        tracing::warn!(function = spec.id, %failed, "invocation failed");
     })?;
-    Ok(payload::response(&result).ok_or(Refusal::Failed)?.map(Body::from))
-}
-
-#[cfg(test)]
-mod tests {
-    use kit::spec;
-
-    use super::*;
-    use crate::functions::Function;
-
-    fn mounted(spec: kit::Spec) -> Arc<MountedEndpoint> {
-        let function = Function::new(|event| Box::pin(async move { Ok(event) }));
-        Arc::new(MountedEndpoint { spec, function })
-    }
-
-    #[test]
-    fn an_endpoint_is_found_on_each_of_its_paths_and_on_none_like_them() {
-        const FRUIT: &[&str] = &["apples", "pears"];
-        let routes = Routes::new(&[
-            mounted(spec("fruit-list", Method::Get, "/api/{kind}").kinds(FRUIT)),
-            mounted(spec("fruit-create", Method::Post, "/api/{kind}").kinds(FRUIT)),
-            mounted(spec("fruit-read", Method::Get, "/api/{kind}/{id}").kinds(FRUIT)),
-        ]);
-        let found = |method: &str, path: &str| {
-            let found = routes.find(method, path)?;
-            Some(format!("{} {} {:?}", found.endpoint.spec.id, found.path, found.params))
-        };
-        assert_eq!(found("GET", "/api/pears").unwrap(), "fruit-list /api/pears []");
-        assert_eq!(found("POST", "/api/apples").unwrap(), "fruit-create /api/apples []");
-        assert_eq!(found("GET", "/api/apples/7").unwrap(), r#"fruit-read /api/apples/{id} [("id", "7")]"#);
-        for (method, path) in
-            [("GET", "/api/plums"), ("GET", "/api/{kind}"), ("GET", "/api/plums/7"), ("PATCH", "/api/pears")]
-        {
-            assert_eq!(found(method, path), None, "{method} {path}");
-        }
-    }
+    Ok(payload::response(&result).ok_or(GatewayError::Failed)?.map(Body::from))
 }

@@ -1,18 +1,19 @@
-//! Runs the functions' library code in this process: each gets a boot of its own, so that each calls AWS under its own name.
+//! Runs the library code of functions in this process. Each function has its own boot, so that it calls AWS under its
+//! own name.
 
 use std::sync::Arc;
 
 use bytes::Bytes;
 use kit::{Endpoint, Worker};
-use lambda::{Boot, Hand, Server};
+use lambda::{FunctionRuntime, Server, WorkerHost};
 use serde::{Serialize, de::DeserializeOwned};
 
-use crate::functions::{Failed, Function, Mount};
+use crate::functions::{Function, InvocationError, Mount};
 
-/// Makes what a function is built from, by its name.
+/// Creates the boot of a function from its id.
 pub struct InProcess<B>(pub B);
 
-impl<B: Fn(&'static str) -> Boot> Mount for InProcess<B> {
+impl<B: Fn(&'static str) -> FunctionRuntime> Mount for InProcess<B> {
     fn endpoint<E: Endpoint>(&self) -> Function {
         let server = Arc::new(Server::<E>::new(&(self.0)(E::SPEC.id)));
         Function::new(move |event| {
@@ -22,7 +23,7 @@ impl<B: Fn(&'static str) -> Boot> Mount for InProcess<B> {
     }
 
     fn worker<W: Worker>(&self) -> Function {
-        let hand = Arc::new(Hand::<W>::new((self.0)(W::SPEC.id)));
+        let hand = Arc::new(WorkerHost::<W>::new((self.0)(W::SPEC.id)));
         Function::new(move |event| {
             let hand = Arc::clone(&hand);
             Box::pin(async move { written(&hand.run(read(&event)?).await.map_err(failed)?) })
@@ -30,15 +31,14 @@ impl<B: Fn(&'static str) -> Boot> Mount for InProcess<B> {
     }
 }
 
-fn read<T: DeserializeOwned>(event: &[u8]) -> Result<T, Failed> {
-    serde_json::from_slice(event)
-        .map_err(|error| Failed::Error(format!("not an event of this function: {error}")))
+fn read<T: DeserializeOwned>(event: &[u8]) -> Result<T, InvocationError> {
+    serde_json::from_slice(event).map_err(|error| InvocationError::Failed(format!("invalid event: {error}")))
 }
 
-fn written(result: &impl Serialize) -> Result<Bytes, Failed> {
+fn written(result: &impl Serialize) -> Result<Bytes, InvocationError> {
     serde_json::to_vec(result).map(Bytes::from).map_err(failed)
 }
 
-fn failed(error: impl std::fmt::Display) -> Failed {
-    Failed::Error(error.to_string())
+fn failed(error: impl std::fmt::Display) -> InvocationError {
+    InvocationError::Failed(error.to_string())
 }

@@ -1,102 +1,60 @@
-//! The local platform: three regions side by side, each with every function behind an HTTP gateway, on stand-ins for AWS
-//! that the real SDK clients talk to.
+//! The local platform: three regions on one machine, each with every function behind an HTTP gateway, on stand-ins for
+//! AWS that the real SDK clients call.
 //!
-//! The functions are the library code that the Lambda binaries serve, or those binaries themselves, each behind a Lambda
-//! Runtime API (`binaries`). Only what stands around them differs: `gateway` is API Gateway, `delivery` is the table stream
-//! and the event bus, `schedule` is EventBridge Scheduler, `replication` is what makes the directory a global table,
-//! `rotation` is what Secrets Manager does by itself, `controls` is what a deployment does not have.
+//! The functions run as library code or as the built binaries, each behind a Lambda Runtime API (`binaries`). These
+//! modules replace AWS services: `gateway` API Gateway, `delivery` the table stream and the event bus, `schedule`
+//! EventBridge Scheduler, `replication` the global table of the directory, and `rotation` the rotation and replication
+//! of Secrets Manager. `controls` has no counterpart in a deployment.
 
+mod admission;
 mod binaries;
 mod clock;
 mod compaction;
 mod controls;
+mod data_folder;
 mod delivery;
 mod files;
 mod functions;
 mod gateway;
 mod in_process;
 mod listeners;
+mod options;
 mod pages;
 mod payload;
 pub mod policy;
 mod provision;
 mod region;
+mod region_config;
 mod replication;
 mod rotation;
+mod routes;
 mod schedule;
+mod sdk_error;
+mod start_error;
 mod stream;
 
-use std::{
-    collections::BTreeMap,
-    path::{Path, PathBuf},
-    sync::Arc,
-};
+use std::{collections::BTreeMap, sync::Arc};
 
 use domain::region::Region;
 use futures::future::join_all;
 use lambda::HttpClient;
 use tokio::{sync::watch, task::JoinHandle};
-use url::Url;
 
-pub use crate::functions::{credentials, outsider};
 use crate::{
-    binaries::{Built, Fleet, Unusable},
+    admission::Admission,
+    binaries::{FunctionBinaries, RegionBinaries},
     clock::LocalClock,
     controls::Controls,
     listeners::Listeners,
-    provision::Site,
-    region::{RunningRegion, StandIns, Way},
-    replication::{Replication, Switch},
+    provision::RegionSetup,
+    region::{FunctionMode, RunningRegion, StandIns},
+    replication::{Replication, ReplicationSwitch},
 };
-
-/// The form of the data folder. A folder of another form is refused, never guessed at.
-const DATA_VERSION: &str = "5";
-
-/// How to start.
-#[derive(Debug, Clone)]
-pub struct Options {
-    /// The entry point's port; the regions listen on the ports after it. 0: any free ones.
-    pub port: u16,
-    /// Where everything is kept.
-    pub data: PathBuf,
-    /// An external emulator for DynamoDB and S3 instead of the embedded ones.
-    pub aws: Option<Url>,
-    /// A folder with the functions' built binaries, which are run instead of the library code in this process.
-    pub binaries: Option<PathBuf>,
-}
-
-/// Why the platform does not start.
-#[derive(Debug, thiserror::Error)]
-pub enum StartError {
-    /// The port is somebody else's.
-    #[error("port {port} can't be listened on: {source}. Choose another with --port.")]
-    Port {
-        /// Which port.
-        port: u16,
-        /// What the system says.
-        source: std::io::Error,
-    },
-    /// The data folder can't be used.
-    #[error("the data folder {folder} can't be used: {reason}")]
-    Data {
-        /// Which folder.
-        folder: PathBuf,
-        /// Why not.
-        reason: String,
-    },
-    /// The binaries can't be run.
-    #[error("the binaries can't be run: {0}")]
-    Binaries(#[from] Unusable),
-    /// A stand-in does not start.
-    #[error("the stand-ins for AWS don't start: {0}")]
-    Aws(#[from] aws::StartError),
-    /// The HTTP client can't be made.
-    #[error(transparent)]
-    Http(#[from] lambda::ConfigError),
-    /// The tables, keys, secrets or buckets can't be made.
-    #[error("the regions can't be set up: {0}")]
-    Provision(String),
-}
+pub use crate::{
+    functions::{credentials, outsider},
+    options::Options,
+    start_error::StartError,
+};
 
 /// A running platform.
 pub struct Platform {
@@ -110,17 +68,18 @@ pub struct Platform {
 }
 
 impl Platform {
-    /// Starts everything; ready when this returns. What could not start leaves nothing running.
+    /// Starts the platform. It is ready when this function returns; if it fails, nothing keeps running.
     pub async fn start(options: Options) -> Result<Self, StartError> {
-        open_folder(&options.data)?;
+        data_folder::open(&options.data)?;
         let listeners = Listeners::bind(options.port).await?;
         let (url, endpoints) = (listeners::url(&listeners.entry)?, listeners.endpoints()?);
         let clock = Arc::new(LocalClock::open(options.data.join("clock.json")));
-        let built = options.binaries.as_deref().map(|folder| Built::open(folder, &options.data, &clock));
+        let built =
+            options.binaries.as_deref().map(|folder| FunctionBinaries::open(folder, &options.data, &clock));
         let built = built.transpose()?.map(Arc::new);
         let journal = Arc::new(aws::Journal::new());
         let stand_ins = StandIns::start_all(&options, &clock, &journal).await?;
-        let (http, switch) = (HttpClient::new()?, Arc::new(Switch::default()));
+        let (http, switch) = (HttpClient::new()?, Arc::new(ReplicationSwitch::default()));
         let replication = match set_up(&options, &stand_ins, &endpoints, &http, &switch).await {
             Ok(replication) => replication,
             Err(error) => {
@@ -136,15 +95,19 @@ impl Platform {
             }
         };
         let authority = authority(&stand_ins).map(|it| it.aws.endpoint().to_owned()).unwrap_or_default();
+        let admission = Arc::new(Admission::default());
         let mount = |stand_ins: StandIns| {
-            let config = region::config(stand_ins.region, &endpoints);
+            let config = region_config::config(stand_ins.region, &endpoints);
             let way = match (&built, &front) {
-                (Some(built), Some(front)) => {
-                    Way::Binaries(Arc::new(Fleet::new(built, &config, front.endpoint(), &clock)))
-                }
-                _ => Way::InProcess { authority: &authority, http: &http },
+                (Some(built), Some(front)) => FunctionMode::Binaries(Arc::new(RegionBinaries::new(
+                    built,
+                    &config,
+                    front.endpoint(),
+                    &clock,
+                ))),
+                _ => FunctionMode::InProcess { authority: &authority, http: &http },
             };
-            RunningRegion::start(stand_ins, &config, way, &http, &clock)
+            RunningRegion::start(stand_ins, &config, way, &http, &clock, &admission)
         };
         let regions: Vec<_> = stand_ins.into_iter().map(mount).collect();
         let (stop, stopping) = watch::channel(false);
@@ -156,23 +119,23 @@ impl Platform {
         Ok(Self { url, endpoints, regions, front, stop, servers, replication })
     }
 
-    /// The entry point's address, as in `http://127.0.0.1:9000`.
+    /// The URL of the entry point, for example `http://127.0.0.1:9000`.
     pub fn url(&self) -> String {
         self.url.clone()
     }
 
-    /// The address of a region's API, as in `http://127.0.0.1:9002`.
+    /// The URL of a region's API, for example `http://127.0.0.1:9002`.
     pub fn region_url(&self, region: Region) -> String {
         self.endpoints.get(&region).cloned().unwrap_or_default()
     }
 
-    /// The address of a region's stand-ins, for whoever wants to look into its tables.
+    /// The address of a region's stand-ins, for tools that inspect its tables.
     pub fn aws_endpoint(&self, region: Region) -> Option<String> {
         let region = self.regions.iter().find(|running| running.region == region)?;
         Some(region.aws.endpoint().to_owned())
     }
 
-    /// Stops and returns once every request is answered and every file closed.
+    /// Stops the platform. Returns after all requests are answered and all files are closed.
     pub async fn stop(self) {
         let _ = self.stop.send(true);
         join_all(self.servers).await;
@@ -184,19 +147,19 @@ impl Platform {
     }
 }
 
-/// Makes what the regions need and don't have, and waits until it has arrived everywhere.
+/// Creates missing resources of all regions, and waits until they are replicated.
 async fn set_up(
     options: &Options,
     stand_ins: &[StandIns],
     endpoints: &BTreeMap<Region, String>,
     http: &HttpClient,
-    switch: &Arc<Switch>,
+    switch: &Arc<ReplicationSwitch>,
 ) -> Result<Replication, String> {
     let site = |it: &StandIns| {
-        let config = region::config(it.region, endpoints);
-        Site::new(config, &it.endpoint(outsider("provision")), http)
+        let config = region_config::config(it.region, endpoints);
+        RegionSetup::new(config, &it.endpoint(outsider("provision")), http)
     };
-    let sites: Vec<Site> = stand_ins.iter().map(site).collect();
+    let sites: Vec<RegionSetup> = stand_ins.iter().map(site).collect();
     provision::provision(&sites).await?;
     let authority = authority(stand_ins).ok_or("the directory has no authority")?;
     let others = stand_ins.iter().filter(|it| it.region != authority.region).map(|it| &it.aws);
@@ -209,8 +172,8 @@ async fn set_up(
     Ok(replication)
 }
 
-/// Opens one address for every region's AWS, which is what a binary knows.
-async fn open_front(wanted: bool, stand_ins: &[StandIns]) -> Result<Option<aws::Front>, aws::StartError> {
+/// Opens a single AWS endpoint for all regions, for functions that run as binaries.
+async fn open_front(wanted: bool, stand_ins: &[StandIns]) -> Result<Option<aws::Front>, aws::StandInError> {
     match stand_ins {
         [first, others @ ..] if wanted => {
             aws::Front::start(&first.aws, others.iter().map(|it| &it.aws)).await.map(Some)
@@ -223,7 +186,7 @@ fn authority(stand_ins: &[StandIns]) -> Option<&StandIns> {
     stand_ins.iter().find(|it| it.region == Region::AUTHORITY)
 }
 
-/// Opens the doors: each region's, and the entry point, which is the first region's and has the controls.
+/// Starts the listeners of all regions, and of the entry point, which serves the first region and the controls.
 fn serve(
     listeners: Listeners,
     controls: Arc<Controls>,
@@ -243,31 +206,4 @@ fn serve(
     }
     servers.push(gateway::serve(listeners.entry, entry, stopping.clone()));
     servers
-}
-
-/// An error with its causes.
-fn why(error: impl std::error::Error) -> String {
-    aws_sdk_dynamodb::error::DisplayErrorContext(error).to_string()
-}
-
-/// Makes the folder, or sees that it is one of ours.
-fn open_folder(folder: &Path) -> Result<(), StartError> {
-    let refuse = |reason: String| StartError::Data { folder: folder.to_owned(), reason };
-    std::fs::create_dir_all(folder).map_err(|error| refuse(error.to_string()))?;
-    let marker = folder.join("version");
-    match std::fs::read_to_string(&marker) {
-        Ok(version) if version.trim() == DATA_VERSION => Ok(()),
-        Ok(version) => Err(refuse(format!(
-            "it is of version {}, and this platform reads version {DATA_VERSION}. Move it away or choose another with --data",
-            version.trim()
-        ))),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            let mut entries = std::fs::read_dir(folder).map_err(|error| refuse(error.to_string()))?;
-            if entries.next().is_some() {
-                return Err(refuse("it holds files, but none of this platform's".to_owned()));
-            }
-            std::fs::write(marker, DATA_VERSION).map_err(|error| refuse(error.to_string()))
-        }
-        Err(error) => Err(refuse(error.to_string())),
-    }
 }

@@ -1,22 +1,22 @@
-//! The platform's ports, taken before anything starts that has to know where the regions are.
+//! The ports of the platform. They are bound first, because the components need the addresses of the regions.
 
 use std::{collections::BTreeMap, io, net::Ipv4Addr};
 
 use domain::region::Region;
 use tokio::net::TcpListener;
 
-use crate::StartError;
+use crate::start_error::StartError;
 
-/// The entry point and the regions.
+/// The listeners of the entry point and of the regions.
 pub struct Listeners {
-    /// Where clients come.
+    /// The entry point.
     pub entry: TcpListener,
-    /// Each region's own door.
+    /// The APIs of the regions.
     pub regions: BTreeMap<Region, TcpListener>,
 }
 
 impl Listeners {
-    /// Takes `port` and the ones after it, a region each; 0: any free ones.
+    /// Binds `port` for the entry point and the following ports for the regions. 0 selects free ports.
     pub async fn bind(port: u16) -> Result<Self, StartError> {
         let entry = listen(port).await?;
         let mut regions = BTreeMap::new();
@@ -26,13 +26,13 @@ impl Listeners {
         Ok(Self { entry, regions })
     }
 
-    /// Where each region is, as in `http://127.0.0.1:9001`.
+    /// The URL of each region, for example `http://127.0.0.1:9001`.
     pub fn endpoints(&self) -> Result<BTreeMap<Region, String>, StartError> {
         self.regions.iter().map(|(region, listener)| Ok((*region, url(listener)?))).collect()
     }
 }
 
-/// A listener's address, as clients write it.
+/// The URL of a listener.
 pub fn url(listener: &TcpListener) -> Result<String, StartError> {
     let address = listener.local_addr().map_err(|source| StartError::Port { port: 0, source })?;
     Ok(format!("http://{address}"))
@@ -42,7 +42,7 @@ fn after(port: u16, offset: u16) -> Result<u16, StartError> {
     if port == 0 {
         return Ok(0);
     }
-    let none = || io::Error::new(io::ErrorKind::InvalidInput, "there are too few ports after it");
+    let none = || io::Error::new(io::ErrorKind::InvalidInput, "not enough ports after it");
     port.checked_add(offset).ok_or_else(|| StartError::Port { port, source: none() })
 }
 

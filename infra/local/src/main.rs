@@ -6,23 +6,24 @@ use clap::Parser;
 use domain::region::Region;
 use local::{Options, Platform};
 
-/// The whole platform on this machine, on embedded stand-ins for AWS.
+/// Run the whole platform on this machine, with embedded stand-ins for AWS.
 #[derive(Parser)]
 #[command(name = "cargo local")]
 struct Arguments {
-    /// The entry point's port; the regions listen on the next ones: us, eu, ap.
+    /// Port of the entry point; the regions use the next ports, in the order us, eu, ap.
     #[arg(long, default_value_t = 9000)]
     port: u16,
-    /// The folder that everything is kept in.
+    /// Data folder.
     #[arg(long, default_value = ".local")]
     data: PathBuf,
-    /// Keep nothing: use a new temporary folder and remove it at the end.
+    /// Use a temporary folder and delete it at the end.
     #[arg(long, conflicts_with = "data")]
     ephemeral: bool,
-    /// The address of an external emulator for DynamoDB and S3, instead of the embedded ones.
+    /// Address of an external emulator for DynamoDB and S3, instead of the embedded stand-ins.
     #[arg(long)]
     aws: Option<url::Url>,
-    /// A folder with the functions' built binaries (FUNCTION/bootstrap or FUNCTION), to run instead of their library code.
+    /// Folder with the built binaries of functions (FUNCTION/bootstrap or FUNCTION), to run instead of their library
+    /// code.
     #[arg(long, value_name = "DIR")]
     binaries: Option<PathBuf>,
 }
@@ -56,13 +57,13 @@ async fn run(arguments: Arguments) -> Result<(), Box<dyn std::error::Error>> {
     writeln!(out, "  Mailbox        {url}/_local/mailbox")?;
     writeln!(out, "  Everything     {url}/_local/")?;
     writeln!(out, "  Data           {}", data.display())?;
-    writeln!(out, "Ctrl-C stops it.")?;
+    writeln!(out, "Press Ctrl-C to stop.")?;
     stop_signal().await?;
     platform.stop().await;
     Ok(())
 }
 
-/// Ctrl-C, or a polite request to end.
+/// Waits for Ctrl-C or SIGTERM.
 async fn stop_signal() -> std::io::Result<()> {
     let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
     tokio::select! {

@@ -1,21 +1,21 @@
-//! The few pages that the local platform shows to a person. They need no internet.
+//! The HTML pages of the local platform. They work offline.
 
 use std::fmt::Write as _;
 
 use serde_json::Value;
 
-/// What there is.
+/// The index page.
 pub const INDEX: &str = r#"<!doctype html><html lang="en"><meta charset="utf-8"><title>Local platform</title>
 <style>body{font:16px/1.5 system-ui;max-width:44rem;margin:3rem auto;padding:0 1rem}code{background:#f2f2f2;padding:.1em .3em}</style>
 <h1>Local platform</h1><ul>
 <li><a href="/_local/reference">API reference</a> (<a href="/_local/openapi.json">OpenAPI document</a>)</li>
 <li><a href="/_local/mailbox">Mailbox</a> (<a href="/_local/mail">as JSON</a>; <code>?to=ADDRESS</code>)</li>
 <li><a href="/_local/calls">AWS calls</a> (<code>?since=N</code>)</li>
-<li><a href="/_local/clock">Clock</a>: <code>POST {"advanceSeconds": N}</code> or <code>{"now": "…"}</code> moves it, <code>{"stopped": true}</code> has it stand still</li>
+<li><a href="/_local/clock">Clock</a>: <code>POST {"advanceSeconds": N}</code> or <code>{"now": "…"}</code> moves it, <code>{"stopped": true}</code> stops it</li>
 <li><a href="/_local/replication">Replication</a> of the directory: <code>POST {"paused": true}</code> or <code>false</code></li>
-<li><code>POST /_local/run/FUNCTION?region=REGION</code> with an event: runs a function without a route</li>
+<li><code>POST /_local/run/FUNCTION?region=REGION</code> with an event: runs a worker; the event is optional for scheduled workers</li>
 <li><code>POST /_local/rotate/SECRET?region=REGION</code>: rotates a secret (<code>tokens</code>, <code>codes</code>, <code>forwarding</code>)</li>
-<li><code>POST /_local/compact</code>: leaves nothing in the tables' files of what was deleted, nor of what their streams have told</li>
+<li><code>POST /_local/compact</code>: erases deleted items and read stream records from the tables' files</li>
 <li><code>POST /_local/faults</code> with a plan, <code>DELETE</code> clears it</li>
 <li><a href="/_local/health">Health</a></li></ul></html>"#;
 
@@ -24,8 +24,8 @@ pre{background:#f6f6f6;padding:1rem;white-space:pre-wrap;overflow-wrap:anywhere}
 table{border-collapse:collapse}td,th{border:1px solid #ddd;padding:.3em .6em;text-align:left;vertical-align:top}\
 .m{font-weight:700;margin-right:.5em}code{background:#f2f2f2;padding:.1em .3em}summary{cursor:pointer}";
 
-/// The mail that was sent, newest first.
-pub fn mailbox(mail: &[aws::Mail]) -> String {
+/// The sent mail, newest first.
+pub fn mailbox(mail: &[aws::SentMail]) -> String {
     let mut page = head("Mailbox");
     for mail in mail {
         let Ok(mail) = serde_json::to_value(mail) else { continue };
@@ -42,7 +42,7 @@ pub fn mailbox(mail: &[aws::Mail]) -> String {
     page
 }
 
-/// The API reference, made from the OpenAPI document.
+/// The API reference, rendered from the OpenAPI document.
 pub fn reference() -> String {
     let document = infra::openapi::document(&infra::Functions::all());
     let mut page = head("API reference");

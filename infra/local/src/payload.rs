@@ -1,6 +1,7 @@
-//! API Gateway's side of [payload format 2.0]: a request as an event, and a function's answer as a response.
+//! Converts requests to events and function results to responses, in [payload format 2.0] of API Gateway.
 //!
-//! [payload format 2.0]: https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html
+//! [payload format 2.0]:
+//! https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html
 
 use std::{collections::BTreeMap, net::IpAddr};
 
@@ -12,31 +13,31 @@ use percent_encoding::percent_decode_str;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-/// Bodies of these types are handed on as text, beside `text/*`; all others, and those of no type, in base64. No document
-/// says so, but it was [measured].
+/// The content types, in addition to `text/*`, whose bodies are passed as text. All other bodies are passed in base64.
+/// This behaviour is undocumented, but was [measured].
 ///
 /// [measured]: https://github.com/ministackorg/ministack/pull/766
-const TEXTS: [&str; 3] = ["application/json", "application/javascript", "application/xml"];
+const TEXT_TYPES: [&str; 3] = ["application/json", "application/javascript", "application/xml"];
 
-/// A request that a route was found for.
-pub struct Arrived<'a> {
-    /// The gateway's name for it.
+/// A request with its route.
+pub struct IncomingRequest<'a> {
+    /// The request id of the gateway.
     pub id: &'a str,
-    /// When.
+    /// The time of arrival.
     pub at: Timestamp,
-    /// From where.
+    /// The client's IP address.
     pub client: IpAddr,
-    /// The route's path, with `{name}`s.
+    /// The path of the route, with `{name}` placeholders.
     pub route: &'a str,
-    /// What those stand for, as it was sent.
+    /// The values of the placeholders, as sent.
     pub params: Vec<(&'a str, &'a str)>,
-    /// Everything but the body.
+    /// Method, URI and headers.
     pub parts: &'a Parts,
     /// The body.
     pub body: &'a Bytes,
 }
 
-impl Arrived<'_> {
+impl IncomingRequest<'_> {
     /// The event for the function.
     pub fn event(&self) -> Bytes {
         let (method, uri) = (self.parts.method.as_str(), &self.parts.uri);
@@ -63,7 +64,7 @@ impl Arrived<'_> {
         let params = self.params.iter().map(|(name, value)| (name.to_string(), decoded(value).into()));
         let cookies = cookies(&self.parts.headers);
         let (body, base64) = self.body_as_text();
-        // What there is none of is not there.
+        // API Gateway omits empty members.
         let maybe = [
             ("cookies", (!cookies.is_empty()).then(|| cookies.into())),
             ("queryStringParameters", some_object(parameters(query))),
@@ -86,10 +87,10 @@ impl Arrived<'_> {
         let given = self.parts.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
         let essence = given.and_then(|given| given.split(';').next()).unwrap_or_default().trim();
         let essence = essence.to_ascii_lowercase();
-        let is_text = essence.starts_with("text/") || TEXTS.contains(&essence.as_str());
+        let is_text = essence.starts_with("text/") || TEXT_TYPES.contains(&essence.as_str());
         match std::str::from_utf8(self.body) {
             Ok(text) if is_text => (Some(text.to_owned()), false),
-            // JSON that is no UTF-8 can't stand in an event as text.
+            // JSON that is not valid UTF-8 can't be embedded as text.
             _ => (Some(BASE64_STANDARD.encode(self.body)), true),
         }
     }
@@ -107,7 +108,7 @@ fn text(value: &HeaderValue) -> String {
     String::from_utf8_lossy(value.as_bytes()).into_owned()
 }
 
-/// Lower-case names; several values of one are joined. Cookies are elsewhere.
+/// Header names in lower case; several values of a header are joined. Cookies have their own member.
 fn headers(given: &HeaderMap) -> Map<String, Value> {
     let joined = |name: &HeaderName| {
         let values: Vec<String> = given.get_all(name).iter().map(text).collect();
@@ -122,7 +123,7 @@ fn cookies(headers: &HeaderMap) -> Vec<String> {
     pairs.filter(|pair| !pair.is_empty()).map(str::to_owned).collect()
 }
 
-/// Each parameter once: several values of one are joined.
+/// Query parameters; several values of a parameter are joined.
 fn parameters(query: &str) -> Map<String, Value> {
     let mut parameters: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for (name, value) in url::form_urlencoded::parse(query.as_bytes()) {
@@ -133,7 +134,7 @@ fn parameters(query: &str) -> Map<String, Value> {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Answer {
+struct FunctionResponse {
     status_code: u16,
     headers: Option<BTreeMap<String, String>>,
     cookies: Option<Vec<String>>,
@@ -142,9 +143,9 @@ struct Answer {
     is_base64_encoded: bool,
 }
 
-/// A function's answer as the response to the client; none if it can't be understood.
+/// Converts the result of a function to a response. Returns `None` if the result is invalid.
 pub fn response(answer: &[u8]) -> Option<Response<Bytes>> {
-    let answer: Answer = serde_json::from_slice(answer).ok()?;
+    let answer: FunctionResponse = serde_json::from_slice(answer).ok()?;
     let body = match answer.body.unwrap_or_default() {
         text if answer.is_base64_encoded => BASE64_STANDARD.decode(text).ok()?.into(),
         text => Bytes::from(text),
@@ -169,7 +170,7 @@ mod tests {
 
     fn event(request: http::request::Builder, body: &'static [u8]) -> Value {
         let (parts, body) = request.body(Bytes::from_static(body)).unwrap().into_parts();
-        let arrived = Arrived {
+        let arrived = IncomingRequest {
             id: "id=",
             at: Timestamp::from_second(1_583_348_638).unwrap(),
             client: "192.0.2.1".parse().unwrap(),
@@ -182,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn an_event_is_what_api_gateway_sends() {
+    fn event_has_the_format_of_api_gateway() {
         let request = Request::post("/api/a%20b%2520?x=1&y=%20&x=2").header("Host", "api.example");
         let request = request.header("X-Two", "a").header("X-Two", "b").header("Cookie", "k=v; l=w");
         let request =
@@ -216,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn what_there_is_none_of_is_left_out() {
+    fn empty_members_are_omitted() {
         let event = event(Request::get("/api/x"), b"");
         for member in ["cookies", "queryStringParameters", "body"] {
             assert_eq!(event.get(member), None);
@@ -224,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn bodies_of_other_types_and_no_text_are_in_base64() {
+    fn bodies_that_are_not_text_are_in_base64() {
         for (content_type, body, expected) in [
             ("text/plain", b"a".as_slice(), ("a", false)),
             ("application/x-www-form-urlencoded", b"a", ("YQ==", true)),
@@ -238,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_becomes_a_response() {
+    fn result_becomes_a_response() {
         let answer = json!({
             "statusCode": 201, "headers": { "Vary": "a,b" }, "cookies": ["a=1", "b=2"], "body": "AP9h",
             "isBase64Encoded": true,
@@ -250,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_answer_is_none() {
+    fn invalid_result_is_none() {
         for odd in ["", "{}", "null", r#"{"statusCode":1}"#, r#"{"statusCode":200,"headers":{"a\n":"b"}}"#] {
             assert!(response(odd.as_bytes()).is_none(), "{odd}");
         }

@@ -1,64 +1,44 @@
-//! One region: its stand-ins, its functions, and what sets those off that have no route.
+//! One region: its stand-ins, its functions, and the triggers of its workers.
 
-use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
+use std::{path::PathBuf, sync::Arc};
 
 use aws_credential_types::Credentials;
 use aws_sdk_dynamodbstreams::Client as StreamsClient;
 use domain::region::Region;
 use futures::future::join_all;
 use kit::Clock;
-use lambda::{Boot, Config, Endpoint, HttpClient, OsEntropy};
-use store::table::Table;
+use lambda::{AwsEndpoint, Config, FunctionRuntime, HttpClient, OsEntropy};
+use store::tables::Table;
 use tokio::{sync::watch, task::JoinHandle};
 
 use crate::{
-    Options, StartError,
-    binaries::Fleet,
+    admission::Admission,
+    binaries::RegionBinaries,
     clock::LocalClock,
     delivery::{self, LocalBus, Outbox},
-    functions::{Functions, credentials},
-    gateway::Routes,
+    functions::{MountedFunctions, credentials},
     in_process::InProcess,
+    options::Options,
     policy::{EVENT_SOURCE, Roles},
+    region_config,
+    routes::Routes,
     schedule,
+    start_error::StartError,
     stream::{self, Stream},
 };
 
-/// Here the regions are a few microseconds apart.
-const REFUSALS_AFTER: Duration = Duration::from_millis(100);
-
-/// The directory's table.
-pub const DIRECTORY: &str = "account-directory";
-
-/// What everything of a region is called; `endpoints` says where each region's API is.
-pub fn config(region: Region, endpoints: &BTreeMap<Region, String>) -> Config {
-    Config {
-        region,
-        table_prefix: format!("account-{region}-"),
-        secret_prefix: format!("account/{region}/"),
-        shared_secret_prefix: "account/shared/".to_owned(),
-        kms_key: format!("alias/account-{region}"),
-        event_bus: format!("account-{region}"),
-        bucket: format!("account-{region}-files"),
-        mail_from: "no-reply@account.example".to_owned(),
-        directory_table: DIRECTORY.to_owned(),
-        endpoints: endpoints.clone(),
-        refusals_after: REFUSALS_AFTER,
-    }
-}
-
-/// A region's running stand-ins, without functions yet.
+/// The running stand-ins of a region, without functions.
 pub struct StandIns {
-    /// Which region.
+    /// The region.
     pub region: Region,
-    /// What runs.
+    /// The stand-ins.
     pub aws: aws::Aws,
     folder: PathBuf,
     bus: Arc<LocalBus>,
 }
 
 impl StandIns {
-    /// Starts every region's at the same time: all of them run then, or none.
+    /// Starts the stand-ins of all regions concurrently. Either all run afterwards or none.
     pub async fn start_all(
         options: &Options,
         clock: &Arc<LocalClock>,
@@ -92,12 +72,12 @@ impl StandIns {
             |error: std::io::Error| StartError::Data { folder: folder.clone(), reason: error.to_string() };
         let bus = Arc::new(LocalBus::open(folder.join("bus")).map_err(unusable)?);
         let now = Arc::clone(clock);
-        let started = aws::start(aws::Config {
+        let started = aws::start(aws::StandInConfig {
             region: region.aws().to_owned(),
             folder: folder.clone(),
             mail: options.data.join("mail").join(format!("{region}.ndjson")),
-            directory: aws::Directory {
-                table: DIRECTORY.to_owned(),
+            directory: aws::DirectoryTable {
+                table: region_config::DIRECTORY.to_owned(),
                 authority: Region::AUTHORITY.aws().to_owned(),
                 folder: options.data.join("directory").join(region.as_str()),
             },
@@ -110,72 +90,75 @@ impl StandIns {
         Ok(Self { region, aws: started.await?, folder, bus })
     }
 
-    /// Where these are, for whoever calls under that name.
-    pub fn endpoint(&self, credentials: Credentials) -> Endpoint {
-        Endpoint { url: Some(self.aws.endpoint().to_owned()), credentials }
+    /// The endpoint of these stand-ins, with credentials.
+    pub fn endpoint(&self, credentials: Credentials) -> AwsEndpoint {
+        AwsEndpoint { url: Some(self.aws.endpoint().to_owned()), credentials }
     }
 
-    /// Stops them all.
+    /// Stops the stand-ins of all regions.
     pub async fn stop_all(running: Vec<Self>) {
         join_all(running.into_iter().map(|stand_ins| stand_ins.aws.stop())).await;
     }
 }
 
-/// How a region's functions are run.
-pub enum Way<'a> {
-    /// As library code, told where the directory is written.
+/// How the functions of a region run.
+pub enum FunctionMode<'a> {
+    /// As library code in this process.
     InProcess { authority: &'a str, http: &'a HttpClient },
-    /// As the binaries that were built of it.
-    Binaries(Arc<Fleet>),
+    /// As built binaries.
+    Binaries(Arc<RegionBinaries>),
 }
 
-impl Way<'_> {
+impl FunctionMode<'_> {
     fn mount(
         self,
         stand_ins: &StandIns,
         config: &Config,
         clock: &Arc<LocalClock>,
-    ) -> (Functions, Option<Arc<Fleet>>) {
+    ) -> (MountedFunctions, Option<Arc<RegionBinaries>>) {
         let (authority, http) = match self {
-            Self::Binaries(fleet) => return (Functions::mount(&*fleet), Some(fleet)),
+            Self::Binaries(fleet) => return (MountedFunctions::mount(&*fleet), Some(fleet)),
             Self::InProcess { authority, http } => (authority, http),
         };
         let boot = |id| {
             let own = stand_ins.endpoint(credentials(stand_ins.region, id));
             let authority =
-                Endpoint { url: Some(authority.to_owned()), credentials: own.credentials.clone() };
+                AwsEndpoint { url: Some(authority.to_owned()), credentials: own.credentials.clone() };
             let entropy = Arc::new(OsEntropy);
-            Boot::new(config.clone(), &own, &authority, http, clock.clone(), entropy)
+            FunctionRuntime::new(config.clone(), &own, &authority, http, clock.clone(), entropy)
         };
-        (Functions::mount(&InProcess(boot)), None)
+        (MountedFunctions::mount(&InProcess(boot)), None)
     }
 }
 
 /// A running region.
 pub struct RunningRegion {
-    /// Which.
+    /// The region.
     pub region: Region,
-    /// Its stand-ins.
+    /// The stand-ins.
     pub aws: aws::Aws,
-    /// Its functions.
-    pub functions: Arc<Functions>,
-    /// Its routes.
+    /// The functions.
+    pub functions: Arc<MountedFunctions>,
+    /// The routes.
     pub routes: Routes,
-    /// The time in it.
+    /// The clock.
     pub clock: Arc<LocalClock>,
-    fleet: Option<Arc<Fleet>>,
+    /// The queue that the functions of all regions share.
+    pub admission: Arc<Admission>,
+    fleet: Option<Arc<RegionBinaries>>,
     stop: watch::Sender<bool>,
     tasks: std::sync::Mutex<Vec<JoinHandle<()>>>,
 }
 
 impl RunningRegion {
-    /// Mounts the functions on a region's stand-ins.
+    /// Creates the functions of a region on its stand-ins and starts their triggers.
     pub fn start(
         stand_ins: StandIns,
         config: &Config,
-        way: Way<'_>,
+        way: FunctionMode<'_>,
         http: &HttpClient,
         clock: &Arc<LocalClock>,
+        admission: &Arc<Admission>,
     ) -> Arc<Self> {
         let region = stand_ins.region;
         let (functions, fleet) = way.mount(&stand_ins, config, clock);
@@ -184,7 +167,8 @@ impl RunningRegion {
         let sdk = stand_ins.endpoint(credentials(region, EVENT_SOURCE));
         let client = StreamsClient::new(&lambda::patient_sdk_config(region.aws(), &sdk, http));
         let outbox = Table::Operations.name(&config.table_prefix);
-        let stream = Stream::open(client, outbox, stream::position(folder), aws.writes());
+        let (position, idle) = (stream::position(folder), stream::idle(aws));
+        let stream = Stream::open(client, outbox, position, aws.writes(), idle);
         let (stop, stopping) = watch::channel(false);
         let timetable = folder.join("schedule.json");
         let tasks = vec![
@@ -194,10 +178,11 @@ impl RunningRegion {
         ];
         let routes = Routes::new(functions.endpoints());
         let (tasks, clock) = (std::sync::Mutex::new(tasks), Arc::clone(clock));
-        Arc::new(Self { region, aws: stand_ins.aws, functions, routes, clock, fleet, stop, tasks })
+        let admission = Arc::clone(admission);
+        Arc::new(Self { region, aws: stand_ins.aws, functions, routes, clock, admission, fleet, stop, tasks })
     }
 
-    /// Stops what sets functions off, then their binaries, then, if nobody else holds on to it, the stand-ins.
+    /// Stops the triggers, then the binaries and, if no other owner remains, the stand-ins.
     pub async fn stop(self: Arc<Self>) {
         let _ = self.stop.send(true);
         let tasks =

@@ -1,9 +1,9 @@
-//! Replicates the directory as a [global table] does: every change in the authority is made in each of the other regions,
-//! in order, each region on its own, so that one which is down does not hold up the others.
+//! Replicates the directory as a [global table] does: copies every change in the authority to each of the other
+//! regions, in order. Regions are independent, so an unavailable region does not delay the others.
 //!
 //! [global table]: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/V2globaltables_HowItWorks.html
 
-use std::{collections::HashMap, path::PathBuf, sync::Arc};
+use std::{collections::HashMap, path::PathBuf, sync::Arc, time::Duration};
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodbstreams::{
@@ -19,21 +19,22 @@ use tokio::{
 
 use crate::{
     functions::outsider,
-    region::{DIRECTORY, StandIns},
-    stream::{self, Stream, Taker, Untaken},
-    why,
+    region::StandIns,
+    region_config::DIRECTORY,
+    sdk_error::why,
+    stream::{self, BatchFailure, RecordHandler, Stream},
 };
 
-/// The switch that pauses it, and that of the secrets which all regions share.
+/// Pauses the replication of the directory and of the shared secrets.
 #[derive(Default)]
-pub struct Switch {
-    /// Held for reading while a change is made; for writing while paused.
+pub struct ReplicationSwitch {
+    /// Locked for reading while a change is copied, for writing while paused.
     running: Arc<RwLock<()>>,
     paused: Mutex<Option<OwnedRwLockWriteGuard<()>>>,
 }
 
-impl Switch {
-    /// Pauses, or goes on. Once paused, nothing more arrives.
+impl ReplicationSwitch {
+    /// Pauses or resumes replication. While it is paused, no change is copied.
     pub async fn set(&self, paused: bool) {
         let mut held = self.paused.lock().await;
         *held = match held.take() {
@@ -42,21 +43,21 @@ impl Switch {
         };
     }
 
-    /// Returns once it is not paused, and keeps it so while what it gives is held.
+    /// Waits until replication is not paused. Replication can't be paused while the guard is held.
     pub async fn running(&self) -> OwnedRwLockReadGuard<()> {
         Arc::clone(&self.running).read_owned().await
     }
 
-    /// Whether it is paused.
+    /// Whether replication is paused.
     pub async fn is_paused(&self) -> bool {
         self.paused.lock().await.is_some()
     }
 }
 
-/// A replica, which changes are made in.
+/// A replica that receives changes.
 struct Replica {
     client: Client,
-    switch: Arc<Switch>,
+    switch: Arc<ReplicationSwitch>,
 }
 
 impl Replica {
@@ -77,43 +78,44 @@ impl Replica {
     }
 }
 
-impl Taker for Replica {
-    async fn take(&self, records: &[Record]) -> Result<(), Untaken> {
+impl RecordHandler for Replica {
+    async fn take(&self, records: &[Record]) -> Result<(), BatchFailure> {
         for (taken, record) in records.iter().enumerate() {
             let _running = self.switch.running().await;
-            self.make(record).await.map_err(|reason| Untaken { taken, reason })?;
+            self.make(record).await.map_err(|reason| BatchFailure { taken, reason })?;
         }
         Ok(())
     }
 }
 
-/// The authority's stream, once for every other region.
+/// The stream of the authority, with one reader per replica.
 pub struct Replication {
     streams: StreamsClient,
     writes: watch::Receiver<u64>,
+    idle: Duration,
     http: HttpClient,
-    switch: Arc<Switch>,
+    switch: Arc<ReplicationSwitch>,
     replicas: Vec<(Stream, Replica)>,
 }
 
 impl Replication {
-    /// From `authority` to no replica yet.
-    pub fn new(authority: &StandIns, http: &HttpClient, switch: Arc<Switch>) -> Self {
+    /// Starts with `authority` and no replicas.
+    pub fn new(authority: &StandIns, http: &HttpClient, switch: Arc<ReplicationSwitch>) -> Self {
         let streams = StreamsClient::new(&lambda::patient_sdk_config(
             authority.region.aws(),
             &authority.endpoint(outsider("replication")),
             http,
         ));
-        let (writes, http) = (authority.aws.directory_writes(), http.clone());
-        Self { streams, writes, http, switch, replicas: Vec::new() }
+        let (writes, idle) = (authority.aws.directory_writes(), stream::idle(&authority.aws));
+        Self { streams, writes, idle, http: http.clone(), switch, replicas: Vec::new() }
     }
 
-    /// To one more replica. How far it is, is kept in `folder`.
+    /// Adds a replica. Its position in the stream is stored in `folder`.
     pub fn add(&mut self, replica: &StandIns, folder: PathBuf) -> Result<(), String> {
         std::fs::create_dir_all(&folder).map_err(why)?;
         let position = stream::position(&folder);
         let (streams, writes) = (self.streams.clone(), self.writes.clone());
-        let stream = Stream::open(streams, DIRECTORY.to_owned(), position, writes);
+        let stream = Stream::open(streams, DIRECTORY.to_owned(), position, writes, self.idle);
         let client = Client::new(&lambda::patient_sdk_config(
             replica.region.aws(),
             &replica.endpoint(outsider("replication")),
@@ -123,13 +125,13 @@ impl Replication {
         Ok(())
     }
 
-    /// Returns once every replica has what the authority has.
+    /// Returns after every replica is up to date.
     pub async fn catch_up(&mut self) -> Result<(), String> {
         let draining = self.replicas.iter_mut().map(|(stream, replica)| stream.drain(&*replica));
         try_join_all(draining).await.map(drop)
     }
 
-    /// Replicates until told to stop, which it does at once: a change that is made twice is made once.
+    /// Replicates until stopped. Stops immediately: repeating a change has no effect.
     pub fn start(self, stopping: &watch::Receiver<bool>) -> Vec<JoinHandle<()>> {
         let follow = |(mut stream, replica): (Stream, Replica)| {
             let (following, mut stopping) = (stopping.clone(), stopping.clone());
@@ -144,7 +146,7 @@ impl Replication {
     }
 }
 
-/// The same attributes as the other client has them.
+/// Converts attributes to the types of the other client.
 fn attributes(
     from: &HashMap<String, AttributeValue>,
 ) -> HashMap<String, aws_sdk_dynamodb::types::AttributeValue> {

@@ -1,4 +1,4 @@
-//! What Secrets Manager does with a secret beyond keeping it: has it rotated, and replicates those that all regions share.
+//! Rotates secrets and replicates shared secrets, as Secrets Manager does.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -8,18 +8,16 @@ use serde_json::json;
 use tokio::{sync::watch, task::JoinHandle};
 
 use crate::{
-    functions::outsider,
-    region::{RunningRegion, config},
-    replication::Switch,
-    why,
+    functions::outsider, region::RunningRegion, region_config::config, replication::ReplicationSwitch,
+    sdk_error::why,
 };
 
-/// The steps of a rotation, in their order.
+/// The steps of a rotation, in order.
 const STEPS: [&str; 4] = ["createSecret", "setSecret", "testSecret", "finishSecret"];
 
-/// Rotates a secret of a region now, or attempts a rotation again that was not completed; the new version's id.
+/// Rotates a secret of a region immediately, or resumes an incomplete rotation. Returns the id of the new version.
 pub async fn rotate(region: &RunningRegion, secret: SecretName) -> Result<String, String> {
-    let (id, worker) = region.functions.rotator().ok_or("nothing rotates")?;
+    let (id, worker) = region.functions.rotator().ok_or("no rotation function")?;
     let (client, name) = (client(region)?, config(region.region, &BTreeMap::new()).secret_names().of(secret));
     let account = aws::ACCOUNT;
     let arn = format!("arn:aws:lambda:{}:{account}:function:{id}", region.region.aws());
@@ -34,7 +32,7 @@ pub async fn rotate(region: &RunningRegion, secret: SecretName) -> Result<String
         }
         Err(error) => return Err(why(error)),
     };
-    let version = version.ok_or("no version was announced")?;
+    let version = version.ok_or("no pending version")?;
     for step in STEPS {
         let event = json!({ "Step": step, "SecretId": name, "ClientRequestToken": version });
         worker.run(event).await.map_err(|error| format!("{step}: {error}"))?;
@@ -43,14 +41,16 @@ pub async fn rotate(region: &RunningRegion, secret: SecretName) -> Result<String
 }
 
 fn client(region: &RunningRegion) -> Result<aws_sdk_secretsmanager::Client, String> {
-    let endpoint =
-        lambda::Endpoint { url: Some(region.aws.endpoint().to_owned()), credentials: outsider("rotation") };
+    let endpoint = lambda::AwsEndpoint {
+        url: Some(region.aws.endpoint().to_owned()),
+        credentials: outsider("rotation"),
+    };
     let http = lambda::HttpClient::new().map_err(why)?;
     let sdk = lambda::patient_sdk_config(region.region.aws(), &endpoint, &http);
     Ok(aws_sdk_secretsmanager::Client::new(&sdk))
 }
 
-/// Makes the other regions' replicas of the shared secrets like what the authority has.
+/// Updates the replicas of the shared secrets in the other regions.
 pub async fn replicate(authority: &aws::Aws, others: &[&aws::Aws]) {
     let names = config(Region::AUTHORITY, &BTreeMap::new()).secret_names();
     let shared =
@@ -59,10 +59,10 @@ pub async fn replicate(authority: &aws::Aws, others: &[&aws::Aws]) {
     join_all(copies.map(|(name, other)| authority.replicate_secret(name, other))).await;
 }
 
-/// Has the replicas follow until told to stop.
+/// Keeps the replicas up to date until stopped.
 pub fn follow(
     regions: &[Arc<RunningRegion>],
-    switch: Arc<Switch>,
+    switch: Arc<ReplicationSwitch>,
     stopping: &watch::Receiver<bool>,
 ) -> Option<JoinHandle<()>> {
     let (authority, others): (Vec<_>, Vec<_>) =
@@ -79,7 +79,7 @@ pub fn follow(
                     switch.running().await
                 } => running,
             };
-            // A change that comes meanwhile is seen in the next round.
+            // A change during replication is handled in the next iteration.
             writes.mark_unchanged();
             replicate(&authority.aws, &others).await;
             drop(running);

@@ -1,5 +1,5 @@
-//! Runs what the template schedules, on the local clock: first one interval after the platform first saw it, then every
-//! interval. When the clock is moved past several runs, there is one.
+//! Runs scheduled workers on the local clock: first one interval after the worker is new to the platform, then every
+//! interval. When the clock is moved past several runs, the worker runs once.
 
 use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
 
@@ -7,32 +7,26 @@ use domain::Timestamp;
 use futures::future::join_all;
 use jiff::SignedDuration;
 use kit::{Clock, spec::Every};
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::sync::watch;
 
 use crate::{
     clock::LocalClock,
     files,
-    functions::{Functions, MountedWorker},
+    functions::{MountedFunctions, ScheduledWorker},
 };
 
-/// The longest sleep: a machine that was suspended must not go on sleeping.
-const NAP: Duration = Duration::from_secs(60);
-
-/// A worker that runs by the clock.
-pub struct Scheduled {
-    /// Its name.
-    pub id: &'static str,
-    /// How often.
-    pub every: Every,
-    /// The worker.
-    pub worker: Arc<MountedWorker>,
+/// The event of a schedule, whose target in the template has no input of its own.
+pub fn event() -> Value {
+    json!({})
 }
 
-/// Runs workers when they are due, until told to stop. A run that is under way then is left: its function can be killed
-/// at any time.
+/// The longest sleep. It limits the delay after the machine was suspended.
+const MAX_SLEEP: Duration = Duration::from_secs(60);
+
+/// Runs due workers until stopped. A running worker is not awaited then: functions may be killed at any time.
 pub async fn run(
-    functions: Arc<Functions>,
+    functions: Arc<MountedFunctions>,
     clock: Arc<LocalClock>,
     file: PathBuf,
     mut stopping: watch::Receiver<bool>,
@@ -55,14 +49,15 @@ pub async fn run(
     }
 }
 
-/// Runs what is due, once, and puts it off. A run that fails has its next chance then.
-async fn run_due(workers: &[Scheduled], timetable: &mut Timetable, clock: &LocalClock) {
+/// Runs each due worker once and schedules its next run. A failed run is not repeated before that.
+async fn run_due(workers: &[ScheduledWorker], timetable: &mut Timetable, clock: &LocalClock) {
     let now = clock.now();
     timetable.enter(workers.iter().map(|worker| (worker.id, worker.every)), now);
-    let due: Vec<&Scheduled> = workers.iter().filter(|worker| timetable.is_due(worker.id, now)).collect();
+    let due: Vec<&ScheduledWorker> =
+        workers.iter().filter(|worker| timetable.is_due(worker.id, now)).collect();
     join_all(due.iter().map(|scheduled| async {
-        if let Err(error) = scheduled.worker.run(json!({})).await {
-            tracing::warn!(function = scheduled.id, error, "a scheduled run failed");
+        if let Err(error) = scheduled.worker.run(event()).await {
+            tracing::warn!(function = scheduled.id, error, "scheduled run failed");
         }
     }))
     .await;
@@ -71,7 +66,7 @@ async fn run_due(workers: &[Scheduled], timetable: &mut Timetable, clock: &Local
     }
 }
 
-/// When each worker is due next; kept in a file, so that a restart does not begin anew.
+/// The time of each worker's next run, stored in a file that survives restarts.
 struct Timetable {
     file: PathBuf,
     due: BTreeMap<String, Timestamp>,
@@ -83,7 +78,7 @@ impl Timetable {
         Self { file, due: kept.unwrap_or_default() }
     }
 
-    /// Enters new workers, and sees to it that nobody waits longer than an interval, also when the clock was moved back.
+    /// Adds new workers. Limits every wait to one interval, even after the clock was moved back.
     fn enter(&mut self, workers: impl IntoIterator<Item = (&'static str, Every)>, now: Timestamp) {
         let kept = self.due.clone();
         for (id, every) in workers {
@@ -99,13 +94,13 @@ impl Timetable {
         self.due.get(id).is_some_and(|due| *due <= now)
     }
 
-    /// How long until somebody is due.
+    /// The time until the next run of any worker.
     fn wait(&self, now: Timestamp) -> Duration {
         let next = self.due.values().min().map(|due| due.duration_since(now));
-        next.map_or(NAP, |wait| Duration::try_from(wait).unwrap_or_default().min(NAP))
+        next.map_or(MAX_SLEEP, |wait| Duration::try_from(wait).unwrap_or_default().min(MAX_SLEEP))
     }
 
-    /// Puts a worker off to its next time after `now`, in step with the times before.
+    /// Schedules the next run after `now`, in whole intervals from the previous time.
     fn put_off(&mut self, id: &str, every: Every, now: Timestamp) {
         if let Some(due) = self.due.get_mut(id) {
             let interval = every.seconds().max(1);
@@ -117,7 +112,7 @@ impl Timetable {
 
     fn save(&self) {
         if let Err(error) = files::replace(&self.file, &self.due) {
-            tracing::error!(%error, "the schedule could not be kept");
+            tracing::error!(%error, "timetable could not be stored");
         }
     }
 }
@@ -143,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_run_is_an_interval_after_the_worker_was_first_seen_also_over_a_restart() {
+    fn first_run_is_one_interval_after_first_start() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("schedule.json");
         assert!(!timetable(&file, 0).is_due("reap", at(3_599)));
@@ -151,11 +146,11 @@ mod tests {
         assert!(!again.is_due("reap", at(3_599)) && again.is_due("reap", at(3_600)));
         assert_eq!(again.wait(at(3_590)), Duration::from_secs(10));
         assert_eq!(again.wait(at(9_999)), Duration::ZERO);
-        assert_eq!(again.wait(at(0)), NAP);
+        assert_eq!(again.wait(at(0)), MAX_SLEEP);
     }
 
     #[test]
-    fn what_came_due_several_times_runs_once_and_stays_in_step() {
+    fn worker_due_several_times_runs_once() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("schedule.json");
         let mut timetable = timetable(&file, 0);
@@ -164,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_waits_longer_than_an_interval_when_the_clock_is_moved_back() {
+    fn wait_is_at_most_an_interval_after_moving_the_clock_back() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("schedule.json");
         drop(timetable(&file, 1_000_000));
@@ -172,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unreadable_timetable_begins_anew() {
+    fn unreadable_timetable_is_replaced() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("schedule.json");
         std::fs::write(&file, "{").unwrap();

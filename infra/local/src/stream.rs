@@ -1,4 +1,4 @@
-//! Reads a table's stream: in order, at least once, and from where it was left, also after a restart.
+//! Reads a table's stream in order and at least once. The position survives a restart.
 
 use std::{
     path::{Path, PathBuf},
@@ -11,66 +11,83 @@ use aws_sdk_dynamodbstreams::{
 };
 use tokio::sync::watch;
 
-use crate::{files, why};
+use crate::{files, sdk_error::why};
 
-/// How often a stream is looked at when nothing is known to have been written.
-const IDLE: Duration = Duration::from_secs(1);
-/// How long after a failure it is tried again, the first time; every time later.
-const PAUSE: Duration = Duration::from_millis(50);
+/// The poll interval of streams that notify readers of every write.
+const NOTIFIED_POLL: Duration = Duration::from_secs(60);
+/// The poll interval of streams of an external emulator, which may have other writers.
+const POLL: Duration = Duration::from_secs(1);
+/// The maximum delay after a failure.
+const MAX_DELAY: Duration = Duration::from_secs(1);
+/// The delay after the first failure. It grows with further failures.
+const INITIAL_DELAY: Duration = Duration::from_millis(50);
 const BATCH: i32 = 100;
 
-/// The file in a folder that says how far a stream was read.
+/// The poll interval of the streams of `aws` without notifications.
+pub fn idle(aws: &aws::Aws) -> Duration {
+    if aws.is_embedded() { NOTIFIED_POLL } else { POLL }
+}
+
+/// The file in a folder that stores the position in a stream.
 pub fn position(folder: &Path) -> PathBuf {
     folder.join("stream-position.json")
 }
 
-/// How far that is.
-pub fn read_so_far(position: &Path) -> aws::Read {
+/// Reads the position from a file.
+pub fn read_so_far(position: &Path) -> aws::StreamPositions {
     let read = std::fs::read(position).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok());
     read.unwrap_or_default()
 }
 
-/// What takes a stream's records over.
-pub trait Taker: Send + Sync {
-    /// Takes a batch over. What it has not taken over comes again.
-    fn take(&self, records: &[Record]) -> impl Future<Output = Result<(), Untaken>> + Send;
+/// Processes the records of a stream.
+pub trait RecordHandler: Send + Sync {
+    /// Processes a batch. Unprocessed records are delivered again.
+    fn take(&self, records: &[Record]) -> impl Future<Output = Result<(), BatchFailure>> + Send;
 }
 
-/// Why not all of a batch was taken over.
-pub struct Untaken {
-    /// So many records were, from the first on.
+/// Why a batch was not processed completely.
+pub struct BatchFailure {
+    /// The number of processed records from the start of the batch.
     pub taken: usize,
-    /// What is wrong with the next one.
+    /// The reason for the failure of the next record.
     pub reason: String,
 }
 
-/// The stream of a table and how far it was read.
+/// The stream of a table and the position in it.
 pub struct Stream {
     client: Client,
     table: String,
     writes: watch::Receiver<u64>,
+    idle: Duration,
     positions: Positions,
 }
 
 impl Stream {
-    /// The stream of `table`, read from where the file `position` says. `writes` changes when something was written.
-    pub fn open(client: Client, table: String, position: PathBuf, writes: watch::Receiver<u64>) -> Self {
-        Self { client, table, writes, positions: Positions::open(position) }
+    /// The stream of `table`, starting at the position in the file `position`. `writes` notifies of new records;
+    /// otherwise the stream is polled every `idle`.
+    pub fn open(
+        client: Client,
+        table: String,
+        position: PathBuf,
+        writes: watch::Receiver<u64>,
+        idle: Duration,
+    ) -> Self {
+        Self { client, table, writes, idle, positions: Positions::open(position) }
     }
 
-    /// Hands new records on as they come, until told to stop.
-    pub async fn follow(&mut self, taker: &impl Taker, mut stopping: watch::Receiver<bool>) {
+    /// Processes new records until stopped.
+    pub async fn follow(&mut self, taker: &impl RecordHandler, mut stopping: watch::Receiver<bool>) {
         let mut failures = 0_u32;
         loop {
             let wait = match self.drain(taker).await {
                 Ok(()) => {
                     failures = 0;
-                    IDLE
+                    self.idle
                 }
                 Err(error) => {
-                    tracing::debug!(error, table = self.table, "the stream can't be read on right now");
+                    tracing::debug!(error, table = self.table, "stream could not be read");
                     failures = failures.saturating_add(1);
-                    IDLE.min(PAUSE * failures)
+                    MAX_DELAY.min(INITIAL_DELAY * failures)
                 }
             };
             tokio::select! {
@@ -84,8 +101,8 @@ impl Stream {
         }
     }
 
-    /// Hands on everything that is there.
-    pub async fn drain(&mut self, taker: &impl Taker) -> Result<(), String> {
+    /// Processes all available records.
+    pub async fn drain(&mut self, taker: &impl RecordHandler) -> Result<(), String> {
         let listed = self.client.list_streams().table_name(&self.table).send().await.map_err(why)?;
         for arn in listed.streams().iter().filter_map(|stream| stream.stream_arn()) {
             let described = self.client.describe_stream().stream_arn(arn).send().await.map_err(why)?;
@@ -97,8 +114,8 @@ impl Stream {
         Ok(())
     }
 
-    /// Hands on one batch of a shard; whether there was one.
-    async fn hand_on(&mut self, arn: &str, shard: &str, taker: &impl Taker) -> Result<bool, String> {
+    /// Processes one batch of a shard. Returns whether there was one.
+    async fn hand_on(&mut self, arn: &str, shard: &str, taker: &impl RecordHandler) -> Result<bool, String> {
         let request = self.client.get_shard_iterator().stream_arn(arn).shard_id(shard);
         let request = match self.positions.of(shard) {
             Some(last) => {
@@ -121,15 +138,15 @@ impl Stream {
     }
 }
 
-/// A record's place in its shard.
+/// The sequence number of a record in its shard.
 pub fn sequence_number(record: &Record) -> Option<&str> {
     record.dynamodb().and_then(|change| change.sequence_number())
 }
 
-/// How far each shard was read.
+/// The position in each shard.
 struct Positions {
     file: PathBuf,
-    read: aws::Read,
+    read: aws::StreamPositions,
 }
 
 impl Positions {

@@ -1,5 +1,6 @@
-//! Alarms over functions. CloudWatch asks a price for each metric that an alarm looks at, and a stack can't hold an alarm for
-//! every function: each looks at several, and what API Gateway measures of all endpoints together is not measured again.
+//! CloudWatch alarms on functions. Each alarm monitors several functions, because a stack can't hold an alarm per
+//! function and CloudWatch charges for each metric in an alarm. Alarms on API Gateway already cover the errors of all
+//! endpoints together.
 
 use std::fmt::Write as _;
 
@@ -11,25 +12,25 @@ use super::{
 };
 use crate::{Functions, pascal};
 
-/// How many metrics an alarm can look at ([CloudWatch's limit]).
+/// The maximum number of metrics in an alarm ([CloudWatch quotas]).
 ///
-/// [CloudWatch's limit]: https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/cloudwatch_limits.html
-const METRICS: usize = 10;
+/// [CloudWatch quotas]: https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/cloudwatch_limits.html
+const MAX_METRICS: usize = 10;
 
-/// All of them.
+/// Renders all alarms.
 pub(super) fn alarms(functions: &Functions) -> Result<String, Error> {
     let endpoints = functions.operations.iter().map(|operation| operation.spec.id);
-    let (tried_again, once): (Vec<&WorkerSpec>, Vec<&WorkerSpec>) =
-        functions.workers.iter().partition(|worker| worker.triggers().any(is_tried_again));
+    let (retried, once): (Vec<&WorkerSpec>, Vec<&WorkerSpec>) =
+        functions.workers.iter().partition(|worker| worker.triggers().any(is_retried));
     let ids = |workers: &[&WorkerSpec]| workers.iter().map(|worker| worker.id).collect::<Vec<_>>();
-    let unfailing: Vec<&str> = endpoints.chain(ids(&once)).collect();
+    let infallible: Vec<&str> = endpoints.chain(ids(&once)).collect();
     let (slow, quick): (Vec<&WorkerSpec>, Vec<&WorkerSpec>) =
         functions.workers.iter().partition(|worker| worker_seconds(worker) == WORK_SECONDS);
-    let mut all = Vec::new();
-    all.extend(groups("FunctionErrors", &unfailing, &CRASHES));
-    all.extend(groups("WorkErrors", &ids(&tried_again), &FAILURES));
-    all.extend(groups("WorkDuration", &ids(&slow), &SLOWNESS));
-    all.extend(groups("WaitingDuration", &ids(&quick), &WAITING));
+    let mut all = vec![defects()];
+    all.extend(groups("FunctionErrors", &infallible, &CRASHES));
+    all.extend(groups("WorkErrors", &ids(&retried), &BACKGROUND_ERRORS));
+    all.extend(groups("WorkDuration", &ids(&slow), &BACKGROUND_DURATION));
+    all.extend(groups("WaitingDuration", &ids(&quick), &AUTHORIZER_DURATION));
     for worker in &functions.workers {
         for trigger in worker.triggers() {
             all.extend(of_trigger(worker.id, trigger)?);
@@ -38,71 +39,114 @@ pub(super) fn alarms(functions: &Functions) -> Result<String, Error> {
     Ok(all.join("\n"))
 }
 
-/// Whether what fails comes again, and is a dead letter in the end. Of other functions whoever called hears that they failed.
-fn is_tried_again(trigger: Trigger) -> bool {
-    matches!(trigger, Trigger::OutboxStream | Trigger::Bus(_) | Trigger::Schedule(_))
+/// Whether failed events are retried and finally become dead letters. Callers of other functions see the error
+/// themselves.
+fn is_retried(trigger: Trigger) -> bool {
+    matches!(trigger, Trigger::OutboxStream | Trigger::Bus | Trigger::Schedule(_))
 }
 
-/// Something that is measured of several functions.
+/// A metric that an alarm monitors for several functions.
 struct Measure {
     description: &'static str,
     metric: &'static str,
-    /// Of each function, over five minutes.
+    /// The statistic of each function, over five minutes.
     statistic: &'static str,
-    /// Of all of them.
-    together: &'static str,
-    /// From what on it is too much.
+    /// The function that aggregates all statistics.
+    aggregate: &'static str,
+    /// The lowest value that sets off the alarm.
     threshold: u32,
-    /// For how many times five minutes.
+    /// The number of consecutive five-minute periods.
     periods: u32,
 }
 
-/// A request's function never fails: whatever goes wrong is answered.
+/// Functions that serve requests never fail: every error becomes a response.
 const CRASHES: Measure = Measure {
-    description: "A function crashed or ran out of time that should never fail.",
+    description: "A function that serves requests crashed or timed out.",
     metric: "Errors",
     statistic: "Sum",
-    together: "SUM",
+    aggregate: "SUM",
     threshold: 1,
     periods: 1,
 };
 
-/// Work that fails is tried again; what fails for good is a dead letter, which has an alarm of its own.
-const FAILURES: Measure = Measure {
-    description: "Work in the background has kept failing for a quarter of an hour.",
+/// Failed work is retried. Work that fails permanently becomes a dead letter, which has its own alarm.
+const BACKGROUND_ERRORS: Measure = Measure {
+    description: "Background work has failed repeatedly for 15 minutes.",
     metric: "Errors",
     statistic: "Sum",
-    together: "SUM",
+    aggregate: "SUM",
     threshold: 1,
     periods: 3,
 };
 
-const SLOWNESS: Measure = Measure {
-    description: "Work in the background takes more than four fifths of the time it has.",
+const BACKGROUND_DURATION: Measure = Measure {
+    description: "Background work used more than 80 % of its timeout.",
     metric: "Duration",
     statistic: "Maximum",
-    together: "MAX",
+    aggregate: "MAX",
     threshold: super::functions::WORK_SECONDS * 800,
     periods: 1,
 };
 
-const WAITING: Measure = Measure {
-    description: "What stands in requests' way takes more than four fifths of the time it has.",
+const AUTHORIZER_DURATION: Measure = Measure {
+    description: "An authorizer used more than 80 % of its timeout.",
     metric: "Duration",
     statistic: "Maximum",
-    together: "MAX",
+    aggregate: "MAX",
     threshold: super::functions::REQUEST_SECONDS * 800,
     periods: 1,
 };
 
-/// As many alarms as these functions need.
+/// The log lines that reveal a defect: metric filter, log group, pattern. The access log counts status 500, because the
+/// metric of API Gateway combines 500 and 503. An unreadable stored value and an email that SES refuses permanently
+/// fail no request.
+const DEFECT_LINES: [(&str, &str, &str); 4] = [
+    ("InternalErrors", "ApiLogs", r#"{ $.status = "500" }"#),
+    ("UnreadableValues", "ApiKeysListLogs", r#"{ $.defect = "*" }"#),
+    ("RefusedMails", "SendMailLogs", r#"{ $.message = "mail refused" }"#),
+    ("RefusedReceipts", "RunDeletionLogs", r#"{ $.message = "mail refused" }"#),
+];
+
+/// The alarm on defects of the code or the deployment, such as a missing grant.
+fn defects() -> String {
+    let filter = |(name, logs, pattern): &(&str, &str, &str)| {
+        format!(
+            r#"  {name}:
+    Type: AWS::Logs::MetricFilter
+    Properties:
+      LogGroupName: !Ref {logs}
+      FilterPattern: '{pattern}'
+      MetricTransformations:
+        - {{ MetricNamespace: !Ref "AWS::StackName", MetricName: InternalErrors, MetricValue: "1", DefaultValue: 0 }}
+
+"#
+        )
+    };
+    let mut text: String = DEFECT_LINES.iter().map(filter).collect();
+    text += &alarm(
+        "Defects",
+        "A request failed with status 500, a stored value is unreadable, or SES refused an email permanently. Look for ERROR in the logs.",
+        "notBreaching",
+    );
+    text += r#"      ComparisonOperator: GreaterThanOrEqualToThreshold
+      Threshold: 1
+      EvaluationPeriods: 1
+      Period: 300
+      Statistic: Sum
+      Namespace: !Ref "AWS::StackName"
+      MetricName: InternalErrors
+"#;
+    text
+}
+
+/// Renders as many alarms as these functions need.
 fn groups(name: &str, ids: &[&str], measure: &Measure) -> Vec<String> {
-    let name = |n: usize| if ids.len() > METRICS { format!("{name}{}", n + 1) } else { name.to_owned() };
-    ids.chunks(METRICS).enumerate().map(|(n, ids)| group(&name(n), ids, measure)).collect()
+    let name = |n: usize| if ids.len() > MAX_METRICS { format!("{name}{}", n + 1) } else { name.to_owned() };
+    ids.chunks(MAX_METRICS).enumerate().map(|(n, ids)| group(&name(n), ids, measure)).collect()
 }
 
 fn group(name: &str, ids: &[&str], measure: &Measure) -> String {
-    let Measure { description, metric, statistic, together, threshold, periods } = measure;
+    let Measure { description, metric, statistic, aggregate, threshold, periods } = measure;
     let mut text = alarm(name, description, "notBreaching");
     let _ = write!(
         text,
@@ -110,7 +154,7 @@ fn group(name: &str, ids: &[&str], measure: &Measure) -> String {
       Threshold: {threshold}
       EvaluationPeriods: {periods}
       Metrics:
-        - {{ Id: all, Expression: "{together}(METRICS())" }}
+        - {{ Id: all, Expression: "{aggregate}(METRICS())" }}
 "#
     );
     for (n, id) in ids.iter().enumerate() {
@@ -119,17 +163,17 @@ fn group(name: &str, ids: &[&str], measure: &Measure) -> String {
     text
 }
 
-/// What only workers with some triggers can get wrong.
+/// The alarm that a trigger needs, if any.
 fn of_trigger(id: &'static str, trigger: Trigger) -> Result<Option<String>, Error> {
     Ok(match trigger {
         Trigger::Schedule(every) => Some(not_run(id, every)?),
-        Trigger::OutboxStream => Some(behind(id)),
-        Trigger::Bus(_) | Trigger::Authorizer | Trigger::Rotation => None,
+        Trigger::OutboxStream => Some(late_publication(id)),
+        Trigger::Bus | Trigger::Authorizer | Trigger::Rotation => None,
     })
 }
 
-/// A scheduled job has not run for too long. Without runs there is no metric: what is missing counts as none. A job that also
-/// goes on by events of its own is seen to run then, which it does only after a scheduled run.
+/// The alarm on a scheduled job that has not run. CloudWatch has no data without runs, so missing data counts as zero.
+/// A job that continues with its own events does so only after a scheduled run.
 fn not_run(id: &'static str, every: Every) -> Result<String, Error> {
     let Watch { period, periods } = Watch::of(every).ok_or(Error::TooSeldom(id))?;
     let after = match period {
@@ -152,18 +196,18 @@ fn not_run(id: &'static str, every: Every) -> Result<String, Error> {
     Ok(text)
 }
 
-/// How long a scheduled job may be silent.
+/// How long a scheduled job may go without a run.
 #[derive(Debug, PartialEq, Eq)]
 struct Watch {
-    /// Seconds that are looked at together.
+    /// The length of an evaluation period in seconds.
     period: i64,
-    /// How many of them without a run are too many.
+    /// The number of consecutive periods without a run that sets off the alarm.
     periods: i64,
 }
 
 impl Watch {
-    /// Two hours more than the interval, or, of what runs more often than hourly, three intervals: `purge-trash`, daily, may
-    /// be silent for 26 hours. None if CloudWatch can't look back that far: seven days.
+    /// Two hours more than the interval, or three intervals if the job runs more often than hourly: daily `purge-trash`
+    /// may go without a run for 26 hours. `None` if the interval exceeds the seven days that CloudWatch can evaluate.
     fn of(every: Every) -> Option<Self> {
         let interval = every.seconds();
         if interval < 3_600 {
@@ -174,8 +218,8 @@ impl Watch {
     }
 }
 
-/// The outbox is published too late.
-fn behind(id: &str) -> String {
+/// The alarm on late publication of the outbox.
+fn late_publication(id: &str) -> String {
     let description = "Messages have waited in the outbox for more than five minutes.";
     let mut text = alarm(&format!("{}Behind", pascal(id)), description, "notBreaching");
     let _ = write!(
@@ -221,7 +265,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn errors_of_every_function_are_looked_at_once() {
+    fn errors_of_every_function_are_monitored_once() {
         let all = Functions::all();
         let text = alarms(&all).unwrap();
         let ids = all.operations.iter().map(|operation| operation.spec.id);
@@ -235,7 +279,21 @@ mod tests {
     }
 
     #[test]
-    fn no_alarm_looks_at_more_metrics_than_it_can() {
+    fn single_internal_error_sets_off_an_alarm() {
+        let text = alarms(&Functions::all()).unwrap();
+        for (_, logs, pattern) in DEFECT_LINES {
+            assert!(
+                text.contains(&format!("LogGroupName: !Ref {logs}\n      FilterPattern: '{pattern}'")),
+                "{logs}"
+            );
+        }
+        let (_, alarm) = text.split_once("  Defects:\n").unwrap();
+        let (alarm, _) = alarm.split_once("\n\n").unwrap();
+        assert!(alarm.contains("Threshold: 1\n") && alarm.contains("MetricName: InternalErrors"), "{alarm}");
+    }
+
+    #[test]
+    fn alarms_stay_within_the_metric_quota() {
         let ids = ["a"; 21];
         let alarms = groups("X", &ids, &CRASHES);
         let metrics = |text: &String| text.matches("MetricStat").count();
@@ -243,7 +301,7 @@ mod tests {
     }
 
     #[test]
-    fn a_scheduled_job_that_does_not_run_is_noticed_in_time() {
+    fn missing_run_of_a_scheduled_job_sets_off_an_alarm() {
         let watch = |every| Watch::of(every).map(|watch| (watch.period, watch.periods));
         assert_eq!(watch(Every::Minutes(5)), Some((300, 3)));
         assert_eq!(watch(Every::Hours(1)), Some((3_600, 3)));

@@ -1,4 +1,4 @@
-//! A function and its log group for every endpoint and worker.
+//! Renders a function and a log group for every endpoint and worker.
 
 use std::fmt::Write as _;
 
@@ -7,21 +7,21 @@ use kit::{Spec, Trigger, WorkerSpec, routes::Route, spec::Memory};
 use super::{quoted, triggers};
 use crate::{Functions, pascal, statements::policies};
 
-/// How long a request may take, in seconds: what `Globals` says.
+/// The timeout of endpoints in seconds, as in the template's `Globals`.
 pub const REQUEST_SECONDS: u32 = 5;
-/// How long work may take that nobody waits for, in seconds.
+/// The timeout of background work in seconds.
 pub(super) const WORK_SECONDS: u32 = 60;
-/// How long logs are kept. They are for finding out what went wrong; what must be known later is in a table.
+/// The retention of logs in days. Logs are for debugging; permanent records are in tables.
 const LOG_DAYS: u32 = 30;
 
-/// All of them.
+/// Renders all functions.
 pub(super) fn functions(functions: &Functions) -> String {
     let endpoints = functions.operations.iter().map(|operation| endpoint(&operation.spec));
     let workers = functions.workers.iter().map(worker);
     endpoints.chain(workers).collect::<Vec<_>>().join("\n")
 }
 
-/// How long a worker may take, in seconds: one that stands in a request's way no longer than an endpoint.
+/// The timeout of a worker in seconds. An authorizer delays requests and has the timeout of an endpoint.
 pub fn worker_seconds(spec: &WorkerSpec) -> u32 {
     if spec.has(Trigger::Authorizer) { REQUEST_SECONDS } else { WORK_SECONDS }
 }
@@ -43,7 +43,7 @@ fn endpoint(spec: &Spec) -> String {
             path = quoted(&path),
         );
     }
-    text + &policies(&spec.all_grants()) + &logs(spec.id)
+    text + &policies(&spec.grants()) + &logs(spec.id)
 }
 
 fn worker(spec: &WorkerSpec) -> String {
@@ -53,7 +53,7 @@ fn worker(spec: &WorkerSpec) -> String {
         let _ = writeln!(text, "      Timeout: {seconds}");
     }
     text.push_str(&triggers::events(spec));
-    text + &policies(spec.grants) + &triggers::permission(spec) + &logs(spec.id)
+    text + &policies(&spec.grants()) + &triggers::permission(spec) + &logs(spec.id)
 }
 
 fn function(id: &str, summary: &str) -> String {
@@ -88,23 +88,23 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_request_ends_when_the_template_says() {
+    fn template_globals_match_timeout_and_memory() {
         let template = include_str!("../../../template.yaml");
         let (globals, _) = template.split_once("\nResources:\n").unwrap();
         assert!(globals.contains(&format!("\n    Timeout: {REQUEST_SECONDS}\n")));
         assert!(globals.contains(&format!("\n    MemorySize: {}\n", Memory::Small.megabytes())));
     }
 
-    /// Otherwise two would write the same bundle.
+    /// Otherwise two workers could write the same bundle.
     #[test]
-    fn an_export_is_let_go_of_after_the_run_that_had_it_was_ended() {
+    fn export_lease_outlasts_the_worker_timeout() {
         let lease = domain::export::LEASE.as_secs();
-        let exports = kit::worker("x", Trigger::Bus(&domain::outbox::Notice::EXPORTING), "", &[]);
+        let exports = kit::worker("x", Trigger::Bus, "", &[]);
         assert!(i64::from(worker_seconds(&exports)) < lease, "{lease}");
     }
 
     #[test]
-    fn an_endpoint_on_several_paths_is_one_function_with_an_event_for_each() {
+    fn endpoint_on_several_paths_is_one_function() {
         let text = functions(&several());
         assert_eq!(text.matches("Type: AWS::Serverless::Function\n").count(), 1);
         for (event, path) in [("GetApples", "/api/apples/{id}"), ("GetPears", "/api/pears/{id}")] {
@@ -116,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn every_function_writes_into_a_log_group_of_its_own() {
+    fn every_function_has_its_own_log_group() {
         let all = Functions::all();
         let text = functions(&all);
         let ids = all.operations.iter().map(|operation| operation.spec.id);

@@ -1,21 +1,23 @@
-//! Routes that are throttled more tightly than the others.
+//! Renders the throttling of expensive routes.
 
 use std::fmt::Write as _;
 
-use kit::{Access, Grant, Spec, spec::Memory};
+use kit::{Spec, grants::address_hashes, spec::Memory};
 
 use super::quoted;
 use crate::Functions;
 
-/// How many requests a second such a route gets, and how many at once. Each holds a function for about a second: six routes
-/// at their limit take about a third of the 1,000 functions that may run at a time in a region, and no reservation is needed.
+/// The rate limit of an expensive route in requests per second, and its burst limit. A request occupies a function for
+/// about a second, so six routes at their limit use about a third of the 1,000 concurrent executions of a region. No
+/// reserved concurrency is needed.
 const RATE: u32 = 50;
 const BURST: u32 = 100;
 
-/// Their settings.
+/// Renders the route settings.
 pub(super) fn settings(functions: &Functions) -> String {
     let mut text = String::new();
-    for spec in functions.operations.iter().map(|operation| &operation.spec).filter(|spec| is_costly(spec)) {
+    for spec in functions.operations.iter().map(|operation| &operation.spec).filter(|spec| is_expensive(spec))
+    {
         for route in spec.routes() {
             let route = quoted(&format!("{} {}", route.method.as_str(), route.path));
             let _ = writeln!(
@@ -27,10 +29,10 @@ pub(super) fn settings(functions: &Functions) -> String {
     text
 }
 
-/// Whether it hashes a password, or lets a stranger enter somebody's address, to which mail may go.
-fn is_costly(spec: &Spec) -> bool {
+/// Whether the route hashes a password, or sends email to an address that an unauthenticated caller enters.
+fn is_expensive(spec: &Spec) -> bool {
     let hashes = spec.memory == Memory::FullCpu;
-    let takes_addresses = spec.access == Access::Anyone && spec.grants.contains(&Grant::secret("addresses"));
+    let takes_addresses = !spec.is_private() && spec.uses.contains(&address_hashes::HASH);
     hashes || takes_addresses
 }
 
@@ -39,9 +41,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_hashes_passwords_or_mails_at_a_strangers_word_is_throttled_tightly() {
+    fn password_and_public_mail_routes_are_throttled() {
         let all = Functions::all();
-        let costly = all.operations.iter().map(|operation| &operation.spec).filter(|spec| is_costly(spec));
+        let costly = all.operations.iter().map(|operation| &operation.spec).filter(|spec| is_expensive(spec));
         assert_eq!(
             costly.map(|spec| spec.id).collect::<Vec<_>>(),
             [

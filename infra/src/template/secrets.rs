@@ -1,26 +1,26 @@
-//! The secrets: a region's own, and those that are the same in every region.
+//! Renders the secrets: regional ones, and shared ones with the same value in every region.
 
 use domain::region::Region;
 
 use super::{REGION, quoted};
 use crate::{Functions, pascal};
 
-/// The worker that gives secrets their values.
-const ROTATES: &str = "rotate-secrets";
-/// How often it gives them new ones, in days.
+/// The worker that creates the values of secrets.
+const ROTATION_WORKER: &str = "rotate-secrets";
+/// The rotation interval in days.
 const ROTATION_DAYS: u32 = 30;
 
-/// Where a secret is the same.
+/// Where a secret has the same value.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Scope {
-    /// In its region.
+    /// Within its region.
     Region,
-    /// Everywhere: the authority makes it, and it is replicated to the other regions.
+    /// In every region: the authority creates the secret, and Secrets Manager replicates it.
     Shared,
 }
 
 impl Scope {
-    /// Says that only the authority has something.
+    /// The YAML condition that limits a resource to the authority.
     fn condition(self) -> &'static str {
         match self {
             Self::Region => "",
@@ -29,25 +29,25 @@ impl Scope {
     }
 }
 
-/// The secret that is given a value once, by `infra/deploy`, and never another.
+/// The secret that `infra/deploy` sets once and that never rotates.
 const ADDRESSES: &str = "addresses";
 
-/// Every secret, and what it is for.
+/// Every secret: name, scope, description.
 const SECRETS: [(&str, Scope, &str); 4] = [
-    ("tokens", Scope::Region, "What access tokens are signed with and refresh tokens derived from"),
-    ("codes", Scope::Region, "What mailed codes are derived from"),
+    ("tokens", Scope::Region, "Signs access tokens and derives refresh tokens"),
+    ("codes", Scope::Region, "Derives the codes in emails"),
     (
         ADDRESSES,
         Scope::Shared,
-        "What addresses are hashed with: without this very one nobody's address is found again",
+        "Hashes email addresses. If it is lost, no account can be found by its address",
     ),
-    ("forwarding", Scope::Shared, "What regions sign requests with that they send on to each other"),
+    ("forwarding", Scope::Shared, "Signs requests that regions forward to each other"),
 ];
 
-/// All of them, and, if there is a worker for it, how they are rotated.
+/// Renders all secrets, and their rotation if the rotation worker exists.
 pub(super) fn secrets(functions: &Functions) -> String {
     let mut all = Vec::from(SECRETS.map(|(name, scope, description)| secret(name, scope, description)));
-    if functions.workers.iter().any(|worker| worker.id == ROTATES) {
+    if functions.workers.iter().any(|worker| worker.id == ROTATION_WORKER) {
         let rotated = SECRETS.iter().filter(|(name, ..)| *name != ADDRESSES);
         all.extend(rotated.map(|(name, scope, _)| rotation(name, *scope)));
     }
@@ -62,8 +62,8 @@ fn secret(name: &str, scope: Scope, description: &str) -> String {
             "KmsKeyId: !Ref Key".to_owned(),
         ),
         Scope::Shared => (
-            "    Metadata: { checkov: { skip: [{ id: CKV_AWS_149, comment: \"Its replicas can't \
-             share one region's key.\" }] } }\n",
+            "    Metadata: { checkov: { skip: [{ id: CKV_AWS_149, comment: \"Replicas can't \
+             share the key of one region.\" }] } }\n",
             format!("!Sub \"${{AWS::StackName}}/shared/{name}\""),
             format!("ReplicaRegions: [{}]", replicas()),
         ),
@@ -85,7 +85,7 @@ fn secret(name: &str, scope: Scope, description: &str) -> String {
     )
 }
 
-/// When a secret gets a new value; the first one at once.
+/// The rotation schedule of a secret. The first rotation starts immediately.
 fn rotation(name: &str, scope: Scope) -> String {
     format!(
         r"  {id}Rotation:
@@ -99,7 +99,7 @@ fn rotation(name: &str, scope: Scope) -> String {
 ",
         id = pascal(name),
         condition = scope.condition(),
-        function = pascal(ROTATES),
+        function = pascal(ROTATION_WORKER),
     )
 }
 
@@ -115,14 +115,14 @@ mod tests {
     use super::*;
     use crate::{Functions, template::functions::functions};
 
-    /// The secrets that a text names, as in `shared/addresses` and `${Region}/tokens`.
+    /// The secrets that a text names, for example `shared/addresses` and `${Region}/tokens`.
     fn named(text: &str, end: &str) -> BTreeSet<String> {
         let names = text.split("${AWS::StackName}/").skip(1).filter_map(|rest| rest.split_once(end));
         names.map(|(name, _)| name.to_owned()).filter(|name| !name.contains('\n')).collect()
     }
 
     #[test]
-    fn there_are_exactly_the_secrets_that_functions_are_granted() {
+    fn secrets_match_the_grants_of_functions() {
         let all = Functions::all();
         let granted = named(&functions(&all), "-??????");
         assert_eq!(named(&secrets(&all), "\""), granted);
@@ -130,11 +130,11 @@ mod tests {
     }
 
     #[test]
-    fn every_secret_is_rotated_but_the_one_that_addresses_are_found_by() {
+    fn every_secret_except_addresses_rotates() {
         let mut functions = Functions::all();
-        functions.workers.retain(|worker| worker.id != ROTATES);
+        functions.workers.retain(|worker| worker.id != ROTATION_WORKER);
         assert!(!secrets(&functions).contains("RotationSchedule"));
-        functions.workers.push(kit::worker(ROTATES, kit::Trigger::Authorizer, "", &[]));
+        functions.workers.push(kit::worker(ROTATION_WORKER, kit::Trigger::Authorizer, "", &[]));
         let text = secrets(&functions);
         for (name, ..) in SECRETS {
             let is_rotated = text.contains(&format!("SecretId: !Ref {}Secret", pascal(name)));

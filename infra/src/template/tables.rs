@@ -1,19 +1,19 @@
-//! The tables of a region, and what of the directory derives from elsewhere.
+//! Renders the tables of a region, and the generated properties of the directory.
 
 use domain::region::Region;
-use store::table::{PARTITION_KEY, SORT_KEY, TTL, Table};
+use store::tables::{PARTITION_KEY, SORT_KEY, TTL, Table};
 
 use super::{REGION, table_id};
 
-/// What the tables' names begin with. Each name says its data region: a function refuses those of another.
+/// The prefix of table names. It contains the data region, so functions can refuse the tables of another region.
 const TABLE_PREFIX: &str = "${AWS::StackName}-${Region}-";
 
-/// The region's own tables.
+/// Renders the tables of the region.
 pub(super) fn tables() -> String {
     Table::REGIONAL.map(table).join("\n")
 }
 
-/// Whether the directory's items expire, and its replicas, one a region.
+/// The directory's time-to-live setting, and its replicas, one per region.
 pub(super) fn directory() -> String {
     let replica = |region: &Region| {
         format!(
@@ -26,7 +26,7 @@ pub(super) fn directory() -> String {
     format!("{}      Replicas:\n{replicas}", time_to_live(Table::Directory))
 }
 
-/// The property of a table whose items expire.
+/// The time-to-live property of a table whose items expire.
 fn time_to_live(table: Table) -> String {
     match table.expires() {
         true => format!("      TimeToLiveSpecification: {{ AttributeName: {TTL}, Enabled: true }}\n"),

@@ -1,55 +1,57 @@
-//! What sets a worker off, and what becomes of an event that it can't deal with: it is tried again, and then kept in the
-//! queue of dead letters.
+//! Renders the triggers of workers, and their error handling: a failed event is retried and then kept in the
+//! dead-letter queue.
 
-use kit::{Items, Trigger, WorkerSpec, spec::Every};
-use store::table::{PARTITION_KEY, Table};
+use kit::{ItemKind, Trigger, WorkerSpec, spec::Every};
+use store::tables::{PARTITION_KEY, Table};
 
 use crate::pascal;
 
-/// How long an event is tried again, in seconds: most outages are over after six hours. The outbox's stream forgets a
-/// record after 24, so that a dead letter can still be looked up there.
-const TRIED_FOR: u32 = 21_600;
-/// How often at the most EventBridge and its scheduler try to hand an event to a function ([the most they take]).
+/// The maximum age of a retried event in seconds. Most outages end within six hours. The outbox stream keeps records
+/// for 24 hours, so the record of a dead letter is still available.
+const MAX_EVENT_AGE: u32 = 21_600;
+/// The maximum number of delivery attempts of EventBridge and EventBridge Scheduler ([retry policy]).
 ///
-/// [the most they take]: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-retry-policy.html
-const HANDED_OVER: u32 = 185;
-/// How often Lambda tries an event again that made the function fail ([the most it takes]); throttled ones don't count.
+/// [retry policy]: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-retry-policy.html
+const MAX_DELIVERIES: u32 = 185;
+/// The maximum number of retries of a failed asynchronous invocation ([error handling]). Throttled invocations don't
+/// count.
 ///
-/// [the most it takes]: https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html
+/// [error handling]: https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html
 const RETRIES: u32 = 2;
-/// How often a batch of the stream is tried again. Its age decides before that, unless it fails at once each time.
+/// The maximum number of retries of a stream batch. The maximum age applies first unless the batch fails immediately
+/// each time.
 const BATCH_RETRIES: u32 = 1_000;
-/// How many batches of a shard are worked on at a time. Records with the same partition key stay in order, and one that
-/// keeps failing holds up a tenth of the others.
-const LANES: u32 = 10;
+/// The number of batches per shard that Lambda processes concurrently. Records with the same partition key stay in
+/// order; a failing batch blocks only its own tenth of the records.
+const PARALLEL_BATCHES: u32 = 10;
 
-/// The events of a worker, as properties of its function.
+/// Renders the event sources of a worker, as properties of its function.
 pub(super) fn events(spec: &WorkerSpec) -> String {
-    let events: String = spec.triggers().map(event).collect();
+    let events: String = spec.triggers().map(|trigger| event(trigger, spec)).collect();
     if events.is_empty() {
         return events;
     }
-    let handed_over = |trigger| matches!(trigger, Trigger::Bus(_) | Trigger::Schedule(_));
+    let handed_over = |trigger| matches!(trigger, Trigger::Bus | Trigger::Schedule(_));
     let asynchronous = if spec.triggers().any(handed_over) { asynchronous() } else { String::new() };
     format!("{asynchronous}      Events:\n{events}")
 }
 
-fn event(trigger: Trigger) -> String {
+fn event(trigger: Trigger, spec: &WorkerSpec) -> String {
     match trigger {
         Trigger::OutboxStream => outbox(),
-        Trigger::Bus(types) => bus(types),
+        Trigger::Bus => bus(&spec.events()),
         Trigger::Schedule(every) => schedule(every),
-        // Whoever's API asks it is given the permission to by that API.
+        // The resource policies below permit these callers.
         Trigger::Authorizer | Trigger::Rotation => String::new(),
     }
 }
 
-/// What lets a function's caller call it, where SAM does not see to that.
+/// The resource policy for a caller that SAM does not handle.
 pub(super) fn permission(spec: &WorkerSpec) -> String {
     if !spec.has(Trigger::Rotation) {
         return String::new();
     }
-    // Secrets Manager, for secrets of this account.
+    // Secrets Manager, on behalf of secrets of this account.
     format!(
         r#"
   {name}Permission:
@@ -64,18 +66,18 @@ pub(super) fn permission(spec: &WorkerSpec) -> String {
     )
 }
 
-/// EventBridge and its scheduler only hand an event over; from then on Lambda answers for it.
+/// EventBridge and EventBridge Scheduler only deliver an event; Lambda retries it from then on.
 fn asynchronous() -> String {
     format!(
         r"      EventInvokeConfig:
         MaximumRetryAttempts: {RETRIES}
-        MaximumEventAgeInSeconds: {TRIED_FOR}
+        MaximumEventAgeInSeconds: {MAX_EVENT_AGE}
         DestinationConfig: {{ OnFailure: {{ Type: SQS, Destination: !GetAtt DeadLetters.Arn }} }}
 "
     )
 }
 
-/// New messages in the outbox. Receipts and counters share its table, and should set nothing off.
+/// The event source for new messages of the outbox. Receipts and counters share the table and are filtered out.
 fn outbox() -> String {
     let streamed = Table::REGIONAL.into_iter().filter(|table| table.is_streamed());
     let event = |table: Table| {
@@ -86,10 +88,10 @@ fn outbox() -> String {
             Stream: !GetAtt {table}.StreamArn
             StartingPosition: TRIM_HORIZON
             BatchSize: 100
-            ParallelizationFactor: {LANES}
+            ParallelizationFactor: {PARALLEL_BATCHES}
             BisectBatchOnFunctionError: true
             MaximumRetryAttempts: {BATCH_RETRIES}
-            MaximumRecordAgeInSeconds: {TRIED_FOR}
+            MaximumRecordAgeInSeconds: {MAX_EVENT_AGE}
             DestinationConfig: {{ OnFailure: {{ Type: SQS, Destination: !GetAtt DeadLetters.Arn }} }}
             FunctionResponseTypes: [ReportBatchItemFailures]
             FilterCriteria:
@@ -97,7 +99,7 @@ fn outbox() -> String {
                 - Pattern: '{{"eventName":["INSERT"],"dynamodb":{{"Keys":{{"{PARTITION_KEY}":{{"S":[{{"prefix":"{outbox}"}}]}}}}}}}}'
 "#,
             table = super::table_id(table),
-            outbox = Items::Outbox.prefix(),
+            outbox = ItemKind::Outbox.prefix(),
         )
     };
     streamed.map(event).collect()
@@ -109,7 +111,7 @@ fn bus(types: &[&str]) -> String {
           Type: EventBridgeRule
           Properties:
             EventBusName: !Ref Bus
-            RetryPolicy: {{ MaximumEventAgeInSeconds: {TRIED_FOR}, MaximumRetryAttempts: {HANDED_OVER} }}
+            RetryPolicy: {{ MaximumEventAgeInSeconds: {MAX_EVENT_AGE}, MaximumRetryAttempts: {MAX_DELIVERIES} }}
             DeadLetterConfig: {{ Arn: !GetAtt DeadLetters.Arn }}
             Pattern:
               source: [{source}]
@@ -134,7 +136,7 @@ fn schedule(every: Every) -> String {
           Type: ScheduleV2
           Properties:
             ScheduleExpression: rate({rate})
-            RetryPolicy: {{ MaximumEventAgeInSeconds: {TRIED_FOR}, MaximumRetryAttempts: {HANDED_OVER} }}
+            RetryPolicy: {{ MaximumEventAgeInSeconds: {MAX_EVENT_AGE}, MaximumRetryAttempts: {MAX_DELIVERIES} }}
             DeadLetterConfig: {{ Arn: !GetAtt DeadLetters.Arn }}
 "
     )
@@ -145,7 +147,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_event_is_lost_in_silence() {
+    fn every_failed_event_becomes_a_dead_letter() {
         let all = crate::Functions::all();
         let is_set_off =
             |worker: &&WorkerSpec| !worker.has(Trigger::Authorizer) && !worker.has(Trigger::Rotation);
@@ -161,16 +163,15 @@ mod tests {
     const DEAD_LETTER: &str = "DeadLetterConfig: { Arn: !GetAtt DeadLetters.Arn }";
 
     #[test]
-    fn a_worker_may_be_set_off_by_the_clock_and_by_events() {
-        const TYPES: &[&str] = &["trash.unfinished"];
+    fn worker_has_schedule_and_event_triggers() {
         let both =
-            kit::worker("purge", Trigger::Schedule(Every::Days(1)), "Purges", &[]).also(Trigger::Bus(TYPES));
+            kit::worker("run-export", Trigger::Schedule(Every::Days(1)), "Exports", &[]).also(Trigger::Bus);
         let text = super::events(&both);
         for (part, times) in [
             ("      EventInvokeConfig:\n", 1),
             ("      Events:\n", 1),
             ("ScheduleExpression: rate(1 day)\n", 1),
-            ("detail-type: [trash.unfinished]\n", 1),
+            ("detail-type: [export-goes-on]\n", 1),
             (ON_FAILURE, 1),
             (DEAD_LETTER, 2),
         ] {

@@ -1,10 +1,11 @@
-//! A ZIP archive that is written bit by bit, in bounded memory, by processes that take over from one another.
+//! Writes a ZIP archive incrementally, in bounded memory, across several processes.
 //!
-//! An [`Archive`] takes files and gives the archive's bytes in pieces, for the caller to store. With each piece it hands over
-//! its [`State`]; whoever [resumes](Archive::resume) from that goes on byte for byte as this one would have.
+//! An [`Archive`] takes files and returns the archive in pieces for the caller to store. Each piece comes with a
+//! [`ArchiveState`]. A process that [resumes](Archive::resume) from the state produces exactly the bytes that the original
+//! process would have produced.
 //!
-//! That works because of how [Deflate] is made: a stream of blocks. Before a piece is handed over, the blocks begun are ended
-//! at a whole byte. What comes after is compressed anew and refers to nothing before, and is further blocks of the same stream.
+//! This relies on the block structure of [Deflate]. Before a piece is handed over, all open blocks end at a byte
+//! boundary. Later content is compressed without references to earlier content, as further blocks of the same stream.
 //!
 //! [Deflate]: https://www.rfc-editor.org/rfc/rfc1951
 
@@ -20,31 +21,32 @@ use sha2::{
     digest::common::hazmat::{SerializableState, SerializedState},
 };
 
-/// How many files an archive takes.
-const FILES: usize = 65_535;
-/// How many bytes a file's name has at the most.
-const NAME: usize = 255;
-/// How much the compressor gives at once.
+/// The maximum number of files in an archive.
+const MAX_FILES: usize = 65_535;
+/// The maximum length of a file name in bytes.
+const MAX_NAME: usize = 255;
+/// The size of the compressor's output buffer in bytes.
 const CHUNK: usize = 8 * 1024;
-/// A block of no bytes, as it stands where a byte begins: stored, of the length 0, and 0's complement.
+/// An empty stored block at a byte boundary: its header, the length 0 and its complement.
 const EMPTY_BLOCK: [u8; 5] = [0, 0, 0, 0xff, 0xff];
 
-/// An archive under way.
+/// An archive that is being written.
 pub struct Archive {
     entries: Vec<Entry>,
     open: Option<Open>,
-    /// How many bytes were handed over.
+    /// The number of bytes handed over.
     handed_over: u64,
-    /// What is to be handed over next.
+    /// The bytes to hand over next.
     output: Vec<u8>,
 }
 
-/// What an archive is so far, to be saved with the piece that it was handed over with. It grows with the finished files alone.
+/// The state of an archive, to be saved with the piece it was handed over with. It grows only with the number of
+/// finished files.
 ///
-/// It holds the files' names and, in the hash's state, up to 63 bytes of the open file's content: nothing for a log.
+/// It contains file names and, in the state of the hash, up to 63 bytes of the open file. Never log it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct State {
+pub struct ArchiveState {
     entries: Vec<Entry>,
     open: Option<Paused>,
     handed_over: u64,
@@ -53,86 +55,93 @@ pub struct State {
 /// A finished file of an archive.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Entry {
-    /// Its name, folders and all.
+    /// The name, including folders.
     pub name: String,
-    /// How long its content is.
+    /// The uncompressed size in bytes.
     pub bytes: u64,
-    /// Its content's SHA-256, in lower-case hexadecimal.
+    /// The SHA-256 of the content, in lower-case hexadecimal.
     pub sha256: String,
     crc32: u32,
-    /// How long its content is in the archive.
+    /// The compressed size in bytes.
     compressed: u64,
-    /// Where it begins in the archive.
+    /// The offset of the local header in the archive.
     offset: u64,
-    /// In MS-DOS's form.
+    /// The modification time in MS-DOS format.
     modified: u32,
 }
 
-/// The file that is being written.
+/// The open file.
 struct Open {
     begun: Begun,
     crc32: crc32fast::Hasher,
     sha256: Sha256,
     bytes: u64,
-    /// Begun after the last hand-over.
+    /// A compressor without content from before the last hand-over.
     compress: Compress,
 }
 
-/// What is known of a file from its beginning.
+/// The properties of a file that are known when it begins.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Begun {
     name: String,
     modified: u32,
-    /// Where it begins in the archive.
+    /// The offset of the local header in the archive.
     offset: u64,
-    /// Where its content begins in the archive.
+    /// The offset of the content in the archive.
     content: u64,
+    /// Whether the local header declares 8-byte sizes. States of earlier versions lack this field; their headers did.
+    #[serde(default = "declared")]
+    zip64: bool,
 }
 
-/// The file that is being written, between two processes.
+fn declared() -> bool {
+    true
+}
+
+/// The open file, between two processes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Paused {
     begun: Begun,
     crc32: u32,
-    /// The hash's state in hexadecimal.
+    /// The state of the hash in hexadecimal.
     sha256: String,
     bytes: u64,
 }
 
-/// Why an archive can't go on: a defect of whoever writes it.
+/// An error of an archive. It indicates a defect of the caller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Broken {
-    /// The name is no plain file's inside the archive.
-    #[error("a file's name is empty, too long, or leads out of the archive")]
+    /// The name is not a valid relative path.
+    #[error("the file name is empty, too long, or leads out of the archive")]
     Name,
-    /// A file has to be ended first.
+    /// The operation requires that no file is open.
     #[error("a file is open")]
     Open,
-    /// A file has to be begun first.
+    /// The operation requires an open file.
     #[error("no file is open")]
     NotOpen,
-    /// There are as many files as an archive takes.
-    #[error("an archive has {FILES} files at the most")]
+    /// The archive has the maximum number of files.
+    #[error("the archive must not exceed {MAX_FILES} files")]
     Full,
-    /// The state is none that was handed over.
-    #[error("the state can't be read")]
+    /// The state was not created by [`Archive::hand_over`].
+    #[error("the state is invalid")]
     State,
     /// The compressor failed.
-    #[error("the content can't be compressed")]
+    #[error("compression failed")]
     Compress,
 }
 
 impl Archive {
-    /// Goes on from a state, which is the default one for a new archive.
+    /// Resumes from a state. The default state starts a new archive.
     ///
     /// # Errors
     ///
-    /// When the state is none that [`Archive::hand_over`] gave.
-    pub fn resume(state: State) -> Result<Self, Broken> {
-        let State { entries, open, handed_over } = state;
+    /// When the state was not created by [`Archive::hand_over`].
+    pub fn resume(state: ArchiveState) -> Result<Self, Broken> {
+        let ArchiveState { entries, open, handed_over } = state;
         let begun = open.as_ref().map(|open| &open.begun);
         let mut names = entries.iter().map(|entry| &entry.name).chain(begun.map(|begun| &begun.name));
-        let few = entries.len() + usize::from(open.is_some()) <= FILES;
+        let few = entries.len() + usize::from(open.is_some()) <= MAX_FILES;
         if !few || !names.all(|name| is_name(name)) || begun.is_some_and(|begun| begun.content > handed_over)
         {
             return Err(Broken::State);
@@ -145,22 +154,22 @@ impl Archive {
         &self.entries
     }
 
-    /// Whether a file is begun and not ended.
+    /// Whether a file is open.
     pub fn is_open(&self) -> bool {
         self.open.is_some()
     }
 
-    /// Begins a file. That no two have the same name is the caller's to see to.
+    /// Begins a file. The caller must ensure that names are unique.
     ///
     /// # Errors
     ///
-    /// When another is open, there are too many, or the name is none: of 1 to 255 bytes, relative, with slashes between folders
-    /// and never `..`.
+    /// When a file is open, the archive is full, or the name is invalid. A valid name is a relative path of 1 to 255
+    /// bytes, with slashes between folders and without `..`.
     pub fn begin(&mut self, name: &str, modified: Timestamp) -> Result<(), Broken> {
         if self.is_open() {
             return Err(Broken::Open);
         }
-        if self.entries.len() >= FILES {
+        if self.entries.len() >= MAX_FILES {
             return Err(Broken::Full);
         }
         if !is_name(name) {
@@ -168,7 +177,7 @@ impl Archive {
         }
         let (offset, modified) = (self.position(), records::ms_dos(modified));
         self.output.extend(records::local_header(name, modified));
-        let begun = Begun { name: name.to_owned(), modified, offset, content: self.position() };
+        let begun = Begun { name: name.to_owned(), modified, offset, content: self.position(), zip64: false };
         self.open = Some(Open {
             begun,
             crc32: crc32fast::Hasher::new(),
@@ -179,11 +188,11 @@ impl Archive {
         Ok(())
     }
 
-    /// Writes into the open file.
+    /// Appends to the open file.
     ///
     /// # Errors
     ///
-    /// When there is none.
+    /// When no file is open.
     pub fn write(&mut self, bytes: &[u8]) -> Result<(), Broken> {
         let open = self.open.as_mut().ok_or(Broken::NotOpen)?;
         open.crc32.update(bytes);
@@ -196,11 +205,11 @@ impl Archive {
     ///
     /// # Errors
     ///
-    /// When there is none.
+    /// When no file is open.
     pub fn end(&mut self) -> Result<(), Broken> {
         let mut open = self.open.take().ok_or(Broken::NotOpen)?;
         open.compress(&[], FlushCompress::Finish, &mut self.output)?;
-        let Begun { name, modified, offset, content } = open.begun;
+        let Begun { name, modified, offset, content, zip64 } = open.begun;
         let entry = Entry {
             name,
             bytes: open.bytes,
@@ -210,35 +219,36 @@ impl Archive {
             offset,
             modified,
         };
-        self.output.extend(records::data_descriptor(&entry));
+        self.output.extend(records::data_descriptor(&entry, zip64));
         self.entries.push(entry);
         Ok(())
     }
 
-    /// How many bytes wait to be handed over, not counting what the compressor holds back.
+    /// The number of bytes that wait to be handed over, without those buffered by the compressor.
     pub fn pending(&self) -> usize {
         self.output.len()
     }
 
-    /// All bytes since the last hand-over, and the state after them.
+    /// Returns all bytes since the last hand-over, and the state after them.
     ///
-    /// Within a file, what is written next finds nothing before it to refer to: hand over megabytes, not rows.
+    /// Later content of the open file is compressed without references to earlier content, so hand over megabytes, not
+    /// rows.
     ///
     /// # Errors
     ///
-    /// When the compressor fails.
-    pub fn hand_over(&mut self) -> Result<(Vec<u8>, State), Broken> {
+    /// When compression fails.
+    pub fn hand_over(&mut self) -> Result<(Vec<u8>, ArchiveState), Broken> {
         if let Some(open) = &mut self.open {
             open.pause(&mut self.output)?;
         }
         self.handed_over = self.position();
         let open = self.open.as_ref().map(Open::state);
-        let state = State { entries: self.entries.clone(), open, handed_over: self.handed_over };
+        let state = ArchiveState { entries: self.entries.clone(), open, handed_over: self.handed_over };
         Ok((mem::take(&mut self.output), state))
     }
 
-    /// Has at least so many bytes wait to be handed over, for a store that takes no smaller pieces: the open file gets blocks
-    /// of nothing. Its content stays what it is.
+    /// Pads the output to at least `pending` bytes, for a store with a minimum piece size. Adds empty blocks to the
+    /// open file, which don't change its content.
     ///
     /// # Errors
     ///
@@ -252,7 +262,7 @@ impl Archive {
         Ok(())
     }
 
-    /// The last bytes: those since the last hand-over, and the central directory.
+    /// Returns the remaining bytes and the central directory.
     ///
     /// # Errors
     ///
@@ -270,7 +280,7 @@ impl Archive {
         Ok(self.output)
     }
 
-    /// How long the archive is so far.
+    /// The current size of the archive in bytes.
     fn position(&self) -> u64 {
         self.handed_over + self.output.len() as u64
     }
@@ -286,7 +296,7 @@ impl Open {
         Ok(Self { begun, crc32, sha256, bytes, compress: compress() })
     }
 
-    /// Ends the blocks begun at a whole byte, and begins the next ones as whoever takes over will.
+    /// Ends open blocks at a byte boundary and resets the compressor, as a resuming process will.
     fn pause(&mut self, output: &mut Vec<u8>) -> Result<(), Broken> {
         if self.compress.total_in() > 0 {
             self.compress(&[], FlushCompress::Full, output)?;
@@ -304,7 +314,7 @@ impl Open {
         }
     }
 
-    /// Compresses `input`, and appends what the compressor gives.
+    /// Compresses `input` and appends the output of the compressor.
     fn compress(
         &mut self,
         mut input: &[u8],
@@ -318,7 +328,7 @@ impl Open {
             let (read, written) = (self.compress.total_in() - read, self.compress.total_out() - written);
             input = input.get(read as usize..).unwrap_or_default();
             output.extend_from_slice(chunk.get(..written as usize).unwrap_or_default());
-            // A chunk that is not full is the last one: the compressor stops for want of input or of room.
+            // A chunk that is not full is the last one: the compressor stops when it lacks input or space.
             if input.is_empty() && written < CHUNK as u64 {
                 return Ok(());
             }
@@ -329,15 +339,15 @@ impl Open {
     }
 }
 
-/// A compressor that knows nothing of what came before, for blocks without zlib's header.
+/// A compressor without history, for raw Deflate blocks without a zlib header.
 fn compress() -> Compress {
     Compress::new(Compression::default(), false)
 }
 
-/// Whether a name is a plain file's, and stays inside the folder that the archive is unpacked into.
+/// Whether a name is a valid file name that stays within the folder where the archive is extracted.
 fn is_name(name: &str) -> bool {
     let folder = name.starts_with('/') || name.ends_with('/');
-    (1..=NAME).contains(&name.len()) && !folder && !name.contains("..") && !name.contains(['\\', '\0'])
+    (1..=MAX_NAME).contains(&name.len()) && !folder && !name.contains("..") && !name.contains(['\\', '\0'])
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! What is written is read by Python's `zipfile`, which shares no code with this.
+//! Python's `zipfile`, an independent implementation, reads the archives.
 
 use std::{
     fs::File,
@@ -12,7 +12,8 @@ use tempfile::tempdir;
 
 use super::*;
 
-/// Prints every file's name, date, size, place and permissions, and, if it begins at `start` or later, its content's SHA-256.
+/// Prints name, date, size, offset and permissions of every file and, if its offset is at least `start`, the SHA-256 of
+/// its content.
 const READ: &str = r#"
 import hashlib, json, sys, zipfile
 path, start = sys.argv[1], int(sys.argv[2])
@@ -26,14 +27,14 @@ with zipfile.ZipFile(path) as archive:
     } for file in archive.infolist()]))
 "#;
 
-/// What `zipfile` finds in an archive. It does not read files that begin before `start`.
+/// The output of `zipfile` for an archive. Skips the content of files with an offset below `start`.
 fn read(path: &Path, start: u64) -> Vec<Value> {
     let out = Command::new("python3").args(["-c", READ]).arg(path).arg(start.to_string()).output().unwrap();
     assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
     serde_json::from_slice(&out.stdout).unwrap()
 }
 
-/// What `zipfile` should find.
+/// The expected output of `zipfile`.
 fn expected(entry: &Entry, modified: [u16; 6]) -> Value {
     json!({
         "name": entry.name, "modified": modified, "bytes": entry.bytes, "offset": entry.offset,
@@ -41,7 +42,7 @@ fn expected(entry: &Entry, modified: [u16; 6]) -> Value {
     })
 }
 
-/// Numbers that look random and are the same in every run (xorshift).
+/// Deterministic pseudo-random numbers (xorshift).
 struct Numbers(u64);
 
 impl Numbers {
@@ -52,7 +53,7 @@ impl Numbers {
         self.0 % limit
     }
 
-    /// Bytes that can't be compressed, or a text of few words that can.
+    /// Incompressible bytes, or compressible text of a few words.
     fn bytes(&mut self, length: usize, noise: bool) -> Vec<u8> {
         let words: [&[u8]; 4] = [b"workspace,", b"project,", b"2026-11-28T20:41:03Z\n", b"\xc3\xa9"];
         let mut bytes = Vec::new();
@@ -66,11 +67,11 @@ impl Numbers {
 }
 
 fn new() -> Archive {
-    Archive::resume(State::default()).unwrap()
+    Archive::resume(ArchiveState::default()).unwrap()
 }
 
-/// As another process reads what this one saved.
-fn saved(state: State) -> State {
+/// The state after serialization and deserialization, as in another process.
+fn saved(state: ArchiveState) -> ArchiveState {
     serde_json::from_str(&serde_json::to_string(&state).unwrap()).unwrap()
 }
 
@@ -80,7 +81,8 @@ fn time(text: &str) -> Timestamp {
 
 const MODIFIED: &str = "2026-11-28T20:41:03Z";
 
-/// Files of many sizes, with hand-overs at random places: the archive, its files and how many hand-overs there were.
+/// Writes files of many sizes with hand-overs at random positions. Returns the archive, its files and the number of
+/// hand-overs.
 fn written(seed: u64, resumes: bool) -> (Vec<u8>, Vec<Entry>, usize) {
     let (mut numbers, mut archive, mut stored, mut pieces) = (Numbers(seed), new(), Vec::new(), 0);
     let mut pass_on = |archive: &mut Archive, stored: &mut Vec<u8>, often: u64, numbers: &mut Numbers| {
@@ -114,7 +116,7 @@ fn written(seed: u64, resumes: bool) -> (Vec<u8>, Vec<Entry>, usize) {
 }
 
 #[test]
-fn others_read_what_many_processes_wrote_and_every_hash_is_right() {
+fn zipfile_reads_archives_of_many_processes() {
     let folder = tempdir().unwrap();
     for seed in 1..=5 {
         let (archive, entries, pieces) = written(seed, true);
@@ -127,14 +129,14 @@ fn others_read_what_many_processes_wrote_and_every_hash_is_right() {
 }
 
 #[test]
-fn whoever_takes_over_writes_the_same_bytes() {
+fn resumed_archive_has_the_same_bytes() {
     for seed in 1..=20 {
         assert!(written(seed, true) == written(seed, false), "seed {seed}");
     }
 }
 
 #[test]
-fn a_hand_over_of_nothing_adds_nothing() {
+fn empty_hand_over_adds_no_bytes() {
     let mut archive = new();
     archive.begin("a", time(MODIFIED)).unwrap();
     archive.write(b"text").unwrap();
@@ -143,7 +145,7 @@ fn a_hand_over_of_nothing_adds_nothing() {
 }
 
 #[test]
-fn an_archive_without_files_is_one() {
+fn empty_archive_is_valid() {
     let folder = tempdir().unwrap();
     let path = folder.path().join("empty.zip");
     std::fs::write(&path, new().finish().unwrap()).unwrap();
@@ -151,7 +153,7 @@ fn an_archive_without_files_is_one() {
 }
 
 #[test]
-fn what_is_pending_is_hardly_more_than_what_was_written() {
+fn pending_bytes_hardly_exceed_the_input() {
     let (mut numbers, mut archive) = (Numbers(7), new());
     archive.begin("noise", time(MODIFIED)).unwrap();
     for _ in 0..5 {
@@ -162,7 +164,7 @@ fn what_is_pending_is_hardly_more_than_what_was_written() {
             since += row.len();
             assert!(archive.pending() < since + since / 1_000 + 256, "{} for {since}", archive.pending());
         }
-        // Nor does the compressor hold back much.
+        // The compressor does not buffer much, either.
         assert!(archive.pending() + 128 * 1024 > since, "{} for {since}", archive.pending());
         let (piece, _) = archive.hand_over().unwrap();
         assert!(piece.len() < since + since / 1_000 + 256, "{} for {since}", piece.len());
@@ -170,27 +172,80 @@ fn what_is_pending_is_hardly_more_than_what_was_written() {
     }
 }
 
-#[test]
-fn sizes_and_places_past_four_gibibytes_are_kept() {
-    const GIB: u64 = 1 << 30;
-    // As if 6 GiB had been written into one file and another begun; none of it is there to be read.
-    let entry = |name: &str, bytes, compressed, offset| {
-        let (sha256, modified) = (String::new(), records::ms_dos(time(MODIFIED)));
-        Entry { name: name.to_owned(), bytes, sha256, crc32: 1, compressed, offset, modified }
-    };
-    let begun = Begun { name: "c".to_owned(), modified: 0, offset: 5 * GIB, content: 5 * GIB + 51 };
+const GIB: u64 = 1 << 30;
+
+/// A finished file that was not actually written.
+fn entry(name: &str, bytes: u64, compressed: u64, offset: u64) -> Entry {
+    let (sha256, modified) = (String::new(), records::ms_dos(time(MODIFIED)));
+    Entry { name: name.to_owned(), bytes, sha256, crc32: 1, compressed, offset, modified }
+}
+
+/// A state with an open file `c` of this size and compressed size that was not actually written.
+fn open_file(offset: u64, bytes: u64, compressed: u64) -> ArchiveState {
+    let content = offset + 31;
+    let begun = Begun { name: "c".to_owned(), modified: 0, offset, content, zip64: false };
     let sha256 = hex::encode(Sha256::new().serialize());
-    let state = State {
-        entries: vec![entry("a", 4 * GIB - 1, 4 * GIB - 2, 0), entry("b", 9 * GIB, 7, 4 * GIB - 1)],
-        open: Some(Paused { begun, crc32: 0, sha256, bytes: 20 * GIB }),
-        handed_over: 11 * GIB,
-    };
+    let open = Some(Paused { begun, crc32: 0, sha256, bytes });
+    ArchiveState { entries: Vec::new(), open, handed_over: content + compressed }
+}
+
+/// The data descriptor of the open file, without signature and checksum.
+fn sizes_after_the_end(state: ArchiveState) -> Vec<u8> {
     let mut archive = Archive::resume(saved(state)).unwrap();
     archive.end().unwrap();
-    // Deflate's last block, and the sizes after it in 8 bytes each.
-    let content = 6 * GIB - 51 + 2;
+    // The last Deflate block has two bytes.
     assert_eq!(archive.output[2..10], [b"PK\x07\x08".as_slice(), &[0; 4]].concat());
-    assert_eq!(archive.output[10..], [content.to_le_bytes(), (20 * GIB).to_le_bytes()].concat());
+    archive.output.split_off(10)
+}
+
+#[test]
+fn sizes_below_4_gib_have_four_bytes() {
+    let largest = u64::from(u32::MAX);
+    let narrow = [[7, 0, 0, 0], u32::MAX.to_le_bytes()].concat();
+    assert_eq!(sizes_after_the_end(open_file(5 * GIB, largest, 5)), narrow);
+    let wide = |compressed: u64, bytes: u64| [compressed.to_le_bytes(), bytes.to_le_bytes()].concat();
+    assert_eq!(sizes_after_the_end(open_file(0, largest + 1, 5)), wide(7, largest + 1));
+    assert_eq!(sizes_after_the_end(open_file(0, 5, largest)), wide(largest + 2, 5));
+}
+
+#[test]
+fn small_archive_has_no_zip64_record() {
+    let (archive, entries, _) = written(3, true);
+    let local = |entry: &Entry| archive[entry.offset as usize..][..30 + entry.name.len()].to_vec();
+    for entry in &entries {
+        let header = local(entry);
+        // Version 2.0 is required; checksum and sizes follow the content; no extra field.
+        assert_eq!((header[4..6].to_vec(), header[14..26].to_vec()), (vec![20, 0], vec![0; 12]));
+        assert_eq!(header[28..30], [0, 0]);
+    }
+    for zip64 in [b"PK\x06\x06", b"PK\x06\x07"] {
+        assert!(!archive.windows(4).any(|bytes| bytes == zip64));
+    }
+}
+
+#[test]
+fn file_begun_by_an_earlier_version_is_ended_as_its_header_says() {
+    // Its local header has a Zip64 extra field of 20 bytes.
+    let mut state = serde_json::to_value(open_file(0, 5, 5)).unwrap();
+    let begun = state["open"]["begun"].as_object_mut().unwrap();
+    begun.remove("zip64").unwrap();
+    begun["content"] = 51.into();
+    state["handedOver"] = 56.into();
+    let state: ArchiveState = serde_json::from_value(state).unwrap();
+    assert_eq!(sizes_after_the_end(state), [7_u64.to_le_bytes(), 5_u64.to_le_bytes()].concat());
+}
+
+#[test]
+fn sizes_and_offsets_above_4_gib_are_kept() {
+    // As if one file of 6 GiB had been written and another begun, without their content.
+    let state = ArchiveState {
+        entries: vec![entry("a", 4 * GIB - 1, 4 * GIB - 2, 0), entry("b", 9 * GIB, 7, 4 * GIB - 1)],
+        ..open_file(5 * GIB, 20 * GIB, 6 * GIB)
+    };
+    let mut archive = Archive::resume(saved(state)).unwrap();
+    let written_before = archive.handed_over;
+    archive.end().unwrap();
+    let content = 6 * GIB + 2;
     archive.begin("d", time(MODIFIED)).unwrap();
     archive.write(b"after all that").unwrap();
     archive.end().unwrap();
@@ -198,11 +253,11 @@ fn sizes_and_places_past_four_gibibytes_are_kept() {
     let mut entries = archive.entries().to_vec();
     let start = entries[3].offset;
     assert_eq!((entries[2].compressed, entries[2].bytes), (content, 20 * GIB));
-    // The file has a hole in place of what is not there.
+    // The file has a hole in place of the missing content.
     let folder = tempdir().unwrap();
     let path = folder.path().join("large.zip");
     let mut file = File::create(&path).unwrap();
-    file.seek(SeekFrom::Start(11 * GIB)).unwrap();
+    file.seek(SeekFrom::Start(written_before)).unwrap();
     file.write_all(&archive.finish().unwrap()).unwrap();
     let found = read(&path, start);
     let places = |value: &Value| ["bytes", "compressed", "offset"].map(|name| value[name].as_u64().unwrap());
@@ -212,27 +267,27 @@ fn sizes_and_places_past_four_gibibytes_are_kept() {
 }
 
 #[test]
-fn an_archive_has_65_535_files_and_no_more() {
+fn file_65_536_is_refused() {
     let folder = tempdir().unwrap();
     let mut archive = new();
-    for number in 0..FILES {
-        // As `begin` and `end` would have it, without a compressor for each.
+    for number in 0..MAX_FILES {
+        // Equivalent to `begin` and `end`, without a compressor per file.
         let offset = archive.position();
         let (name, sha256, modified) = (number.to_string(), String::new(), records::ms_dos(time(MODIFIED)));
         archive.output.extend(records::local_header(&name, modified));
         archive.output.extend([3, 0]);
         let entry = Entry { name, bytes: 0, sha256, crc32: 0, compressed: 2, offset, modified };
-        archive.output.extend(records::data_descriptor(&entry));
+        archive.output.extend(records::data_descriptor(&entry, false));
         archive.entries.push(entry);
     }
     assert_eq!(archive.begin("one-more", time(MODIFIED)), Err(Broken::Full));
     let path = folder.path().join("many.zip");
     std::fs::write(&path, archive.finish().unwrap()).unwrap();
-    assert_eq!(read(&path, 0).len(), FILES);
+    assert_eq!(read(&path, 0).len(), MAX_FILES);
 }
 
 #[test]
-fn times_are_utc_and_those_that_ms_dos_lacks_are_the_nearest() {
+fn times_are_in_utc_and_clamped_to_the_ms_dos_range() {
     let parts = |text| {
         let number = records::ms_dos(time(text));
         let (date, at) = (number >> 16, number & 0xffff);
@@ -244,7 +299,7 @@ fn times_are_utc_and_those_that_ms_dos_lacks_are_the_nearest() {
 }
 
 #[test]
-fn names_that_lead_out_of_the_archive_are_refused() {
+fn names_outside_the_archive_are_refused() {
     let long = "x".repeat(256);
     for name in ["", "/a", "a/", "..", "a/../b", "a\\b", "a\0b", &long] {
         let mut archive = new();
@@ -255,7 +310,7 @@ fn names_that_lead_out_of_the_archive_are_refused() {
 }
 
 #[test]
-fn what_is_out_of_turn_is_refused_and_changes_nothing() {
+fn call_out_of_order_is_refused_without_effect() {
     let mut archive = new();
     assert_eq!(archive.write(b"text"), Err(Broken::NotOpen));
     assert_eq!(archive.end(), Err(Broken::NotOpen));
@@ -267,14 +322,14 @@ fn what_is_out_of_turn_is_refused_and_changes_nothing() {
 }
 
 #[test]
-fn a_state_that_nobody_handed_over_is_refused() {
+fn invalid_state_is_refused() {
     let mut archive = new();
     archive.begin("a", time(MODIFIED)).unwrap();
     let (_, state) = archive.hand_over().unwrap();
-    let changed = |change: fn(&mut State, &mut Paused)| {
+    let changed = |change: fn(&mut ArchiveState, &mut Paused)| {
         let (mut state, mut open) = (state.clone(), state.open.clone().unwrap());
         change(&mut state, &mut open);
-        Archive::resume(State { open: Some(open), ..state }).err()
+        Archive::resume(ArchiveState { open: Some(open), ..state }).err()
     };
     assert_eq!(changed(|_, _| ()), None);
     assert_eq!(changed(|_, open| open.sha256.truncate(8)), Some(Broken::State));
@@ -284,7 +339,7 @@ fn a_state_that_nobody_handed_over_is_refused() {
 }
 
 #[test]
-fn padding_makes_a_piece_as_large_as_wanted_and_changes_no_content() {
+fn padding_enlarges_a_piece_and_keeps_the_content() {
     let folder = tempdir().unwrap();
     let (mut archive, mut stored, text) = (new(), Vec::new(), "a line of text\n".repeat(100));
     archive.begin("text", time(MODIFIED)).unwrap();

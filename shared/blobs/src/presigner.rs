@@ -1,4 +1,4 @@
-//! Signs requests for others to send ([presigned URLs]), with the SDK's own signer.
+//! Creates [presigned URLs] with the signer of the SDK.
 //!
 //! [presigned URLs]: https://docs.aws.amazon.com/AmazonS3/latest/userguide/using-presigned-url.html
 
@@ -22,16 +22,18 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::broken;
 
-/// [S3's limit](https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-query-string-auth.html) of how long a URL is good.
+/// The maximum validity of a presigned URL
+/// ([S3](https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-query-string-auth.html)).
 const WEEK: SignedDuration = SignedDuration::from_hours(7 * 24);
-/// For browsers, and whatever is between them and the bucket.
+/// `Cache-Control` of downloads, for browsers and intermediate caches.
 const CACHES: &str = "private, no-store";
-/// What a query must encode: all but [unreserved characters](https://www.rfc-editor.org/rfc/rfc3986#section-2.3).
+/// The characters to encode in a query: all but the [unreserved
+/// characters](https://www.rfc-editor.org/rfc/rfc3986#section-2.3).
 const IN_QUERY: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
-/// A key's slashes are its path's.
+/// The characters to encode in a path. Slashes of a key separate path segments.
 const IN_PATH: &AsciiSet = &IN_QUERY.remove(b'/');
 
-/// One region's bucket.
+/// The bucket of one region.
 pub struct S3Presigner {
     credentials: Credentials,
     region: &'static str,
@@ -39,12 +41,12 @@ pub struct S3Presigner {
 }
 
 impl S3Presigner {
-    /// Signs as whoever has these credentials. `bucket` is its URL, without a slash at the end.
+    /// A presigner with these credentials. `bucket` is the URL of the bucket without a trailing slash.
     pub fn new(credentials: Credentials, region: &'static str, bucket: String) -> Self {
         Self { credentials, region, bucket }
     }
 
-    /// The signed URL of a request that is sent with these headers.
+    /// The presigned URL of a request with these headers.
     fn sign(
         &self,
         (method, key, query): (&str, &BlobKey, &[(&str, &str)]),
@@ -55,7 +57,7 @@ impl S3Presigner {
         for (name, value) in query {
             add(&mut url, name, value);
         }
-        // What S3 wants otherwise than other services do.
+        // S3 differs from other services in these settings.
         let mut settings = SigningSettings::default();
         settings.percent_encoding_mode = PercentEncodingMode::Single;
         settings.uri_path_normalization_mode = UriPathNormalizationMode::Disabled;
@@ -107,7 +109,7 @@ impl Presigner for S3Presigner {
     }
 }
 
-/// Adds a parameter to a URL.
+/// Appends a query parameter to a URL.
 fn add(url: &mut String, name: &str, value: &str) {
     url.push(if url.contains('?') { '&' } else { '?' });
     url.push_str(name);
@@ -115,16 +117,16 @@ fn add(url: &mut String, name: &str, value: &str) {
     url.extend(utf8_percent_encode(value, IN_QUERY));
 }
 
-/// From when on a signature is good, for how long, and when what it signs begins to be refused. It says whole seconds.
+/// The start and validity of a signature, and the time of its expiry, all in whole seconds.
 fn terms(now: Timestamp, valid_for: SignedDuration) -> Outcome<((SystemTime, Duration), Timestamp)> {
     if valid_for > WEEK {
-        return Err(broken("valid for more than a week"));
+        return Err(broken("validity exceeds a week"));
     }
     let from = Timestamp::from_second(now.as_second()).map_err(broken)?;
     let valid_for = SignedDuration::from_secs(valid_for.as_secs());
     let expires_at = from.checked_add(valid_for).map_err(broken)?;
     let since = Duration::try_from(from.as_duration()).map_err(broken)?;
-    let start = SystemTime::UNIX_EPOCH.checked_add(since).ok_or_else(|| broken("too late"))?;
+    let start = SystemTime::UNIX_EPOCH.checked_add(since).ok_or_else(|| broken("time out of range"))?;
     Ok(((start, Duration::try_from(valid_for).map_err(broken)?), expires_at))
 }
 
@@ -132,7 +134,8 @@ fn terms(now: Timestamp, valid_for: SignedDuration) -> Outcome<((SystemTime, Dur
 mod tests {
     use super::*;
 
-    /// Whoever signs in Amazon's [example](https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-query-string-auth.html).
+    /// The presigner of the [example in the S3
+    /// documentation](https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-query-string-auth.html).
     fn example() -> S3Presigner {
         let secret = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY";
         let credentials = Credentials::new("AKIAIOSFODNN7EXAMPLE", secret, None, None, "an example");
@@ -140,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn amazons_example_is_signed_as_there() {
+    fn example_of_the_documentation_has_its_signature() {
         let key = BlobKey::listed("test.txt".to_owned());
         let day = (SystemTime::UNIX_EPOCH + Duration::from_secs(1_369_353_600), Duration::from_secs(86_400));
         let url = example().sign(("GET", &key, &[]), &[], day).unwrap();
@@ -162,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn whatever_a_key_or_a_name_has_in_it_stays_one_path_and_one_value() {
+    fn special_characters_in_keys_and_names_are_encoded() {
         let key = BlobKey::listed("exports/a b?c#d%2F+é".to_owned());
         let links = example().get(&key, "a&b=\"c\".zip", Timestamp::UNIX_EPOCH, WEEK).unwrap();
         let place = "https://examplebucket.s3.amazonaws.com/exports/a%20b%3Fc%23d%252F%2B%C3%A9?";

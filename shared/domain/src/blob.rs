@@ -1,7 +1,7 @@
-//! Files: what they are called, and the ports to where they are kept.
+//! Files: names in the store, and ports to the store.
 //!
-//! Their bytes pass no function. Whoever uploads one is given a signed request for that one file and sends it to the store
-//! directly; functions only look how long it became, and delete it.
+//! File content does not pass through functions. A client sends a file with a signed request directly to the store.
+//! Functions only read the size of files and delete files.
 
 use std::fmt::Display;
 
@@ -11,82 +11,82 @@ use jiff::{SignedDuration, Timestamp};
 use crate::{
     export::{Export, Format},
     id::{UserId, WorkspaceId},
-    ports::Outcome,
+    ports::outcome::Outcome,
 };
 
-/// What the keys of all files begin with, and of nothing else in the store.
+/// Prefix of all file names in the store.
 pub const FOLDER: &str = "files/";
-/// What the keys of all export bundles begin with, and of nothing else in the store.
+/// Prefix of all export bundles in the store.
 pub const BUNDLES: &str = "exports/";
-/// The most bytes that one request can put: 5 GiB ([S3's limit]).
+/// Maximum size of one `PUT` request in bytes: 5 GiB ([S3's limit]).
 ///
 /// [S3's limit]: https://docs.aws.amazon.com/AmazonS3/latest/userguide/upload-objects.html
 pub const LARGEST_PUT: u64 = 5 * 1024 * 1024 * 1024;
 
-/// A file's name in the store. It is used once: no second file ever gets it.
+/// A file's name in the store. Each name is used once.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct BlobKey(String);
 
 impl BlobKey {
-    /// The file that an upload into a workspace makes: `files/<workspace>/<upload>`.
+    /// The name for an upload into a workspace: `files/<workspace>/<upload>`.
     pub fn of_upload(workspace: WorkspaceId, upload: impl Display) -> Self {
         Self(format!("{FOLDER}{workspace}/{upload}"))
     }
 
-    /// What the names of all files of a workspace begin with.
+    /// Prefix of all files of a workspace.
     pub fn files_of(workspace: WorkspaceId) -> String {
         format!("{FOLDER}{workspace}/")
     }
 
-    /// The bundle that an export makes: `exports/<user>/<job>.zip`.
+    /// The name of an export bundle: `exports/<user>/<job>.zip`.
     pub fn of_export(export: &Export) -> Self {
         Self(format!("{}{}.{}", Self::bundles_of(export.user), export.id, export.format.extension()))
     }
 
-    /// What the names of all bundles of a user begin with.
+    /// Prefix of all export bundles of a user.
     pub fn bundles_of(user: UserId) -> String {
         format!("{BUNDLES}{user}/")
     }
 
-    /// A name that a list told.
+    /// A name that the store listed.
     pub fn listed(name: String) -> Self {
         Self(name)
     }
 
-    /// The name itself.
+    /// The name as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 }
 
-/// A `PUT` that whoever holds it may make, once. The URL is a bearer secret: it has no `Debug`, and belongs in the answer to
-/// whoever asked for it and nowhere else.
+/// A signed `PUT` request that works once. The URL is a bearer secret: it has no `Debug` and belongs only in the
+/// response to its requester.
 pub struct PresignedPut {
-    /// Where to.
+    /// The URL.
     pub url: String,
-    /// The headers that it must be sent with, exactly so. (A browser sets `content-length` by itself.)
+    /// Headers to send unchanged. (Browsers set `content-length` themselves.)
     pub headers: Vec<(String, String)>,
-    /// When the store begins to refuse it.
+    /// Expiry of the request.
     pub expires_at: Timestamp,
 }
 
-/// Requests that whoever holds them may make until they expire. Both URLs are bearer secrets, and have no `Debug`.
+/// Signed download requests. Both URLs are bearer secrets and have no `Debug`.
 pub struct BundleLinks {
-    /// For a `GET`, whole or in ranges.
+    /// For a `GET` request, complete or in ranges.
     pub get: String,
-    /// For a `HEAD`: a signature holds for one method.
+    /// For a `HEAD` request, because a signature covers the method.
     pub head: String,
-    /// When the store begins to refuse them.
+    /// Expiry of the requests.
     pub expires_at: Timestamp,
 }
 
-/// Signs requests for others to send: nobody is asked, so it costs no call. Whoever signs one must be allowed what it asks for
-/// when it arrives, and a function's credentials may end before the request does.
+/// Signs requests for clients to send. Signing makes no call. The signer needs the permission at the time of the
+/// client's request, and a function's credentials may expire before the signed request does.
 ///
-/// A request is refused from `valid_for` (whole seconds, a week at the most) after `now` on.
+/// A signed request expires after `valid_for` from `now`: whole seconds, at most one week.
 pub trait Presigner: Send + Sync {
-    /// A `PUT` of a file of exactly this type and length, in bytes. The store refuses another type, another length, and a file
-    /// that is there already.
+    /// Signs a `PUT` of a file with exactly this media type and size in bytes. The store refuses another type, another
+    /// size, and an existing file.
     fn put(
         &self,
         key: &BlobKey,
@@ -96,7 +96,7 @@ pub trait Presigner: Send + Sync {
         valid_for: SignedDuration,
     ) -> Outcome<PresignedPut>;
 
-    /// A download of a bundle under this name, to be saved and not kept by caches.
+    /// Signs a download of a bundle under this file name, with headers that prevent caching.
     fn get(
         &self,
         key: &BlobKey,
@@ -106,39 +106,38 @@ pub trait Presigner: Send + Sync {
     ) -> Outcome<BundleLinks>;
 }
 
-/// What is in the store, files and bundles alike.
+/// The store of files and bundles.
 #[async_trait]
 pub trait Blobs: Send + Sync {
-    /// How many bytes a file has; none if it is not there. Whatever was put before is seen.
+    /// Size of a file in bytes; `None` if the file does not exist. Strongly consistent.
     async fn stored_length(&self, key: &BlobKey) -> Outcome<Option<u64>>;
-    /// Names that begin with `folder`, the first `limit` (1,000 at the most).
+    /// The first `limit` names (at most 1,000) that begin with `folder`.
     async fn under(&self, folder: &str, limit: usize) -> Outcome<Vec<BlobKey>>;
-    /// Deletes files. One that is not there is as good as deleted. After a failure some may be gone and some not.
+    /// Deletes files. Idempotent: missing files are ignored. A failure may leave some files deleted.
     async fn delete(&self, keys: &[BlobKey]) -> Outcome<()>;
-    /// Gives a bundle up that is not complete: nothing of it stays. One that is not there any more is as good as given up.
+    /// Aborts the upload of an incomplete bundle and removes its parts. Idempotent.
     async fn abort(&self, key: &BlobKey, upload: &str) -> Outcome<()>;
 }
 
-/// Writes export bundles. One comes to be part by part ([multipart upload]); until it is complete, there is nothing to be had
-/// of it.
+/// Writes export bundles in parts ([multipart upload]). A bundle is not readable until it is complete.
 ///
 /// [multipart upload]: https://docs.aws.amazon.com/AmazonS3/latest/userguide/mpuoverview.html
 #[async_trait]
 pub trait Bundles: Send + Sync {
-    /// Begins a bundle: the id of its upload.
+    /// Starts a bundle. Returns the id of its upload.
     async fn begin(&self, key: &BlobKey, format: Format) -> Outcome<String>;
-    /// Stores a part, or replaces it: what it is known by. Parts count from 1, and all but the last have 5 MiB at least. If the
-    /// bundle was completed or given up, that is [`Failure::Broken`](crate::ports::Failure::Broken).
+    /// Stores or replaces a part. Returns the part's tag. Parts count from 1, and all but the last have at least 5 MiB.
+    /// Fails with [`Failure::Broken`](crate::ports::Failure::Broken) if the bundle was completed or aborted.
     async fn put_part(&self, key: &BlobKey, upload: &str, number: u32, bytes: Vec<u8>) -> Outcome<String>;
-    /// Makes the bundle of its parts, in this order. Done again, it is still done.
+    /// Completes the bundle from these parts, in this order. Idempotent.
     async fn complete(&self, key: &BlobKey, upload: &str, parts: &[String]) -> Outcome<Completed>;
 }
 
-/// What came of completing a bundle.
+/// The result of completing a bundle.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Completed {
-    /// It is there, with so many bytes.
+    /// The bundle is complete and has this size in bytes.
     Yes(u64),
-    /// Its parts are not those that were named, or gone: it has to be written anew.
+    /// Parts are missing or differ from the named ones. The bundle must be written again.
     Broken,
 }

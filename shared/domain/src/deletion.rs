@@ -1,10 +1,12 @@
-//! Deletions: of an account, or of a team. What lets people in is gone with the request; everything else goes in a job that
-//! may be killed anywhere and goes on.
+//! Deletions of accounts and teams. The request revokes all access. A job that survives interruptions deletes
+//! everything else.
 //!
-//! A request that was let in just before may still write, and a file may still be sent with a request that was signed
-//! before. So the job looks twice: at once, and again when all that could still arrive has arrived.
+//! A request that started earlier may still write, and a signed upload may still arrive. So the job makes two passes:
+//! one at once, and one when nothing can arrive any more.
 
+mod erasure;
 mod receipt;
+mod steps;
 mod under_way;
 
 use std::collections::BTreeMap;
@@ -12,14 +14,16 @@ use std::collections::BTreeMap;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
+pub use erasure::Erasure;
 pub use receipt::{Kept, Receipt};
+pub use steps::{DeletionScope, Part, STEPS, Step, StepsDone};
 pub use under_way::UnderWay;
 
 use crate::{
     directory::{self, Holder, Name},
     email::EmailAddress,
     handle::Handle,
-    id::{JobId, UserId, WorkspaceId},
+    id::{JobId, SessionId, UserId, WorkspaceId},
     job::Status,
     region::Region,
     time::after,
@@ -27,187 +31,59 @@ use crate::{
     user::EmailHash,
 };
 
-/// What has to be typed.
+/// The confirmation word.
 pub const CONFIRMATION: &str = "DELETE";
-/// For how long nobody gets a handle that was freed.
+/// Time for which a freed handle stays reserved.
 pub const RESERVED: SignedDuration = SignedDuration::from_hours(30 * 24);
-
-/// What is deleted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Scope {
-    /// A person's account with the personal workspace.
-    Account,
-    /// A team.
-    Team,
-}
-
-/// Records that belong to a workspace or a person, removed in this order: what leads to others goes after them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Part {
-    /// API keys, each with what it is found by.
-    ApiKeys,
-    /// Sessions.
-    Sessions,
-    /// Datasets, each with the records of its files.
-    Datasets,
-    /// Models, the same.
-    Models,
-    /// What is in the trash, the same.
-    Trash,
-    /// What is being removed, the same.
-    Purges,
-    /// Projects.
-    Projects,
-    /// Which models are in which project.
-    Groups,
-    /// Slugs.
-    Slugs,
-    /// Datasets and models by size.
-    Sizes,
-    /// The trash by time.
-    TrashList,
-    /// Uploads.
-    Uploads,
-    /// What the workspace uses.
-    Usage,
-    /// The history.
-    Events,
-    /// What was said of it.
-    Marks,
-    /// Who belongs to the workspace.
-    Members,
-    /// What the person belongs to, on both sides.
-    Memberships,
-    /// Messages about it that wait, or waited, to be published.
-    Messages,
-    /// Which mailed token set the password last.
-    Resets,
-    /// The person, the password and the address, should a late request have written one anew.
-    Person,
-    /// The workspace and its handle, the same.
-    Workspace,
-    /// Exports, whose bundles are gone by then.
-    Exports,
-}
-
-/// A step of the job. Each may be taken again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Step {
-    /// Exports in the making are given up, and bundles removed.
-    Bundles,
-    /// The files in the store.
-    Files,
-    /// Records.
-    Records(Part),
-    /// The names in the directory: last, when nothing is left that they lead to.
-    Names,
-}
-
-/// All steps, in their order. The first ones let nobody in any more: the request takes them before it answers.
-pub const STEPS: [Step; 25] = [
-    Step::Records(Part::ApiKeys),
-    Step::Records(Part::Sessions),
-    Step::Bundles,
-    Step::Files,
-    Step::Records(Part::Datasets),
-    Step::Records(Part::Models),
-    Step::Records(Part::Trash),
-    Step::Records(Part::Purges),
-    Step::Records(Part::Projects),
-    Step::Records(Part::Groups),
-    Step::Records(Part::Slugs),
-    Step::Records(Part::Sizes),
-    Step::Records(Part::TrashList),
-    Step::Records(Part::Uploads),
-    Step::Records(Part::Usage),
-    Step::Records(Part::Events),
-    Step::Records(Part::Marks),
-    Step::Records(Part::Members),
-    Step::Records(Part::Memberships),
-    Step::Records(Part::Messages),
-    Step::Records(Part::Resets),
-    Step::Records(Part::Person),
-    Step::Records(Part::Workspace),
-    Step::Records(Part::Exports),
-    Step::Names,
-];
-
-impl Step {
-    /// Whether it is taken when a team is deleted: the person stays.
-    pub fn is_of(self, scope: Scope) -> bool {
-        let personal = matches!(
-            self,
-            Self::Bundles
-                | Self::Records(
-                    Part::Sessions | Part::Memberships | Part::Resets | Part::Person | Part::Exports
-                )
-        );
-        scope == Scope::Account || !personal
-    }
-
-    /// Whether it lets nobody in any more.
-    pub const fn shuts_out(self) -> bool {
-        matches!(self, Self::Records(Part::ApiKeys | Part::Sessions))
-    }
-
-    /// What the receipt counts here, if it counts anything.
-    pub const fn counts(self) -> Option<&'static str> {
-        match self {
-            Self::Bundles => Some("export bundles"),
-            Self::Files => Some("files"),
-            Self::Records(Part::ApiKeys) => Some("API keys"),
-            Self::Records(Part::Sessions) => Some("sessions"),
-            Self::Records(Part::Datasets) => Some("datasets"),
-            Self::Records(Part::Models) => Some("models"),
-            Self::Records(Part::Trash) => Some("things in the trash"),
-            Self::Records(Part::Projects) => Some("projects"),
-            Self::Records(Part::Events) => Some("lines of history"),
-            Self::Records(Part::Memberships) => Some("memberships"),
-            Self::Records(_) | Self::Names => None,
-        }
-    }
-}
+/// Time for which a job is not due after it was handed over to its own run: less than the schedule's interval of 15 minutes.
+pub const HANDED_OVER: SignedDuration = SignedDuration::from_mins(10);
 
 /// The deletion of an account or a team.
 #[derive(Clone, Serialize, Deserialize)]
 pub struct Deletion {
     /// The job's id.
     pub id: JobId,
-    /// What is deleted.
-    pub scope: Scope,
-    /// Who asked for it: of an account, its person.
+    /// The scope.
+    pub scope: DeletionScope,
+    /// The user who requested the deletion. For an account, its user.
     pub user: UserId,
-    /// The workspace: of an account, the personal one, whether or not it came to be.
+    /// The session that requested the deletion of an account and ended with the request. Its bearer may still read the
+    /// status of the job. Absent in older jobs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub session: Option<SessionId>,
+    /// The workspace. For an account, the personal workspace, which may not exist.
     pub workspace: WorkspaceId,
-    /// The home.
+    /// The home region.
     pub region: Region,
-    /// The workspace's public name, which is freed.
+    /// The handle that is freed.
     #[serde(default, deserialize_with = "existing")]
     pub handle: Option<Handle>,
-    /// What stands for the person's address, which is freed.
+    /// The hash of the email address that is freed.
     pub address: Option<EmailHash>,
-    /// Where the receipt goes.
+    /// The recipient of the receipt.
+    #[serde(deserialize_with = "crate::email::existing")]
     pub receipt_to: EmailAddress,
-    /// How far it is.
+    /// The status.
     pub status: Status,
-    /// When it was asked for; what lets people in was gone then.
+    /// Time of the request, which revoked all access.
     #[serde(with = "jiff::fmt::serde::timestamp::millisecond::required")]
     pub created_at: Timestamp,
-    /// When nothing was left.
+    /// Time of completion.
     #[serde(with = "jiff::fmt::serde::timestamp::millisecond::optional", default)]
     pub ended_at: Option<Timestamp>,
-    /// Whether it is looking for the second time.
+    /// Whether the job is in its second pass.
     #[serde(default)]
     pub looks_again: bool,
-    /// How many of the [`STEPS`] are done, this time.
-    #[serde(default)]
-    pub done: usize,
-    /// The last thing that was counted in the step that is next, so that none is counted twice.
+    /// The completed [`STEPS`] of this pass. Older versions stored their number, as `done`.
+    #[serde(default, alias = "done")]
+    pub steps_done: StepsDone,
+    /// Time at which the job is due again if its own run does not complete it. Orders the queue; locks nothing.
+    #[serde(with = "jiff::fmt::serde::timestamp::millisecond::optional", default)]
+    pub handed_over_until: Option<Timestamp>,
+    /// The last item counted in the next step, so that no item is counted twice.
     #[serde(default)]
     pub counted: Option<String>,
-    /// How many of what were removed.
+    /// Numbers of deleted items.
     #[serde(default)]
     pub counts: BTreeMap<String, u64>,
     /// Counts changes: every write is conditional on it.
@@ -220,23 +96,23 @@ fn existing<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Option<Handle>,
 }
 
 impl Deletion {
-    /// The same with its next version, to be changed.
+    /// The job with its next version.
     #[must_use]
     pub fn next(&self) -> Self {
         Self { version: self.version.saturating_add(1), ..self.clone() }
     }
 
-    /// When all that was let in before has arrived, or never will: requests, and files sent with requests that were signed.
+    /// Time by which all earlier requests and signed uploads have arrived or failed.
     pub fn looks_again_at(&self) -> Timestamp {
         after(after(self.created_at, upload::SENT_WITHIN), directory::PENDING)
     }
 
-    /// Until when nobody gets the handle.
+    /// End of the reservation of the handle.
     pub fn reserved_until(&self) -> Timestamp {
         after(self.created_at, RESERVED)
     }
 
-    /// The names in the directory that are freed, and whose they are.
+    /// The names in the directory that are freed, with their holders.
     pub fn names(&self) -> Vec<(Name, Holder)> {
         let holder = |id| Holder { region: self.region, id, confirmed: true };
         let handle =
@@ -245,31 +121,34 @@ impl Deletion {
         handle.into_iter().chain(address).collect()
     }
 
-    /// Whether it has looked once, and it is too early to look again.
+    /// Whether the first pass is complete and it is too early for the second.
     pub fn waits(&self, now: Timestamp) -> bool {
         self.has_looked_once() && now < self.looks_again_at()
     }
 
-    /// Whether the first look is over and the second has not begun.
+    /// Whether the first pass is complete and the second has not started.
     pub fn has_looked_once(&self) -> bool {
         !self.looks_again && self.step().is_none()
     }
 
-    /// Begins the second look.
+    /// Starts the second pass.
     pub fn look_again(&mut self) {
         self.looks_again = true;
-        self.done = 0;
+        self.steps_done = StepsDone::default();
         self.counted = None;
     }
 
-    /// Nothing is left of the step that is next.
+    /// Marks the next step as complete.
     pub fn step_is_done(&mut self) {
-        self.done = self.done.saturating_add(1);
+        self.steps_done.advance(&STEPS);
         self.counted = None;
+        if self.step().is_none() {
+            self.handed_over_until = None;
+        }
     }
 
-    /// Counts those of a step's names that were not counted before; whether there were any. Saved before they are erased, it
-    /// forgets none; and whoever comes after a save counts none again.
+    /// Counts the items of a step that were not counted before. Returns whether there were any. The count is saved
+    /// before the items are deleted, so that an interruption neither loses nor repeats a count.
     pub fn count(&mut self, what: &str, names: &[String]) -> bool {
         let is_new = |name: &&String| self.counted.as_ref().is_none_or(|counted| *name > counted);
         let new = names.iter().filter(is_new).fold(0_u64, |count, _| count.saturating_add(1));
@@ -282,24 +161,32 @@ impl Deletion {
         true
     }
 
-    /// The step that is next; none if this look is over.
+    /// The next step; `None` if this pass is complete.
     pub fn step(&self) -> Option<Step> {
-        STEPS.get(self.done).copied()
+        self.steps_done.next_of(&STEPS)
     }
 
-    /// Percent of it that is done.
+    /// Progress in percent.
     pub fn progress(&self) -> u8 {
         let whole = STEPS.len().saturating_mul(2).saturating_add(1);
-        let done = self.done.saturating_add(if self.looks_again { STEPS.len() } else { 0 });
+        let before = if self.looks_again { STEPS.len() } else { 0 };
+        let done = self.steps_done.count_of(&STEPS).saturating_add(before);
         match self.status {
             Status::Completed => 100,
             _ => u8::try_from(done.saturating_mul(100) / whole).unwrap_or(100),
         }
     }
 
-    /// When somebody has to look after it, if no message brings anybody.
+    /// Time at which a run must continue the job if no message triggers a run. A job that was handed over is due after
+    /// all waiting jobs.
     pub fn due_at(&self) -> Timestamp {
-        if self.has_looked_once() { self.looks_again_at() } else { self.created_at }
+        let due = if self.has_looked_once() { self.looks_again_at() } else { self.created_at };
+        self.handed_over_until.map_or(due, |until| until.max(due))
+    }
+
+    /// Hands the job over to a run that a message triggers.
+    pub fn hand_over(&mut self, now: Timestamp) {
+        self.handed_over_until = Some(after(now, HANDED_OVER));
     }
 }
 
@@ -316,8 +203,9 @@ mod tests {
         let user = UserId::floor(at(1));
         Deletion {
             id: JobId::floor(at(1_000)),
-            scope: Scope::Account,
+            scope: DeletionScope::Account,
             user,
+            session: None,
             workspace: user.cast(),
             region: Region::Eu,
             handle: Some(Handle::parse("ada-lovelace").unwrap()),
@@ -327,14 +215,15 @@ mod tests {
             created_at: at(1_000),
             ended_at: None,
             looks_again: false,
-            done: 0,
+            steps_done: StepsDone::default(),
+            handed_over_until: None,
             counted: None,
             counts: BTreeMap::new(),
             version: 1,
         }
     }
 
-    /// Takes a step with ten things, three at a time, and dies wherever `dies` says so; what was saved is what is left.
+    /// Runs a step with ten items in batches of three, interrupted where `dies` says so. Only saved state survives.
     fn remove_all(dies: impl Fn(usize) -> bool) -> u64 {
         let mut things: std::collections::BTreeSet<String> = (10..20).map(|n| n.to_string()).collect();
         let mut saved = deletion();
@@ -363,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn whenever_it_dies_everything_is_counted_once() {
+    fn interrupted_job_counts_each_item_once() {
         assert_eq!(remove_all(|_| false), 10);
         for first in 1..=14 {
             for second in first..=20 {
@@ -373,7 +262,7 @@ mod tests {
     }
 
     #[test]
-    fn what_comes_late_is_counted_in_the_second_look() {
+    fn late_item_is_counted_in_second_pass() {
         let mut deletion = deletion();
         assert!(deletion.count("files", &["b".to_owned()]));
         assert!(!deletion.count("files", &["a".to_owned(), "b".to_owned()]));
@@ -383,7 +272,7 @@ mod tests {
     }
 
     #[test]
-    fn it_looks_again_when_nothing_can_arrive_any_more() {
+    fn second_pass_starts_after_last_possible_arrival() {
         let mut deletion = deletion();
         assert!(!deletion.waits(at(1_000)) && deletion.due_at() == at(1_000));
         for _ in STEPS {
@@ -398,7 +287,14 @@ mod tests {
     }
 
     #[test]
-    fn a_receipt_says_how_many_and_not_whose() {
+    fn stored_job_without_session_parses() {
+        let stored = serde_json::to_value(deletion()).unwrap();
+        assert!(stored.get("session").is_none());
+        assert_eq!(serde_json::from_value::<Deletion>(stored).unwrap().session, None);
+    }
+
+    #[test]
+    fn receipt_has_counts_but_no_identity() {
         let mut deletion = deletion();
         deletion.count("files", &["a".to_owned(), "b".to_owned()]);
         let receipt = serde_json::to_value(Receipt::of(&deletion, at(9_000))).unwrap();
@@ -419,22 +315,37 @@ mod tests {
     }
 
     #[test]
-    fn names_go_last_and_nothing_goes_twice() {
-        assert_eq!(STEPS.last(), Some(&Step::Names));
-        for (n, step) in STEPS.iter().enumerate() {
-            assert!(!STEPS[..n].contains(step), "{step:?}");
-        }
+    fn handed_over_job_is_due_after_waiting_jobs() {
+        let mut job = deletion();
+        assert_eq!(job.due_at(), at(1_000));
+        job.hand_over(at(2_000));
+        assert_eq!(job.due_at(), at(2_600));
+        // A hand-over of the first pass does not delay the second pass.
+        job.hand_over(at(9_000));
+        STEPS.iter().for_each(|_| job.step_is_done());
+        assert_eq!(job.due_at(), job.looks_again_at());
     }
 
     #[test]
-    fn nobody_gets_in_before_anything_else_is_done() {
-        assert!(STEPS.is_sorted_by_key(|step| !step.shuts_out()) && STEPS[0].shuts_out());
-    }
-
-    #[test]
-    fn a_team_goes_without_its_owner() {
-        assert!(!Step::Records(Part::Person).is_of(Scope::Team));
-        assert!(Step::Records(Part::Workspace).is_of(Scope::Team));
-        assert!(STEPS.iter().all(|step| step.is_of(Scope::Account)));
+    fn job_of_older_version_resumes_at_its_step() {
+        let stored = |done: usize, looks_again: bool| {
+            let mut stored = serde_json::to_value(deletion()).unwrap();
+            let fields = stored.as_object_mut().unwrap();
+            fields.remove("steps_done").unwrap();
+            fields.remove("handed_over_until").unwrap();
+            fields.insert("done".to_owned(), done.into());
+            fields.insert("looks_again".to_owned(), looks_again.into());
+            serde_json::from_value::<Deletion>(stored).unwrap()
+        };
+        assert_eq!(stored(0, false).step(), Some(Step::Records(Part::ApiKeys)));
+        assert_eq!(stored(13, false).step(), Some(Step::Records(Part::Uploads)));
+        assert_eq!(stored(24, true).step(), Some(Step::Names));
+        assert!(stored(25, false).has_looked_once());
+        let mut job = stored(13, false);
+        let before = job.progress();
+        job.step_is_done();
+        let saved: Deletion = serde_json::from_value(serde_json::to_value(&job).unwrap()).unwrap();
+        assert_eq!(saved.step(), Some(Step::Records(Part::Usage)));
+        assert!(saved.progress() >= before && before == 25);
     }
 }

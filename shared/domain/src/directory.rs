@@ -1,8 +1,8 @@
-//! Names that are unique over all regions, and claims on them.
+//! Names that are unique across all regions, and claims on names.
 //!
-//! A name is claimed in the authority's region first, then used in a transaction of the holder's home, then confirmed. Who
-//! dies in between leaves a claim with a deadline: the home's reaper looks whether the transaction happened, and confirms
-//! or frees the name.
+//! A name is first claimed in the authority region, then used in a transaction of the holder's home region, then
+//! confirmed. An interrupted claim keeps a deadline. After the deadline, the reaper of the home region checks whether
+//! the transaction happened and confirms or frees the name.
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -14,52 +14,52 @@ use crate::{
     user::EmailHash,
 };
 
-/// How long a claim waits to be confirmed. AWS carries out no request that was signed [more than five minutes ago], and no
-/// function lives longer than seconds after its request: what has not happened by then never will.
+/// Time until an unconfirmed claim expires. AWS refuses requests that were signed [more than five minutes ago], and a
+/// function ends within seconds of its request, so no transaction can succeed after this time.
 ///
 /// [more than five minutes ago]: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv.html
 pub const PENDING: SignedDuration = SignedDuration::from_mins(10);
 
-/// A name that one holder has, in whichever region.
+/// A name that is unique across all regions.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Name {
-    /// A workspace's public name.
+    /// The public name of a workspace.
     Handle(Handle),
-    /// What stands for a user's address.
+    /// The hash of a user's email address.
     Address(EmailHash),
 }
 
-/// Whose a name is.
+/// The holder of a name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Holder {
-    /// Where the holder lives.
+    /// The holder's home region.
     pub region: Region,
     /// The workspace or the user.
     pub id: String,
-    /// Whether it is the holder's for good.
+    /// Whether the claim is confirmed.
     pub confirmed: bool,
 }
 
 /// A claim on a name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Claim {
-    /// The name.
+    /// The claimed name.
     pub name: Name,
-    /// The claimant's home.
+    /// The claimant's home region.
     pub region: Region,
     /// The workspace or the user.
     pub id: String,
-    /// When it may be freed, unless it was confirmed.
+    /// Time after which an unconfirmed claim may be freed.
     pub deadline: Timestamp,
 }
 
 impl Claim {
-    /// A workspace's claim on its handle.
+    /// Claims a handle for a workspace.
     pub fn on_handle(handle: Handle, region: Region, workspace: WorkspaceId, now: Timestamp) -> Self {
         Self::new(Name::Handle(handle), region, workspace.to_string(), now)
     }
 
-    /// A user's claim on an address.
+    /// Claims an email address for a user.
     pub fn on_address(address: EmailHash, region: Region, user: UserId, now: Timestamp) -> Self {
         Self::new(Name::Address(address), region, user.to_string(), now)
     }

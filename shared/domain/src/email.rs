@@ -1,81 +1,108 @@
-//! Email addresses: kept as they were typed, compared after normalising.
+//! Email addresses: stored as typed, compared in normalised form.
 
 use idna::uts46::{AsciiDenyList, DnsLength, Hyphens, Uts46};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize, Serializer};
 use unicode_normalization::UnicodeNormalization;
 
-use crate::text::{Invalid, is_plain};
+use crate::text::{Invalid, is_plain, is_selector};
 
-/// The longest address in bytes: a path of 256 with its angle brackets ([RFC 5321] §4.5.3.1.3).
+/// Maximum length of an address in bytes: a path of 256 with its angle brackets ([RFC 5321] §4.5.3.1.3).
 ///
 /// [RFC 5321]: https://www.rfc-editor.org/rfc/rfc5321
 pub const MAX: usize = 254;
-/// The longest local part in bytes (§4.5.3.1.1).
+/// Maximum length of the local part in bytes (§4.5.3.1.1).
 const MAX_LOCAL: usize = 64;
 
-/// Consumer, free and disposable providers, sorted, one a line.
+/// Consumer, free and disposable providers, sorted, one per line.
 const CONSUMER: &str = include_str!("consumer_domains.txt");
 
-/// The ASCII addresses among those accepted; all that JSON Schema's `email` format covers.
+/// The accepted ASCII addresses as a regular expression. JSON Schema's `email` format covers no others.
 const PATTERN: &str = r"^[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*@([A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)+[A-Za-z]{2,63}$";
 
-/// An email address: `local@domain` with an unquoted local part of at most 64 bytes (ASCII, or letters of any script
-/// by [RFC 6531]) and a domain of two labels or more, in ASCII or Unicode; 254 bytes in all. No comments, no IP
-/// literals.
+/// An email address that SES delivers to: `local@domain` with an unquoted local part of at most 64 ASCII characters and
+/// a domain of two labels or more, in ASCII or Unicode; 254 bytes in all. No comments, no IP literals.
 ///
-/// Two addresses are the same when their [`canonical`](Self::canonical) forms are; dots and `+tags` count, since only
-/// a provider knows what they mean. `Debug` and errors never show it: it is personal data.
+/// SES has no [SMTPUTF8], so an address with non-ASCII letters before the `@` is refused, including letters that look
+/// like ASCII ones (full-width letters, the Kelvin sign). The domain is stored as typed and sent as A-labels
+/// ([`to_ascii`](Self::to_ascii)).
 ///
-/// [RFC 6531]: https://www.rfc-editor.org/rfc/rfc6531
+/// Two addresses are equal if their [`canonical`](Self::canonical) forms are equal. Dots and `+tags` count, because
+/// only the provider knows their meaning. `Debug` and errors never contain the address, which is personal data.
+///
+/// [SMTPUTF8]: https://www.rfc-editor.org/rfc/rfc6531
 #[derive(Clone, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
 pub struct EmailAddress {
     entered: String,
-    /// `local`, in form C and lower case.
+    /// `local` in form C and lower case.
     local: String,
-    /// `domain`, as A-labels in lower case.
+    /// `domain` as A-labels in lower case.
     domain: String,
 }
 
 impl EmailAddress {
-    /// Reads an address; white space around it is dropped.
+    /// Parses a typed address and trims white space.
     ///
     /// # Errors
     ///
-    /// When mail could not be sent to it.
+    /// When email cannot be delivered to the address.
     pub fn parse(input: &str) -> Result<Self, Invalid> {
+        let address = Self::parse_existing(input)?;
+        if address.typed_local().is_ascii() {
+            Ok(address)
+        } else {
+            Err(Invalid::new(
+                "Use only unaccented letters a to z, digits and symbols before the @. We can't deliver email to other addresses.",
+            ))
+        }
+    }
+
+    /// Parses a stored address. Accepts non-ASCII local parts, which older versions accepted.
+    ///
+    /// # Errors
+    ///
+    /// When the format is wrong.
+    pub fn parse_existing(input: &str) -> Result<Self, Invalid> {
         const SHAPE: Invalid = Invalid::new("Enter an email address, such as name@example.com.");
         let entered = input.trim();
         if entered.len() > MAX {
-            return Err(Invalid::new("Use an email address of at most 254 bytes."));
+            return Err(Invalid::new("The email address must not exceed 254 bytes."));
         }
         let (typed, host) = entered.rsplit_once('@').ok_or(SHAPE)?;
         let local = lower(typed);
         if typed.len() > MAX_LOCAL || local.len() > MAX_LOCAL {
-            return Err(Invalid::new("The part before the @ may have at most 64 bytes."));
+            return Err(Invalid::new("The part before the @ must not exceed 64 bytes."));
         }
         if !is_dot_atom(typed) || !is_dot_atom(&local) {
             return Err(Invalid::new(
-                "Check the part before the @: it has a character that is not allowed there.",
+                "The part before the @ contains a character that is not allowed. Remove the character.",
             ));
         }
-        let domain = a_labels(host).ok_or(Invalid::new(
-            "Check the part after the @: it must be a domain name, such as example.com.",
-        ))?;
+        let domain = a_labels(host)
+            .ok_or(Invalid::new("The part after the @ must be a domain name, such as example.com."))?;
         if local.len() + 1 + domain.len() > MAX || typed.len() + 1 + domain.len() > MAX {
-            return Err(Invalid::new("Use an email address of at most 254 bytes."));
+            return Err(Invalid::new("The email address must not exceed 254 bytes."));
         }
         Ok(Self { entered: entered.to_owned(), local, domain })
     }
 
-    /// The address as it was typed, without white space around it.
+    /// The address as typed, without white space at both ends.
     pub fn as_str(&self) -> &str {
         &self.entered
     }
 
-    /// The form in which addresses are compared and hashed: all lower case, the local part in Unicode form C, the
-    /// domain as A-labels (`xn--…`). Parses to itself.
+    /// The address for mail systems: the local part as typed, the domain as A-labels (`xn--…`).
+    pub fn to_ascii(&self) -> String {
+        format!("{}@{}", self.typed_local(), self.domain)
+    }
+
+    fn typed_local(&self) -> &str {
+        self.entered.rsplit_once('@').map_or(self.local.as_str(), |(local, _)| local)
+    }
+
+    /// The form for comparison and hashing: lower case, the local part in Unicode form C, the domain as A-labels
+    /// (`xn--…`). Parses to itself.
     pub fn canonical(&self) -> String {
         format!("{}@{}", self.local, self.domain)
     }
@@ -85,13 +112,13 @@ impl EmailAddress {
         &self.domain
     }
 
-    /// Enough for its owner to recognise it and for nobody else to use it: `a***@example.com`.
+    /// A masked form that the owner recognises and nobody else can use: `a***@example.com`.
     pub fn masked(&self) -> String {
         format!("{}***@{}", self.local.chars().next().unwrap_or('*'), self.domain)
     }
 
-    /// Whether it belongs to an organisation: neither its domain nor a parent of it is a known consumer, free or
-    /// disposable provider.
+    /// Whether the address belongs to an organisation: neither its domain nor a parent domain is a known consumer, free
+    /// or disposable provider.
     pub fn is_company(&self) -> bool {
         let parents =
             std::iter::successors(Some(self.domain()), |name| name.split_once('.').map(|(_, up)| up));
@@ -99,12 +126,12 @@ impl EmailAddress {
     }
 }
 
-/// Lower case in form C, letter by letter: a whole word's case rules (Greek's final sigma) would tell `ΑΣ` from `ασ`.
+/// Lower case in form C, letter by letter. Case rules for whole words (Greek final sigma) would distinguish `ΑΣ` from `ασ`.
 fn lower(local: &str) -> String {
     local.nfc().flat_map(char::to_lowercase).nfc().collect()
 }
 
-/// Atoms with single dots between them ([RFC 5322] §3.2.3), any plain character beyond ASCII.
+/// Atoms separated by single dots ([RFC 5322] §3.2.3), with any plain non-ASCII character.
 ///
 /// [RFC 5322]: https://www.rfc-editor.org/rfc/rfc5322
 fn is_dot_atom(local: &str) -> bool {
@@ -116,9 +143,10 @@ fn is_dot_atom(local: &str) -> bool {
     local.split('.').all(|atom| !atom.is_empty() && atom.chars().all(allowed))
 }
 
-/// A domain of two labels or more, the last one a name and no number.
+/// A domain of two or more labels whose last label is a name, not a number.
 fn a_labels(host: &str) -> Option<String> {
-    if host.chars().any(|c| c.is_whitespace() || !is_plain(c)) {
+    // UTS 46 drops variation selectors, which are invisible in an address.
+    if host.chars().any(|c| c.is_whitespace() || !is_plain(c) || is_selector(c)) {
         return None;
     }
     let name = Uts46::new()
@@ -129,6 +157,16 @@ fn a_labels(host: &str) -> Option<String> {
     let named =
         top.len() >= 2 && (top.starts_with("xn--") || top.bytes().all(|byte| byte.is_ascii_alphabetic()));
     named.then_some(name)
+}
+
+/// For `#[serde(deserialize_with = "domain::email::existing")]` in stored records: [`EmailAddress::parse_existing`], so
+/// that stricter rules do not make existing records unreadable.
+///
+/// # Errors
+///
+/// When the value is not a string or has the wrong format.
+pub fn existing<'de, D: serde::Deserializer<'de>>(from: D) -> Result<EmailAddress, D::Error> {
+    EmailAddress::parse_existing(&String::deserialize(from)?).map_err(serde::de::Error::custom)
 }
 
 impl TryFrom<String> for EmailAddress {
@@ -165,7 +203,7 @@ impl Serialize for EmailAddress {
     }
 }
 
-/// In an answer the address may be one with Unicode (`idn-email`); asked for is the ASCII form, which everybody has.
+/// Responses may contain non-ASCII addresses (`idn-email`). Requests require the ASCII form.
 impl JsonSchema for EmailAddress {
     fn inline_schema() -> bool {
         true
@@ -194,15 +232,16 @@ mod tests {
     }
 
     #[test]
-    fn addresses_that_differ_only_in_case_or_spelling_of_the_domain_are_the_same() {
+    fn address_equality_ignores_case_and_domain_spelling() {
         for (input, same) in [
             (" Ada@Example.COM ", "ada@example.com"),
             ("a.b+tag@gmail.com", "a.b+tag@gmail.com"),
             ("ada@Bücher.example", "ada@xn--bcher-kva.example"),
             ("ada@XN--BCHER-KVA.example", "ada@xn--bcher-kva.example"),
             ("ada@bu\u{308}cher。example", "ada@xn--bcher-kva.example"),
-            ("Zoe\u{308}@example.com", "zoë@example.com"),
-            ("ΑΣ@example.com", "ασ@example.com"),
+            ("ada@ｂücher.ｅxample", "ada@xn--bcher-kva.example"),
+            ("ada@faß.example", "ada@xn--fa-hia.example"),
+            ("ada@نامه\u{200c}ای.example", "ada@xn--mgba3gch31f060k.example"),
             ("ada@例え.テスト", "ada@xn--r8jz45g.xn--zckzah"),
             ("!#$%&'*+-/=?^_`{|}~@a-b.co", "!#$%&'*+-/=?^_`{|}~@a-b.co"),
         ] {
@@ -212,7 +251,35 @@ mod tests {
     }
 
     #[test]
-    fn what_mail_cannot_be_sent_to_is_refused() {
+    fn delivery_address_keeps_local_part_and_encodes_domain() {
+        for (input, sent) in [
+            ("Ada.L@Example.com", "Ada.L@example.com"),
+            ("Ada+News@BÜCHER-X.example", "Ada+News@xn--bcher-x-n2a.example"),
+            ("ada@XN--BCHER-KVA.example", "ada@xn--bcher-kva.example"),
+        ] {
+            assert_eq!(EmailAddress::parse(input).unwrap().to_ascii(), sent, "{input}");
+        }
+    }
+
+    #[test]
+    fn non_ascii_local_part_is_refused_but_stored_one_parses() {
+        for (address, canonical) in [
+            ("Zoe\u{308}@example.com", "zoë@example.com"),
+            ("ΑΣ@example.com", "ασ@example.com"),
+            ("\u{212a}im@example.com", "kim@example.com"),
+            ("ｋim@example.com", "ｋim@example.com"),
+            ("अदा@example.com", "अदा@example.com"),
+        ] {
+            let error = EmailAddress::parse(address).unwrap_err();
+            assert!(error.0.contains("before the @"), "{error}");
+            assert_eq!(EmailAddress::parse_existing(address).unwrap().canonical(), canonical);
+            assert!(serde_json::from_value::<EmailAddress>(address.into()).is_err());
+            assert_eq!(existing(serde_json::Value::from(address)).unwrap().as_str(), address);
+        }
+    }
+
+    #[test]
+    fn undeliverable_address_is_refused() {
         for bad in [
             "",
             "@",
@@ -245,13 +312,18 @@ mod tests {
             "ada@example.com,b@example.com",
             "ada@xn--a.com",
             "a\u{e000}@example.com",
+            "ada@exam\u{fe0f}ple.com",
+            "ada@exam\u{ad}ple.com",
+            "ada@exam\u{200d}ple.com",
+            "ada@\u{301}xample.com",
         ] {
             assert!(EmailAddress::parse(bad).is_err(), "{bad:?}");
+            assert!(EmailAddress::parse_existing(bad).is_err(), "{bad:?}");
         }
     }
 
     #[test]
-    fn lengths_hold_to_the_standard() {
+    fn length_limits_follow_rfc() {
         let local = "l".repeat(64);
         assert!(EmailAddress::parse(&format!("{local}@example.com")).is_ok());
         assert!(EmailAddress::parse(&format!("{local}l@example.com")).is_err());
@@ -265,7 +337,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_never_prints_in_debug_and_is_masked_for_others() {
+    fn debug_output_hides_address_and_masked_form_shortens_it() {
         let address = EmailAddress::parse("Ada.Lovelace@Example.com").unwrap();
         assert_eq!(format!("{address:?}"), "EmailAddress(***)");
         assert_eq!(address.masked(), "a***@example.com");
@@ -275,7 +347,7 @@ mod tests {
     }
 
     #[test]
-    fn a_consumer_provider_and_its_subdomains_are_no_company() {
+    fn consumer_provider_is_not_a_company_domain() {
         for (address, company) in [
             ("a@gmail.com", false),
             ("a@GMail.com", false),
@@ -291,7 +363,7 @@ mod tests {
     }
 
     #[test]
-    fn the_provider_list_is_sorted_canonical_and_without_repeats() {
+    fn provider_list_is_sorted_canonical_and_unique() {
         let names: Vec<_> = CONSUMER.lines().collect();
         assert!(names.is_sorted_by(|a, b| a < b));
         assert!(names.iter().all(|name| a_labels(name).as_deref() == Some(*name)));
@@ -300,7 +372,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_string_is_answered_and_the_canonical_form_is_stable(
+        fn any_input_parses_or_fails_and_canonical_form_is_stable(
             input in prop_oneof![any::<String>(), "\\PC{1,6}@\\PC{1,6}\\.[a-z]{2}", "[A-Za-zßİΣ.]{1,9}@[a-zäß-]{1,9}\\.de"]
         ) {
             if let Ok(address) = EmailAddress::parse(&input) {
@@ -311,7 +383,7 @@ mod tests {
         }
 
         #[test]
-        fn what_the_schema_allows_is_accepted(input in "[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]{1,30}(\\.[A-Za-z0-9+_-]{1,20})?@([A-Za-wy-z0-9]([A-Za-z0-9-]{0,20}[A-Za-z0-9])?\\.){1,3}[A-Za-wy-z]{2,20}") {
+        fn schema_matches_are_accepted(input in "[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]{1,30}(\\.[A-Za-z0-9+_-]{1,20})?@([A-Za-wy-z0-9]([A-Za-z0-9-]{0,20}[A-Za-z0-9])?\\.){1,3}[A-Za-wy-z]{2,20}") {
             prop_assert!(EmailAddress::parse(&input).is_ok());
         }
     }

@@ -1,4 +1,4 @@
-//! Exports: a person's data in one bundle, written bit by bit by a job that may be killed anywhere and goes on.
+//! Exports: all data of a user in one bundle, written by a job that survives interruptions.
 
 use jiff::{SignedDuration, Timestamp};
 use schemars::JsonSchema;
@@ -7,22 +7,27 @@ use serde::{Deserialize, Serialize};
 use crate::{
     id::{JobId, UserId},
     job::Status,
+    throttle::Wait,
     time::after,
 };
 
-/// How long a link to a bundle is good for.
+/// Lifetime of a download link.
 pub const LINKED: SignedDuration = SignedDuration::from_mins(60);
-/// How long a bundle is kept once it is complete.
+/// Retention time of a complete bundle.
 pub const KEPT: SignedDuration = SignedDuration::from_hours(7 * 24);
-/// A run that has not ended after this never will: functions that export live for a minute.
+/// Maximum time of a run. Export functions are limited to one minute.
 pub const LEASE: SignedDuration = SignedDuration::from_secs(90);
 
-/// How a bundle is written.
+/// Maximum number of exports that a user can request in 24 hours. Each bundle is kept for a week.
+pub const MOST_A_DAY: usize = 20;
+const DAY: SignedDuration = SignedDuration::from_hours(24);
+
+/// Format of a bundle.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 #[schemars(inline)]
 pub enum Format {
-    /// A ZIP with a file for each kind of record, their schemas, a manifest and a README.
+    /// A ZIP archive with one file per record type, schemas, a manifest and a README.
     #[default]
     Zip,
     /// One JSON document with the same records.
@@ -30,7 +35,7 @@ pub enum Format {
 }
 
 impl Format {
-    /// What the bundle's name ends with.
+    /// File name extension.
     pub const fn extension(self) -> &'static str {
         match self {
             Self::Zip => "zip",
@@ -38,7 +43,7 @@ impl Format {
         }
     }
 
-    /// The bundle's media type.
+    /// Media type of the bundle.
     pub const fn content_type(self) -> &'static str {
         match self {
             Self::Zip => "application/zip",
@@ -52,37 +57,37 @@ impl Format {
 pub struct Export {
     /// The job's id.
     pub id: JobId,
-    /// Whose data.
+    /// The user.
     pub user: UserId,
-    /// How the bundle is written.
+    /// Format of the bundle.
     pub format: Format,
-    /// How far it is.
+    /// Status of the job.
     pub status: Status,
-    /// When it was asked for. What happened later is not in the bundle.
+    /// Time of the request. The bundle contains no later changes.
     #[serde(with = "jiff::fmt::serde::timestamp::millisecond::required")]
     pub created_at: Timestamp,
-    /// When it was done or given up.
+    /// Time at which the job completed or failed.
     #[serde(with = "jiff::fmt::serde::timestamp::millisecond::optional", default)]
     pub ended_at: Option<Timestamp>,
-    /// Until then the run that is at it may be: no other begins.
+    /// End of the lease of the current run. No other run starts before this time.
     #[serde(with = "jiff::fmt::serde::timestamp::millisecond::optional", default)]
     pub lease_ends: Option<Timestamp>,
-    /// The store's id of the bundle in the making.
+    /// The store's upload id of the incomplete bundle.
     #[serde(default)]
     pub upload: Option<String>,
-    /// What its parts are known by, in their order.
+    /// Tags of the parts, in order.
     #[serde(default)]
     pub parts: Vec<String>,
-    /// Where the writer goes on, as it wrote it down.
+    /// Position of the writer, in the writer's own format.
     #[serde(default)]
     pub position: Option<String>,
-    /// Percent of it that is done, as far as can be told.
+    /// Estimated progress in percent.
     #[serde(default)]
     pub progress: u8,
-    /// The complete bundle's bytes.
+    /// Size of the complete bundle in bytes.
     #[serde(default)]
     pub bytes: u64,
-    /// How often it was begun anew, because what was stored was not what had been written.
+    /// Number of restarts because the stored parts differed from the written ones.
     #[serde(default)]
     pub restarts: u32,
     /// Counts changes: every write is conditional on it.
@@ -90,7 +95,7 @@ pub struct Export {
 }
 
 impl Export {
-    /// One that is asked for now.
+    /// A new export.
     pub fn new(id: JobId, user: UserId, format: Format, now: Timestamp) -> Self {
         Self {
             id,
@@ -110,18 +115,27 @@ impl Export {
         }
     }
 
-    /// The same with its next version, to be changed.
+    /// The wait until another export may begin, after the user's newest ones, the newest first. A running export is no obstacle: a
+    /// request returns it.
+    pub fn wait_after(newest: &[Self], now: Timestamp) -> Option<Wait> {
+        let running = newest.first().is_some_and(|export| export.status.is_open());
+        let next = after(newest.get(MOST_A_DAY.saturating_sub(1))?.created_at, DAY);
+        (!running && now < next).then(|| Wait::between(now, next))
+    }
+
+    /// The export with its next version.
     #[must_use]
     pub fn next(&self) -> Self {
         Self { version: self.version.saturating_add(1), ..self.clone() }
     }
 
-    /// Whether a run may begin: it is open, and no other run is at it.
+    /// Whether a run may start: the job is open and no other run holds the lease.
     pub fn is_free(&self, now: Timestamp) -> bool {
         self.status.is_open() && self.lease_ends.is_none_or(|ends| ends <= now)
     }
 
-    /// When somebody has to look after it, if no message brings anybody: an open one goes on, one that has ended is removed.
+    /// Time at which a worker checks the job if no message triggers a run. An open job continues; a completed job is
+    /// removed.
     pub fn due_at(&self) -> Timestamp {
         match (self.ended_at, self.lease_ends) {
             (Some(ended), _) => after(ended, KEPT),
@@ -130,12 +144,12 @@ impl Export {
         }
     }
 
-    /// Whether its bundle can be had.
+    /// Whether the bundle can be downloaded.
     pub fn is_available(&self, now: Timestamp) -> bool {
         self.status == Status::Completed && now < self.due_at()
     }
 
-    /// What a browser saves the bundle as.
+    /// File name for downloads.
     pub fn filename(&self) -> String {
         let day = self.created_at.strftime("%Y-%m-%d");
         format!("account-export-{day}.{}", self.format.extension())
@@ -151,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn one_run_at_a_time_and_none_after_the_end() {
+    fn only_one_run_is_active_and_none_after_completion() {
         let export = Export::new(JobId::floor(at(0)), UserId::floor(at(0)), Format::Zip, at(0));
         assert!(export.is_free(at(0)));
         let taken = Export { lease_ends: Some(at(90)), ..export.next() };

@@ -1,6 +1,6 @@
-//! Requests that one region sends on to another.
+//! Requests that one region forwards to another.
 
 use jiff::SignedDuration;
 
-/// How old the letter that goes along may be, and how far two regions' clocks may be apart.
-pub const LETTER_VALID: SignedDuration = SignedDuration::from_secs(30);
+/// Maximum age of a forwarded request, including clock skew between regions.
+pub const FORWARDED_REQUEST_VALID: SignedDuration = SignedDuration::from_secs(30);

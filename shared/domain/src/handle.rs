@@ -1,4 +1,4 @@
-//! Handles: the public, permanent names of users and teams, one namespace for both and for the site's own routes.
+//! Handles: public, permanent names of users and teams. Users, teams and the site's routes share one namespace.
 
 use schemars::{Schema, json_schema};
 use serde::Deserialize;
@@ -6,56 +6,56 @@ use unicode_normalization::{UnicodeNormalization, char::is_combining_mark};
 
 use crate::text::{Invalid, string_value};
 
-/// The fewest characters.
+/// Minimum length in characters.
 pub const MIN: usize = 4;
-/// The most characters.
+/// Maximum length in characters.
 pub const MAX: usize = 32;
 
-/// Route names, well-known mailboxes and brands, sorted, one a line.
+/// Reserved names, one per line. The first lines of the file explain the groups.
 const RESERVED: &str = include_str!("reserved_handles.txt");
 
-/// A handle: 4 to 32 of `a`–`z`, `0`–`9` and `-`; no hyphen at an end, no two in a row; not reserved.
+/// A handle: 4 to 32 of `a`–`z`, `0`–`9` and `-`, without hyphens at the ends, without double hyphens, not reserved.
 ///
-/// Capitals are refused, not folded: what is typed is what is claimed.
+/// Claims refuse upper case. Lookups fold upper case ([`look_up`](Self::look_up)).
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Deserialize)]
 #[serde(try_from = "String")]
 pub struct Handle(String);
 
 impl Handle {
-    /// Reads a handle that someone wants to claim or asks for.
+    /// Parses a handle for a claim.
     ///
     /// # Errors
     ///
-    /// When it breaks a rule or is reserved.
+    /// When the handle breaks a rule or is reserved.
     pub fn parse(input: &str) -> Result<Self, Invalid> {
         let handle = Self::parse_existing(input)?;
         if RESERVED.lines().any(|listed| listed == input) {
-            return Err(Invalid::new("This handle is reserved; choose another."));
+            return Err(Invalid::new("This username is reserved. Choose another."));
         }
         Ok(handle)
     }
 
-    /// Reads a handle that was claimed before, by its form alone: one that was reserved later, or given out by an
-    /// operator, stays readable.
+    /// Parses a stored handle and checks only its format, so that handles stay readable that were reserved later or
+    /// assigned by an operator.
     ///
     /// # Errors
     ///
-    /// When its form is wrong.
+    /// When the format is wrong.
     pub fn parse_existing(input: &str) -> Result<Self, Invalid> {
-        let sentence = if input.len() < MIN || input.len() > MAX {
-            "Use 4 to 32 characters."
-        } else if !input.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-')) {
-            "Use lower-case letters a to z, digits and hyphens only."
-        } else if input.split('-').any(str::is_empty) {
-            "Use single hyphens, and none at the start or end."
-        } else {
-            return Ok(Self(input.to_owned()));
-        };
-        Err(Invalid::new(sentence))
+        check(input).map(|()| Self(input.to_owned()))
     }
 
-    /// A handle made of free text such as a display name: accents dropped, the rest of Latin spelled out, everything
-    /// else a hyphen. `None` when nothing usable is left, as with a name in another script.
+    /// Parses a handle for a lookup. Folds upper case and full-width characters, and accepts reserved names.
+    ///
+    /// # Errors
+    ///
+    /// When no handle can have this format.
+    pub fn look_up(input: &str) -> Result<Self, Invalid> {
+        Self::parse_existing(&folded(input))
+    }
+
+    /// Derives a handle from free text such as a display name: drops accents, transliterates other Latin letters, and
+    /// replaces everything else with hyphens. `None` if no usable text remains, as for a name in another script.
     pub fn from_name(display: &str) -> Option<Self> {
         let mut slug = String::new();
         for c in display.chars().take(4 * MAX).nfkd().flat_map(char::to_lowercase) {
@@ -76,8 +76,7 @@ impl Handle {
         std::iter::once(String::new()).chain(suffixes()).find_map(|suffix| join(&slug, &suffix))
     }
 
-    /// Other handles to offer when this one is taken, the likeliest first: always valid, all different, never this
-    /// one, always in the same order. About a hundred.
+    /// About a hundred alternative handles, best first: valid, unique, different from this handle, in deterministic order.
     pub fn suggestions(&self) -> impl Iterator<Item = Self> + '_ {
         let base = match self.0.rsplit_once('-') {
             Some((base, number)) if number.bytes().all(|byte| byte.is_ascii_digit()) => base,
@@ -95,17 +94,64 @@ impl Handle {
 
 string_value!(Handle);
 
+/// Checks the format only.
+fn check(input: &str) -> Result<(), Invalid> {
+    let sentence = if input.len() < MIN || input.len() > MAX {
+        "Use 4 to 32 characters."
+    } else if !input.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-')) {
+        "Use lower-case letters a to z, digits and hyphens only."
+    } else if input.split('-').any(str::is_empty) {
+        "Use single hyphens, and none at the start or end."
+    } else {
+        return Ok(());
+    };
+    Err(Invalid::new(sentence))
+}
+
 /// For `#[serde(deserialize_with = "domain::handle::existing")]` in stored records: [`Handle::parse_existing`], so that
-/// a name added to the reserved list does not make its holder's records unreadable.
+/// a new reserved name does not make existing records unreadable.
 ///
 /// # Errors
 ///
-/// When the value is no string, or one of the wrong form.
+/// When the value is not a string or has the wrong format.
 pub fn existing<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Handle, D::Error> {
-    Handle::parse_existing(&String::deserialize(from)?).map_err(serde::de::Error::custom)
+    let text = String::deserialize(from)?;
+    check(&text).map_err(serde::de::Error::custom)?;
+    Ok(Handle(text))
 }
 
-/// What tells a suggestion from the handle that is taken. Each has exactly one hyphen, so no two make the same.
+/// For `#[serde(deserialize_with = "domain::handle::looked_up")]` in queries: [`Handle::look_up`].
+///
+/// # Errors
+///
+/// When the value is not a string or no handle can have this format.
+pub fn looked_up<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Handle, D::Error> {
+    Handle::look_up(&String::deserialize(from)?).map_err(serde::de::Error::custom)
+}
+
+/// For `#[serde(deserialize_with = "domain::handle::free")]` in queries: a handle for a claim, folded like
+/// [`Handle::look_up`].
+///
+/// # Errors
+///
+/// When the value is not a string or cannot be claimed.
+pub fn free<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Handle, D::Error> {
+    Handle::parse(&folded(&String::deserialize(from)?)).map_err(serde::de::Error::custom)
+}
+
+/// The schema of a handle in a query, which accepts upper case.
+pub fn lookup_schema(_: &mut schemars::SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": "string", "minLength": MIN, "maxLength": MAX, "pattern": "^[A-Za-z0-9]+(-[A-Za-z0-9]+)*$",
+    })
+}
+
+/// Folds a typed handle to lower-case ASCII. Reads only the start of long texts.
+fn folded(input: &str) -> String {
+    input.chars().take(MAX + 1).nfkc().flat_map(char::to_lowercase).collect()
+}
+
+/// Suffixes of suggestions. Each has exactly one hyphen, so that suggestions are unique.
 fn suffixes() -> impl Iterator<Item = String> {
     let words = ["hq", "dev", "team", "lab", "io", "ml"];
     let word = words.into_iter().map(|word| format!("-{word}"));
@@ -113,13 +159,13 @@ fn suffixes() -> impl Iterator<Item = String> {
     number(2..=4).chain(word).chain(number(5..=99))
 }
 
-/// `base` and `suffix`, the base shortened to make room.
+/// Joins `base` and `suffix` and shortens the base to fit.
 fn join(base: &str, suffix: &str) -> Option<Handle> {
     let room = base.get(..MAX.saturating_sub(suffix.len())).unwrap_or(base);
     Handle::parse(&format!("{}{suffix}", room.trim_matches('-'))).ok()
 }
 
-/// Latin letters that do not decompose into an ASCII one.
+/// Latin letters that do not decompose into an ASCII letter.
 fn latin(c: char) -> Option<&'static str> {
     Some(match c {
         'ß' => "ss",
@@ -143,9 +189,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_lower_case_letters_digits_and_single_inner_hyphens_make_a_handle() {
-        for good in ["ada1", "a-b-c", "1234", "a1-2b", &"a".repeat(32)] {
-            assert_eq!(Handle::parse(good).unwrap().as_str(), good);
+    fn handle_has_lower_case_digits_and_single_hyphens_only() {
+        for valid in ["ada1", "a-b-c", "1234", "a1-2b", &"a".repeat(32)] {
+            assert_eq!(Handle::parse(valid).unwrap().as_str(), valid);
         }
         for bad in [
             "",
@@ -172,8 +218,42 @@ mod tests {
     }
 
     #[test]
-    fn routes_and_brands_cannot_be_claimed_but_stay_readable() {
-        for name in ["settings", "explore", "docs", "admin", "ultralytics", "api-keys", "support", "yolov8"] {
+    fn lookup_folds_case_and_full_width_letters() {
+        for typed in ["ada-lovelace", "Ada-Lovelace", "ADA-LOVELACE", "Ａｄａ－Lovelace"] {
+            assert_eq!(Handle::look_up(typed).unwrap().as_str(), "ada-lovelace", "{typed}");
+        }
+        assert_eq!(Handle::look_up("Settings").unwrap().as_str(), "settings");
+        assert_eq!(Handle::look_up(&"A".repeat(32)).unwrap().as_str(), "a".repeat(32));
+        for bad in ["", "Ada", "Zoë1", "İada", "ada_1", " Ada1", &"A".repeat(33), &"ﷺ".repeat(1_000_000)]
+        {
+            assert!(Handle::look_up(bad).is_err(), "{}", bad.len());
+        }
+        assert!(free(serde_json::Value::from("Settings")).is_err());
+        assert_eq!(free(serde_json::Value::from("Ada-L")).unwrap().as_str(), "ada-l");
+    }
+
+    #[test]
+    fn reserved_handle_is_refused_but_stored_one_parses() {
+        for name in [
+            "settings",
+            "explore",
+            "docs",
+            "admin",
+            "ultralytics",
+            "api-keys",
+            "support",
+            "yolov8",
+            "self",
+            "ghost",
+            "deleted",
+            "none",
+            "null",
+            "true",
+            "false",
+            "here",
+            "mailer-daemon",
+            "postmaster",
+        ] {
             assert!(Handle::parse(name).is_err(), "{name}");
             assert!(Handle::parse_existing(name).is_ok(), "{name}");
             assert!(serde_json::from_value::<Handle>(name.into()).is_err(), "{name}");
@@ -182,15 +262,15 @@ mod tests {
     }
 
     #[test]
-    fn the_reserved_list_is_sorted_and_holds_only_what_could_be_a_handle() {
-        let names: Vec<_> = RESERVED.lines().collect();
+    fn reserved_list_is_sorted_and_has_only_valid_handles() {
+        let names: Vec<_> = RESERVED.lines().filter(|line| !line.starts_with('#')).collect();
         assert!(names.is_sorted_by(|a, b| a < b));
         assert_eq!(names.iter().find(|name| Handle::parse_existing(name).is_err()), None);
         assert!(names.len() >= 150);
     }
 
     #[test]
-    fn suggestions_start_with_the_likeliest() {
+    fn best_suggestion_comes_first() {
         let first = |name: &str| -> Vec<String> {
             Handle::parse(name).unwrap().suggestions().take(4).map(|handle| handle.0).collect()
         };
@@ -201,7 +281,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_becomes_the_handle_its_owner_would_expect() {
+    fn handle_from_display_name_is_transliterated() {
         for (name, handle) in [
             ("Ada Lovelace", "ada-lovelace"),
             ("  Zoë  Müller-Çelik ", "zoe-muller-celik"),
@@ -225,7 +305,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn suggestions_are_valid_different_and_many(name in "[a-z0-9]{2,15}(-[a-z0-9]{1,16})?") {
+        fn suggestions_are_valid_unique_and_many(name in "[a-z0-9]{2,15}(-[a-z0-9]{1,16})?") {
             let Ok(handle) = Handle::parse(&name) else { return Ok(()) };
             let all: Vec<_> = handle.suggestions().collect();
             let distinct: std::collections::BTreeSet<_> = all.iter().collect();
@@ -234,7 +314,7 @@ mod tests {
         }
 
         #[test]
-        fn any_string_is_answered(input in any::<String>()) {
+        fn any_input_parses_or_fails(input in any::<String>()) {
             let _ = Handle::parse(&input);
             if let Some(handle) = Handle::from_name(&input) {
                 prop_assert_eq!(Handle::parse(handle.as_str()), Ok(handle));
@@ -242,7 +322,7 @@ mod tests {
         }
 
         #[test]
-        fn what_the_schema_allows_is_accepted_unless_reserved(input in "[a-z0-9]{1,15}(-[a-z0-9]{1,4}){1,3}") {
+        fn schema_matches_are_accepted_unless_reserved(input in "[a-z0-9]{1,15}(-[a-z0-9]{1,4}){1,3}") {
             let is_reserved = RESERVED.lines().any(|listed| listed == input);
             prop_assert_eq!(Handle::parse(&input).is_ok(), input.len() >= MIN && input.len() <= MAX && !is_reserved);
         }

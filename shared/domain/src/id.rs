@@ -1,4 +1,4 @@
-//! Identifiers: opaque, prefixed, and sortable by the time they were made (a [ULID] in lower case).
+//! Identifiers: opaque, prefixed, and sortable by creation time (a [ULID] in lower case).
 //!
 //! [ULID]: https://github.com/ulid/spec
 
@@ -13,47 +13,47 @@ use crate::{
     text::Invalid,
 };
 
-/// What an id names; gives the prefix.
-pub trait Kind: Send + Sync + 'static {
-    /// What stands before the underscore.
+/// The kind of an id. Defines the prefix.
+pub trait IdKind: Send + Sync + 'static {
+    /// The text before the underscore.
     const PREFIX: &'static str;
 }
 
-/// The id of a `K`, written `prefix_` and 26 characters of Crockford's base 32.
+/// The id of a `K`: `prefix_` and 26 characters of Crockford's base 32.
 pub struct Id<K> {
     ulid: Ulid,
     kind: PhantomData<fn() -> K>,
 }
 
-impl<K: Kind> Id<K> {
-    /// A new id, made at `now`.
+impl<K: IdKind> Id<K> {
+    /// Makes a new id at `now`.
     pub fn new(now: Timestamp, entropy: &dyn Entropy) -> Self {
         let millis = u64::try_from(now.as_millisecond()).unwrap_or_default();
         Self::from(Ulid::from_parts(millis, u128::from_be_bytes(entropy::bytes(entropy))))
     }
 
-    /// The smallest id that can be made at `now`: a bound for ranges in time.
+    /// The smallest id of `now`: a bound for time ranges.
     pub fn floor(now: Timestamp) -> Self {
         Self::from(Ulid::from_parts(u64::try_from(now.as_millisecond()).unwrap_or_default(), 0))
     }
 
-    /// The largest id that can be made at `now`.
+    /// The largest id of `now`.
     pub fn ceiling(now: Timestamp) -> Self {
         Self::from(Ulid::from_parts(u64::try_from(now.as_millisecond()).unwrap_or_default(), u128::MAX))
     }
 
-    /// The id right before this one.
+    /// The preceding id.
     pub fn before(self) -> Self {
         let bits = u128::from_be_bytes(self.ulid.to_bytes()).saturating_sub(1);
         Self::from(Ulid::from_bytes(bits.to_be_bytes()))
     }
 
-    /// The id of another kind that belongs to this one, such as a user's personal workspace.
-    pub fn cast<L: Kind>(self) -> Id<L> {
+    /// The id of another kind with the same value, such as a user's personal workspace.
+    pub fn cast<L: IdKind>(self) -> Id<L> {
         Id::from(self.ulid)
     }
 
-    /// When it was made, to the millisecond.
+    /// Time of creation, in milliseconds.
     pub fn made_at(self) -> Timestamp {
         let millis = i64::try_from(self.ulid.timestamp_ms()).unwrap_or(i64::MAX);
         Timestamp::from_millisecond(millis).unwrap_or(Timestamp::MAX)
@@ -77,31 +77,31 @@ impl<K> From<Ulid> for Id<K> {
     }
 }
 
-impl<K: Kind> FromStr for Id<K> {
+impl<K: IdKind> FromStr for Id<K> {
     type Err = Invalid;
 
-    /// Reads only the canonical form, so that one record has one name.
+    /// Parses only the canonical form, so that each record has one id.
     fn from_str(text: &str) -> Result<Self, Invalid> {
         let bare = text.strip_prefix(K::PREFIX).and_then(|rest| rest.strip_prefix('_'));
         let read = |bare| Some(Self::from(Ulid::from_string(bare).ok()?));
         let canonical = |id: &Self| bare == Some(id.write_bare(&mut [0; ULID_LEN]));
-        bare.and_then(read).filter(canonical).ok_or(Invalid("This is not a valid id.".into()))
+        bare.and_then(read).filter(canonical).ok_or(Invalid("Invalid id.".into()))
     }
 }
 
-impl<K: Kind> fmt::Display for Id<K> {
+impl<K: IdKind> fmt::Display for Id<K> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}_{}", K::PREFIX, self.write_bare(&mut [0; ULID_LEN]))
     }
 }
 
-impl<K: Kind> From<Id<K>> for String {
+impl<K: IdKind> From<Id<K>> for String {
     fn from(id: Id<K>) -> Self {
         [K::PREFIX, "_", id.write_bare(&mut [0; ULID_LEN])].concat()
     }
 }
 
-impl<K: Kind> fmt::Debug for Id<K> {
+impl<K: IdKind> fmt::Debug for Id<K> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
     }
@@ -135,19 +135,19 @@ impl<K> std::hash::Hash for Id<K> {
     }
 }
 
-impl<K: Kind> serde::Serialize for Id<K> {
+impl<K: IdKind> serde::Serialize for Id<K> {
     fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
         to.collect_str(self)
     }
 }
 
-impl<'de, K: Kind> serde::Deserialize<'de> for Id<K> {
+impl<'de, K: IdKind> serde::Deserialize<'de> for Id<K> {
     fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         String::deserialize(from)?.parse().map_err(serde::de::Error::custom)
     }
 }
 
-impl<K: Kind> JsonSchema for Id<K> {
+impl<K: IdKind> JsonSchema for Id<K> {
     fn inline_schema() -> bool {
         true
     }
@@ -164,11 +164,43 @@ impl<K: Kind> JsonSchema for Id<K> {
     }
 }
 
+/// An id in a request. Malformed text is accepted and matches nothing, so that missing, hidden and malformed ids get
+/// the same response.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RequestedId<T>(Option<T>);
+
+impl<T> RequestedId<T> {
+    /// The id; `None` if malformed.
+    pub fn known(self) -> Option<T> {
+        self.0
+    }
+}
+
+impl<'de, T: FromStr> serde::Deserialize<'de> for RequestedId<T> {
+    fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        Ok(Self(String::deserialize(from)?.parse().ok()))
+    }
+}
+
+impl<T> JsonSchema for RequestedId<T> {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "RequestedId".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "string" })
+    }
+}
+
 macro_rules! kinds {
     ($($(#[$doc:meta])* $kind:ident $id:ident $prefix:literal;)*) => {$(
         $(#[$doc])*
         pub enum $kind {}
-        impl Kind for $kind {
+        impl IdKind for $kind {
             const PREFIX: &'static str = $prefix;
         }
         $(#[$doc])*
@@ -177,23 +209,23 @@ macro_rules! kinds {
 }
 
 kinds! {
-    /// A person who signs in.
+    /// A user.
     OfUser UserId "user";
-    /// The owner of resources. A user's personal workspace has the user's id under its own prefix.
+    /// A workspace. A user's personal workspace has the user's id with its own prefix.
     OfWorkspace WorkspaceId "ws";
-    /// One sign-in on one device.
+    /// A session.
     OfSession SessionId "ses";
-    /// An API key (its record, never its value).
+    /// An API key (the record, not the value).
     OfKey KeyId "key";
-    /// A line of a workspace's history.
+    /// An activity event.
     OfEvent EventId "evt";
-    /// An attempt at signing up.
+    /// A sign-up attempt.
     OfAttempt AttemptId "att";
-    /// A password reset that somebody asked for.
+    /// A password reset request.
     OfReset ResetId "rst";
     /// A message in the outbox.
     OfMessage MessageId "msg";
-    /// One request.
+    /// A request.
     OfRequest RequestId "req";
     /// A project.
     OfProject ProjectId "proj";
@@ -201,9 +233,9 @@ kinds! {
     OfDataset DatasetId "dset";
     /// A model.
     OfModel ModelId "model";
-    /// The upload of one file, and then the file.
+    /// An upload, and the resulting file.
     OfUpload UploadId "upl";
-    /// An export or a deletion that somebody asked for.
+    /// An export or deletion job.
     OfJob JobId "job";
 }
 
@@ -219,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn an_id_reads_back_only_in_its_canonical_form() {
+    fn only_canonical_id_parses() {
         let id = KeyId::new(Timestamp::from_second(1_800_000_000).unwrap(), &Fixed);
         let text = id.to_string();
         assert_eq!(text.parse::<KeyId>().unwrap(), id);
@@ -231,7 +263,20 @@ mod tests {
     }
 
     #[test]
-    fn later_ids_sort_after_earlier_ones_as_text_too() {
+    fn malformed_requested_id_matches_nothing() {
+        let id = KeyId::new(Timestamp::from_second(1_800_000_000).unwrap(), &Fixed);
+        let read = |text: &str| serde_json::from_value::<RequestedId<KeyId>>(text.into()).unwrap().known();
+        assert_eq!(read(&id.to_string()), Some(id));
+        for text in
+            ["", "507f1f77bcf86cd799439011", "\u{0}", &id.to_string().to_uppercase(), &"x".repeat(60_000)]
+        {
+            assert_eq!(read(text), None, "{text}");
+        }
+        assert!(serde_json::from_value::<RequestedId<KeyId>>(5.into()).is_err());
+    }
+
+    #[test]
+    fn ids_sort_by_time_also_as_text() {
         let at = |second| EventId::new(Timestamp::from_second(second).unwrap(), &Fixed);
         assert!(at(1) < at(2) && at(1).to_string() < at(2).to_string());
         let now = Timestamp::from_second(5).unwrap();

@@ -1,25 +1,25 @@
-//! Jobs: what is asked for with a request, and done by a worker afterwards.
+//! Jobs: work that a request starts and a worker completes.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// How far a job is.
+/// The status of a job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 #[schemars(inline)]
 pub enum Status {
-    /// Nothing was done yet.
+    /// No work is done yet.
     Queued,
-    /// It is being done.
+    /// A worker runs the job.
     Running,
-    /// It is done.
+    /// The job completed.
     Completed,
-    /// It was given up.
+    /// The job failed and is not retried.
     Failed,
 }
 
 impl Status {
-    /// Whether it is neither done nor given up.
+    /// Whether the job is neither completed nor failed.
     pub const fn is_open(self) -> bool {
         matches!(self, Self::Queued | Self::Running)
     }

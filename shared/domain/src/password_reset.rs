@@ -1,8 +1,9 @@
-//! Setting a new password by mail, for whoever forgot theirs.
+//! Password reset with an emailed token.
 //!
-//! Nothing of a mailed token is stored. Its id says when it was asked for, and its secret is derived from the id and the
-//! user. What is kept of a user is which token set the password last, and when: that ends it and all that were asked for
-//! before, so one use is one use and leaves no other token behind.
+//! Reset tokens are not stored. A token's id contains the time of the request, and its secret is derived from the id
+//! and the user. The user's record stores the last used token and its time, which invalidates that token and all older
+//! ones, so that each token works once. The address's record stores the latest requested token, which invalidates all
+//! earlier ones.
 
 use jiff::{SignedDuration, Timestamp};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
@@ -10,132 +11,155 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     id::{ResetId, UserId},
+    pasted,
     region::Region,
     secret::{Derived, MacKey, Secret},
+    source::{self, Source},
     text::Invalid,
     throttle::Wait,
     time::after,
     user::EmailHash,
 };
 
-/// How long a token can be used.
+/// Lifetime of a token.
 pub const VALID: SignedDuration = SignedDuration::from_mins(30);
-/// The least time between two mails that are asked for with one address.
-pub const AGAIN_AFTER: SignedDuration = SignedDuration::from_secs(60);
-/// The most mails in an hour that are asked for with one address.
-pub const MAILS_AN_HOUR: usize = 5;
-
-const HOUR: SignedDuration = SignedDuration::from_hours(1);
-
-/// What was asked for with one address in the last hour, whether or not anybody has it.
+/// Requests for one address in the last hour, whether or not the address has an account.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Asked {
-    /// Which address.
+    /// The hash of the address.
     pub address: EmailHash,
-    /// When, oldest first.
-    pub at: Vec<Timestamp>,
+    /// The requests, oldest first.
+    pub at: Vec<Request>,
+    /// The token of the latest request. Absent in older records.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub newest: Option<ResetId>,
     /// Counts changes: every write is conditional on it.
     pub version: u64,
 }
 
-impl Asked {
-    /// Nothing yet.
-    pub fn never(address: EmailHash) -> Self {
-        Self { address, at: Vec::new(), version: 0 }
-    }
+/// A request for an email.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "StoredRequest")]
+pub struct Request {
+    /// Time of the request.
+    pub at: Timestamp,
+    /// The source of the request. Absent in older records.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub source: Option<Source>,
+}
 
-    /// Once more, or how long to wait for that.
-    pub fn again(mut self, now: Timestamp) -> Result<Self, Wait> {
-        if let Some(last) = self.at.last()
-            && now < after(*last, AGAIN_AFTER)
-        {
-            return Err(Wait::between(now, after(*last, AGAIN_AFTER)));
-        }
-        self.at.retain(|earlier| now < after(*earlier, HOUR));
-        if let Some(oldest) = self.at.first()
-            && self.at.len() >= MAILS_AN_HOUR
-        {
-            return Err(Wait::between(now, after(*oldest, HOUR)));
-        }
-        self.at.push(now);
-        Ok(Self { version: self.version + 1, ..self })
-    }
+/// A stored request. Older versions stored only the time.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum StoredRequest {
+    Time(Timestamp),
+    Request { at: Timestamp, source: Option<Source> },
+}
 
-    /// When the record is of no more use.
-    pub fn expires_at(&self) -> Timestamp {
-        self.at.last().map_or(Timestamp::MIN, |last| after(*last, HOUR))
+impl From<StoredRequest> for Request {
+    fn from(stored: StoredRequest) -> Self {
+        match stored {
+            StoredRequest::Time(at) => Self { at, source: None },
+            StoredRequest::Request { at, source } => Self { at, source },
+        }
     }
 }
 
-/// Which token set a user's password last.
+impl Asked {
+    /// A record without requests.
+    pub fn never(address: EmailHash) -> Self {
+        Self { address, at: Vec::new(), newest: None, version: 0 }
+    }
+
+    /// Adds a request for the token `reset`.
+    ///
+    /// # Errors
+    ///
+    /// The time to wait, if the source must wait.
+    pub fn again(mut self, source: Source, reset: ResetId, now: Timestamp) -> Result<Self, Wait> {
+        source::may_request(self.at.iter().map(|earlier| (earlier.at, earlier.source)), source, now)?;
+        self.at.retain(|earlier| now < after(earlier.at, source::PERIOD));
+        self.at.push(Request { at: now, source: Some(source) });
+        Ok(Self { newest: Some(reset), version: self.version + 1, ..self })
+    }
+
+    /// Time at which the record expires.
+    pub fn expires_at(&self) -> Timestamp {
+        self.at.last().map_or(Timestamp::MIN, |last| after(last.at, source::PERIOD))
+    }
+}
+
+/// The last token that set a user's password.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LastReset {
     /// The token's id.
     pub id: ResetId,
-    /// When it was used.
+    /// Time of use.
     pub at: Timestamp,
 }
 
 impl LastReset {
-    /// A token that is used now. Never before it was asked for, even if that was on a machine whose clock is ahead.
+    /// The use of a token now, or at the time of its request if this machine's clock is behind.
     pub fn now(id: ResetId, now: Timestamp) -> Self {
         Self { id, at: now.max(id.made_at()) }
     }
 
-    /// From then on, whatever this ends has expired by itself.
+    /// Time after which all invalidated tokens have expired.
     pub fn expires_at(&self) -> Timestamp {
         after(self.at, VALID)
     }
 }
 
-/// What a genuine token is good for.
+/// The status of a genuine token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Standing {
-    /// It sets the password.
+pub enum TokenStatus {
+    /// The token can set the password.
     Good,
-    /// It set the password at this time, and no other has since.
+    /// The token set the password at this time, and no other token has since.
     Used(Timestamp),
-    /// It has expired, or a later use of another has ended it.
+    /// The token expired, or a later request or use of another token invalidated it.
     Over,
 }
 
-/// What is mailed: `pr_<region>_<user>_<reset>_<43 characters>`.
+/// The emailed token: `pr_<region>_<user>_<reset>_<43 characters>`.
 ///
-/// Names its user so that the password is found without a search, and its region so that it is found from any.
+/// Contains the user, so that the password is found without a search, and the region, so that every region can forward
+/// the request.
 #[derive(Clone)]
 pub struct ResetToken {
     /// The home region.
     pub region: Region,
-    /// Whose password.
+    /// The user.
     pub user: UserId,
-    /// Its id, which says when it was asked for.
+    /// The id, which contains the time of the request.
     pub reset: ResetId,
     secret: Derived,
 }
 
 impl ResetToken {
-    /// The token with this id.
+    /// Derives the token with this id.
     pub fn new(region: Region, user: UserId, reset: ResetId, key: &MacKey) -> Self {
         Self { region, user, reset, secret: secret(user, reset, key) }
     }
 
-    /// Whether it was mailed: nobody without the key can make one.
+    /// Whether the token was made with this key.
     pub fn is_genuine(&self, key: &MacKey) -> bool {
         self.secret.matches(&secret(self.user, self.reset, key))
     }
 
-    /// What it is good for, if it is genuine; `last` is what the user's record says.
-    pub fn standing(&self, last: Option<LastReset>, now: Timestamp) -> Standing {
+    /// The status of a genuine token. `last` is the user's record, `newest` the latest requested token.
+    pub fn status(&self, last: Option<LastReset>, newest: Option<ResetId>, now: Timestamp) -> TokenStatus {
         let asked_at = self.reset.made_at();
         match last {
-            Some(last) if last.id == self.reset => Standing::Used(last.at),
-            Some(last) if asked_at <= last.at => Standing::Over,
-            _ if now < after(asked_at, VALID) => Standing::Good,
-            _ => Standing::Over,
+            Some(last) if last.id == self.reset => TokenStatus::Used(last.at),
+            Some(last) if asked_at <= last.at => TokenStatus::Over,
+            _ if newest.is_some_and(|newest| newest != self.reset) => TokenStatus::Over,
+            _ if now < after(asked_at, VALID) => TokenStatus::Good,
+            _ => TokenStatus::Over,
         }
     }
 
-    /// The token as it is mailed.
+    /// The token in text form, for the email.
     pub fn text(&self) -> Secret {
         let secret = self.secret.text();
         Secret::new(format!("pr_{}_{}_{}_{secret}", self.region, self.user.bare(), self.reset.bare()))
@@ -151,6 +175,7 @@ impl std::str::FromStr for ResetToken {
     type Err = Invalid;
 
     fn from_str(text: &str) -> Result<Self, Invalid> {
+        let text = pasted::token(text);
         let mut parts = text.splitn(5, '_');
         let mut next = || parts.next().unwrap_or_default();
         let token = (next() == "pr").then(|| {
@@ -160,9 +185,7 @@ impl std::str::FromStr for ResetToken {
             let secret = Derived::parse(next())?;
             Some(Self { region, user, reset, secret })
         });
-        token
-            .flatten()
-            .ok_or(Invalid("This is not a token from a mail of ours. Copy all of its line.".into()))
+        token.flatten().ok_or(Invalid::new("Invalid reset token. Copy the whole line from the email."))
     }
 }
 
@@ -215,46 +238,74 @@ mod tests {
         ResetToken::new(Region::Eu, UserId::new(at(0), &Zero), ResetId::new(at(second), &Zero), &key())
     }
 
+    fn source(name: &str) -> Source {
+        Source(Digest256::of(name))
+    }
+
     #[test]
-    fn a_second_mail_waits_a_minute_and_a_sixth_waits_for_the_hour() {
-        let mut asked = Asked::never(EmailHash(Digest256::of("a"))).again(at(0)).unwrap();
-        assert_eq!(asked.clone().again(at(59)).unwrap_err().seconds, 1);
-        for second in [60, 120, 180, 240] {
-            asked = asked.again(at(second)).unwrap();
+    fn limits_apply_per_source() {
+        let id = |second| asked_at(second).reset;
+        let mut asked = Asked::never(EmailHash(Digest256::of("a")));
+        for second in [0, 60, 120, 180, 240] {
+            asked = asked.again(source("stranger"), id(second), at(second)).unwrap();
         }
-        assert_eq!(asked.version, 5);
-        assert_eq!(asked.clone().again(at(300)).unwrap_err().seconds, 3_300);
-        assert_eq!(asked.again(at(3_600)).unwrap().at.len(), 5);
+        assert_eq!((asked.version, asked.newest), (5, Some(id(240))));
+        assert_eq!(asked.clone().again(source("stranger"), id(300), at(300)).unwrap_err().seconds, 3_300);
+        assert_eq!(asked.clone().again(source("owner"), id(241), at(241)).unwrap().newest, Some(id(241)));
+        assert_eq!(asked.again(source("stranger"), id(3_600), at(3_600)).unwrap().at.len(), 5);
     }
 
     #[test]
-    fn a_token_lives_thirty_minutes_and_not_a_moment_longer() {
+    fn record_of_older_version_parses() {
+        let old = serde_json::json!({
+            "address": EmailHash(Digest256::of("a")), "at": ["1970-01-01T00:00:00Z", "1970-01-01T00:01:00Z"], "version": 2,
+        });
+        let read: Asked = serde_json::from_value(old).unwrap();
+        assert_eq!(read.at, [0, 60].map(|second| Request { at: at(second), source: None }));
+        assert_eq!(read.newest, None);
+        let next = read.again(source("a"), asked_at(61).reset, at(61)).unwrap();
+        let again: Asked = serde_json::from_value(serde_json::to_value(&next).unwrap()).unwrap();
+        assert_eq!(again, next);
+    }
+
+    #[test]
+    fn newer_request_invalidates_older_tokens() {
+        let (older, newer) = (asked_at(100), asked_at(160));
+        assert_eq!(older.status(None, Some(older.reset), at(161)), TokenStatus::Good);
+        assert_eq!(older.status(None, Some(newer.reset), at(161)), TokenStatus::Over);
+        assert_eq!(newer.status(None, Some(newer.reset), at(161)), TokenStatus::Good);
+        let used = Some(LastReset::now(older.reset, at(150)));
+        assert_eq!(older.status(used, Some(newer.reset), at(161)), TokenStatus::Used(at(150)));
+    }
+
+    #[test]
+    fn token_expires_after_thirty_minutes() {
         let token = asked_at(100);
-        assert_eq!(token.standing(None, at(100 + 1_799)), Standing::Good);
-        assert_eq!(token.standing(None, at(100 + 1_800)), Standing::Over);
+        assert_eq!(token.status(None, None, at(100 + 1_799)), TokenStatus::Good);
+        assert_eq!(token.status(None, None, at(100 + 1_800)), TokenStatus::Over);
     }
 
     #[test]
-    fn using_one_ends_it_and_all_that_were_asked_for_before() {
+    fn used_token_invalidates_itself_and_older_tokens() {
         let (earlier, used, same_time, later) = (asked_at(0), asked_at(60), asked_at(200), asked_at(201));
         let last = Some(LastReset::now(used.reset, at(200)));
-        assert_eq!(used.standing(last, at(201)), Standing::Used(at(200)));
+        assert_eq!(used.status(last, None, at(201)), TokenStatus::Used(at(200)));
         for over in [earlier, same_time] {
-            assert_eq!(over.standing(last, at(201)), Standing::Over);
+            assert_eq!(over.status(last, None, at(201)), TokenStatus::Over);
         }
-        assert_eq!(later.standing(last, at(201)), Standing::Good);
+        assert_eq!(later.status(last, None, at(201)), TokenStatus::Good);
     }
 
     #[test]
-    fn a_clock_that_is_behind_leaves_no_second_use() {
+    fn token_is_single_use_despite_clock_skew() {
         let token = asked_at(100);
         let last = LastReset::now(token.reset, at(99));
         assert_eq!(last.at, at(100));
-        assert_eq!(token.standing(Some(last), at(99)), Standing::Used(at(100)));
+        assert_eq!(token.status(Some(last), None, at(99)), TokenStatus::Used(at(100)));
     }
 
     #[test]
-    fn a_token_is_genuine_for_its_user_and_id_only() {
+    fn token_is_bound_to_user_and_id() {
         let token = asked_at(100);
         assert!(token.is_genuine(&key()) && !token.is_genuine(&MacKey::new([4; 32])));
         let other = UserId::new(at(7), &Zero);
@@ -263,7 +314,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_reads_back_and_nothing_else_does() {
+    fn only_well_formed_token_parses() {
         let text = asked_at(100).text().expose().to_owned();
         assert_eq!(text.len(), 103);
         let read: ResetToken = text.parse().ok().unwrap();
@@ -275,10 +326,11 @@ mod tests {
             &text.replace("_eu_", "_xx_"),
             &text.to_uppercase(),
             &format!("{text}A"),
-            &format!(" {text}"),
             &text[..102],
         ] {
             assert!(bad.parse::<ResetToken>().is_err(), "{bad}");
         }
+        let pasted = format!(" {}\r\n {}\u{200b}\n", &text[..50], &text[50..]);
+        assert!(pasted.parse::<ResetToken>().ok().unwrap().text().expose() == text);
     }
 }

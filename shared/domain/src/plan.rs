@@ -1,49 +1,35 @@
-//! Plans, and the credit that a new account starts with.
+//! Plans, and the opening credit of a new account.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::email::EmailAddress;
+use crate::{email::EmailAddress, entitlements::Entitlements};
 
-/// What a workspace subscribes to.
+/// The plan that a workspace subscribes to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 #[schemars(inline)]
 pub enum Plan {
-    /// No charge, no members.
+    /// Free of charge, without members.
     Free,
-    /// A monthly or yearly charge for each seat.
+    /// A monthly or yearly charge per seat.
     Pro,
-    /// By contract.
+    /// Individual contract.
     Enterprise,
 }
 
-/// What a plan lets a workspace have. `None` is as much as one likes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Limits {
-    /// Models, those in the trash apart.
-    pub models: Option<u64>,
-    /// Bytes in storage, those in the trash and those promised to uploads among them.
-    pub storage_bytes: Option<u64>,
-    /// Bytes of one file of a dataset.
-    pub dataset_upload_bytes: u64,
-}
-
-/// A gigabyte, as storage is sold: 10⁹ bytes.
+/// A gigabyte in the decimal sense: 10⁹ bytes.
 const GB: u64 = 1_000_000_000;
 
 impl Plan {
-    /// What it lets a workspace have.
-    pub const fn limits(self) -> Limits {
-        match self {
-            Self::Free => {
-                Limits { models: Some(100), storage_bytes: Some(100 * GB), dataset_upload_bytes: 10 * GB }
-            }
-            Self::Pro => {
-                Limits { models: Some(500), storage_bytes: Some(500 * GB), dataset_upload_bytes: 20 * GB }
-            }
-            Self::Enterprise => Limits { models: None, storage_bytes: None, dataset_upload_bytes: 50 * GB },
-        }
+    /// What a workspace with this plan may have unless its contract says otherwise.
+    pub const fn entitlements(self) -> Entitlements {
+        let (models, storage, dataset_upload) = match self {
+            Self::Free => (Some(100), Some(100 * GB), 10 * GB),
+            Self::Pro => (Some(500), Some(500 * GB), 20 * GB),
+            Self::Enterprise => (None, None, 50 * GB),
+        };
+        Entitlements { models, storage_bytes: storage, dataset_upload_bytes: Some(dataset_upload) }
     }
 }
 
@@ -53,7 +39,7 @@ impl Plan {
 pub struct MicroUsd(i64);
 
 impl MicroUsd {
-    /// Nothing.
+    /// No money.
     pub const ZERO: Self = Self(0);
 
     /// Whole dollars.
@@ -61,13 +47,13 @@ impl MicroUsd {
         Self(dollars as i64 * 1_000_000)
     }
 
-    /// Whole cents, rounded towards negative infinity: never shows more than there is.
+    /// Whole cents, rounded down, so that the amount shown never exceeds the balance.
     pub fn floor_cents(self) -> i64 {
         self.0.div_euclid(10_000)
     }
 }
 
-/// What a new account starts with: $25 with a company address, else $5.
+/// The opening credit of a new account: $25 with a company address, otherwise $5.
 pub fn sign_up_credit(address: &EmailAddress) -> MicroUsd {
     if address.is_company() { MicroUsd::dollars(25) } else { MicroUsd::dollars(5) }
 }
@@ -77,7 +63,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn cents_never_show_more_than_there_is() {
+    fn cents_are_rounded_down() {
         assert_eq!(MicroUsd(19_999).floor_cents(), 1);
         assert_eq!(MicroUsd(-1).floor_cents(), -1);
         assert_eq!(MicroUsd::dollars(25).floor_cents(), 2_500);

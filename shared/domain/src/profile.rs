@@ -1,4 +1,4 @@
-//! What a person or team says about itself.
+//! Profiles of users and teams.
 
 use schemars::{JsonSchema, Schema, json_schema};
 use serde::{Deserialize, Serialize};
@@ -8,17 +8,17 @@ use crate::text::{
     Invalid, LINE_PATTERN, PARAGRAPH_PATTERN, is_plain, line, optional, paragraph, string_value,
 };
 
-/// The name shown for a user or team: one line of 1 to 64 characters. Names need not be unique.
+/// A display name: one line of 1 to 64 characters. Need not be unique.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
 pub struct DisplayName(String);
 
 impl DisplayName {
-    /// Reads a display name by the rules of [`crate::text`].
+    /// Parses a display name by the rules of [`crate::text`].
     ///
     /// # Errors
     ///
-    /// When it is empty, too long or holds characters that cannot be seen.
+    /// When the name is empty, too long or contains invisible characters.
     pub fn parse(input: &str) -> Result<Self, Invalid> {
         line(input, 1, 64).map(Self)
     }
@@ -30,26 +30,26 @@ impl DisplayName {
 
 string_value!(DisplayName);
 
-/// The company someone works for: one line of 1 to 100 characters. Without one, an `Option` is `None`.
+/// A company: one line of 1 to 100 characters. `None` in an `Option` if empty.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
 pub struct Company(String);
 
 impl Company {
-    /// Reads a company's name by the rules of [`crate::text`].
+    /// Parses a company by the rules of [`crate::text`].
     ///
     /// # Errors
     ///
-    /// When it is empty, too long or holds characters that cannot be seen.
+    /// When the company is empty, too long or contains invisible characters.
     pub fn parse(input: &str) -> Result<Self, Invalid> {
         line(input, 1, 100).map(Self)
     }
 
-    /// The same for a field that may be left blank.
+    /// Parses a company that may be blank.
     ///
     /// # Errors
     ///
-    /// When it is not blank and [`Company::parse`] refuses it.
+    /// When the text is not blank and [`Company::parse`] refuses it.
     pub fn parse_optional(input: &str) -> Result<Option<Self>, Invalid> {
         optional(input, Self::parse)
     }
@@ -61,17 +61,17 @@ impl Company {
 
 string_value!(Company);
 
-/// An API key's name: one line of 1 to 64 characters. Names may repeat, so that a key can be rotated under its own.
+/// The name of an API key: one line of 1 to 64 characters. Need not be unique, so that a rotated key can keep its name.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
 pub struct KeyName(String);
 
 impl KeyName {
-    /// Reads a key's name by the rules of [`crate::text`].
+    /// Parses a name by the rules of [`crate::text`].
     ///
     /// # Errors
     ///
-    /// When it is empty, too long or holds characters that cannot be seen.
+    /// When the name is empty, too long or contains invisible characters.
     pub fn parse(input: &str) -> Result<Self, Invalid> {
         line(input, 1, 64).map(Self)
     }
@@ -83,22 +83,22 @@ impl KeyName {
 
 string_value!(KeyName);
 
-/// A few sentences about oneself: empty, or 10 to 500 characters on any number of lines.
+/// A biography: empty, or 10 to 500 characters on any number of lines.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
 #[serde(try_from = "String")]
 pub struct Bio(String);
 
 impl Bio {
-    /// Reads a bio by the rules of [`crate::text`]; white space alone is the empty one.
+    /// Parses a biography by the rules of [`crate::text`]. White space alone gives an empty biography.
     ///
     /// # Errors
     ///
-    /// When it is neither empty nor of 10 to 500 characters, or holds characters that cannot be seen.
+    /// When the text is neither empty nor 10 to 500 characters long, or contains invisible characters.
     pub fn parse(input: &str) -> Result<Self, Invalid> {
         optional(input, |text| paragraph(text, 10, 500)).map(|text| Self(text.unwrap_or_default()))
     }
 
-    /// Whether nothing was said.
+    /// Whether the biography is empty.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
@@ -122,17 +122,17 @@ string_value!(Bio);
 pub struct IconColor(String);
 
 impl IconColor {
-    /// Reads a colour such as `#1A2b3c`. Short forms and names of colours are refused.
+    /// Parses a colour such as `#1A2b3c`. Refuses short forms and names.
     ///
     /// # Errors
     ///
-    /// When it is anything else.
+    /// When the format is wrong.
     pub fn parse(input: &str) -> Result<Self, Invalid> {
         match input.strip_prefix('#') {
             Some(digits) if digits.len() == 6 && digits.bytes().all(|byte| byte.is_ascii_hexdigit()) => {
                 Ok(Self(input.to_ascii_lowercase()))
             }
-            _ => Err(Invalid::new("Give the colour as # and six hexadecimal digits, such as #1a2b3c.")),
+            _ => Err(Invalid::new("Use # and six hexadecimal digits, such as #1a2b3c.")),
         }
     }
 
@@ -145,17 +145,17 @@ string_value!(IconColor);
 
 /// An icon's initials: one or two letters or digits of any script, stored in upper case.
 ///
-/// A letter whose capital is longer than one character (`ß`) stays as it is, so that two never become three.
+/// A letter whose upper case is longer than one character (`ß`) is unchanged, so that two letters never become three.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
 pub struct IconLetters(String);
 
 impl IconLetters {
-    /// Reads initials.
+    /// Parses initials.
     ///
     /// # Errors
     ///
-    /// When they are none, more than two, or not letters or digits.
+    /// When there are none or more than two, or when they are not letters or digits.
     pub fn parse(input: &str) -> Result<Self, Invalid> {
         const RULE: Invalid = Invalid::new("Use one or two letters or digits.");
         let is_letter = |c: char| c.is_alphanumeric() && !is_combining_mark(c) && is_plain(c);
@@ -179,7 +179,7 @@ impl IconLetters {
 
 string_value!(IconLetters);
 
-/// A letter's capital, where that is a single character.
+/// The upper case of a letter, if it is a single character.
 fn capital(letter: char) -> char {
     let mut upper = letter.to_uppercase();
     match (upper.next(), upper.next()) {
@@ -188,17 +188,17 @@ fn capital(letter: char) -> char {
     }
 }
 
-/// What the platform is used for: one of the eight answers of the onboarding form.
+/// The use case: one of the eight options of the onboarding form.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[schemars(inline)]
 pub enum UseCase {
-    /// Finding defects in what is made.
+    /// Quality control in production.
     #[serde(rename = "Manufacturing & QC")]
     Manufacturing,
-    /// Shelves and stock.
+    /// Shelves and inventory.
     #[serde(rename = "Retail & Inventory")]
     Retail,
-    /// Watching places.
+    /// Security cameras.
     #[serde(rename = "Security & Surveillance")]
     Security,
     /// Medical images.
@@ -210,16 +210,16 @@ pub enum UseCase {
     /// Fields, plants and animals.
     #[serde(rename = "Agriculture")]
     Agriculture,
-    /// Papers, theses, teaching.
+    /// Research and teaching.
     #[serde(rename = "Research & Academia")]
     Research,
-    /// For oneself.
+    /// Personal projects.
     #[serde(rename = "Personal Project")]
     Personal,
 }
 
 impl UseCase {
-    /// Every answer, in the form's order.
+    /// All options, in the form's order.
     pub const ALL: [Self; 8] = [
         Self::Manufacturing,
         Self::Retail,
@@ -231,7 +231,7 @@ impl UseCase {
         Self::Personal,
     ];
 
-    /// The label, which is also the name in the API.
+    /// The label in the interface and in the API.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Manufacturing => "Manufacturing & QC",
@@ -245,11 +245,11 @@ impl UseCase {
         }
     }
 
-    /// Reads a label.
+    /// Parses a label.
     ///
     /// # Errors
     ///
-    /// When it is none of the eight.
+    /// When the label is not one of the eight.
     pub fn parse(label: &str) -> Result<Self, Invalid> {
         Self::ALL
             .into_iter()
@@ -271,7 +271,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_bio_is_empty_or_has_ten_to_five_hundred_characters() {
+    fn bio_is_empty_or_has_10_to_500_characters() {
         assert!(Bio::parse(" \n ").unwrap().is_empty());
         assert_eq!(Bio::parse("too short").unwrap_err().0, "Use at least 10 characters.");
         assert_eq!(Bio::parse(" ten chars.\n").unwrap().as_str(), "ten chars.");
@@ -280,7 +280,7 @@ mod tests {
     }
 
     #[test]
-    fn names_hold_to_their_limits() {
+    fn name_limits_are_enforced() {
         assert!(DisplayName::parse(&"n".repeat(64)).is_ok() && DisplayName::parse(&"n".repeat(65)).is_err());
         assert!(KeyName::parse(&"n".repeat(64)).is_ok() && KeyName::parse(&"n".repeat(65)).is_err());
         assert!(Company::parse(&"n".repeat(100)).is_ok() && Company::parse(&"n".repeat(101)).is_err());
@@ -291,7 +291,7 @@ mod tests {
     }
 
     #[test]
-    fn a_colour_is_six_digits_in_lower_case() {
+    fn colour_has_six_lower_case_digits() {
         assert_eq!(IconColor::parse("#1A2b3C").unwrap().as_str(), "#1a2b3c");
         for bad in
             ["", "#", "1a2b3c", "#fff", "#1a2b3g", "#1a2b3c4d", " #1a2b3c", "red", "#１a2b3c", "#é2b3c"]
@@ -301,7 +301,7 @@ mod tests {
     }
 
     #[test]
-    fn initials_are_one_or_two_capitals_of_any_script() {
+    fn initials_are_one_or_two_upper_case_characters() {
         for (input, stored) in [
             ("a", "A"),
             ("ab", "AB"),
@@ -325,7 +325,7 @@ mod tests {
     }
 
     #[test]
-    fn every_use_case_is_called_the_same_in_the_interface_and_in_code() {
+    fn use_case_labels_match_serialized_names() {
         for case in UseCase::ALL {
             assert_eq!(serde_json::to_value(case).unwrap(), case.as_str());
             assert_eq!(serde_json::from_value::<UseCase>(case.as_str().into()).unwrap(), case);
@@ -335,15 +335,15 @@ mod tests {
     }
 
     #[test]
-    fn values_are_strings_in_json_and_are_checked_on_the_way_in() {
+    fn json_strings_are_validated_when_read() {
         assert_eq!(serde_json::to_value(DisplayName::parse(" Ada ").unwrap()).unwrap(), "Ada");
         let error = serde_json::from_value::<DisplayName>("a\u{202e}b".into()).unwrap_err();
-        assert_eq!(error.to_string(), "Remove the invisible character; typing the text again does it.");
+        assert_eq!(error.to_string(), "Remove the invisible character, for example by retyping the text.");
     }
 
     proptest! {
         #[test]
-        fn what_is_accepted_is_stable(input in any::<String>(), letters in "\\PC{1,2}") {
+        fn parsed_values_are_stable(input in any::<String>(), letters in "\\PC{1,2}") {
             if let Ok(bio) = Bio::parse(&input) {
                 prop_assert_eq!(Bio::parse(bio.as_str()), Ok(bio.clone()));
             }

@@ -1,4 +1,4 @@
-//! Data regions: where a workspace's data lives, chosen once.
+//! Data regions. Each workspace keeps its data in one region, chosen at sign-up.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -20,7 +20,8 @@ impl Region {
     /// Every region.
     pub const ALL: [Self; 3] = [Self::Us, Self::Eu, Self::Ap];
 
-    /// Where the directory is written, so that of two claims on one name one is first. The other regions read replicas.
+    /// The region that writes the directory, so that concurrent claims on a name are ordered. The other regions read
+    /// replicas.
     pub const AUTHORITY: Self = Self::Us;
 
     /// The short name: `us`, `eu` or `ap`.
@@ -32,7 +33,7 @@ impl Region {
         }
     }
 
-    /// The AWS region that a deployment of this data region runs in.
+    /// The AWS region of this data region.
     pub fn aws(self) -> &'static str {
         match self {
             Self::Us => "us-east-1",
@@ -56,7 +57,7 @@ impl std::str::FromStr for Region {
     }
 }
 
-/// The text names no data region.
+/// The text is not the name of a data region.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a data region is one of us, eu, ap")]
+#[error("the data region must be us, eu or ap")]
 pub struct UnknownRegion;

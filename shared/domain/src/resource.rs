@@ -1,4 +1,4 @@
-//! Projects, datasets and models: what a workspace has.
+//! Projects, datasets and models.
 
 use std::{fmt, str::FromStr};
 
@@ -9,28 +9,28 @@ use serde::{Deserialize, Serialize};
 use crate::{
     activity::{Action, ResourceType},
     id::{DatasetId, ModelId, ProjectId, WorkspaceId},
-    settings::{Change, given},
+    settings::{Change, given, not_null},
     text::{Invalid, LINE_PATTERN, PARAGRAPH_PATTERN, line, paragraph, string_value},
 };
 
-/// What sort of thing it is.
+/// The type of a resource.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 #[schemars(inline)]
 pub enum Kind {
-    /// Holds models.
+    /// A project, which contains models.
     Project,
-    /// Holds files to train with.
+    /// A dataset, which contains training data.
     Dataset,
-    /// Holds files of weights; alone or in a project.
+    /// A model, which contains weights. Optionally belongs to a project.
     Model,
 }
 
 impl Kind {
-    /// Every kind.
+    /// All kinds.
     pub const ALL: [Self; 3] = [Self::Project, Self::Dataset, Self::Model];
 
-    /// The name as it stands in the API.
+    /// The name in the API.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Project => "project",
@@ -39,7 +39,7 @@ impl Kind {
         }
     }
 
-    /// The name of several.
+    /// The plural.
     pub const fn plural(self) -> &'static str {
         match self {
             Self::Project => "projects",
@@ -48,7 +48,7 @@ impl Kind {
         }
     }
 
-    /// What the history calls it.
+    /// The resource type in activity events.
     pub const fn in_history(self) -> ResourceType {
         match self {
             Self::Project => ResourceType::Project,
@@ -58,19 +58,19 @@ impl Kind {
     }
 }
 
-/// The id of a project, a dataset or a model; its prefix tells which.
+/// The id of a project, a dataset or a model. The prefix gives the kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ResourceId {
-    /// A project's.
+    /// The id of a project.
     Project(ProjectId),
-    /// A dataset's.
+    /// The id of a dataset.
     Dataset(DatasetId),
-    /// A model's.
+    /// The id of a model.
     Model(ModelId),
 }
 
 impl ResourceId {
-    /// What it is the id of.
+    /// The kind of the resource.
     pub const fn kind(self) -> Kind {
         match self {
             Self::Project(_) => Kind::Project,
@@ -79,7 +79,7 @@ impl ResourceId {
         }
     }
 
-    /// The id right before this one, of the same kind.
+    /// The preceding id of the same kind.
     pub fn before(self) -> Self {
         match self {
             Self::Project(id) => Self::Project(id.before()),
@@ -88,7 +88,7 @@ impl ResourceId {
         }
     }
 
-    /// The project, if it is one.
+    /// The project, if the id is a project's.
     pub const fn project(self) -> Option<ProjectId> {
         match self {
             Self::Project(id) => Some(id),
@@ -142,21 +142,21 @@ impl JsonSchema for ResourceId {
     }
 }
 
-/// A name within a parent, as it stands in addresses: 1 to 64 of `a`–`z`, `0`–`9` and `-`; no hyphen at an end, no two in a
-/// row.
+/// A name in URLs, unique within its scope: 1 to 64 of `a`–`z`, `0`–`9` and `-`, without hyphens at the ends and
+/// without double hyphens.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 #[serde(try_from = "String")]
 pub struct Slug(String);
 
 impl Slug {
-    /// The most characters.
+    /// Maximum length in characters.
     const MAX: usize = 64;
 
-    /// Reads a slug.
+    /// Parses a slug.
     ///
     /// # Errors
     ///
-    /// When it breaks a rule.
+    /// When the slug breaks a rule.
     pub fn parse(input: &str) -> Result<Self, Invalid> {
         let sentence = if input.is_empty() || input.len() > Self::MAX {
             "Use 1 to 64 characters."
@@ -179,17 +179,17 @@ impl Slug {
 
 string_value!(Slug);
 
-/// What a resource is called: one line of 1 to 128 characters. Names may repeat.
+/// A display name: one line of 1 to 128 characters. Need not be unique.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
 pub struct ResourceName(String);
 
 impl ResourceName {
-    /// Reads a name by the rules of [`crate::text`].
+    /// Parses a name by the rules of [`crate::text`].
     ///
     /// # Errors
     ///
-    /// When it is empty, too long or holds characters that cannot be seen.
+    /// When the name is empty, too long or contains invisible characters.
     pub fn parse(input: &str) -> Result<Self, Invalid> {
         line(input, 1, 128).map(Self)
     }
@@ -201,17 +201,17 @@ impl ResourceName {
 
 string_value!(ResourceName);
 
-/// What a resource is about: 1 to 2,000 characters on any number of lines. Without any, an `Option` is `None`.
+/// A description: 1 to 2,000 characters on any number of lines. `None` in an `Option` if empty.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
 pub struct Description(String);
 
 impl Description {
-    /// Reads a description by the rules of [`crate::text`].
+    /// Parses a description by the rules of [`crate::text`].
     ///
     /// # Errors
     ///
-    /// When it is empty, too long or holds characters that cannot be seen.
+    /// When the description is empty, too long or contains invisible characters.
     pub fn parse(input: &str) -> Result<Self, Invalid> {
         paragraph(input, 1, 2_000).map(Self)
     }
@@ -223,15 +223,15 @@ impl Description {
 
 string_value!(Description);
 
-/// Who may see it.
+/// Visibility of a resource.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 #[schemars(inline)]
 pub enum Visibility {
-    /// The workspace's members.
+    /// Visible to members of the workspace.
     #[default]
     Private,
-    /// Everybody.
+    /// Meant for everyone. Only members of the workspace can read it yet.
     Public,
 }
 
@@ -240,67 +240,73 @@ pub enum Visibility {
 pub struct Resource {
     /// The id.
     pub id: ResourceId,
-    /// Whose it is.
+    /// The workspace.
     pub workspace: WorkspaceId,
-    /// The project that a model is in. It counts only while that project is not in the trash itself.
+    /// The project of a model. Applies only while the project is not in the trash.
     pub project: Option<ProjectId>,
-    /// Unique in its parent: the project, or the workspace and kind.
+    /// The slug, unique within its [`parent`](Self::parent).
     pub slug: Slug,
-    /// What it is called.
+    /// The display name.
     pub name: ResourceName,
-    /// What it is about.
+    /// The description.
     pub description: Option<Description>,
-    /// Who may see it.
+    /// The visibility.
     pub visibility: Visibility,
-    /// How many models a project has.
+    /// Number of models in a project.
     #[serde(default)]
     pub models: u64,
-    /// The bytes of its files; a project's are its models'.
+    /// Size of all files in bytes. The size of a project is the size of its models.
     #[serde(default)]
     pub size_bytes: u64,
-    /// When it was made.
+    /// Time of creation.
     pub created_at: Timestamp,
-    /// When it was changed last; what happens to a project's models does not change the project.
+    /// Time of the last change. Changes of a project's models do not change the project.
     pub updated_at: Timestamp,
-    /// Counts every write, that of a project's counters too.
+    /// Counts every write, including changes of a project's counters.
     pub version: u64,
 }
 
 impl Resource {
-    /// Where its slug has to be unique.
+    /// The scope in which the slug is unique.
     pub fn parent(&self) -> Parent {
         Parent { workspace: self.workspace, kind: self.id.kind(), project: self.project }
     }
 }
 
-/// New values for some of its fields.
+/// New values for some fields of a resource.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase", default)]
 pub struct Patch {
     /// A new slug.
+    #[serde(deserialize_with = "not_null")]
+    #[schemars(with = "Slug", skip_serializing_if = "Option::is_none")]
     pub slug: Option<Slug>,
     /// A new name.
+    #[serde(deserialize_with = "not_null")]
+    #[schemars(with = "ResourceName", skip_serializing_if = "Option::is_none")]
     pub name: Option<ResourceName>,
-    /// A new description; `null` and the empty text take it away.
+    /// A new description. `null` and the empty string remove the description.
     #[serde(deserialize_with = "given")]
     pub description: Option<Change<Description>>,
-    /// Who may see it from now on.
+    /// The new visibility.
+    #[serde(deserialize_with = "not_null")]
+    #[schemars(with = "Visibility", skip_serializing_if = "Option::is_none")]
     pub visibility: Option<Visibility>,
 }
 
-/// What a patch made of a resource.
+/// The result of applying a patch to a resource.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Edited {
-    /// What it is now.
+    /// The changed resource.
     pub resource: Resource,
-    /// What happened: it was shared, no longer shared, or something else changed.
+    /// The action: made public, made private, or another change.
     pub action: Action,
-    /// The names of the fields that are not what they were.
+    /// Names of the changed fields.
     pub fields: Vec<&'static str>,
 }
 
 impl Patch {
-    /// What it makes of a resource; `None` if everything is so already.
+    /// Applies the patch. `None` if nothing changes.
     pub fn apply(&self, before: &Resource, now: Timestamp) -> Option<Edited> {
         let description = match &self.description {
             Some(change) => change.clone().value(),
@@ -332,28 +338,28 @@ impl Patch {
     }
 }
 
-/// Where a slug has to be unique: among the models of a project, or among a workspace's own of one kind.
+/// The scope in which a slug is unique: the models of a project, or the resources of one kind in a workspace.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Parent {
     /// The workspace.
     pub workspace: WorkspaceId,
-    /// What the slug names.
+    /// The kind.
     pub kind: Kind,
-    /// The project, if the models in it are meant.
+    /// The project, for models in a project.
     pub project: Option<ProjectId>,
 }
 
-/// Where a list goes on: after this one.
+/// The position in a list after which the next page starts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Position {
-    /// The project that it is in. Models are listed by project.
+    /// The project, for a list of its models.
     pub project: Option<ProjectId>,
-    /// Which it is.
+    /// The last resource of the page.
     pub id: ResourceId,
 }
 
 impl Position {
-    /// Right after `resource`.
+    /// The position after `resource`.
     pub fn after(resource: &Resource) -> Self {
         Self { project: resource.project, id: resource.id }
     }
@@ -392,7 +398,7 @@ mod tests {
     }
 
     #[test]
-    fn an_id_is_of_the_kind_that_its_prefix_says() {
+    fn id_prefix_gives_kind() {
         let model = ModelId::new(Timestamp::from_second(1).unwrap(), &Fixed);
         let id: ResourceId = model.to_string().parse().unwrap();
         assert_eq!(
@@ -405,7 +411,7 @@ mod tests {
     }
 
     #[test]
-    fn a_position_reads_back_with_and_without_a_project() {
+    fn position_parses_back_with_and_without_project() {
         let now = Timestamp::from_second(1).unwrap();
         let (id, project) = (ResourceId::Model(ModelId::new(now, &Fixed)), ProjectId::new(now, &Fixed));
         for position in [Position { project: None, id }, Position { project: Some(project), id }] {
@@ -432,7 +438,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_a_patch_names_changes() {
+    fn patch_changes_only_named_fields() {
         let (before, now) = (dataset(), Timestamp::from_second(9).unwrap());
         let patch = |json: &str| serde_json::from_str::<Patch>(json).unwrap().apply(&before, now);
         assert_eq!(patch("{}"), None);
@@ -448,9 +454,9 @@ mod tests {
     }
 
     #[test]
-    fn a_slug_is_fit_for_an_address() {
-        for good in ["a", "yolo-11", "0"] {
-            assert_eq!(Slug::parse(good).unwrap().as_str(), good);
+    fn slug_is_url_safe() {
+        for valid in ["a", "yolo-11", "0"] {
+            assert_eq!(Slug::parse(valid).unwrap().as_str(), valid);
         }
         for bad in ["", "A", "a--b", "-a", "a-", "a b", "ä", "a/b", &"a".repeat(65)] {
             assert!(Slug::parse(bad).is_err(), "{bad}");

@@ -1,25 +1,25 @@
-//! What a member may do in a workspace.
+//! Roles of members in a workspace.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// A role; each may do what the ones before it may, and more.
+/// A role. Each role includes the permissions of the roles before it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 #[schemars(inline)]
 pub enum Role {
-    /// Sees resources, members and the balance.
+    /// Can view resources, members and the balance.
     Viewer,
-    /// Also creates, changes, trashes and restores resources.
+    /// Can also create, update, trash and restore resources.
     Editor,
-    /// Also edits the profile, billing, and members below admin.
+    /// Can also edit the profile, billing and members below admin.
     Admin,
-    /// Also API keys, ownership and deletion. Exactly one; the user in a personal workspace.
+    /// Can also manage API keys, transfer ownership and delete the workspace. Each workspace has exactly one owner.
     Owner,
 }
 
 impl Role {
-    /// The role's name as it stands in the API.
+    /// The role's name in the API.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Viewer => "viewer",

@@ -1,42 +1,42 @@
-//! Secrets are replaced without anything failing that an old one made.
+//! Rotation of secrets, without invalidating tokens of old keys.
 //!
-//! A secret's document holds several keys, each with the time from which it is used. What is made with a key says when it
-//! was made: an id, a token, a letter. So everybody finds the key by that time, whatever the time is now, and a thing keeps
-//! its key for as long as it lives. Two rules make that sure: a new key's time is so far off that every function knows the
-//! key by then, and an old key stays until nothing can come any more that was made with it.
+//! A secret's document holds several keys, each with the time from which it is used. Each token contains or implies its
+//! creation time, so every function selects the key by that time, and a token keeps its key for its lifetime. Two rules
+//! ensure this: a new key's start is late enough that every function knows the key by then, and an old key stays until
+//! its last token has expired.
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::{forwarding, session, sign_up, time::after};
+use crate::{device, forwarding, sign_up, time::after};
 
-/// A function keeps what it has read of a secret for so long.
+/// Time for which a function caches a secret.
 pub const KEPT: SignedDuration = SignedDuration::from_mins(5);
-/// So long after a new version has become the current one, nobody works with an older one: [`KEPT`], the minute that the
-/// longest run takes which has just read it, and what replicas and clocks may lag.
+/// Time after which no function uses an older version: [`KEPT`], one minute for the longest run, and the lag of
+/// replicas and clocks.
 pub const SETTLES: SignedDuration = SignedDuration::from_mins(10);
-/// So long after it was made, a new key is used. Its version must be the current one [`SETTLES`] before that; what is left is
-/// for a rotation that has to be tried again.
+/// Time between creation and first use of a new key. Its version must be current [`SETTLES`] before the first use. The
+/// remaining time allows retries of a rotation.
 pub const LEAD: SignedDuration = SignedDuration::from_hours(1);
 
-/// Which secret.
+/// A kind of secret.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum SecretName {
-    /// What access tokens are signed with, and refresh, CSRF and password reset tokens derived from.
+    /// Signs access tokens. Refresh, CSRF, device and password reset tokens are derived from this secret.
     Tokens,
-    /// What mailed codes are derived from.
+    /// Emailed codes and sign-up tokens are derived from this secret.
     Codes,
-    /// What addresses are hashed with; the same in every region.
+    /// Hashes email addresses. The same in every region.
     Addresses,
-    /// What regions sign letters to each other with; the same in every region.
+    /// Signs forwarded requests between regions. The same in every region.
     Forwarding,
 }
 
 impl SecretName {
-    /// Every secret.
+    /// All kinds of secrets.
     pub const ALL: [Self; 4] = [Self::Tokens, Self::Codes, Self::Addresses, Self::Forwarding];
 
-    /// The name, without the prefix that tells whose it is.
+    /// The name without the deployment's prefix.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Tokens => "tokens",
@@ -46,23 +46,23 @@ impl SecretName {
         }
     }
 
-    /// Whether it is the same in every region: made in the authority, and replicated from there.
+    /// Whether the secret is the same in every region: created in the authority region and replicated.
     pub const fn is_shared(self) -> bool {
         matches!(self, Self::Addresses | Self::Forwarding)
     }
 
-    /// How long something can come that was made with one of its keys; none if for ever, so that it can't be replaced.
+    /// Maximum age of a token of this secret; `None` if unlimited, so that the secret cannot be rotated.
     pub const fn matters_for(self) -> Option<SignedDuration> {
         match self {
-            Self::Tokens => Some(session::ABSOLUTE),
+            Self::Tokens => Some(device::VALID),
             Self::Codes => Some(sign_up::CODE_VALID),
             Self::Addresses => None,
-            Self::Forwarding => Some(forwarding::LETTER_VALID),
+            Self::Forwarding => Some(forwarding::FORWARDED_REQUEST_VALID),
         }
     }
 }
 
-/// Keys and from when on each is used, oldest first.
+/// Keys and their start times, oldest first.
 #[derive(Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Keyring<K>(Vec<Dated<K>>);
@@ -80,15 +80,15 @@ impl<K> Default for Keyring<K> {
 }
 
 impl<K> Keyring<K> {
-    /// The key of what was made at `time`. What is older than every key gets the oldest, under which it is not genuine. None
-    /// if there are no keys yet.
+    /// The key for tokens created at `time`. Times before the first key select the first key, which then fails
+    /// verification. `None` if there are no keys.
     pub fn at(&self, time: Timestamp) -> Option<&K> {
         let used = self.0.iter().rev().find(|dated| dated.from <= time);
         used.or(self.0.first()).map(|dated| &dated.key)
     }
 
-    /// Adds a key: the first is good for any time, another comes into use after [`LEAD`]. Gives back the keys that fall out,
-    /// since nothing can come any more that was made with them, if it can for so long: `matters_for`.
+    /// Adds a key. The first key has no start time; later keys start after [`LEAD`]. Removes and returns the keys whose
+    /// tokens have all expired after `matters_for`.
     pub fn add(&mut self, key: K, now: Timestamp, matters_for: SignedDuration) -> Vec<K> {
         let from = self.0.last().map_or(Timestamp::UNIX_EPOCH, |last| after(now, LEAD).max(last.from));
         self.0.push(Dated { from, key });
@@ -97,7 +97,7 @@ impl<K> Keyring<K> {
         self.0.drain(..over).map(|dated| dated.key).collect()
     }
 
-    /// From when on the newest key is used.
+    /// Start time of the newest key.
     pub fn newest_from(&self) -> Option<Timestamp> {
         self.0.last().map(|dated| dated.from)
     }
@@ -108,8 +108,8 @@ impl<K> Keyring<K> {
     }
 }
 
-/// Whether a version whose newest key is used from then on may still become the current one: everybody has to know of it
-/// before. The first key of all is used by nobody yet.
+/// Whether a version whose newest key starts at this time may still become the current one. All functions must know the
+/// version before that time. The first key has no such limit.
 pub fn is_in_time(newest_from: Timestamp, now: Timestamp) -> bool {
     newest_from == Timestamp::UNIX_EPOCH || after(now, SETTLES) <= newest_from
 }
@@ -124,7 +124,7 @@ mod tests {
         Timestamp::from_second(second).unwrap()
     }
 
-    /// A ring with a first key, and one more for each of these times; what fell out on the way.
+    /// Makes a ring with a first key and one more for each of these times, and returns the removed keys.
     fn ring(matters_for: i64, seconds: &[i64]) -> (Keyring<usize>, Vec<usize>) {
         let (mut ring, mut out) = (Keyring::default(), Vec::new());
         for (n, second) in std::iter::once(&0).chain(seconds).enumerate() {
@@ -134,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_key_is_good_for_any_time_and_the_next_from_an_hour_on() {
+    fn first_key_has_no_start_and_next_starts_after_an_hour() {
         let (ring, _) = ring(60, &[1_000]);
         for second in [-5, 0, 1_000, 1_000 + HOUR - 1] {
             assert_eq!(ring.at(at(second)), Some(&0), "{second}");
@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn a_thing_finds_its_key_by_its_own_time_however_many_rotations_came_since() {
+    fn key_is_selected_by_creation_time() {
         let (ring, out) = ring(90 * 24 * HOUR, &[1_000, 1_001, 1_002, 9_000]);
         let times = [1_000 + HOUR, 1_001 + HOUR, 1_002 + HOUR, 9_000 + HOUR];
         for (n, second) in times.into_iter().enumerate() {
@@ -155,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_stays_until_nothing_can_come_that_it_made_and_no_longer() {
+    fn key_is_kept_until_its_last_token_expires() {
         let last_use = 1_000 + HOUR;
         let over = last_use + 600 + SETTLES.as_secs();
         for (rotated_at, gone) in [(last_use, vec![]), (over - 1, vec![]), (over, vec![0])] {
@@ -166,14 +166,14 @@ mod tests {
     }
 
     #[test]
-    fn a_new_key_never_comes_before_an_older_one_whatever_the_clock_does() {
+    fn new_key_follows_older_keys_despite_clock_skew() {
         let (ring, _) = ring(600, &[100_000, 5]);
         assert_eq!(ring.newest_from(), Some(at(100_000 + HOUR)));
         assert_eq!(ring.at(at(100_000 + HOUR)), Some(&2));
     }
 
     #[test]
-    fn a_version_that_not_everybody_would_know_of_in_time_is_too_late() {
+    fn late_version_is_refused() {
         let from = at(10_000);
         assert!(is_in_time(from, at(10_000 - SETTLES.as_secs())));
         assert!(!is_in_time(from, at(10_001 - SETTLES.as_secs())));
@@ -181,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn everybody_has_read_a_new_version_well_before_its_key_is_used() {
+    fn new_version_is_read_before_its_key_is_used() {
         assert!(KEPT < SETTLES && SETTLES < LEAD);
     }
 }

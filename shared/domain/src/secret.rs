@@ -11,35 +11,36 @@ use zeroize::{Zeroize, ZeroizeOnDrop};
 pub struct Secret(String);
 
 impl Secret {
-    /// Takes a text into custody.
+    /// Wraps a text.
     pub fn new(text: String) -> Self {
         Self(text)
     }
 
-    /// The text itself, for the answer or the mail that is meant to carry it.
+    /// The text, for the response or email that carries it.
     pub fn expose(&self) -> &str {
         &self.0
     }
 }
 
-/// A 256-bit key for deriving and authenticating ([RFC 2104]).
+/// A 256-bit key for derivation and authentication ([RFC 2104]).
 ///
 /// [RFC 2104]: https://www.rfc-editor.org/rfc/rfc2104
 #[derive(Clone, Zeroize, ZeroizeOnDrop)]
 pub struct MacKey([u8; 32]);
 
 impl MacKey {
-    /// A key of these bytes.
+    /// Makes a key of these bytes.
     pub fn new(bytes: [u8; 32]) -> Self {
         Self(bytes)
     }
 
-    /// A key made of a text with at least 128 bits of entropy.
+    /// Makes a key of a text with at least 128 bits of entropy.
     pub fn of(text: &str) -> Self {
         Self(Sha256::digest(text).into())
     }
 
-    /// HMAC-SHA-256 over `purpose` and `parts`, each preceded by its length so that no two lists of parts collide.
+    /// HMAC-SHA-256 over `purpose` and `parts`. Each part is preceded by its length, so that different lists of parts
+    /// cannot collide.
     pub fn derive(&self, purpose: &str, parts: &[&[u8]]) -> [u8; 32] {
         // A key shorter than the hash's block of 64 bytes is padded with zeros (RFC 2104, section 2).
         let mut block = [0; 64];
@@ -53,17 +54,17 @@ impl MacKey {
     }
 }
 
-/// 32 derived bytes that nobody without the key can guess: the secret part of a token that is stored nowhere.
+/// 32 derived bytes that are unpredictable without the key: the secret part of a token that is not stored.
 #[derive(Clone, Zeroize, ZeroizeOnDrop)]
 pub struct Derived([u8; 32]);
 
 impl Derived {
-    /// Derives them, as [`MacKey::derive`] does.
+    /// Derives the bytes, as [`MacKey::derive`] does.
     pub fn new(key: &MacKey, purpose: &str, parts: &[&[u8]]) -> Self {
         Self(key.derive(purpose, parts))
     }
 
-    /// Reads what [`Derived::text`] wrote.
+    /// Parses the output of [`Derived::text`].
     pub fn parse(text: &str) -> Option<Self> {
         Some(Self(decode_base64(text)?.try_into().ok()?))
     }
@@ -79,12 +80,12 @@ impl Derived {
     }
 }
 
-/// Reads URL-safe base64 without padding, as tokens are written in.
+/// Decodes URL-safe base64 without padding, the encoding of tokens.
 pub fn decode_base64(text: &str) -> Option<Vec<u8>> {
     BASE64_URL_SAFE_NO_PAD.decode(text).ok()
 }
 
-/// SHA-256 of a secret: what is stored instead of it. Safe only for secrets of 128 bits and more.
+/// SHA-256 of a secret, stored instead of the secret. Safe only for secrets of at least 128 bits.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Digest256([u8; 32]);
 
@@ -94,19 +95,19 @@ impl Digest256 {
         Self(Sha256::digest(bytes.as_ref()).into())
     }
 
-    /// Hashes one text and another after it.
+    /// Hashes the concatenation of two texts.
     pub fn of_both(first: &str, second: &str) -> Self {
         Self(Sha256::new_with_prefix(first).chain_update(second).finalize().into())
     }
 
-    /// Wraps an already computed hash.
+    /// Wraps a computed hash.
     pub fn from_bytes(bytes: [u8; 32]) -> Self {
         Self(bytes)
     }
 
-    /// Lower-case hexadecimal, 64 characters.
-    pub fn to_hex(self) -> String {
-        hex::encode(self.0)
+    /// Lower-case hexadecimal.
+    pub fn to_hex(self) -> Hex {
+        Hex::of(self.0)
     }
 
     /// URL-safe base64 without padding, 43 characters.
@@ -114,7 +115,7 @@ impl Digest256 {
         BASE64_URL_SAFE_NO_PAD.encode(self.0)
     }
 
-    /// Reads what [`Digest256::to_base64`] wrote.
+    /// Parses the output of [`Digest256::to_base64`].
     pub fn from_base64(text: &str) -> Option<Self> {
         Some(Self(BASE64_URL_SAFE_NO_PAD.decode(text).ok()?.try_into().ok()?))
     }
@@ -131,9 +132,34 @@ impl Digest256 {
         u32::from_be_bytes([a, b, c, d])
     }
 
-    /// Compares without telling by time where the difference is.
+    /// Compares in constant time.
     pub fn matches(self, other: Self) -> bool {
         self.0.ct_eq(&other.0).into()
+    }
+}
+
+/// 32 bytes in lower-case hexadecimal, 64 characters.
+#[derive(Clone, Copy)]
+pub struct Hex([u8; 64]);
+
+impl Hex {
+    /// Writes `bytes`, which are 32.
+    pub fn of(bytes: impl AsRef<[u8]>) -> Self {
+        let mut digits = [b'0'; 64];
+        // 32 bytes fill the array exactly.
+        let _ = hex::encode_to_slice(bytes, &mut digits);
+        Self(digits)
+    }
+
+    /// The digits.
+    pub fn as_str(&self) -> &str {
+        str::from_utf8(&self.0).unwrap_or_default()
+    }
+}
+
+impl std::fmt::Display for Hex {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.as_str())
     }
 }
 
@@ -161,17 +187,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn moving_a_boundary_between_parts_changes_the_derived_bytes() {
+    fn moved_part_boundary_changes_derived_bytes() {
         let key = MacKey::new([7; 32]);
         assert_ne!(key.derive("p", &[b"ab", b"c"]), key.derive("p", &[b"a", b"bc"]));
         assert_ne!(key.derive("p", &[b"a"]), key.derive("pa", &[]));
     }
 
     #[test]
-    fn a_digest_reads_back_and_never_prints() {
+    fn digest_parses_back_and_is_hidden_in_debug() {
         let digest = Digest256::of("secret");
         assert_eq!(Digest256::from_base64(&digest.to_base64()), Some(digest));
         assert_eq!(format!("{digest:?}"), "Digest256(***)");
-        assert!(digest.to_hex().starts_with("2bb80d53"));
+        assert!(digest.to_hex().as_str().starts_with("2bb80d53"));
     }
 }

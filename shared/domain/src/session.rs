@@ -1,7 +1,8 @@
-//! Sessions: a signed access token for minutes, a rotating refresh token for weeks.
+//! Sessions: a signed access token with a lifetime of minutes, and a rotating refresh token with a lifetime of weeks.
 //!
-//! Refresh tokens are derived from their session and number, so a retry whose answer was lost gets the same successor
-//! although only hashes are stored, and a made-up token is told from one that was rotated: only the latter ends a session.
+//! Refresh tokens are derived from their session and sequence number. So a retry after a lost response gets the same
+//! successor although only hashes are stored, and a forged token is distinguished from a rotated one: only a rotated
+//! token ends the session.
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use jiff::{SignedDuration, Timestamp};
@@ -16,51 +17,56 @@ use crate::{
     time::after,
 };
 
-/// How long an access token is good for.
+/// Lifetime of an access token.
 pub const ACCESS_VALID: SignedDuration = SignedDuration::from_mins(10);
-/// A session that is not refreshed for this long ends.
+/// Maximum time between refreshes of a session.
 pub const IDLE: SignedDuration = SignedDuration::from_hours(30 * 24);
-/// A session ends after this however much it is used.
+/// Maximum lifetime of a session.
 pub const ABSOLUTE: SignedDuration = SignedDuration::from_hours(90 * 24);
-/// A rotated token still gets its successor again for this long: time for a client to retry a lost answer.
+/// Grace period: time for which a rotated token still gets the same successor, so that clients can retry after a lost
+/// response.
 pub const RETRY_GRACE: SignedDuration = SignedDuration::from_secs(10);
-/// A sign-in is fresh enough for revealing and destructive actions for this long.
+/// Maximum clock skew between regions: an access token may be issued this far in the future.
+pub const CLOCK_SKEW: SignedDuration = SignedDuration::from_secs(60);
+/// Maximum number of live sessions per user. A new session beyond this number ends the oldest.
+pub const MOST_SESSIONS: usize = 100;
+/// Time after sign-in or password confirmation for which sensitive actions are allowed.
 pub const STEP_UP: SignedDuration = SignedDuration::from_mins(15);
 
-/// One sign-in on one device.
+/// A sign-in on a device.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Session {
     /// The id.
     pub id: SessionId,
-    /// Whose it is.
+    /// The user.
     pub user: UserId,
-    /// When it began.
+    /// Time of the sign-in.
     pub created_at: Timestamp,
-    /// When the person last proved who they are.
+    /// Time of the last sign-in or password confirmation.
     pub authenticated_at: Timestamp,
-    /// When it was last refreshed.
+    /// Time of the last refresh.
     pub refreshed_at: Timestamp,
-    /// The hash of the only refresh token that is good.
+    /// The hash of the current refresh token.
     pub current: Digest256,
-    /// The hash of the one before, for the grace.
+    /// The hash of the preceding refresh token, for the grace period.
     pub previous: Option<Digest256>,
 }
 
-/// What a presented refresh token deserves.
+/// The result of checking a refresh token.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Refresh {
-    /// It is the current one: rotate to its successor.
+pub enum RefreshVerdict {
+    /// The current token: rotate to its successor.
     Rotate,
-    /// It was rotated a moment ago and the answer was probably lost: give the same successor again.
+    /// A token rotated within the grace period: return the same successor.
     Repeat,
-    /// It was rotated longer ago, or never was one of this session's: somebody else has a copy. End the session.
+    /// A token rotated earlier, or a token that was never issued: the token was copied. End the session.
     Reused,
-    /// The session is over.
+    /// The session has ended.
     Expired,
 }
 
 impl Session {
-    /// A session that begins now.
+    /// Starts a session.
     pub fn begin(id: SessionId, user: UserId, first: &RefreshToken, now: Timestamp) -> Self {
         Self {
             id,
@@ -73,15 +79,15 @@ impl Session {
         }
     }
 
-    /// Judges a presented refresh token.
-    pub fn judge(&self, presented: Digest256, now: Timestamp) -> Refresh {
+    /// Checks a refresh token.
+    pub fn judge(&self, presented: Digest256, now: Timestamp) -> RefreshVerdict {
         let repeat = self.previous.is_some_and(|previous| previous.matches(presented))
             && now < after(self.refreshed_at, RETRY_GRACE);
         match (self.is_live(now), self.current.matches(presented)) {
-            (false, _) => Refresh::Expired,
-            (true, true) => Refresh::Rotate,
-            (true, false) if repeat => Refresh::Repeat,
-            (true, false) => Refresh::Reused,
+            (false, _) => RefreshVerdict::Expired,
+            (true, true) => RefreshVerdict::Rotate,
+            (true, false) if repeat => RefreshVerdict::Repeat,
+            (true, false) => RefreshVerdict::Reused,
         }
     }
 
@@ -90,63 +96,68 @@ impl Session {
         Self { current: successor.hash(), previous: Some(self.current), refreshed_at: now, ..self.clone() }
     }
 
-    /// Whether it is neither idle too long nor too old.
+    /// Whether the session is within its idle and total limits.
     pub fn is_live(&self, now: Timestamp) -> bool {
         now < self.expires_at()
     }
 
-    /// When it ends unless it is refreshed.
+    /// Time at which the session ends without a refresh.
     pub fn expires_at(&self) -> Timestamp {
         after(self.refreshed_at, IDLE).min(after(self.created_at, ABSOLUTE))
     }
 
-    /// Whether the person proved who they are recently enough for a revealing or destructive action.
+    /// End of the step-up after the last sign-in or password confirmation.
+    pub fn stepped_up_until(&self) -> Timestamp {
+        after(self.authenticated_at, STEP_UP)
+    }
+
+    /// Whether the session is stepped up, which sensitive actions require.
     pub fn is_stepped_up(&self, now: Timestamp) -> bool {
-        now < after(self.authenticated_at, STEP_UP)
+        now < self.stepped_up_until()
     }
 }
 
-/// What the bearer of a session shows to be refreshed: `rt_<region>_<user>_<session>_<number>_<43 characters>`.
+/// A refresh token: `rt_<region>_<user>_<session>_<number>_<43 characters>`.
 ///
-/// Names its session so that it is found by one read, and its region so that it is found from any.
+/// Contains the session, so that one read finds it, and the region, so that every region can forward the request.
 #[derive(Clone)]
 pub struct RefreshToken {
     /// The home region.
     pub region: Region,
-    /// Whose session.
+    /// The user.
     pub user: UserId,
-    /// Which session.
+    /// The session.
     pub session: SessionId,
-    /// How many came before it.
+    /// The sequence number, starting at 0.
     number: u32,
     secret: Derived,
 }
 
 impl RefreshToken {
-    /// The first token of a session.
+    /// Derives the first token of a session.
     pub fn first(region: Region, user: UserId, session: SessionId, key: &MacKey) -> Self {
         Self { region, user, session, number: 0, secret: secret(session, 0, key) }
     }
 
-    /// The one that follows this.
+    /// Derives the successor.
     pub fn successor(&self, key: &MacKey) -> Self {
         let number = self.number.saturating_add(1);
         Self { number, secret: secret(self.session, number, key), ..*self }
     }
 
-    /// Whether it is, or was, a token of its session: nobody without the key can make one.
+    /// Whether the token was made with this key, current or not.
     pub fn is_genuine(&self, key: &MacKey) -> bool {
         self.secret.matches(&secret(self.session, self.number, key))
     }
 
-    /// The token as the client keeps it.
+    /// The token in text form, for the client.
     pub fn text(&self) -> Secret {
         let (user, session, number) = (self.user.bare(), self.session.bare(), self.number);
         let secret = self.secret.text();
         Secret::new(format!("rt_{}_{user}_{session}_{number}_{secret}", self.region))
     }
 
-    /// What is stored instead of it.
+    /// The hash of the token, which is stored.
     pub fn hash(&self) -> Digest256 {
         Digest256::of(self.text().expose())
     }
@@ -170,9 +181,9 @@ impl std::str::FromStr for RefreshToken {
             let secret = Derived::parse(next())?;
             Some(Self { region, user, session, number, secret })
         });
-        // One token has one text: `+1` and `01` would read as the same number.
+        // Each token has one text form: `+1` and `01` would parse as the same number.
         let token = token.flatten().filter(|token| token.text().expose() == text);
-        token.ok_or(Invalid("This is not a refresh token.".into()))
+        token.ok_or(Invalid("Invalid refresh token.".into()))
     }
 }
 
@@ -200,35 +211,35 @@ impl JsonSchema for RefreshToken {
     }
 }
 
-/// The token that a browser's state-changing requests repeat in a header, bound to the session.
+/// The CSRF token of a session, which browsers send in a header of state-changing requests.
 pub fn csrf_token(session: SessionId, key: &MacKey) -> Secret {
     let bytes = key.derive("csrf", &[session.to_string().as_bytes()]);
     Secret::new(BASE64_URL_SAFE_NO_PAD.encode(bytes))
 }
 
-/// What an access token says (a JWT, [RFC 7519]).
+/// The claims of an access token (a JWT, [RFC 7519]).
 ///
 /// [RFC 7519]: https://www.rfc-editor.org/rfc/rfc7519
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Claims {
-    /// The home region, whose keys sign.
+    /// The home region, whose key signs the token.
     pub iss: Region,
-    /// Who.
+    /// The user.
     pub sub: UserId,
-    /// Which session.
+    /// The session.
     pub sid: SessionId,
-    /// When it was signed, in seconds since 1970.
+    /// Time of issue, in seconds since 1970.
     pub iat: i64,
-    /// When it stops being good.
+    /// Expiry, in seconds since 1970.
     pub exp: i64,
-    /// In a cookie: SHA-256 of the CSRF token that must come in a header.
+    /// Only in cookies: SHA-256 of the CSRF token that the header must contain.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub csrf: Option<Digest256>,
 }
 
 impl Claims {
-    /// What a session's next access token says.
+    /// The claims of a session's next access token.
     pub fn of(session: &Session, region: Region, csrf: Option<&Secret>, now: Timestamp) -> Self {
         Self {
             iss: region,
@@ -238,6 +249,18 @@ impl Claims {
             exp: after(now, ACCESS_VALID).as_second(),
             csrf: csrf.map(|token| Digest256::of(token.expose())),
         }
+    }
+
+    /// Whether the times are plausible: not issued in the future, apart from [`CLOCK_SKEW`], with a lifetime of at most
+    /// [`ACCESS_VALID`]. The signature alone is not sufficient, because a leaked key could sign a token for years.
+    pub fn is_plausible(&self, now: Timestamp) -> bool {
+        let lifetime = self.exp.saturating_sub(self.iat);
+        self.iat <= after(now, CLOCK_SKEW).as_second() && (1..=ACCESS_VALID.as_secs()).contains(&lifetime)
+    }
+
+    /// Whether the token has expired.
+    pub fn has_expired(&self, now: Timestamp) -> bool {
+        self.exp <= now.as_second()
     }
 }
 
@@ -265,40 +288,68 @@ mod tests {
     }
 
     #[test]
-    fn a_lost_answer_gets_the_same_successor_and_a_later_reuse_ends_the_session() {
+    fn retry_gets_same_token_and_late_reuse_ends_session() {
         let (session, first, key) = begun();
-        assert_eq!(session.judge(first.hash(), at(100)), Refresh::Rotate);
+        assert_eq!(session.judge(first.hash(), at(100)), RefreshVerdict::Rotate);
         let second = first.successor(&key);
         let session = session.rotated(&second, at(100));
-        assert_eq!(session.judge(first.hash(), at(109)), Refresh::Repeat);
+        assert_eq!(session.judge(first.hash(), at(109)), RefreshVerdict::Repeat);
         assert_eq!(first.successor(&key).text().expose(), second.text().expose());
-        assert_eq!(session.judge(first.hash(), at(110)), Refresh::Reused);
+        assert_eq!(session.judge(first.hash(), at(110)), RefreshVerdict::Reused);
         let third = second.successor(&key);
         let session = session.rotated(&third, at(105));
-        assert_eq!(session.judge(first.hash(), at(106)), Refresh::Reused);
-        assert_eq!(session.judge(second.hash(), at(106)), Refresh::Repeat);
+        assert_eq!(session.judge(first.hash(), at(106)), RefreshVerdict::Reused);
+        assert_eq!(session.judge(second.hash(), at(106)), RefreshVerdict::Repeat);
     }
 
     #[test]
-    fn a_session_ends_after_thirty_idle_days_and_after_ninety_in_all() {
+    fn session_ends_after_30_idle_or_90_total_days() {
         let day = 24 * 3_600;
         let (mut session, first, _) = begun();
-        assert_eq!(session.judge(first.hash(), at(30 * day - 1)), Refresh::Rotate);
-        assert_eq!(session.judge(first.hash(), at(30 * day)), Refresh::Expired);
+        assert_eq!(session.judge(first.hash(), at(30 * day - 1)), RefreshVerdict::Rotate);
+        assert_eq!(session.judge(first.hash(), at(30 * day)), RefreshVerdict::Expired);
         session.refreshed_at = at(89 * day);
-        assert_eq!(session.judge(first.hash(), at(90 * day - 1)), Refresh::Rotate);
-        assert_eq!(session.judge(first.hash(), at(90 * day)), Refresh::Expired);
+        assert_eq!(session.judge(first.hash(), at(90 * day - 1)), RefreshVerdict::Rotate);
+        assert_eq!(session.judge(first.hash(), at(90 * day)), RefreshVerdict::Expired);
     }
 
     #[test]
-    fn a_sign_in_reveals_for_fifteen_minutes() {
+    fn step_up_lasts_fifteen_minutes() {
         let (session, ..) = begun();
         assert!(session.is_stepped_up(at(899)));
         assert!(!session.is_stepped_up(at(900)));
     }
 
     #[test]
-    fn a_made_up_token_is_told_from_one_that_was_rotated() {
+    fn access_token_with_implausible_times_is_refused() {
+        let (session, ..) = begun();
+        let claims =
+            |iat: i64, exp: i64| Claims { iat, exp, ..Claims::of(&session, Region::Us, None, at(0)) };
+        let now = 1_000_000;
+        let plausible = |iat, exp| claims(iat, exp).is_plausible(at(now));
+        assert!(Claims::of(&session, Region::Us, None, at(now)).is_plausible(at(now)));
+        assert!(plausible(now + 60, now + 660));
+        assert!(!plausible(now + 61, now + 660));
+        assert!(!plausible(now, now + 601));
+        assert!(!plausible(now, now + 10 * 365 * 86_400));
+        assert!(!plausible(now, now) && !plausible(now, now - 1));
+        assert!(!plausible(i64::MIN, i64::MAX) && !plausible(i64::MAX, i64::MIN));
+        assert!(
+            claims(now - 600, now).has_expired(at(now)) && !claims(now - 599, now + 1).has_expired(at(now))
+        );
+    }
+
+    #[test]
+    fn access_token_with_unknown_claim_is_refused() {
+        let (session, ..) = begun();
+        let mut claims = serde_json::to_value(Claims::of(&session, Region::Us, None, at(0))).unwrap();
+        assert!(serde_json::from_value::<Claims>(claims.clone()).is_ok());
+        claims["nbf"] = serde_json::json!(4_000_000_000_i64);
+        assert!(serde_json::from_value::<Claims>(claims).is_err());
+    }
+
+    #[test]
+    fn forged_token_differs_from_rotated_token() {
         let (_, first, key) = begun();
         let second = first.successor(&key);
         assert!(first.is_genuine(&key) && second.is_genuine(&key));
@@ -307,7 +358,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_reads_back_and_nothing_else_does() {
+    fn only_well_formed_token_parses() {
         let (_, token, _) = begun();
         let text = token.text().expose().to_owned();
         assert_eq!(text.parse::<RefreshToken>().ok().map(|read| read.hash()), Some(token.hash()));

@@ -1,4 +1,4 @@
-//! Changing a profile field by field.
+//! Changes to a profile, field by field.
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
@@ -10,17 +10,17 @@ use crate::{
     workspace::{Profile, WorkspaceKind},
 };
 
-/// A new value for an optional field; `null` and the empty text take the value away.
+/// A new value for an optional field. `null` and the empty string remove the value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Change<T> {
-    /// From now on this.
+    /// Sets the value.
     Set(T),
-    /// From now on nothing.
+    /// Removes the value.
     Clear,
 }
 
 impl<T> Change<T> {
-    /// What the field holds from now on.
+    /// The new value of the field.
     pub fn value(self) -> Option<T> {
         match self {
             Self::Set(value) => Some(value),
@@ -59,11 +59,13 @@ impl<T: JsonSchema> JsonSchema for Change<T> {
     }
 }
 
-/// Any subset of the settings.
+/// New values for some of the settings.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase", default)]
-pub struct Patch {
-    /// A new display name (it can't be taken away).
+pub struct SettingsPatch {
+    /// A new display name. Can't be removed.
+    #[serde(deserialize_with = "not_null")]
+    #[schemars(with = "DisplayName", skip_serializing_if = "Option::is_none")]
     pub display_name: Option<DisplayName>,
     /// A new company.
     #[serde(deserialize_with = "given")]
@@ -101,33 +103,43 @@ pub struct Patch {
     /// A new website.
     #[serde(deserialize_with = "given")]
     pub website: Option<Change<SocialLink<Website>>>,
-    /// Whether features in testing are shown (personal accounts only).
+    /// Whether early-access features are enabled. Only for personal accounts.
+    #[serde(deserialize_with = "not_null")]
+    #[schemars(with = "bool", skip_serializing_if = "Option::is_none")]
     pub early_access: Option<bool>,
 }
 
-/// Tells a member that is `null` (take the value away) from one that is not there (leave it).
+/// Reads a required member of a patch. Without this function, serde reads `null` as a missing member.
+pub(crate) fn not_null<'de, D: serde::Deserializer<'de>, T: Deserialize<'de>>(
+    from: D,
+) -> Result<Option<T>, D::Error> {
+    let missing = || serde::de::Error::custom("Provide a value, or leave the field out. It can't be null.");
+    Option::<T>::deserialize(from)?.map(Some).ok_or_else(missing)
+}
+
+/// Distinguishes `null` (remove the value) from a missing member (keep the value).
 pub(crate) fn given<'de, D: serde::Deserializer<'de>, T: Deserialize<'de>>(
     from: D,
 ) -> Result<Option<Change<T>>, D::Error> {
     Change::deserialize(from).map(Some)
 }
 
-/// What one change did: each field's value before and after.
+/// The changed fields with their values before and after.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct Changed(pub Map<String, Value>);
+pub struct ChangedFields(pub Map<String, Value>);
 
-/// Why a patch can't be applied.
+/// The patch cannot be applied.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error("Early access is a setting of personal accounts.")]
+#[error("Only personal accounts have early access. Remove this field.")]
 pub struct NotForTeams;
 
-/// Applies `patch`; `None` if nothing would change.
+/// Applies `patch`. Returns `None` if nothing changes.
 pub fn apply(
     profile: &Profile,
     kind: WorkspaceKind,
-    patch: Patch,
-) -> Result<Option<(Profile, Changed)>, NotForTeams> {
+    patch: SettingsPatch,
+) -> Result<Option<(Profile, ChangedFields)>, NotForTeams> {
     if patch.early_access.is_some() && kind == WorkspaceKind::Team {
         return Err(NotForTeams);
     }
@@ -165,8 +177,8 @@ pub fn apply(
     }))
 }
 
-/// The fields that differ, each as `{"from": …, "to": …}`; enough to undo the change.
-fn difference(before: &Profile, after: &Profile) -> Changed {
+/// The fields that differ, each as `{"from": …, "to": …}`.
+fn difference(before: &Profile, after: &Profile) -> ChangedFields {
     let flat = |profile: &Profile| -> Map<String, Value> {
         let Ok(Value::Object(mut fields)) = serde_json::to_value(profile) else { return Map::new() };
         if let Some(Value::Object(socials)) = fields.remove("socials") {
@@ -177,7 +189,7 @@ fn difference(before: &Profile, after: &Profile) -> Changed {
     let (before, after) = (flat(before), flat(after));
     let names = before.keys().chain(after.keys().filter(|name| !before.contains_key(*name)));
     let pick = |fields: &Map<String, Value>, name: &String| fields.get(name).cloned().unwrap_or(Value::Null);
-    Changed(
+    ChangedFields(
         names
             .map(|name| (name.clone(), pick(&before, name), pick(&after, name)))
             .filter(|(_, from, to)| from != to)
@@ -198,12 +210,12 @@ mod tests {
         .unwrap()
     }
 
-    fn patch(value: Value) -> Patch {
+    fn patch(value: Value) -> SettingsPatch {
         serde_json::from_value(value).unwrap()
     }
 
     #[test]
-    fn only_what_is_named_changes_and_null_takes_away() {
+    fn patch_changes_named_fields_and_null_removes() {
         let wanted = patch(serde_json::json!({ "company": null, "github": "", "bio": "I build engines." }));
         let (after, changed) = apply(&profile(), WorkspaceKind::Personal, wanted).unwrap().unwrap();
         assert_eq!(after.company, None);
@@ -220,19 +232,31 @@ mod tests {
     }
 
     #[test]
-    fn setting_what_is_already_so_is_no_change() {
+    fn equal_value_is_no_change() {
         let wanted = patch(serde_json::json!({ "displayName": "Ada", "github": "@ada", "bio": null }));
         assert_eq!(apply(&profile(), WorkspaceKind::Personal, wanted).unwrap(), None);
     }
 
     #[test]
-    fn a_team_has_no_early_access() {
+    fn early_access_for_team_is_refused() {
         let wanted = patch(serde_json::json!({ "earlyAccess": true }));
         assert!(apply(&profile(), WorkspaceKind::Team, wanted).is_err());
     }
 
     #[test]
-    fn an_unknown_field_is_refused() {
-        assert!(serde_json::from_value::<Patch>(serde_json::json!({ "username": "x" })).is_err());
+    fn null_for_required_setting_is_refused() {
+        for name in ["displayName", "earlyAccess"] {
+            let error =
+                serde_json::from_value::<SettingsPatch>(serde_json::json!({ name: null })).unwrap_err();
+            assert!(error.to_string().contains("can't be null"), "{error}");
+        }
+        let schema = schemars::schema_for!(SettingsPatch).to_value();
+        let display_name = &schema["properties"]["displayName"];
+        assert_eq!((&display_name["type"], display_name.get("default")), (&"string".into(), None));
+    }
+
+    #[test]
+    fn unknown_field_is_refused() {
+        assert!(serde_json::from_value::<SettingsPatch>(serde_json::json!({ "username": "x" })).is_err());
     }
 }

@@ -1,18 +1,21 @@
-//! Text that people type: one rule for names, companies, descriptions and key names.
+//! Typed text: one rule for names, companies, descriptions and key names.
 //!
-//! - White space around it is dropped, and what is left is brought into Unicode normalisation form C ([UAX 15]), so
-//!   that what looks the same is stored the same. Line ends become `\n`.
+//! - White space at both ends is removed, and the rest is brought into Unicode normalisation form C ([UAX 15]), so that
+//!   text that looks the same is stored the same. Line ends become `\n`.
 //! - Lengths are in characters (Unicode scalar values), counted after that.
 //! - Refused: control characters, unassigned and private-use code points, and invisible characters, among them every
 //!   one that changes the direction of what stands around it (`U+202A`–`U+202E`, `U+2066`–`U+2069`).
-//! - A text starts with a character that can be seen: never with a combining mark, never with nothing but zero width.
+//! - A text starts with a visible character: not with a combining mark or with zero-width characters only.
 //! - Joiners (`U+200C`, `U+200D`) and variation selectors, which emoji and many scripts need, are allowed where they
 //!   act on a neighbour.
+//! - Tag characters (`U+E0020`–`U+E007F`) are allowed in the flags of a country's subdivisions only ([UTS 51], `ED-14a`):
+//!   a black flag, three to six tags, and the cancel tag. Anywhere else they would hide text.
 //! - A line break is allowed in a [`paragraph`] only.
 //!
 //! [UAX 15]: https://www.unicode.org/reports/tr15/
+//! [UTS 51]: https://www.unicode.org/reports/tr51/
 
-use std::borrow::Cow;
+use std::{borrow::Cow, iter::Peekable, str::Chars};
 
 use serde::Deserialize;
 use unicode_normalization::{
@@ -20,7 +23,7 @@ use unicode_normalization::{
     char::{is_combining_mark, is_public_assigned},
 };
 
-/// Why a value was refused: a sentence that the person who typed it can act on. It never repeats the input.
+/// The reason for refusing a value: a sentence with advice for the person who typed it. Never contains the input.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct Invalid(pub Cow<'static, str>);
@@ -32,13 +35,30 @@ impl Invalid {
     }
 }
 
-/// [`line`] as a regular expression (ECMA-262 with `u`) for the OpenAPI document. All but exact: it lets
-/// the few letters and marks pass that show as nothing (such as Hangul fillers).
-pub const LINE_PATTERN: &str =
-    r"^[\p{L}\p{N}\p{P}\p{S}](\p{Zs}*([\p{L}\p{M}\p{N}\p{P}\p{S}]|[\u200c\u200d][\p{L}\p{N}\p{P}\p{S}]))*$";
+/// The flag of a subdivision as a regular expression. Contains the characters themselves, because not every ECMA-262
+/// implementation supports `\u{…}`.
+macro_rules! flag {
+    () => {
+        "\u{1f3f4}[\u{e0030}-\u{e0039}\u{e0061}-\u{e007a}]{3,6}\u{e007f}"
+    };
+}
+
+/// The first character of a text, and the next after white space or another character, as regular expressions.
+macro_rules! seen {
+    (first) => {
+        concat!("(", flag!(), r"|[\p{L}\p{N}\p{P}\p{S}])")
+    };
+    (next) => {
+        concat!("(", flag!(), r"|[\p{L}\p{M}\p{N}\p{P}\p{S}]|[\u200c\u200d][\p{L}\p{N}\p{P}\p{S}])")
+    };
+}
+
+/// [`line`] as a regular expression (ECMA-262 with `u`) for the OpenAPI document. Almost exact: accepts the few letters
+/// and marks that are invisible (such as Hangul fillers).
+pub const LINE_PATTERN: &str = concat!("^", seen!(first), r"(\p{Zs}*", seen!(next), ")*$");
 
 /// [`paragraph`] as a regular expression, as exact as [`LINE_PATTERN`].
-pub const PARAGRAPH_PATTERN: &str = r"^[\p{L}\p{N}\p{P}\p{S}]([\p{Zs}\n]*([\p{L}\p{M}\p{N}\p{P}\p{S}]|[\u200c\u200d][\p{L}\p{N}\p{P}\p{S}]))*$";
+pub const PARAGRAPH_PATTERN: &str = concat!("^", seen!(first), r"([\p{Zs}\n]*", seen!(next), ")*$");
 
 /// One line of `min` to `max` characters.
 ///
@@ -48,7 +68,7 @@ pub const PARAGRAPH_PATTERN: &str = r"^[\p{L}\p{N}\p{P}\p{S}]([\p{Zs}\n]*([\p{L}
 pub fn line(input: &str, min: usize, max: usize) -> Result<String, Invalid> {
     let text = normal(input, max)?;
     if text.contains(['\n', '\r']) {
-        return Err(Invalid::new("Write it on one line."));
+        return Err(Invalid::new("Remove the line break."));
     }
     checked(text, min, max)
 }
@@ -63,11 +83,11 @@ pub fn paragraph(input: &str, min: usize, max: usize) -> Result<String, Invalid>
     checked(text, min, max)
 }
 
-/// A text that may be left out: white space alone is `None`, anything else must parse.
+/// An optional text: white space alone is `None`, anything else is parsed.
 ///
 /// # Errors
 ///
-/// What `parse` says about a text that is not blank.
+/// The error of `parse`.
 pub fn optional<T>(
     input: &str,
     parse: impl FnOnce(&str) -> Result<T, Invalid>,
@@ -75,12 +95,12 @@ pub fn optional<T>(
     if input.trim().is_empty() { Ok(None) } else { parse(input).map(Some) }
 }
 
-/// For `#[serde(default, deserialize_with = "domain::text::blank_as_none")]`: a form's way of leaving a field out.
-/// `null`, `""` and white space are `None`.
+/// For `#[serde(default, deserialize_with = "domain::text::blank_as_none")]`: lets forms omit a field. `null`, `""` and
+/// white space are `None`.
 ///
 /// # Errors
 ///
-/// When the value is no string, or one that `T` refuses.
+/// When the value is not a string, or `T` refuses it.
 pub fn blank_as_none<'de, D, T>(from: D) -> Result<Option<T>, D::Error>
 where
     D: serde::Deserializer<'de>,
@@ -94,19 +114,20 @@ where
     }
 }
 
-/// Whether a character can be seen or is a space: no control, no format, no unassigned or private code point.
+/// Whether a character is visible or a space: no control, format, unassigned or private-use code point.
 pub(crate) fn is_plain(c: char) -> bool {
     !c.is_control() && !is_invisible(c) && is_public_assigned(c)
 }
 
-/// The trimmed text in form C. Composing shortens a text at most to a quarter, so a longer one is refused unread.
+/// The trimmed text in form C. Composition shortens a text at most to a quarter, so a longer text is refused without
+/// reading it.
 fn normal(input: &str, max: usize) -> Result<String, Invalid> {
     let input = input.trim();
     if input.chars().nth(max.saturating_mul(4)).is_some() {
         return Err(too_long(max));
     }
     if input.is_ascii() {
-        // That is in form C.
+        // ASCII is in form C.
         return Ok(input.to_owned());
     }
     Ok(input.nfc().collect::<String>().trim().to_owned())
@@ -128,39 +149,58 @@ fn checked(text: String, min: usize, max: usize) -> Result<String, Invalid> {
         if !fits {
             return Err(unfit(c));
         }
+        if c == BLACK_FLAG && rest.peek().copied().is_some_and(is_tag) && !skip_subdivision(&mut rest) {
+            return Err(unfit(CANCEL_TAG));
+        }
         before = Some(c);
     }
     let length = text.chars().count();
     match length {
-        0 if min > 0 => Err(Invalid::new("Write something here.")),
+        0 if min > 0 => Err(Invalid::new("This field must not be empty.")),
         _ if length < min => Err(Invalid(format!("Use at least {min} characters.").into())),
         _ if length > max => Err(too_long(max)),
         _ => Ok(text),
     }
 }
 
-/// Looks blank, but is a symbol to Unicode; stands for a space in braille.
+/// A space in braille: looks blank, but is a symbol in Unicode.
 const BRAILLE_BLANK: char = '\u{2800}';
+
+/// The first emoji and the last character of a subdivision's flag.
+const BLACK_FLAG: char = '\u{1f3f4}';
+const CANCEL_TAG: char = '\u{e007f}';
+
+fn is_tag(c: char) -> bool {
+    matches!(c, '\u{e0020}'..=CANCEL_TAG)
+}
+
+/// Skips the tags after a black flag: letters and digits of a subdivision, and the cancel tag. Returns `false` if the
+/// tags are invalid.
+fn skip_subdivision(rest: &mut Peekable<Chars<'_>>) -> bool {
+    let is_of_code = |c: &char| matches!(*c, '\u{e0030}'..='\u{e0039}' | '\u{e0061}'..='\u{e007a}');
+    let length = std::iter::from_fn(|| rest.next_if(is_of_code)).count();
+    (3..=6).contains(&length) && rest.next_if_eq(&CANCEL_TAG).is_some()
+}
 
 fn is_seen(c: char) -> bool {
     is_plain(c) && !c.is_whitespace() && !is_combining_mark(c)
 }
 
-fn is_joiner(c: char) -> bool {
+pub(crate) fn is_joiner(c: char) -> bool {
     matches!(c, '\u{200c}' | '\u{200d}')
 }
 
-fn is_selector(c: char) -> bool {
+pub(crate) fn is_selector(c: char) -> bool {
     matches!(c, '\u{180b}'..='\u{180d}' | '\u{180f}' | '\u{fe00}'..='\u{fe0f}' | '\u{e0100}'..='\u{e01ef}')
 }
 
-/// Unicode's `Default_Ignorable_Code_Point` without joiners and selectors, and the separators and annotation marks
-/// that show as nothing.
+/// Unicode's `Default_Ignorable_Code_Point` without joiners and selectors, plus separators, annotation marks, the placeholder
+/// of an embedded object, and the musical null note.
 fn is_invisible(c: char) -> bool {
     matches!(c,
         '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{180e}'
         | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{3164}'
-        | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}' | '\u{1bca0}'..='\u{1bca3}'
+        | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fffc}' | '\u{1d159}' | '\u{1bca0}'..='\u{1bca3}'
         | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e00ff}' | '\u{e01f0}'..='\u{e0fff}')
 }
 
@@ -168,11 +208,11 @@ fn unfit(c: char) -> Invalid {
     Invalid::new(if c.is_control() {
         "Remove the control character (a tab, for example)."
     } else if is_invisible(c) || is_joiner(c) || is_selector(c) {
-        "Remove the invisible character; typing the text again does it."
+        "Remove the invisible character, for example by retyping the text."
     } else if is_public_assigned(c) {
-        "Start with a character that can be seen."
+        "Start with a visible character."
     } else {
-        "Remove the character that is not part of Unicode."
+        "Remove the character that Unicode does not define."
     })
 }
 
@@ -180,8 +220,8 @@ fn too_long(max: usize) -> Invalid {
     Invalid(format!("Use at most {max} characters.").into())
 }
 
-/// What every value type that is a string shares: reading it back from serde through its own `parse`, and showing
-/// its schema in place. The type has `parse(&str)` and `schema() -> schemars::Schema`.
+/// Implementations shared by all string value types: deserialization through `parse`, and an inline schema. The type
+/// has `parse(&str)` and `schema() -> schemars::Schema`.
 macro_rules! string_value {
     ($type:ident) => {
         $crate::text::string_value!(@input $type);
@@ -246,7 +286,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_of_every_script_pass_unchanged() {
+    fn names_in_all_scripts_are_unchanged() {
         for name in [
             "Ada",
             "Zoë Müller",
@@ -271,7 +311,55 @@ mod tests {
     }
 
     #[test]
-    fn white_space_around_is_dropped_and_the_rest_composed() {
+    fn emoji_sequences_are_accepted() {
+        for emoji in [
+            "🏴\u{e0067}\u{e0062}\u{e0065}\u{e006e}\u{e0067}\u{e007f}",
+            "🏴\u{e0067}\u{e0062}\u{e0073}\u{e0063}\u{e0074}\u{e007f} Edinburgh",
+            "Team 🏴\u{e0067}\u{e0062}\u{e0077}\u{e006c}\u{e0073}\u{e007f}🏴\u{e0067}\u{e0062}\u{e0065}\u{e006e}\u{e0067}\u{e007f}",
+            "🏴",
+            "🏴\u{200d}☠\u{fe0f}",
+            "🏳\u{fe0f}\u{200d}🌈",
+            "1\u{fe0f}\u{20e3}#\u{fe0f}\u{20e3}",
+            "👍🏽",
+            "👩🏽\u{200d}🚀",
+            "👨\u{200d}👩\u{200d}👧\u{200d}👦",
+            "👁\u{fe0f}\u{200d}🗨\u{fe0f}",
+            "🧑🏻\u{200d}🤝\u{200d}🧑🏿",
+            "🇩🇪🇫🇷",
+        ] {
+            assert_eq!(line(emoji, 1, 64).as_deref(), Ok(emoji), "{emoji}");
+        }
+    }
+
+    #[test]
+    fn tag_characters_outside_a_flag_are_refused() {
+        let tags = |text: &str| -> String {
+            text.chars().map(|c| char::from_u32(0xe0000 + u32::from(c)).unwrap()).collect()
+        };
+        let (code, end) = (tags("gbeng"), '\u{e007f}');
+        for bad in [
+            code.clone(),
+            format!("{code}{end}"),
+            format!("a{code}{end}"),
+            format!("😀{code}{end}"),
+            format!("🏴{code}"),
+            format!("🏴{code}x"),
+            format!("🏴{end}"),
+            format!("🏴{}{end}", tags("gb")),
+            format!("🏴{}{end}", tags("hiddentext")),
+            format!("🏴{}{end}", tags("GBENG")),
+            format!("🏴{}{end}", tags("gb eng")),
+            format!("🏴{code}{end}{end}"),
+            format!("🏴{code}{end}{code}{end}"),
+            format!("🏴\u{fe0f}{code}{end}"),
+            format!("🏴\u{e0001}{code}{end}"),
+        ] {
+            assert_eq!(line(&bad, 1, 64), Err(unfit(end)), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn text_is_trimmed_and_composed() {
         assert_eq!(line(" \t\u{a0}Ada\u{2003}\n", 1, 64).as_deref(), Ok("Ada"));
         assert_eq!(line("Zoe\u{308}", 4, 64).unwrap_err().0, "Use at least 4 characters.");
         assert_eq!(line("Zoe\u{308}", 3, 3).as_deref(), Ok("Zo\u{eb}"));
@@ -279,7 +367,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_seen_or_misleads_is_refused() {
+    fn invisible_or_misleading_character_is_refused() {
         for bad in [
             "",
             "   ",
@@ -289,6 +377,8 @@ mod tests {
             "\u{200d}\u{200d}",
             "\u{2800}",
             "\u{3164}",
+            "\u{1d159}",
+            "a\u{fffc}b",
             "\u{115f}a",
             "\u{301}a",
             "a\u{202e}b",
@@ -320,7 +410,7 @@ mod tests {
     }
 
     #[test]
-    fn lengths_are_characters_after_normalising() {
+    fn length_is_counted_after_normalization() {
         assert!(line(&"é".repeat(64), 1, 64).is_ok());
         assert!(line(&"e\u{301}".repeat(64), 1, 64).is_ok());
         assert_eq!(line(&"é".repeat(65), 1, 64), Err(Invalid::new("Use at most 64 characters.")));
@@ -337,7 +427,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_string_is_answered_and_what_is_accepted_is_stable(input in any::<String>()) {
+        fn any_input_parses_or_fails_and_result_is_stable(input in any::<String>()) {
             for parse in [line, paragraph] {
                 if let Ok(text) = parse(&input, 1, 64) {
                     prop_assert_eq!(parse(&text, 1, 64), Ok(text.clone()));
@@ -347,7 +437,7 @@ mod tests {
         }
 
         #[test]
-        fn printable_ascii_always_passes(input in "[!-~]([ -~]{0,62}[!-~])?") {
+        fn printable_ascii_is_accepted(input in "[!-~]([ -~]{0,62}[!-~])?") {
             prop_assert_eq!(line(&input, 1, 64), Ok(input.clone()));
         }
     }

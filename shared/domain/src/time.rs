@@ -2,7 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-/// So long after `at`; the end of time, if that is later.
+/// Adds a duration to `at`, saturating at the maximum time.
 pub(crate) fn after(at: Timestamp, duration: SignedDuration) -> Timestamp {
     at.saturating_add(duration).unwrap_or(Timestamp::MAX)
 }

@@ -1,4 +1,4 @@
-//! The trash: whatever is put into it stays there for 30 days, can be restored until then, and is removed after.
+//! The trash: items can be restored for 30 days and are then permanently deleted.
 
 use std::{fmt, str::FromStr};
 
@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     activity::Actor,
     id::{ProjectId, UploadId, WorkspaceId},
-    policy::EditsResources,
+    permissions::EditsResources,
     resource::{Kind, Resource, ResourceId, ResourceName, Slug},
     text::Invalid,
     time,
@@ -16,36 +16,37 @@ use crate::{
     usage::Usage,
 };
 
-/// How long something can be restored.
+/// Time for which an item can be restored.
 pub const KEPT: SignedDuration = SignedDuration::from_hours(30 * 24);
 
-/// The project that a model was in.
+/// The former project of a model.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Origin {
-    /// Which.
+    /// The id.
     pub id: ProjectId,
-    /// What it was called.
+    /// The display name.
     pub name: ResourceName,
-    /// Its slug.
+    /// The slug.
     pub slug: Slug,
 }
 
-/// Something in the trash. It does not change there.
+/// An item in the trash. Immutable.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Trashed {
-    /// What it was, with what it counted: a project takes its models along.
+    /// The resource with its counters. A project includes its models.
     pub resource: Resource,
-    /// The project that it was in.
+    /// The former project.
     pub origin: Option<Origin>,
-    /// Who put it there.
+    /// The user or key that trashed the item.
     pub by: Actor,
-    /// When, to the millisecond.
+    /// Time of trashing, in milliseconds.
     #[serde(with = "jiff::fmt::serde::timestamp::millisecond::required")]
     pub at: Timestamp,
 }
 
-/// When something that goes into the trash now is said to have gone there: after all that the trash was emptied of, and not
-/// before what came last, so that "all until then" means the same to everybody. A trash that is emptied now is emptied until then.
+/// The recorded time for an item that is trashed now: after the last time up to which the trash was emptied, and not
+/// before the latest item, so that "all until then" selects the same items everywhere. A trash that is emptied now is
+/// emptied up to this time.
 pub fn moment(now: Timestamp, usage: &Usage) -> Timestamp {
     let emptied = usage.emptied_until.map(|until| time::after(until, SignedDuration::from_millis(1)));
     let newest = [emptied, usage.trashed_until].into_iter().flatten().max();
@@ -53,7 +54,7 @@ pub fn moment(now: Timestamp, usage: &Usage) -> Timestamp {
     newest.map_or(now, |newest| newest.max(now))
 }
 
-/// What came into the trash at this time or before is over. Only what came later can be restored.
+/// Items trashed at or before this time have expired or were deleted. Only later items can be restored.
 pub fn over_until(now: Timestamp, usage: &Usage) -> Timestamp {
     let expired = time::after(now, -KEPT);
     usage.emptied_until.map_or(expired, |emptied| emptied.max(expired))
@@ -64,24 +65,24 @@ fn to_millisecond(at: Timestamp) -> Timestamp {
 }
 
 impl Trashed {
-    /// From then on it can't be restored.
+    /// Time after which the item cannot be restored.
     pub fn expires_at(&self) -> Timestamp {
         time::after(self.at, KEPT)
     }
 
-    /// Whether it can be restored: whether its record still exists says nothing.
+    /// Whether the item can be restored. An existing record does not imply this.
     pub fn is_restorable(&self, now: Timestamp, usage: &Usage) -> bool {
         self.at > over_until(now, usage)
     }
 
-    /// The days until it expires; the last one counts as a whole.
+    /// Days until the item expires, rounded up.
     pub fn days_remaining(&self, now: Timestamp) -> i64 {
         days_until(self.expires_at(), now)
     }
 
-    /// Where it is in the list.
-    pub fn place(&self) -> Place {
-        Place { at: self.at, id: self.resource.id }
+    /// The item's position in the list.
+    pub fn place(&self) -> TrashPosition {
+        TrashPosition { at: self.at, id: self.resource.id }
     }
 }
 
@@ -91,60 +92,60 @@ fn days_until(then: Timestamp, now: Timestamp) -> i64 {
     left.saturating_add(DAY - 1) / DAY
 }
 
-/// A place in the list of what is in the trash, which is sorted by time.
+/// A position in the list of the trash, which is sorted by time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Place {
-    /// When it was put there.
+pub struct TrashPosition {
+    /// Time of trashing.
     pub at: Timestamp,
-    /// What.
+    /// The id.
     pub id: ResourceId,
 }
 
-impl Place {
-    /// The last place of all at a time.
+impl TrashPosition {
+    /// The last possible position at a time.
     pub fn last_at(at: Timestamp) -> Self {
-        // Projects' ids sort last as text.
+        // Ids of projects sort last as text.
         Self { at, id: ResourceId::Project(ProjectId::ceiling(Timestamp::MAX)) }
     }
 
-    /// The place right before this one: a list, whose newest is first, goes on there.
+    /// The preceding position, at which a list with the newest first continues.
     pub fn before(self) -> Self {
         Self { id: self.id.before(), ..self }
     }
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for TrashPosition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:013}#{}", self.at.as_millisecond(), self.id)
     }
 }
 
-impl FromStr for Place {
+impl FromStr for TrashPosition {
     type Err = Invalid;
 
     fn from_str(text: &str) -> Result<Self, Invalid> {
-        let invalid = || Invalid::new("This is no place in the trash.");
+        let invalid = || Invalid::new("Invalid trash position.");
         let (millis, id) = text.split_once('#').ok_or_else(invalid)?;
         let at = millis.parse().ok().and_then(|millis| Timestamp::from_millisecond(millis).ok());
         Ok(Self { at: at.ok_or_else(invalid)?, id: id.parse()? })
     }
 }
 
-/// What is in the trash, counted.
+/// Counts of the trash.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the names say it")]
 pub struct Contents {
     pub projects: u64,
     pub datasets: u64,
-    /// Those that are there by themselves.
+    /// Individually trashed items.
     pub models: u64,
     pub dataset_bytes: u64,
-    /// Those of projects too.
+    /// All items, including models of projects.
     pub model_bytes: u64,
 }
 
 impl Contents {
-    /// What is counted as being there.
+    /// The counts of a workspace's usage.
     pub fn counted(usage: &Usage) -> Self {
         Self {
             projects: usage.trashed_projects,
@@ -155,7 +156,7 @@ impl Contents {
         }
     }
 
-    /// How many of a kind, or of all.
+    /// The count of one kind, or of all.
     pub fn of(&self, kind: Option<Kind>) -> u64 {
         match kind {
             Some(Kind::Project) => self.projects,
@@ -165,13 +166,13 @@ impl Contents {
         }
     }
 
-    /// One more.
+    /// Adds one item.
     pub fn add(&mut self, resource: &Resource) {
         let (count, bytes) = self.counters(resource.id.kind());
         (*count, *bytes) = (count.saturating_add(1), bytes.saturating_add(resource.size_bytes));
     }
 
-    /// One less.
+    /// Removes one item.
     pub fn remove(&mut self, resource: &Resource) {
         let (count, bytes) = self.counters(resource.id.kind());
         (*count, *bytes) = (count.saturating_sub(1), bytes.saturating_sub(resource.size_bytes));
@@ -186,7 +187,7 @@ impl Contents {
     }
 }
 
-/// Proof that something may be taken out of the trash for good.
+/// Proof that an item in the trash may be permanently deleted.
 pub struct Removes {
     workspace: WorkspaceId,
     by: Actor,
@@ -194,23 +195,23 @@ pub struct Removes {
 }
 
 impl Removes {
-    /// Where the proof is good.
+    /// The workspace of the proof.
     pub fn workspace(&self) -> WorkspaceId {
         self.workspace
     }
 
-    /// Who removes it.
+    /// The actor of the deletion.
     pub fn by(&self) -> Actor {
         self.by
     }
 
-    /// Whether it still counts: what the trash was emptied of does not.
+    /// Whether the usage counters include the item. Items of an emptied trash are no longer counted.
     pub fn is_counted(&self) -> bool {
         self.counted
     }
 }
 
-/// Whoever edits what a workspace has may remove what can still be restored; `None` if it can't.
+/// Allows editors to delete a restorable item; `None` if the item cannot be restored.
 pub fn may_remove(
     proof: &EditsResources,
     trashed: &Trashed,
@@ -222,8 +223,8 @@ pub fn may_remove(
     (here && trashed.is_restorable(now, usage)).then_some(removes)
 }
 
-/// What can't be restored any more has to be removed; `None` if it can. Whoever emptied the trash did it, or whoever put it
-/// there 30 days ago.
+/// Permits deleting an item that cannot be restored; `None` if the item can be restored. The actor is the user who
+/// emptied the trash, or who trashed the item 30 days ago.
 pub fn is_due(trashed: &Trashed, usage: &Usage, now: Timestamp) -> Option<Removes> {
     let workspace = trashed.resource.workspace;
     if usage.emptied_until.is_some_and(|until| trashed.at <= until) {
@@ -232,70 +233,70 @@ pub fn is_due(trashed: &Trashed, usage: &Usage, now: Timestamp) -> Option<Remove
     (trashed.expires_at() <= now).then_some(Removes { workspace, by: trashed.by, counted: true })
 }
 
-/// What is left to remove of something that was in the trash: its models, its files. Nobody sees it any more.
+/// The remains of a deleted item: its models and files. Not visible to users.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Purge {
-    /// What it was.
+    /// The deleted item.
     pub root: ResourceId,
-    /// Whose.
+    /// The workspace.
     pub workspace: WorkspaceId,
-    /// Since when it is being removed.
+    /// Start time of the removal.
     #[serde(with = "jiff::fmt::serde::timestamp::millisecond::required")]
     pub begun_at: Timestamp,
 }
 
 impl Purge {
-    /// After so long it is looked after again, in case that it was left half done.
+    /// Time after which an interrupted removal is continued.
     pub const LOOKED_AFTER: SignedDuration = SignedDuration::from_hours(1);
 }
 
-/// Something that has to be done at a certain time.
+/// A task that is due at a certain time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Due {
-    /// When, to the millisecond.
+    /// Due time, in milliseconds.
     #[serde(with = "jiff::fmt::serde::timestamp::millisecond::required")]
     pub at: Timestamp,
-    /// Of which workspace.
+    /// The workspace.
     pub workspace: WorkspaceId,
-    /// What.
+    /// The task.
     pub task: Task,
 }
 
 impl Due {
-    /// That something in the trash expires.
+    /// The expiry of an item in the trash.
     pub fn expiry(trashed: &Trashed) -> Self {
         let Resource { id, workspace, .. } = trashed.resource;
         Self { at: trashed.expires_at(), workspace, task: Task::Expire(id) }
     }
 
-    /// That a trash was emptied of all until `until`: looked after later, in case that it was left half done.
+    /// The check of a trash emptied up to `until`, in case the removal was interrupted.
     pub fn emptying(workspace: WorkspaceId, until: Timestamp) -> Self {
         Self { at: time::after(until, Purge::LOOKED_AFTER), workspace, task: Task::Empty }
     }
 
-    /// That something is being removed: looked after later, too.
+    /// The check of an item that is being removed, in case the removal was interrupted.
     pub fn purge(purge: &Purge) -> Self {
         let at = time::after(purge.begun_at, Purge::LOOKED_AFTER);
         Self { at, workspace: purge.workspace, task: Task::Purge(purge.root) }
     }
 
-    /// That an upload is swept, or forgotten if it is complete.
+    /// The expiry of an upload, or the end of its record if the upload is complete.
     pub fn sweep(upload: &Upload) -> Self {
         Self { at: upload.swept_at(), workspace: upload.workspace, task: Task::Sweep(upload.id) }
     }
 }
 
-/// What has to be done.
+/// A kind of task.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Task {
-    /// Something in the trash expires.
+    /// An item in the trash expires.
     Expire(ResourceId),
-    /// The trash was emptied: what is in it is to be removed.
+    /// The trash was emptied: remove its items.
     Empty,
-    /// Something is being removed.
+    /// An item is being removed.
     Purge(ResourceId),
-    /// An upload was begun a day ago.
+    /// An upload expires after a day.
     Sweep(UploadId),
 }
 
@@ -308,7 +309,7 @@ mod tests {
     }
 
     #[test]
-    fn days_are_counted_up_to_the_last_moment() {
+    fn remaining_days_are_rounded_up() {
         const DAY: i64 = 86_400_000;
         for (left, days) in [(0, 0), (1, 1), (DAY, 1), (DAY + 1, 2), (30 * DAY, 30), (-5, 0)] {
             assert_eq!(days_until(at(left), at(0)), days, "{left}");
@@ -316,7 +317,7 @@ mod tests {
     }
 
     #[test]
-    fn what_comes_into_an_emptied_trash_comes_after_what_it_was_emptied_of() {
+    fn item_trashed_after_emptying_sorts_later() {
         let emptied = Usage { emptied_until: Some(at(50)), ..Usage::default() };
         assert_eq!(moment(at(40), &emptied), at(51));
         assert_eq!(moment(at(60), &emptied), at(60));
@@ -325,7 +326,7 @@ mod tests {
     }
 
     #[test]
-    fn thirty_days_to_the_millisecond() {
+    fn item_expires_after_exactly_thirty_days() {
         let (usage, end) = (Usage::default(), KEPT.as_millis() as i64);
         assert_eq!(over_until(at(end - 1), &usage), at(-1));
         assert_eq!(over_until(at(end), &usage), at(0));
@@ -334,11 +335,12 @@ mod tests {
     }
 
     #[test]
-    fn places_sort_by_time_and_read_back() {
-        let place = |millis| Place { at: at(millis), id: ResourceId::Project(ProjectId::floor(at(0))) };
+    fn positions_sort_by_time_and_parse_back() {
+        let place =
+            |millis| TrashPosition { at: at(millis), id: ResourceId::Project(ProjectId::floor(at(0))) };
         assert!(place(999).to_string() < place(1_000).to_string());
-        assert_eq!(place(1_000).to_string().parse::<Place>().unwrap(), place(1_000));
-        let last = Place::last_at(at(1_000));
+        assert_eq!(place(1_000).to_string().parse::<TrashPosition>().unwrap(), place(1_000));
+        let last = TrashPosition::last_at(at(1_000));
         let in_order = [place(1_000), last.before(), last, place(1_001)].map(|place| place.to_string());
         assert!(in_order.is_sorted_by(|one, next| one < next), "{in_order:?}");
     }

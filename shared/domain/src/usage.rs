@@ -1,4 +1,4 @@
-//! What a workspace uses: how much there is of what, kept as it changes, and never counted anew.
+//! Usage of a workspace: counters that each change updates, never recounted.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -10,45 +10,45 @@ use crate::{
 
 macro_rules! counters {
     ($($(#[$doc:meta])* $name:ident;)*) => {
-        /// What a workspace has. Everything that is stored counts, in the trash or not, until it is removed.
+        /// The usage of a workspace. All stored resources count, in the trash or not, until they are removed.
         #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
         #[serde(default)]
         pub struct Usage {
             $($(#[$doc])* pub $name: u64,)*
-            /// Counts every change of what lies in the trash.
+            /// Counts every change of the trash.
             pub trash_version: u64,
-            /// When the newest of what ever came into the trash came there.
+            /// The latest time at which an item was moved to the trash.
             #[serde(with = "jiff::fmt::serde::timestamp::millisecond::optional")]
             pub trashed_until: Option<Timestamp>,
-            /// What came into the trash until then is gone, whether or not it was removed yet.
+            /// Items that were trashed up to this time are deleted, whether or not they are removed yet.
             #[serde(with = "jiff::fmt::serde::timestamp::millisecond::optional")]
             pub emptied_until: Option<Timestamp>,
-            /// Who emptied it last.
+            /// The user who last emptied the trash.
             pub emptied_by: Option<Actor>,
-            /// When one of the counters changed last.
+            /// Time of the last change of a counter.
             #[serde(with = "jiff::fmt::serde::timestamp::millisecond::optional")]
             pub changed_at: Option<Timestamp>,
         }
 
-        /// What is added to the counters, or taken from them.
+        /// Changes of the counters.
         #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
         pub struct Difference {
             $($(#[$doc])* pub $name: i64,)*
         }
 
         impl Difference {
-            /// The counters' names in the record, and what is added to each.
+            /// Names of the counters in the record, with their changes.
             pub fn by_name(&self) -> Vec<(&'static str, i64)> {
                 vec![$((stringify!($name), self.$name),)*]
             }
 
-            /// The opposite.
+            /// The reverse change.
             #[must_use]
             pub fn undone(self) -> Self {
                 Self { $($name: self.$name.saturating_neg(),)* }
             }
 
-            /// Both.
+            /// The sum of both changes.
             #[must_use]
             pub fn and(self, other: Self) -> Self {
                 Self { $($name: self.$name.saturating_add(other.$name),)* }
@@ -62,30 +62,30 @@ counters! {
     projects;
     /// Datasets that are not in the trash.
     datasets;
-    /// Models that are not in the trash, those of projects too.
+    /// Models that are not in the trash, including models of projects.
     models;
-    /// Bytes of the datasets' files.
+    /// Bytes of all files of datasets.
     dataset_bytes;
-    /// Bytes of the models' files.
+    /// Bytes of all files of models.
     model_bytes;
-    /// All bytes that are stored or promised to uploads: what the plan limits.
+    /// All bytes that are stored or reserved for uploads. The plan limits this value.
     committed_bytes;
     /// Projects in the trash.
     trashed_projects;
     /// Datasets in the trash.
     trashed_datasets;
-    /// Models that were put into the trash by themselves.
+    /// Models that were trashed individually.
     trashed_models;
-    /// Models that went into the trash with their projects.
+    /// Models that were trashed with their projects.
     cascaded_models;
-    /// Bytes in the trash that are datasets'.
+    /// Bytes of datasets in the trash.
     trashed_dataset_bytes;
-    /// Bytes in the trash that are models', those of projects too.
+    /// Bytes of models in the trash, including models of projects.
     trashed_model_bytes;
 }
 
 impl Difference {
-    /// One more that is not in the trash, with nothing in it.
+    /// Adds an empty resource.
     pub fn made(kind: Kind) -> Self {
         match kind {
             Kind::Project => Self { projects: 1, ..Self::default() },
@@ -94,7 +94,7 @@ impl Difference {
         }
     }
 
-    /// It goes into the trash with all that is in it. Undone, it comes back.
+    /// Moves a resource with its content to the trash. The reverse restores it.
     pub fn trashed(resource: &Resource) -> Self {
         let (bytes, models) = (signed(resource.size_bytes), signed(resource.models));
         match resource.id.kind() {
@@ -115,7 +115,7 @@ impl Difference {
         }
     }
 
-    /// It is taken out of the trash for good.
+    /// Permanently deletes a resource in the trash.
     pub fn purged(resource: &Resource) -> Self {
         let bytes = signed(resource.size_bytes);
         let stored = match resource.id.kind() {
@@ -124,16 +124,16 @@ impl Difference {
         };
         let live = Self { committed_bytes: bytes, ..Self::made(resource.id.kind()) };
         let models = Self { models: signed(resource.models), ..Self::default() };
-        // As if it had been there and were taken away: what it was as a live one, and its way into the trash.
+        // The reverse of creating the resource and of moving it to the trash.
         stored.and(live).and(models).and(Self::trashed(resource)).undone()
     }
 
-    /// Bytes are promised to an upload. Undone, they are free again.
+    /// Reserves bytes for an upload. The reverse releases the bytes.
     pub fn promised(bytes: u64) -> Self {
         Self { committed_bytes: signed(bytes), ..Self::default() }
     }
 
-    /// Promised bytes of a dataset or a model are stored; as many as were promised.
+    /// Converts reserved bytes of a dataset or a model to stored bytes.
     pub fn stored(kind: Kind, bytes: u64) -> Self {
         match kind {
             Kind::Dataset => Self { dataset_bytes: signed(bytes), ..Self::default() },
@@ -141,7 +141,7 @@ impl Difference {
         }
     }
 
-    /// All that is in the trash is taken out of it for good.
+    /// Permanently deletes everything in the trash.
     pub fn emptied(usage: &Usage) -> Self {
         let of = |counter: u64| signed(counter).saturating_neg();
         let bytes = usage.trashed_dataset_bytes.saturating_add(usage.trashed_model_bytes);
@@ -161,12 +161,17 @@ impl Difference {
 }
 
 impl Usage {
-    /// The bytes that are stored.
+    /// The stored bytes.
     pub fn stored_bytes(&self) -> u64 {
         self.dataset_bytes.saturating_add(self.model_bytes)
     }
 
-    /// How many things lie in the trash: a project with its models is one.
+    /// Bytes reserved for uploads that are not completed.
+    pub fn reserved_bytes(&self) -> u64 {
+        self.committed_bytes.saturating_sub(self.stored_bytes())
+    }
+
+    /// Number of items in the trash. A project with its models counts as one item.
     pub fn trashed(&self) -> u64 {
         self.trashed_projects.saturating_add(self.trashed_datasets).saturating_add(self.trashed_models)
     }
@@ -211,12 +216,12 @@ mod tests {
         ]
     }
 
-    /// What came of it, starting with nothing.
+    /// Applies changes to zero usage.
     fn applied(differences: &[Difference]) -> Difference {
         differences.iter().fold(Difference::default(), |sum, difference| sum.and(*difference))
     }
 
-    /// All that a live one was counted with.
+    /// The complete usage of one live resource.
     fn came_to_be(resource: &Resource) -> Difference {
         let models = Difference { models: signed(resource.models), ..Difference::default() };
         let kind = resource.id.kind();
@@ -226,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_made_and_purged_leaves_nothing_behind() {
+    fn created_and_purged_resource_leaves_zero_usage() {
         for resource in each() {
             let all = [came_to_be(&resource), Difference::trashed(&resource), Difference::purged(&resource)];
             assert_eq!(applied(&all), Difference::default(), "{resource:?}");
@@ -234,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn restoring_is_the_opposite_of_trashing() {
+    fn restoring_reverses_trashing() {
         for resource in each() {
             let trashed = Difference::trashed(&resource);
             assert_eq!(applied(&[trashed, trashed.undone()]), Difference::default());
@@ -242,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn emptying_is_purging_each() {
+    fn emptying_equals_purging_each_item() {
         let (mut before, mut each_purged) = (Difference::default(), Difference::default());
         for resource in each() {
             before = before.and(came_to_be(&resource)).and(Difference::trashed(&resource));

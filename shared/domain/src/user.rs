@@ -1,4 +1,4 @@
-//! A person who signs in.
+//! Users.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -10,14 +10,14 @@ use crate::{
     secret::Digest256,
 };
 
-/// HMAC-SHA-256 of an address's canonical form: what stands for an address outside its home.
+/// HMAC-SHA-256 of an email address's canonical form. Identifies an email address outside its home region.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct EmailHash(pub Digest256);
 
 impl EmailHash {
-    /// The region that is asked about an address that nobody has: always the same one, so that an unknown address is
-    /// treated like a known one wherever it is tried.
+    /// The region that answers for an unknown email address. Derived from the hash, so that an unknown address gets the
+    /// same answer in every region.
     pub fn stand_in_home(self) -> Region {
         let place = usize::from(self.0.first_byte()) % Region::ALL.len();
         Region::ALL.get(place).copied().unwrap_or(Region::AUTHORITY)
@@ -30,20 +30,21 @@ impl std::fmt::Display for EmailHash {
     }
 }
 
-/// A user. The addresses, the password and the sessions are records of their own.
+/// A user. Email addresses, password and sessions are separate records.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct User {
     /// The id.
     pub id: UserId,
-    /// Where the user's data lives.
+    /// The user's home region.
     pub region: Region,
-    /// Where notifications and recovery mail go.
+    /// Receives notifications and recovery email.
+    #[serde(deserialize_with = "crate::email::existing")]
     pub primary_email: EmailAddress,
-    /// When the address was verified and the account came to be.
+    /// Time at which the email address was verified and the account was created.
     pub created_at: Timestamp,
 }
 
-/// The personal workspace of a user: the same id under the other prefix, so that it need not be looked up.
+/// The personal workspace of a user: the user's id with the workspace prefix, so that no lookup is needed.
 pub fn personal_workspace(user: UserId) -> WorkspaceId {
     user.cast::<OfWorkspace>()
 }

@@ -5,6 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    entitlements::{EntitlementOverrides, Entitlements},
     handle::Handle,
     id::{UserId, WorkspaceId},
     plan::{MicroUsd, Plan},
@@ -13,71 +14,100 @@ use crate::{
     social::SocialLinks,
 };
 
-/// Personal or team.
+/// The kind of a workspace.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 #[schemars(inline)]
 pub enum WorkspaceKind {
-    /// One per user, with the user's handle.
+    /// Belongs to one user and has the user's username.
     Personal,
-    /// Shared by its members.
+    /// Shared by the members of a team.
     Team,
 }
 
-/// What a workspace says of itself.
+/// The profile of a workspace. Stored apart from the workspace, see [`ProfileRecord`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Profile {
-    /// Shown instead of the handle.
+    /// The display name.
     pub display_name: DisplayName,
-    /// Where the person works.
+    /// The company.
     pub company: Option<Company>,
-    /// What the platform is used for.
+    /// The use case.
     pub use_case: Option<UseCase>,
-    /// A few sentences.
+    /// The biography.
     pub bio: Option<Bio>,
-    /// The icon's background.
+    /// The icon's background colour.
     pub icon_color: Option<IconColor>,
     /// The icon's initials.
     pub icon_letter: Option<IconLetters>,
-    /// Links elsewhere.
+    /// Social links.
     #[serde(default)]
     pub socials: SocialLinks,
-    /// Whether features in testing are shown (personal accounts only).
+    /// Whether early-access features are enabled. Only for personal accounts.
     #[serde(default)]
     pub early_access: bool,
 }
 
-/// A data key as KMS wrapped it. Useless without KMS and the encryption context.
+/// A stored profile. A separate item, so that edits do not conflict with other changes of the workspace.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProfileRecord {
+    /// The profile.
+    pub profile: Profile,
+    /// Counts changes: every write is conditional on it.
+    pub version: u64,
+}
+
+impl ProfileRecord {
+    /// The profile of a new workspace.
+    pub fn first(profile: Profile) -> Self {
+        Self { profile, version: 1 }
+    }
+
+    /// The record that replaces this one, with the next version.
+    #[must_use]
+    pub fn followed_by(&self, profile: Profile) -> Self {
+        Self { profile, version: self.version.saturating_add(1) }
+    }
+}
+
+/// A data key wrapped by KMS. Can be used only with KMS and the encryption context.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct WrappedKey(pub String);
 
-/// A workspace's record.
+/// The record of a workspace, which nearly every request reads. Never replaced as a whole: owner, plan and wrapped key
+/// change individually, each under the condition that its old value is still stored.
 #[derive(Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Workspace {
-    /// The id; a personal workspace shares its user's.
+    /// The id. A personal workspace shares the id of its user.
     pub id: WorkspaceId,
-    /// The public name, permanent.
+    /// The public name. Permanent.
     #[serde(deserialize_with = "crate::handle::existing")]
     pub handle: Handle,
     /// Personal or team.
     pub kind: WorkspaceKind,
-    /// The one owner.
+    /// The owner.
     pub owner: UserId,
-    /// Where everything of it lives.
+    /// The home region of all data of the workspace.
     pub region: Region,
-    /// What it subscribes to.
+    /// The plan.
     pub plan: Plan,
-    /// What it says of itself.
-    pub profile: Profile,
-    /// The credit it began with. The ledger will take it over as its first transaction.
+    /// The limits that a contract sets in place of the plan.
+    #[serde(default, skip_serializing_if = "EntitlementOverrides::is_empty")]
+    pub entitlement_overrides: EntitlementOverrides,
+    /// The starting credit. The ledger will record it as the first transaction.
     pub opening_credit: MicroUsd,
-    /// The key that its secrets are encrypted under, wrapped.
+    /// The wrapped key that encrypts the workspace's secrets.
     pub data_key: WrappedKey,
-    /// When it was made.
+    /// Time of creation.
     pub created_at: Timestamp,
-    /// Counts changes of the profile: every write is conditional on it.
-    pub version: u64,
+}
+
+impl Workspace {
+    /// The limits of the workspace: the defaults of the plan, with the overrides of its contract.
+    pub fn entitlements(&self) -> Entitlements {
+        self.entitlement_overrides.apply_to(self.plan.entitlements())
+    }
 }

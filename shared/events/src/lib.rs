@@ -1,31 +1,27 @@
-//! EventBridge: publishes messages on the region's bus
+//! EventBridge: publishes messages on the event bus of the region
 //! ([PutEvents](https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutEvents.html)).
 
 use async_trait::async_trait;
-use aws_sdk_eventbridge::{
-    Client,
-    error::{ProvideErrorMetadata, SdkError},
-    types::PutEventsRequestEntry,
-};
+use aws_sdk_eventbridge::{Client, types::PutEventsRequestEntry};
 use domain::{
+    domain_events::Message,
     id::MessageId,
-    outbox::Message,
     ports::{Bus, Failure, Outcome},
 };
 
-/// What the platform's events name as their source.
+/// The source of the platform's events.
 pub const SOURCE: &str = "account-platform";
-/// `PutEvents` takes at most this many at once.
-const ENTRIES: usize = 10;
+/// The maximum number of entries in a `PutEvents` call.
+const MAX_ENTRIES: usize = 10;
 
-/// The bus of one region.
+/// The event bus of one region.
 pub struct EventBridge {
     client: Client,
     bus: String,
 }
 
 impl EventBridge {
-    /// The bus with this name.
+    /// The event bus with this name.
     pub fn new(client: Client, bus: String) -> Self {
         Self { client, bus }
     }
@@ -41,23 +37,17 @@ impl EventBridge {
 impl Bus for EventBridge {
     async fn publish(&self, messages: &[Message]) -> Outcome<Vec<MessageId>> {
         let mut failed = Vec::new();
-        for chunk in messages.chunks(ENTRIES) {
+        for chunk in messages.chunks(MAX_ENTRIES) {
             let entries = chunk.iter().map(|message| self.entry(message)).collect::<Outcome<Vec<_>>>()?;
             let answer = self.client.put_events().set_entries(Some(entries)).send().await;
-            let answer = answer.map_err(|error| unavailable(&error))?;
-            let results = answer.entries().iter().zip(chunk);
-            failed.extend(
-                results.filter(|(result, _)| result.error_code().is_some()).map(|(_, message)| message.id),
-            );
+            let answer = answer.map_err(|error| aws_errors::failure("eventbridge", &error))?;
+            // A message without a result counts as unpublished.
+            let mut results = answer.entries().iter();
+            let is_published =
+                |_: &&Message| results.next().is_some_and(|result| result.error_code().is_none());
+            let (_, unpublished): (Vec<&Message>, Vec<&Message>) = chunk.iter().partition(is_published);
+            failed.extend(unpublished.into_iter().map(|message| message.id));
         }
         Ok(failed)
     }
-}
-
-fn unavailable<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> Failure {
-    let detail = match error {
-        SdkError::ServiceError(context) => context.err().code().unwrap_or("unknown").to_owned(),
-        _ => "no answer".to_owned(),
-    };
-    Failure::Unavailable { service: "eventbridge", detail }
 }

@@ -1,40 +1,25 @@
-//! Who calls: reads the credentials, proves them, and finds the workspace that the call is about.
+//! The callers that handlers see, and the permissions that they prove.
 
 use std::borrow::Cow;
 
-use cookie::Cookie;
 use domain::{
     Timestamp,
-    api_key::{KeyHolder, KeySecret},
-    directory::Name,
-    handle::Handle,
-    id::WorkspaceId,
-    policy::{self, Denied, EditsResources, Member},
-    ports::{Standing, Workspaces},
-    region::Region,
+    api_key::KeyHolder,
+    id::{JobId, UserId, WorkspaceId},
+    permissions::{self, Denied, EditsProfile, EditsResources, KeepsInbox, MakesKeys, ManagesKeys, Member},
+    ports::{Failure, Workspaces},
     role::Role,
-    secret::Digest256,
-    session::{Claims, Session},
-    user::personal_workspace,
+    session::Session,
     workspace::Workspace,
 };
-use http::{HeaderMap, HeaderName, HeaderValue, header};
 
 use crate::{
-    dispatch::Kit,
-    forward::{Letter, Vouched},
-    problem::{Code, Problem},
-    spec::{Access, Method, Spec},
+    access::{Access, CredentialKind, Scope},
+    problem::Problem,
+    stop::Stop,
 };
 
-/// The cookie that holds the access token.
-pub const SESSION_COOKIE: &str = "__Host-session";
-/// The cookie that holds the refresh token.
-pub const REFRESH_COOKIE: &str = "__Host-refresh";
-/// The header that repeats the CSRF token.
-pub const CSRF_HEADER: &str = "x-csrf-token";
-
-/// Nobody in particular.
+/// A caller whose credentials are not read.
 pub struct Anyone;
 
 /// A signed-in person, perhaps before onboarding.
@@ -45,340 +30,367 @@ pub struct Person {
     pub onboarded: bool,
 }
 
+/// A person whose session ended because it requested the deletion of the account, while the deletion runs.
+#[derive(Debug, Clone, Copy)]
+pub struct DeletedAccount {
+    /// The user.
+    pub user: UserId,
+    /// The deletion.
+    pub job: JobId,
+}
+
+/// A signed-in person, or one whose account is being deleted.
+pub enum PersonOrDeleted {
+    /// A person.
+    Person(Person),
+    /// A person who may learn that the account is being deleted, and nothing else.
+    Deleted(DeletedAccount),
+}
+
 /// A person in a workspace, or an API key.
 pub enum KeyOrMember {
     /// A person.
     Member(Box<Member>),
     /// A key, acting as its workspace's owner.
-    Key(Box<KeyHolder>),
+    Key(Box<ApiClient>),
+}
+
+/// The sender of a request with an API key.
+pub struct ApiClient {
+    /// The key and its workspace.
+    pub holder: KeyHolder,
+    /// The workspace's owner, at endpoints that need an editor: a key changes data in the owner's name.
+    pub(crate) owner: Option<UserId>,
+}
+
+/// Why the record of a caller's workspace is not there.
+#[derive(Debug, thiserror::Error)]
+pub enum NoWorkspace {
+    /// The workspace of the API key was deleted.
+    #[error("the key's workspace is gone")]
+    Gone,
+    /// AWS failed.
+    #[error(transparent)]
+    Failed(#[from] Failure),
+}
+
+impl From<NoWorkspace> for Stop {
+    fn from(error: NoWorkspace) -> Self {
+        match error {
+            NoWorkspace::Gone => Problem::invalid_key().into(),
+            NoWorkspace::Failed(failure) => failure.into(),
+        }
+    }
 }
 
 impl KeyOrMember {
-    /// The workspace that the call is about.
+    /// The workspace that the request is about.
     pub fn workspace(&self) -> WorkspaceId {
         match self {
             Self::Member(member) => member.workspace.id,
-            Self::Key(holder) => holder.workspace,
-        }
-    }
-
-    /// Proof that the caller may edit what the workspace has.
-    pub fn edits_resources(&self) -> Result<EditsResources, Denied> {
-        match self {
-            Self::Member(member) => policy::may_edit_resources(member),
-            Self::Key(holder) => Ok(policy::key_may_edit_resources(holder)),
+            Self::Key(client) => client.holder.workspace,
         }
     }
 
     /// The workspace's record. A member's was read with the session; a key's is read now.
-    pub async fn workspace_record(&self, workspaces: &dyn Workspaces) -> Result<Cow<'_, Workspace>, Problem> {
+    pub async fn workspace_record(
+        &self,
+        workspaces: &dyn Workspaces,
+    ) -> Result<Cow<'_, Workspace>, NoWorkspace> {
         match self {
             Self::Member(member) => Ok(Cow::Borrowed(&member.workspace)),
-            Self::Key(holder) => {
-                workspaces.find(holder.workspace).await?.map(Cow::Owned).ok_or_else(invalid_key)
+            Self::Key(client) => {
+                let found = workspaces.find(client.holder.workspace).await?;
+                found.map(Cow::Owned).ok_or(NoWorkspace::Gone)
             }
         }
     }
 }
 
-/// A cookie's line that sets it for so many seconds.
-pub fn set_cookie(name: &str, value: &str, max_age: i64) -> String {
-    format!("{name}={value}; Path=/; Max-Age={max_age}; Secure; HttpOnly; SameSite=Strict")
+/// The ids that a verified access token names, before anything was read about its session.
+#[derive(Debug, Clone, Copy)]
+pub struct TokenIds {
+    /// The user.
+    pub user: UserId,
+    /// The user's personal workspace, in which the request acts.
+    pub workspace: WorkspaceId,
+    /// When the request came.
+    pub now: Timestamp,
 }
 
-/// The headers that take a session's cookies away.
-pub fn forget_cookies() -> Vec<(HeaderName, HeaderValue)> {
-    let gone = [SESSION_COOKIE, REFRESH_COOKIE].map(|name| set_cookie(name, "", 0));
-    gone.iter().filter_map(|line| Some((header::SET_COOKIE, HeaderValue::from_str(line).ok()?))).collect()
-}
-
-/// What was found out about the caller.
+/// An authenticated caller.
 pub enum Identified {
-    /// Nothing was asked.
+    /// A caller whose credentials were not read.
     Nobody,
-    /// A person whose workspace does not matter.
+    /// A person, in no workspace.
     Person(Person),
+    /// A person whose account is being deleted.
+    Deleted(DeletedAccount),
     /// A person in a workspace.
     Member(Box<Member>),
     /// An API key.
-    Key(Box<KeyHolder>),
+    Key(Box<ApiClient>),
 }
 
 impl Identified {
-    /// A name for the caller that no other caller has.
+    /// A unique name of the caller.
     pub(crate) fn scope(&self) -> Option<String> {
         match self {
             Self::Nobody => None,
             Self::Person(person) => Some(person.session.user.to_string()),
+            Self::Deleted(deleted) => Some(deleted.user.to_string()),
             Self::Member(member) => Some(format!("{}/{}", member.user, member.workspace.id)),
-            Self::Key(holder) => Some(holder.key.to_string()),
+            Self::Key(client) => Some(client.holder.key.to_string()),
         }
     }
 
     /// The workspace, for the log.
     pub(crate) fn workspace(&self) -> Option<WorkspaceId> {
         match self {
-            Self::Nobody | Self::Person(_) => None,
+            Self::Nobody | Self::Person(_) | Self::Deleted(_) => None,
             Self::Member(member) => Some(member.workspace.id),
-            Self::Key(holder) => Some(holder.workspace),
+            Self::Key(client) => Some(client.holder.workspace),
         }
+    }
+
+    /// Refuses a caller without the fresh sign-in that `access` requires.
+    pub(crate) fn check_step_up(&self, access: Access, now: Timestamp) -> Result<(), Denied> {
+        let stepped_up = match self {
+            Self::Member(member) => member.stepped_up,
+            Self::Person(person) => person.session.is_stepped_up(now),
+            Self::Nobody | Self::Deleted(_) | Self::Key(_) => false,
+        };
+        if access.step_up && !stepped_up { Err(Denied::StepUpNeeded) } else { Ok(()) }
     }
 }
 
-/// The form in which a handler wants its caller. Which one fits an endpoint's access, the types can't say; a test over
-/// all endpoints does.
+/// The type of a handler's caller. The types can't say which one fits an endpoint's access; a test over all endpoints does.
 pub trait Caller: Sized + Send + Sync + 'static {
-    /// The caller in this form.
-    fn from_identified(who: Identified) -> Option<Self>;
-    /// Whether every caller with this access has this form.
+    /// The caller as this type, with the permissions that it proves.
+    fn from_identified(who: Identified) -> Result<Self, Problem>;
+    /// Whether every caller with this access has this type.
     fn fits(access: Access) -> bool;
 }
 
+/// The refusal of a caller that the endpoint's access does not describe: a defect.
+fn unexpected<T>() -> Result<T, Problem> {
+    Err(Problem::internal("the type of the caller does not fit the endpoint's access"))
+}
+
 impl Caller for Anyone {
-    fn from_identified(_: Identified) -> Option<Self> {
-        Some(Self)
+    fn from_identified(_: Identified) -> Result<Self, Problem> {
+        Ok(Self)
     }
 
     fn fits(access: Access) -> bool {
-        access == Access::Anyone
+        access == Access::anyone()
     }
 }
 
 impl Caller for Person {
-    fn from_identified(who: Identified) -> Option<Self> {
+    fn from_identified(who: Identified) -> Result<Self, Problem> {
         match who {
-            Identified::Person(person) => Some(person),
-            _ => None,
+            Identified::Person(person) => Ok(person),
+            _ => unexpected(),
         }
     }
 
     fn fits(access: Access) -> bool {
-        access == Access::Person
+        access.scope == Scope::Person
+    }
+}
+
+impl Caller for PersonOrDeleted {
+    fn from_identified(who: Identified) -> Result<Self, Problem> {
+        match who {
+            Identified::Person(person) => Ok(Self::Person(person)),
+            Identified::Deleted(deleted) => Ok(Self::Deleted(deleted)),
+            _ => unexpected(),
+        }
+    }
+
+    fn fits(access: Access) -> bool {
+        access.scope == Scope::Person && !access.step_up
     }
 }
 
 impl Caller for Member {
-    fn from_identified(who: Identified) -> Option<Self> {
+    fn from_identified(who: Identified) -> Result<Self, Problem> {
         match who {
-            Identified::Member(member) => Some(*member),
-            _ => None,
+            Identified::Member(member) => Ok(*member),
+            _ => unexpected(),
         }
     }
 
     fn fits(access: Access) -> bool {
-        matches!(access, Access::User | Access::Member(_))
+        access.needed_role().is_some() && !access.takes(CredentialKind::ApiKey)
     }
 }
 
 impl Caller for KeyOrMember {
-    fn from_identified(who: Identified) -> Option<Self> {
+    fn from_identified(who: Identified) -> Result<Self, Problem> {
         match who {
-            Identified::Member(member) => Some(Self::Member(member)),
-            Identified::Key(holder) => Some(Self::Key(holder)),
-            Identified::Nobody | Identified::Person(_) => None,
+            Identified::Member(member) => Ok(Self::Member(member)),
+            Identified::Key(client) => Ok(Self::Key(client)),
+            Identified::Nobody | Identified::Person(_) | Identified::Deleted(_) => unexpected(),
         }
     }
 
     fn fits(access: Access) -> bool {
-        matches!(access, Access::KeyOr(_))
+        access.takes(CredentialKind::ApiKey) && !access.step_up
     }
 }
 
-/// The one credential that a request may carry.
-#[derive(Debug, PartialEq, Eq)]
-enum Credential {
-    Bearer(String),
-    Cookie(String),
+/// A caller together with the proof of a permission: the policy was asked before the handler runs.
+pub struct Permitted<C, P> {
+    /// The caller.
+    pub who: C,
+    /// The proof, which the ports demand.
+    pub proof: P,
 }
 
-/// The value of a cookie.
-pub(crate) fn cookie(headers: &HeaderMap, name: &str) -> Option<String> {
-    let lines = headers.get_all(header::COOKIE).iter().filter_map(|line| line.to_str().ok());
-    lines
-        .flat_map(|line| Cookie::split_parse(line.to_owned()))
-        .flatten()
-        .find(|cookie| cookie.name() == name)
-        .map(|cookie| cookie.value().to_owned())
+/// A permission that callers of type `C` can prove.
+pub trait Permission<C>: Sized + Send + Sync + 'static {
+    /// Asks the policy.
+    fn prove(caller: &C) -> Result<Self, Denied>;
+    /// Whether every caller with this access has the permission.
+    fn follows_from(access: Access) -> bool;
 }
 
-fn credential(headers: &HeaderMap) -> Result<Option<Credential>, Problem> {
-    let mut authorizations = headers.get_all(header::AUTHORIZATION).iter();
-    let first = authorizations.next();
-    let session = cookie(headers, SESSION_COOKIE);
-    // API Gateway joins two headers of a name by a comma, which no credential has.
-    let joined = first.is_some_and(|value| value.as_bytes().contains(&b','));
-    if joined || authorizations.next().is_some() || (first.is_some() && session.is_some()) {
-        return Err(Problem::new(Code::BadRequest, "Send one credential, not two."));
+impl<C: Caller, P: Permission<C>> Caller for Permitted<C, P> {
+    fn from_identified(who: Identified) -> Result<Self, Problem> {
+        let who = C::from_identified(who)?;
+        let proof = P::prove(&who)?;
+        Ok(Self { who, proof })
     }
-    let Some(value) = first else { return Ok(session.map(Credential::Cookie)) };
-    let (scheme, token) = value.to_str().ok().and_then(|value| value.split_once(' ')).ok_or_else(|| {
-        Problem::unauthorized("The Authorization header must be: Bearer, a space, and the token.")
-    })?;
-    if scheme.eq_ignore_ascii_case("bearer") {
-        Ok(Some(Credential::Bearer(token.trim().to_owned())))
-    } else {
-        Err(Problem::unauthorized("The Authorization header must be: Bearer, a space, and the token."))
+
+    fn fits(access: Access) -> bool {
+        C::fits(access) && P::follows_from(access)
     }
 }
 
-/// Where a request is answered.
-pub(crate) enum Found {
-    /// Here, and who calls.
-    Here(Identified),
-    /// In another region; this one may vouch for the caller there.
-    Elsewhere(Region, Option<Vouched>),
+impl Permission<Member> for ManagesKeys {
+    fn prove(member: &Member) -> Result<Self, Denied> {
+        permissions::may_manage_keys(member)
+    }
+
+    fn follows_from(access: Access) -> bool {
+        access.has_role(Role::Owner)
+    }
 }
 
-/// Finds out who calls and whether they may, as far as `spec` can say it.
-pub(crate) async fn identify(
-    kit: &Kit,
-    spec: &Spec,
-    method: Method,
-    headers: &HeaderMap,
-    owner: Option<&str>,
-    (letter, now): (Option<&Letter>, Timestamp),
-) -> Result<Found, Problem> {
-    if !spec.is_private() {
-        return Ok(Found::Here(Identified::Nobody));
+impl Permission<Member> for MakesKeys {
+    fn prove(member: &Member) -> Result<Self, Denied> {
+        permissions::may_make_keys(member)
     }
-    if let Some(caller) = letter.and_then(|letter| letter.caller.as_ref()) {
-        return guest(kit, spec, caller, owner).await.map(Found::Here);
+
+    fn follows_from(access: Access) -> bool {
+        access.has_role(Role::Owner) && access.step_up
     }
-    match credential(headers)? {
-        None => Err(Problem::unauthorized("Sign in, or send an API key, to continue.")),
-        Some(Credential::Bearer(key)) if key.starts_with("ul_") => {
-            let key = KeySecret::parse(&key).ok_or_else(invalid_key)?;
-            if !spec.takes_key() {
-                return Err(Problem::unauthorized("API keys can't be used here. Sign in instead."));
-            }
-            if key.region() != kit.region {
-                return Ok(Found::Elsewhere(key.region(), None));
-            }
-            let holder = holder(kit, &key).await?;
-            let elsewhere = owner.is_some_and(|owner| owner != holder.handle.as_str());
-            if elsewhere {
-                Err(Problem::not_found())
-            } else {
-                Ok(Found::Here(Identified::Key(Box::new(holder))))
+}
+
+impl Permission<Member> for EditsProfile {
+    fn prove(member: &Member) -> Result<Self, Denied> {
+        permissions::may_edit_profile(member)
+    }
+
+    fn follows_from(access: Access) -> bool {
+        access.has_role(Role::Admin)
+    }
+}
+
+impl Permission<Member> for KeepsInbox {
+    fn prove(member: &Member) -> Result<Self, Denied> {
+        Ok(permissions::may_keep_inbox(member))
+    }
+
+    fn follows_from(access: Access) -> bool {
+        access.has_role(Role::Viewer)
+    }
+}
+
+impl Permission<Member> for EditsResources {
+    fn prove(member: &Member) -> Result<Self, Denied> {
+        permissions::may_edit_resources(member)
+    }
+
+    fn follows_from(access: Access) -> bool {
+        access.has_role(Role::Editor)
+    }
+}
+
+impl Permission<KeyOrMember> for EditsResources {
+    fn prove(caller: &KeyOrMember) -> Result<Self, Denied> {
+        match caller {
+            KeyOrMember::Member(member) => permissions::may_edit_resources(member),
+            KeyOrMember::Key(client) => {
+                let owner = client.owner.ok_or(Denied::RoleTooLow(Role::Editor))?;
+                Ok(permissions::key_may_edit_resources(&client.holder, owner))
             }
         }
-        Some(Credential::Bearer(token)) => {
-            person(kit, spec, verify_token(kit, &token, now).await?, owner, now).await
-        }
-        Some(Credential::Cookie(token)) => {
-            let claims = verify_token(kit, &token, now).await?;
-            if method != Method::Get && claims.iss == kit.region {
-                check_csrf(&claims, headers)?;
-            }
-            person(kit, spec, claims, owner, now).await
-        }
+    }
+
+    fn follows_from(access: Access) -> bool {
+        access.has_role(Role::Editor)
     }
 }
 
-/// Who holds a presented API key of this region: form, checksum and home first, then one read. No KMS call.
-pub async fn verify_key(kit: &Kit, key: &str) -> Result<KeyHolder, Problem> {
-    let key = KeySecret::parse(key).filter(|key| key.region() == kit.region).ok_or_else(invalid_key)?;
-    holder(kit, &key).await
-}
+/// A member or an API key that may edit the resources of the workspace.
+pub type Editor = Permitted<KeyOrMember, EditsResources>;
 
-async fn holder(kit: &Kit, key: &KeySecret) -> Result<KeyHolder, Problem> {
-    kit.keys.holder(key.hash()).await?.ok_or_else(invalid_key)
-}
-
-fn invalid_key() -> Problem {
-    Problem::unauthorized("This API key is not valid.")
-}
-
-/// What a presented access token says.
-pub async fn verify_token(kit: &Kit, token: &str, now: Timestamp) -> Result<Claims, Problem> {
-    let claims = kit.tokens.verify(token, now).await?;
-    claims.ok_or_else(|| Problem::unauthorized("This session is not valid or has expired. Sign in again."))
-}
-
-fn check_csrf(claims: &Claims, headers: &HeaderMap) -> Result<(), Problem> {
-    let given = headers.get(CSRF_HEADER).map(|token| Digest256::of(token.as_bytes()));
-    match (claims.csrf, given) {
-        (Some(wanted), Some(given)) if wanted.matches(given) => Ok(()),
-        _ => Err(Problem::new(
-            Code::CsrfTokenRequired,
-            "Send the session's CSRF token in the X-CSRF-Token header.",
-        )),
-    }
-}
-
-async fn person(
-    kit: &Kit,
-    spec: &Spec,
-    claims: Claims,
-    owner: Option<&str>,
-    now: Timestamp,
-) -> Result<Found, Problem> {
-    if claims.iss != kit.region {
-        return Ok(Found::Elsewhere(claims.iss, None));
-    }
-    let own = personal_workspace(claims.sub);
-    let asked = match owner {
-        Some(handle) => workspace_of(&*kit.workspaces, handle).await?,
-        None => Some(own),
+#[cfg(test)]
+mod tests {
+    use domain::{
+        handle::Handle,
+        plan::{MicroUsd, Plan},
+        region::Region,
+        user::personal_workspace,
+        workspace::{WorkspaceKind, WrappedKey},
     };
-    let standing = kit.sessions.standing(claims.sub, claims.sid, asked.unwrap_or(own)).await?;
-    let over = || Problem::unauthorized("This session has ended. Sign in again.");
-    let Standing { session, workspace, role } =
-        standing.filter(|standing| standing.session.is_live(now)).ok_or_else(over)?;
-    if spec.access == Access::Person {
-        return Ok(Found::Here(Identified::Person(Person { session, onboarded: workspace.is_some() })));
-    }
-    let stepped_up = session.is_stepped_up(now);
-    if let (Some(handle), None) = (owner, asked)
-        && let Some(region) = home_of(kit, handle).await?
-    {
-        let caller = Vouched { user: claims.sub, stepped_up, owner: handle.to_owned() };
-        return Ok(Found::Elsewhere(region, Some(caller)));
-    }
-    let (Some(workspace), Some(role)) = (workspace.filter(|_| asked.is_some()), role) else {
-        let at_home = owner.is_none();
-        let first = Problem::new(Code::OnboardingRequired, "Finish setting up your account first.");
-        return Err(if at_home { first } else { Problem::not_found() });
-    };
-    if let Access::Member(needed) | Access::KeyOr(needed) = spec.access {
-        policy::at_least(role, needed)?;
-    }
-    let member = Member { workspace, role, user: claims.sub, stepped_up };
-    Ok(Found::Here(Identified::Member(Box::new(member))))
-}
 
-/// Somebody whose session's home vouches for them, in the workspace of this region that it does so for.
-async fn guest(kit: &Kit, spec: &Spec, caller: &Vouched, owner: Option<&str>) -> Result<Identified, Problem> {
-    let Some(handle) = owner.filter(|owner| *owner == caller.owner) else { return Err(Problem::not_found()) };
-    let asked = workspace_of(&*kit.workspaces, handle).await?.ok_or_else(Problem::not_found)?;
-    let found = kit.workspaces.membership(asked, caller.user).await?;
-    let (workspace, role) = found.ok_or_else(Problem::not_found)?;
-    if let Some(needed) = needed_role(spec.access) {
-        policy::at_least(role, needed)?;
+    use super::*;
+
+    fn member(role: Role, stepped_up: bool) -> Member {
+        let user: UserId = "user_01m858qy4a1ar9by88nhafn40x".parse().unwrap();
+        let workspace = Workspace {
+            id: personal_workspace(user),
+            handle: Handle::parse_existing("ada-lovelace").unwrap(),
+            kind: WorkspaceKind::Team,
+            owner: user,
+            region: Region::Eu,
+            plan: Plan::Free,
+            entitlement_overrides: Default::default(),
+            opening_credit: MicroUsd::ZERO,
+            data_key: WrappedKey(String::new()),
+            created_at: Timestamp::UNIX_EPOCH,
+        };
+        Member { workspace, role, user, stepped_up }
     }
-    let (user, stepped_up) = (caller.user, caller.stepped_up);
-    Ok(Identified::Member(Box::new(Member { workspace, role, user, stepped_up })))
-}
 
-/// The other region that a handle is at home in.
-async fn home_of(kit: &Kit, handle: &str) -> Result<Option<Region>, Problem> {
-    let Ok(handle) = Handle::parse_existing(handle) else { return Ok(None) };
-    let holder = kit.directory.find(&Name::Handle(handle)).await?;
-    Ok(holder.map(|holder| holder.region).filter(|region| *region != kit.region))
-}
-
-/// The workspace that a handle names. A name that can't be a handle names none: the answer is the same.
-async fn workspace_of(workspaces: &dyn Workspaces, handle: &str) -> Result<Option<WorkspaceId>, Problem> {
-    match Handle::parse_existing(handle) {
-        Ok(handle) => Ok(workspaces.by_handle(&handle).await?),
-        Err(_) => Ok(None),
+    /// Whether the access of an endpoint and the policy agree on the permission, for every role.
+    fn agree<P: Permission<Member>>() -> bool {
+        let roles = [Role::Viewer, Role::Editor, Role::Admin, Role::Owner];
+        let both = roles.iter().flat_map(|role| [(*role, false), (*role, true)]);
+        both.into_iter().all(|(role, stepped_up)| {
+            let access = Access { step_up: stepped_up, ..Access::member(role) };
+            P::follows_from(access) == P::prove(&member(role, stepped_up)).is_ok()
+        })
     }
-}
 
-/// The lowest role that a session needs here.
-pub fn needed_role(access: Access) -> Option<Role> {
-    match access {
-        Access::Member(role) | Access::KeyOr(role) => Some(role),
-        Access::Anyone | Access::Person | Access::User => None,
+    #[test]
+    fn permissions_follow_from_access_as_the_policy_says() {
+        assert!(agree::<ManagesKeys>() && agree::<MakesKeys>());
+        assert!(agree::<EditsProfile>() && agree::<KeepsInbox>() && agree::<EditsResources>());
+    }
+
+    #[test]
+    fn step_up_is_refused_to_callers_that_cannot_prove_it() {
+        let refused =
+            |who: Identified, access: Access| who.check_step_up(access, Timestamp::UNIX_EPOCH).is_err();
+        let access = Access::member(Role::Owner).step_up();
+        assert!(refused(Identified::Member(Box::new(member(Role::Owner, false))), access));
+        assert!(refused(Identified::Nobody, access));
+        assert!(!refused(Identified::Member(Box::new(member(Role::Owner, true))), access));
+        assert!(!refused(Identified::Nobody, Access::anyone()));
     }
 }

@@ -1,5 +1,5 @@
-//! One request from its first byte to its one log line: who, may they, how often, was it done before, the handler, and
-//! what it comes to.
+//! Takes a request from its arrival to its answer and its one log line: authentication, access, limits, idempotency, the
+//! handler.
 
 use std::{
     net::IpAddr,
@@ -10,98 +10,70 @@ use std::{
 use bytes::Bytes;
 use domain::{
     Timestamp,
-    entropy::Entropy,
+    handle::Handle,
     id::{Id, OfRequest, RequestId, WorkspaceId},
-    ports::{ApiKeys, Directory, Failure, ForwardingKeys, RateWindows, Receipts, Sessions, Workspaces},
+    ports::Rounds,
     region::Region,
+    throttle::Wait,
 };
-use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, Uri, header};
 
 use crate::{
-    call::Call,
-    caller::{self, Caller, Found, Identified},
-    clock::Clock,
+    authentication::{Presented, authenticate, identify},
+    call::RequestContext,
+    caller::{Caller, Identified},
+    delegated_caller::DelegatedCaller,
     endpoint::{Endpoint, Output},
-    forward::{Letter, Regions, Vouched, passed_back},
+    forwarding::{ForwardedRequest, passed_back},
     idempotency::{Key, Once},
     input::{Input, Raw},
-    limits::{Budget, Leases},
     meter::Meter,
+    networks::{self, Admission},
     problem::{Code, Problem},
-    spec::{Evens, Method, Spec},
-    token::Verifier,
+    rate_counters::Budget,
+    services::Services,
+    spec::{Method, Spec, TimingPadding},
+    stop::Stop,
 };
 
-/// A request is answered within this, however the services behind it fare.
+/// A request is answered within this time, however the services behind it fare.
 const DEADLINE: Duration = Duration::from_secs(3);
-/// A change that meets its own receipt is answered again; so often at the most.
-const ROUNDS: usize = 3;
-
-/// What dispatch itself works with, the same for every endpoint.
-pub struct Kit {
-    /// The region that answers.
-    pub region: Region,
-    /// The time.
-    pub clock: Arc<dyn Clock>,
-    /// Randomness.
-    pub entropy: Arc<dyn Entropy>,
-    /// Proves access tokens.
-    pub tokens: Verifier,
-    /// Finds sessions.
-    pub sessions: Arc<dyn Sessions>,
-    /// Finds workspaces.
-    pub workspaces: Arc<dyn Workspaces>,
-    /// Finds keys.
-    pub keys: Arc<dyn ApiKeys>,
-    /// Counts requests.
-    pub windows: Arc<dyn RateWindows>,
-    /// What this container may still let through.
-    pub leases: Leases,
-    /// Finds receipts.
-    pub receipts: Arc<dyn Receipts>,
-    /// Knows whose names are.
-    pub directory: Arc<dyn Directory>,
-    /// The way to the other regions.
-    pub regions: Arc<dyn Regions>,
-    /// Signs what is sent there.
-    pub forwarding: Arc<dyn ForwardingKeys>,
-    /// How long answers are held back that must not tell by time where they come from.
-    pub refusals_after: Duration,
-}
 
 /// The network address that a request came from, as the gateway saw it (a request extension).
 #[derive(Debug, Clone, Copy)]
 pub struct NetworkAddress(pub IpAddr);
 
-/// The values of the path's `{name}`s (a request extension).
-#[derive(Debug, Clone, Default)]
-pub struct PathParams(pub Vec<(String, String)>);
-
 /// Answers one request to `E`.
-pub async fn dispatch<E: Endpoint>(kit: &Kit, deps: &E::Deps, request: Request<Bytes>) -> Response<Bytes> {
+pub async fn dispatch<E: Endpoint>(
+    services: &Services,
+    deps: &E::Deps,
+    request: Request<Bytes>,
+) -> Response<Bytes> {
     let started = Instant::now();
-    let id: RequestId = Id::<OfRequest>::new(kit.clock.now(), &*kit.entropy);
+    let id: RequestId = Id::<OfRequest>::new(services.clock.now(), &*services.entropy);
     let meter = Meter::new(id.to_string());
-    let mut seen = Seen::new(id, started);
-    let work = meter.measure(arrive::<E>(kit, deps, &request, &meter, &mut seen));
-    let outcome = tokio::time::timeout(DEADLINE, work).await.unwrap_or_else(|_| Err(too_late()));
+    let mut trace = RequestTrace::new(id, started);
+    let work = meter.measure(arrive::<E>(services, deps, &request, &meter, &mut trace));
+    let outcome = tokio::time::timeout(DEADLINE, work).await.unwrap_or_else(|_| Err(Problem::too_late()));
+    let admission = std::mem::take(&mut trace.admission);
+    meter.measure(networks::settle(services, admission, trace.id, is_wrong_password(&outcome))).await;
     let (code, inside) = match &outcome {
-        Ok(_) if seen.sent_to.is_some() => ("SENT_ON", None),
+        Ok(_) if trace.sent_to.is_some() => ("SENT_ON", None),
         Ok(_) => ("OK", None),
         Err(problem) => (problem.code.as_str(), problem.inside.clone()),
     };
-    let mut response = outcome.unwrap_or_else(|problem| problem.response(&seen.id.to_string()));
-    finish(response.headers_mut(), seen.id, seen.budget);
-    if seen.evens.covers(response.status().as_u16()) {
-        tokio::time::sleep_until((started + kit.refusals_after).into()).await;
+    let mut response = outcome.unwrap_or_else(|problem| problem.response(&trace.id.to_string()));
+    finish(response.headers_mut(), trace.id, trace.budget);
+    if trace.timing_padding.covers(response.status().as_u16()) {
+        tokio::time::sleep_until((started + services.refusals_after).into()).await;
     }
     tracing::info!(
-        request = %seen.id,
+        request = %trace.id,
         endpoint = E::SPEC.id,
         status = response.status().as_u16(),
         code,
-        workspace = seen.workspace.map(tracing::field::display),
-        sent_to = seen.sent_to.map(tracing::field::display),
+        workspace = trace.workspace.map(tracing::field::display),
+        sent_to = trace.sent_to.map(tracing::field::display),
         millis = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
         aws_calls = meter.calls(),
         inside,
@@ -109,24 +81,49 @@ pub async fn dispatch<E: Endpoint>(kit: &Kit, deps: &E::Deps, request: Request<B
     response
 }
 
-fn too_late() -> Problem {
-    let sentence = "This took too long. Please try again in a moment.";
-    Problem { retry_after: Some(1), ..Problem::new(Code::Unavailable, sentence) }
+/// Whether a password was wrong, here or in the region that answered.
+fn is_wrong_password(outcome: &Result<Response<Bytes>, Problem>) -> bool {
+    #[derive(serde::Deserialize)]
+    struct Refusal {
+        code: String,
+    }
+    let wrong = Code::InvalidCredentials;
+    match outcome {
+        Err(problem) => problem.code == wrong,
+        Ok(response) if response.status().as_u16() == wrong.status() => {
+            serde_json::from_slice::<Refusal>(response.body()).is_ok_and(|body| body.code == wrong.as_str())
+        }
+        Ok(_) => false,
+    }
 }
 
-/// What was found out on the way, whether or not it ended well.
-struct Seen {
+/// What dispatch notes about a request for its log line and headers, whatever the answer is.
+struct RequestTrace {
     id: RequestId,
     started: Instant,
+    /// When the request must be answered.
+    deadline: Instant,
     workspace: Option<WorkspaceId>,
     budget: Option<Budget>,
     sent_to: Option<Region>,
-    evens: Evens,
+    timing_padding: TimingPadding,
+    admission: Admission,
 }
 
-impl Seen {
+impl RequestTrace {
     fn new(id: RequestId, started: Instant) -> Self {
-        Self { id, started, workspace: None, budget: None, sent_to: None, evens: Evens::Nothing }
+        let (timing_padding, admission) = (TimingPadding::Nothing, Admission::default());
+        let deadline = started + DEADLINE;
+        Self {
+            id,
+            started,
+            deadline,
+            workspace: None,
+            budget: None,
+            sent_to: None,
+            timing_padding,
+            admission,
+        }
     }
 }
 
@@ -141,141 +138,251 @@ fn finish(headers: &mut HeaderMap, id: RequestId, budget: Option<Budget>) {
     }
 }
 
-/// Reads what another region says of the request, if it comes from one, then answers it or sends it on.
+/// Reads the forwarding header, if there is one, then answers the request or forwards it.
 async fn arrive<E: Endpoint>(
-    kit: &Kit,
+    services: &Services,
     deps: &E::Deps,
     request: &Request<Bytes>,
     meter: &Meter,
-    seen: &mut Seen,
+    trace: &mut RequestTrace,
 ) -> Result<Response<Bytes>, Problem> {
     if request.body().len() > E::SPEC.body_limit {
-        let sentence = format!("The body may have {} bytes at the most.", E::SPEC.body_limit);
+        let sentence = format!("The body must not exceed {} bytes.", E::SPEC.body_limit);
         return Err(Problem::new(Code::PayloadTooLarge, sentence));
     }
-    let letter = Letter::read(&*kit.forwarding, request, kit.region, kit.clock.now()).await?;
-    if let Some(letter) = &letter {
-        seen.id = letter.request;
-        meter.rename(letter.request.to_string());
+    let now = services.clock.now();
+    let forwarded = ForwardedRequest::read(&*services.forwarding, request, services.region, now);
+    let forwarded = forwarded.await.map_err(Stop::into_problem)?;
+    if let Some(forwarded) = &forwarded {
+        trace.id = forwarded.request;
+        meter.rename(forwarded.request.to_string());
     }
-    let within = letter.as_ref().map_or(DEADLINE, Letter::within);
-    let answer = tokio::time::timeout(within, answer::<E>(kit, deps, request, letter.as_ref(), seen));
-    match answer.await.unwrap_or_else(|_| Err(too_late()))? {
-        Answered::Here(response) => Ok(response),
-        Answered::Elsewhere(region, caller) => send(kit, request, letter, seen, region, caller).await,
+    let within = forwarded.as_ref().map_or(DEADLINE, ForwardedRequest::within);
+    trace.deadline = trace.deadline.min(Instant::now() + within);
+    let arrival = Arrival { services, deps, request, forwarded: forwarded.as_ref(), now };
+    let answer = tokio::time::timeout(within, answer::<E>(arrival, trace));
+    match answer.await.unwrap_or_else(|_| Err(Problem::too_late().into())) {
+        Err(Stop::Forward(region, caller)) => {
+            let sent = forward(services, request, forwarded, trace, region, caller);
+            sent.await.map_err(Stop::into_problem)
+        }
+        answer => answer.map_err(Stop::into_problem),
     }
 }
 
-/// Where a request is answered.
-enum Answered {
-    Here(Response<Bytes>),
-    Elsewhere(Region, Option<Vouched>),
-}
-
-/// Sends a request on to its home.
-async fn send(
-    kit: &Kit,
+/// Forwards a request to the region that it belongs to.
+async fn forward(
+    services: &Services,
     request: &Request<Bytes>,
-    letter: Option<Letter>,
-    seen: &mut Seen,
+    forwarded: Option<ForwardedRequest>,
+    trace: &mut RequestTrace,
     region: Region,
-    caller: Option<Vouched>,
-) -> Result<Response<Bytes>, Problem> {
-    // From one region to the next only to vouch for the caller there: nothing can go round in circles.
-    if letter.as_ref().is_some_and(|letter| letter.caller.is_some() || caller.is_none()) {
-        return Err(Problem::elsewhere(region));
+    caller: Option<DelegatedCaller>,
+) -> Result<Response<Bytes>, Stop> {
+    // A forwarded request goes on only on behalf of its caller, and only once: never in circles.
+    if forwarded.as_ref().is_some_and(|forwarded| forwarded.caller.is_some() || caller.is_none()) {
+        return Err(Stop::elsewhere(region));
     }
-    let network = network(request, letter.as_ref());
-    let left = DEADLINE.saturating_sub(seen.started.elapsed());
-    let next = Letter::new(region, kit.clock.now(), seen.id, network, left).vouching_for(caller);
-    let sent = next.attach(&*kit.forwarding, request).await?;
-    seen.sent_to = Some(region);
-    Ok(passed_back(kit.regions.send(region, sent, next.within()).await?))
+    let network = network(request, forwarded.as_ref());
+    let left = DEADLINE.saturating_sub(trace.started.elapsed());
+    let next = ForwardedRequest::new(region, services.clock.now(), trace.id, network, left);
+    let next = next.on_behalf_of(caller).refusing(trace.admission.wait());
+    let sent = next.attach(&*services.forwarding, request).await?;
+    trace.sent_to = Some(region);
+    Ok(passed_back(services.regions.send(region, sent, next.within()).await?))
 }
 
-/// The client's address: as the gateway saw it, or as the region that sent the request here did.
-fn network(request: &Request<Bytes>, letter: Option<&Letter>) -> Option<IpAddr> {
-    match letter {
-        Some(letter) => letter.network,
+/// The client's address: as the gateway saw it, or as the forwarding region did.
+fn network(request: &Request<Bytes>, forwarded: Option<&ForwardedRequest>) -> Option<IpAddr> {
+    match forwarded {
+        Some(forwarded) => forwarded.network,
         None => request.extensions().get::<NetworkAddress>().map(|address| address.0),
     }
 }
 
+/// A request to be answered in this region, if its home is here.
+struct Arrival<'a, D> {
+    services: &'a Services,
+    deps: &'a D,
+    request: &'a Request<Bytes>,
+    forwarded: Option<&'a ForwardedRequest>,
+    now: Timestamp,
+}
+
 async fn answer<E: Endpoint>(
-    kit: &Kit,
-    deps: &E::Deps,
-    request: &Request<Bytes>,
-    letter: Option<&Letter>,
-    seen: &mut Seen,
-) -> Result<Answered, Problem> {
+    arrival: Arrival<'_, E::Deps>,
+    trace: &mut RequestTrace,
+) -> Result<Response<Bytes>, Stop> {
+    let Arrival { services, request, forwarded, now, .. } = arrival;
     let (spec, headers) = (&E::SPEC, request.headers());
-    let now = kit.clock.now();
-    let query = request.uri().query().unwrap_or_default();
-    let (owner, pairs) = split_query(spec, query)?;
+    let (owner, pairs) = split_query(spec, request.uri().query().unwrap_or_default())?;
     let method = if request.method() == http::Method::GET { Method::Get } else { spec.method };
-    let found = caller::identify(kit, spec, method, headers, owner.as_deref(), (letter, now)).await?;
-    let who = match found {
-        Found::Here(who) => who,
-        Found::Elsewhere(region, caller) => return Ok(Answered::Elsewhere(region, caller)),
-    };
-    seen.workspace = who.workspace();
-    spend(kit, spec, &who, now, seen).await?;
+    let delegated = forwarded.and_then(|forwarded| forwarded.caller.as_ref());
+    let presented = authenticate(services, spec, method, headers, delegated, now).await?;
+    refuse_spent(services, spec, &presented, now, trace)?;
     let path = spec.path_params(request);
     let raw = Raw { path: &path, query: pairs, headers, body: request.body() };
-    let first_input = E::Input::read(&raw)?;
-    seen.evens = if letter.is_none() { spec.evens } else { Evens::Nothing };
-    let operation = format!("{} {}", spec.id, request.uri().path());
-    let key = match spec.once {
-        true => Key::read(headers, who.scope().as_deref(), &operation, query, request.body())?,
-        false => None,
-    };
-    let mismatch = || Problem::internal(format!("{} wants another form of caller", spec.id));
-    let mut call = Call {
-        caller: E::Caller::from_identified(who).ok_or_else(mismatch)?,
-        request: seen.id,
+    let (who, early) = identify_and_prefetch::<E>(&arrival, &presented, owner.as_deref(), &raw).await?;
+    trace.workspace = who.workspace();
+    spend(services, spec, (&who, &presented), now, trace).await?;
+    let input = early.unwrap_or_else(|| E::Input::read(&raw))?;
+    let network = network(request, forwarded);
+    let network_wait = admit(services, spec, forwarded, network, now, trace).await?;
+    trace.timing_padding = if forwarded.is_none() { spec.timing_padding } else { TimingPadding::Nothing };
+    let key = idempotency_key(spec, request, &who)?;
+    let once = look_up(services, key.as_ref(), now).await?;
+    who.check_step_up(spec.access, now)?;
+    let call = RequestContext {
+        caller: E::Caller::from_identified(who)?,
+        request: trace.id,
         now,
-        region: kit.region,
-        network: network(request, letter),
-        forwarded: letter.is_some(),
-        entropy: Arc::clone(&kit.entropy),
-        once: Once::Unkeyed,
+        region: services.region,
+        network,
+        network_wait,
+        forwarded: forwarded.is_some(),
+        deadline: trace.deadline,
+        entropy: Arc::clone(&services.entropy),
+        once,
+        query: raw.query.clone(),
         headers: headers.clone(),
     };
-    let mut input = first_input;
-    for _ in 0..ROUNDS {
-        if let Some(key) = &key {
-            call.once = key.look_up(&*kit.receipts, now).await?;
+    handle::<E>(&arrival, call, key, input, &raw).await
+}
+
+/// Identifies the caller. Beside that, if the access token is genuine, the endpoint begins to read.
+async fn identify_and_prefetch<E: Endpoint>(
+    arrival: &Arrival<'_, E::Deps>,
+    presented: &Presented<'_>,
+    owner: Option<&str>,
+    raw: &Raw<'_>,
+) -> Result<(Identified, Option<Result<E::Input, Problem>>), Stop> {
+    let spec = &E::SPEC;
+    let identify = identify(arrival.services, spec, presented, owner, arrival.now);
+    let Some(ids) = presented.token_ids(owner, arrival.now).filter(|_| !spec.changes()) else {
+        return Ok((identify.await?, None));
+    };
+    let mut input = E::Input::read(raw);
+    let prefetch = async {
+        if let Ok(input) = &mut input {
+            E::prefetch(arrival.deps, &ids, input).await;
         }
-        match E::handle(deps, &call, input).await.map_err(Into::into) {
-            Ok(output) => return success(spec, &output).map(Answered::Here),
-            // The same request got there first: its receipt says what it made.
-            Err(problem) if problem.already_done => input = E::Input::read(&raw)?,
-            Err(Problem { elsewhere: Some(region), .. }) => return Ok(Answered::Elsewhere(region, None)),
-            Err(problem) => return Err(problem),
+        Ok::<(), Stop>(())
+    };
+    // Ends as soon as the caller is refused, so that the answer's time tells nothing about the records.
+    let (who, ()) = tokio::try_join!(identify, prefetch)?;
+    Ok((who, Some(input)))
+}
+
+/// Runs the handler, and again when another request with the same `Idempotency-Key` turns out to have made the change: its record
+/// then says what it made. A request that was sent at the same time may have made it after the first look for a record, so that
+/// this one is refused because of the change; so a refusal looks again.
+async fn handle<E: Endpoint>(
+    arrival: &Arrival<'_, E::Deps>,
+    mut call: RequestContext<E::Caller>,
+    key: Option<Key>,
+    mut input: E::Input,
+    raw: &Raw<'_>,
+) -> Result<Response<Bytes>, Stop> {
+    let mut rounds = Rounds::new();
+    loop {
+        rounds.begin()?;
+        let stop = match E::handle(arrival.deps, &call, input).await.map_err(Into::into) {
+            Ok(output) => return Ok(success(&E::SPEC, arrival.request.uri(), &output)?),
+            Err(stop) => stop,
+        };
+        let looks_again = match stop {
+            Stop::Replay => true,
+            Stop::Problem(_) => call.once.is_first(),
+            Stop::Forward(..) => false,
+        };
+        if !looks_again {
+            return Err(stop);
+        }
+        let once = look_up(arrival.services, key.as_ref(), arrival.now).await;
+        call.once = match (once, stop) {
+            (once, Stop::Replay) => once?,
+            (Ok(again @ Once::Again { .. }), _) => again,
+            (_, refused) => return Err(refused),
+        };
+        input = E::Input::read(raw)?;
+    }
+}
+
+/// The request's `Idempotency-Key`, where the endpoint honours one.
+fn idempotency_key(spec: &Spec, request: &Request<Bytes>, who: &Identified) -> Result<Option<Key>, Problem> {
+    if !spec.once {
+        return Ok(None);
+    }
+    let operation = format!("{} {}", spec.id, request.uri().path());
+    let query = request.uri().query().unwrap_or_default();
+    Key::read(request.headers(), who.scope().as_deref(), &operation, query, request.body())
+}
+
+/// Whether an earlier request with this key was carried out.
+async fn look_up(services: &Services, key: Option<&Key>, now: Timestamp) -> Result<Once, Stop> {
+    match key {
+        Some(key) => key.look_up(&*services.receipts, now).await,
+        None => Ok(Once::Unkeyed),
+    }
+}
+
+/// Counts a request on the client's network, once: in the region that the client talks to. Returns the wait of a network whose
+/// limit is used up, if the handler may still accept the request.
+async fn admit(
+    services: &Services,
+    spec: &Spec,
+    forwarded: Option<&ForwardedRequest>,
+    network: Option<IpAddr>,
+    now: Timestamp,
+    trace: &mut RequestTrace,
+) -> Result<Option<Wait>, Stop> {
+    match (spec.network_limit, forwarded) {
+        (_, Some(forwarded)) => Ok(forwarded.network_wait()),
+        (None, None) => Ok(None),
+        (Some(limit), None) => {
+            trace.admission =
+                networks::admit(services, limit, network, (trace.id, now, trace.deadline)).await?;
+            Ok(trace.admission.wait())
         }
     }
-    Err(Failure::Raced.into())
+}
+
+/// Refuses a key whose minute is used up, as far as this container knows.
+fn refuse_spent(
+    services: &Services,
+    spec: &Spec,
+    presented: &Presented<'_>,
+    now: Timestamp,
+    trace: &mut RequestTrace,
+) -> Result<(), Problem> {
+    let Presented::Key(key) = presented else { return Ok(()) };
+    trace.budget = services.leases.spent(key.hash, spec.rate_class, now);
+    trace.budget.map_or(Ok(()), |budget| Err(budget.exceeded()))
 }
 
 /// Counts a key's request against its limit.
 async fn spend(
-    kit: &Kit,
+    services: &Services,
     spec: &Spec,
-    who: &Identified,
+    (who, presented): (&Identified, &Presented<'_>),
     now: Timestamp,
-    seen: &mut Seen,
-) -> Result<(), Problem> {
-    let Identified::Key(holder) = who else { return Ok(()) };
-    let (budget, refused) =
-        match kit.leases.spend(&*kit.windows, &holder.key.to_string(), spec.class, now).await {
-            Ok(budget) => (budget, Ok(())),
-            Err((problem, budget)) => (budget, Err(problem)),
-        };
-    seen.budget = Some(budget);
+    trace: &mut RequestTrace,
+) -> Result<(), Stop> {
+    let (Identified::Key(client), Presented::Key(key)) = (who, presented) else { return Ok(()) };
+    let (name, class) = (client.holder.key.to_string(), spec.rate_class);
+    let spent = services.leases.spend(&*services.windows, &name, class, now).await;
+    let (budget, refused) = match spent {
+        Ok(budget) => (budget, Ok(())),
+        Err((stop, budget)) => (budget, Err(stop)),
+    };
+    if budget.is_spent() {
+        services.leases.remember_spent(key.hash, class, now);
+    }
+    trace.budget = Some(budget);
     refused
 }
 
-fn success(spec: &Spec, output: &impl Output) -> Result<Response<Bytes>, Problem> {
+fn success(spec: &Spec, uri: &Uri, output: &impl Output) -> Result<Response<Bytes>, Problem> {
     let body = serde_json::to_vec(output).map_err(|error| Problem::internal(error.to_string()))?;
     let mut response = Response::new(Bytes::from(body));
     *response.status_mut() = StatusCode::from_u16(spec.success).unwrap_or(StatusCode::OK);
@@ -284,22 +391,28 @@ fn success(spec: &Spec, output: &impl Output) -> Result<Response<Bytes>, Problem
     for (name, value) in output.headers() {
         headers.append(name, value);
     }
+    if let Some(cursor) = output.next_page() {
+        headers.insert(header::LINK, cursor.link_from(uri)?);
+    }
     Ok(response)
 }
 
 /// A query's parameters.
 type Pairs = Vec<(String, String)>;
 
-/// Takes `owner` out of the query where it says in which workspace the call acts.
+/// Takes `owner` out of the query where it names the workspace.
 fn split_query(spec: &Spec, query: &str) -> Result<(Option<String>, Pairs), Problem> {
-    let unreadable = |_| Problem::new(Code::BadRequest, "The query can't be read.");
+    let unreadable = |_| Problem::new(Code::BadRequest, "Invalid query string.");
     let pairs: Pairs = serde_urlencoded::from_str(query).map_err(unreadable)?;
     if !spec.takes_owner() {
         return Ok((None, pairs));
     }
     let (owners, rest): (Pairs, Pairs) = pairs.into_iter().partition(|(name, _)| name == "owner");
     if owners.len() > 1 {
-        return Err(Problem::new(Code::BadRequest, "Name one owner, not several."));
+        return Err(Problem::new(Code::BadRequest, "Specify `owner` only once."));
     }
-    Ok((owners.into_iter().next().map(|(_, owner)| owner), rest))
+    let owner = owners.into_iter().next().map(|(_, owner)| owner);
+    // A name that can't be a handle stays as it is: it names no workspace.
+    let looked_up = |owner: String| Handle::look_up(&owner).map_or(owner, |handle| handle.to_string());
+    Ok((owner.map(looked_up), rest))
 }

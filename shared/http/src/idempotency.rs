@@ -1,40 +1,48 @@
-//! `Idempotency-Key`: a request that is sent again after a lost answer is not carried out again.
+//! `Idempotency-Key`: a request that is retried after a lost answer is not carried out again.
 //!
-//! The receipt is written in the transaction of the change itself, so there is no moment at which one exists without the
-//! other. It names what was made, not the answer: the handler makes the answer again from that, so that a receipt holds
-//! nothing secret. (The [draft] leaves the storage open and asks for 422 when a key is used for another request.)
+//! The idempotency record is written in the transaction of the change, so neither exists without the other. It names the result,
+//! not the answer: the handler makes the answer again from the result, so the record holds nothing secret. (The [draft] leaves
+//! the storage open and asks for 422 when a key is used for another request.)
 //!
 //! [draft]: https://datatracker.ietf.org/doc/draft-ietf-httpapi-idempotency-key-header/
 
 use bytes::Bytes;
 use domain::{
     Timestamp,
-    ports::{Outcome, Receipt, Receipts},
+    ports::{IdempotencyRecord, IdempotencyRecords, Outcome},
     secret::{Digest256, MacKey},
 };
 use http::HeaderMap;
 use jiff::SignedDuration;
 
-use crate::problem::{Code, Problem};
+use crate::{
+    problem::{Code, Problem},
+    stop::Stop,
+};
 
-/// How long a key is remembered.
+/// How long a record is kept.
 const KEPT: SignedDuration = SignedDuration::from_hours(24);
 const LONGEST: usize = 255;
 
-/// Whether this request was carried out before.
+/// Whether the request was carried out before.
 pub(crate) enum Once {
-    /// It carries no key.
+    /// The request carries no key.
     Unkeyed,
-    /// It carries a key that was not used yet.
+    /// Its key is new.
     First { scope: Digest256, fingerprint: Digest256 },
-    /// It was carried out before, and made this.
+    /// It was carried out before, with this result.
     Again { reference: String },
 }
 
 impl Once {
-    pub(crate) fn receipt(&self, reference: &str, now: Timestamp) -> Option<Receipt> {
+    /// Whether the key is new.
+    pub(crate) const fn is_first(&self) -> bool {
+        matches!(self, Self::First { .. })
+    }
+
+    pub(crate) fn receipt(&self, reference: &str, now: Timestamp) -> Option<IdempotencyRecord> {
         match self {
-            Self::First { scope, fingerprint } => Some(Receipt {
+            Self::First { scope, fingerprint } => Some(IdempotencyRecord {
                 scope: *scope,
                 fingerprint: *fingerprint,
                 reference: reference.to_owned(),
@@ -46,15 +54,15 @@ impl Once {
     }
 }
 
-/// A request's key, and what it is the key of.
+/// The `Idempotency-Key` of a request.
 pub(crate) struct Key {
     scope: Digest256,
     fingerprint: Digest256,
 }
 
 impl Key {
-    /// Reads the header. `caller` and `operation` bound the key: the same text elsewhere is another key. Strangers have no
-    /// name (`None`) that could bound it; theirs is bound by the request, so that nobody's key is in another's way.
+    /// Reads the header. `caller` and `operation` scope the key: the same text in another scope is another key. Anonymous
+    /// callers have no name (`None`): the request itself scopes their keys, so that no two clients share one.
     pub(crate) fn read(
         headers: &HeaderMap,
         caller: Option<&str>,
@@ -69,11 +77,10 @@ impl Key {
         if !readable {
             return Err(Problem::new(
                 Code::BadRequest,
-                "An Idempotency-Key has 1 to 255 printable ASCII characters.",
+                "An Idempotency-Key must have 1 to 255 printable ASCII characters.",
             ));
         }
-        // Keyed by the client's own key, which is not stored: a body may hold a password, and a plain hash of it would
-        // be a weak one.
+        // Keyed by the client's own key, which is not stored: a body may hold a password, whose plain hash could be guessed.
         let key = MacKey::of(text);
         let fingerprint = key.derive("request", &[query.as_bytes(), body]);
         let caller = caller.map_or(&fingerprint[..], str::as_bytes);
@@ -83,17 +90,21 @@ impl Key {
     }
 
     /// Looks the key up.
-    pub(crate) async fn look_up(&self, receipts: &dyn Receipts, now: Timestamp) -> Result<Once, Problem> {
-        let found: Outcome<Option<Receipt>> = receipts.find(self.scope).await;
+    pub(crate) async fn look_up(
+        &self,
+        receipts: &dyn IdempotencyRecords,
+        now: Timestamp,
+    ) -> Result<Once, Stop> {
+        let found: Outcome<Option<IdempotencyRecord>> = receipts.find(self.scope).await;
         match found?.filter(|receipt| now < receipt.expires_at) {
             None => Ok(Once::First { scope: self.scope, fingerprint: self.fingerprint }),
             Some(receipt) if receipt.fingerprint.matches(self.fingerprint) => {
                 Ok(Once::Again { reference: receipt.reference })
             }
-            Some(_) => Err(Problem::new(
-                Code::IdempotencyKeyReused,
-                "This Idempotency-Key was used for another request.",
-            )),
+            Some(_) => {
+                let sentence = "This Idempotency-Key was used for another request.";
+                Err(Problem::new(Code::IdempotencyKeyReused, sentence).into())
+            }
         }
     }
 }

@@ -1,30 +1,54 @@
-//! The endpoint kit. An endpoint is a [`Spec`], typed input and output, and one function; everything that is the same for
-//! all of them (who calls, may they, how often, was this done before, what goes wrong, one log line) is here, once.
+//! The endpoint kit. An endpoint is a [`Spec`], typed input and output, and one function. Everything that all endpoints share
+//! is here, once: authentication, access, rate limits, idempotency, problems, forwarding, and one log line a request.
 
+pub mod access;
+pub mod attempts;
+pub mod authentication;
 pub mod call;
 pub mod caller;
 pub mod clock;
+pub mod credentials;
 pub mod cursor;
+pub mod delegated_caller;
 pub mod dispatch;
 pub mod endpoint;
-pub mod forward;
-pub mod grant;
+pub mod forwarding;
 pub mod idempotency;
 pub mod input;
-pub mod limits;
+mod json;
 pub mod meter;
+pub mod networks;
+pub mod optional_body;
+pub mod parameters;
+pub mod ports;
+pub mod prefetched;
 pub mod problem;
+pub mod rate_counters;
+pub mod rate_limits;
+pub mod refused_networks;
 pub mod routes;
+pub mod services;
 pub mod spec;
+pub mod stop;
 pub mod token;
+pub mod worker;
 
-pub use call::Call;
-pub use caller::{Anyone, KeyOrMember, Person};
+pub use access::Access;
+pub use attempts::AttemptError;
+pub use call::{Interrupted, RequestContext};
+pub use caller::{Anyone, Editor, KeyOrMember, NoWorkspace, Permitted, Person, PersonOrDeleted, TokenIds};
 pub use clock::Clock;
-pub use dispatch::{Kit, dispatch};
-pub use endpoint::{Endpoint, Job, Output, Ports, Visitor, Worker};
-pub use grant::{Grant, On};
+pub use credentials::CredentialError;
+pub use cursor::CursorError;
+pub use dispatch::dispatch;
+pub use endpoint::{Endpoint, Output, RunContext, Visitor, Worker};
 pub use input::{Body, Input, Params};
+pub use optional_body::OptionalBody;
+pub use ports::Ports;
+pub use prefetched::Prefetched;
 pub use problem::{Code, FieldError, Problem};
-pub use spec::{Access, Memory, RateClass, Spec, Trigger, WorkerSpec, spec, worker};
-pub use tables::Items;
+pub use rate_limits::RateClass;
+pub use services::Services;
+pub use spec::{Memory, Spec, Trigger, WorkerSpec, spec, worker};
+pub use stop::Stop;
+pub use tables::{ExportRule, Grant, ItemKind, On, PortMethod, grants};

@@ -1,14 +1,11 @@
-//! What goes wrong, as an [RFC 9457] problem document. The code is the stable part; the sentence is for people; nothing of
-//! the inside is ever in it.
+//! Problem documents ([RFC 9457]): a stable code for machines and a sentence for people. Internals never appear in them.
 //!
 //! [RFC 9457]: https://www.rfc-editor.org/rfc/rfc9457
 
 use std::borrow::Cow;
 
 use bytes::Bytes;
-use domain::{
-    credential::CannotHash, policy::Denied, ports::Failure, region::Region, text::Invalid, throttle::Wait,
-};
+use domain::{credential::CannotHash, permissions::Denied, text::Invalid, throttle::Wait};
 use http::{HeaderValue, Response, StatusCode, header};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -75,7 +72,7 @@ codes! {
     TeamHasMembers "TEAM_HAS_MEMBERS" 409;
     /// The body is too large.
     PayloadTooLarge "PAYLOAD_TOO_LARGE" 413;
-    /// The body is no JSON.
+    /// The body is no JSON, or compressed.
     UnsupportedMediaType "UNSUPPORTED_MEDIA_TYPE" 415;
     /// The code is wrong, expired, or was tried too often.
     CodeInvalid "CODE_INVALID" 422;
@@ -105,14 +102,27 @@ impl Code {
     }
 }
 
-/// What is wrong with one field.
+/// The most fields that a problem lists.
+pub const MOST_ERRORS: usize = 20;
+/// The most characters of a name from outside that an answer repeats.
+const LONGEST_NAME: usize = 64;
+
+/// A name from outside as an answer repeats it: bounded, so that the answer is.
+pub(crate) fn shortened(name: &str) -> String {
+    match name.char_indices().nth(LONGEST_NAME) {
+        Some((end, _)) => [name.get(..end).unwrap_or_default(), "…"].concat(),
+        None => name.to_owned(),
+    }
+}
+
+/// The error of one field.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct FieldError {
     /// Which field.
     pub field: String,
     /// `REQUIRED`, `UNKNOWN` or `INVALID`.
     pub code: &'static str,
-    /// What to do about it, in a sentence.
+    /// One sentence: what is wrong, or what to do.
     pub message: String,
 }
 
@@ -130,7 +140,9 @@ pub struct Document<'a> {
     /// The same sentence as `detail`, where the reference's clients look for it.
     pub error: &'a str,
     pub request_id: &'a str,
+    /// By field: the first 20.
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    #[schemars(length(max = 20))]
     pub errors: &'a [FieldError],
 }
 
@@ -148,51 +160,44 @@ pub struct Problem {
     pub retry_after: Option<u64>,
     /// For the log only.
     pub inside: Option<String>,
-    /// The change was made by an earlier request with the same `Idempotency-Key`: dispatch answers again instead.
-    pub(crate) already_done: bool,
-    /// It is another region's to answer: dispatch sends the request on.
-    pub(crate) elsewhere: Option<Region>,
 }
 
 impl Problem {
     /// A problem with a sentence.
     pub fn new(code: Code, sentence: impl Into<Cow<'static, str>>) -> Self {
-        Self {
-            code,
-            sentence: sentence.into(),
-            errors: Vec::new(),
-            retry_after: None,
-            inside: None,
-            already_done: false,
-            elsewhere: None,
-        }
-    }
-
-    /// The request belongs to another region: dispatch sends it on. The client sees this only if it was sent on before,
-    /// which would be a defect.
-    pub fn elsewhere(region: Region) -> Self {
-        Self { elsewhere: Some(region), ..Self::internal(format!("a request for {region} came here")) }
+        Self { code, sentence: sentence.into(), errors: Vec::new(), retry_after: None, inside: None }
     }
 
     /// There is no such thing, or the caller may not know of it: the same bytes for both.
     pub fn not_found() -> Self {
-        Self::new(Code::NotFound, "There is nothing here that you can see.")
+        Self::new(Code::NotFound, "Not found.")
     }
 
-    /// Another has this slug.
+    /// The slug is in use.
     pub fn slug_taken() -> Self {
-        Self::new(Code::SlugTaken, "Another one here has this slug. Choose another slug.")
+        Self::new(Code::SlugTaken, "This slug is in use. Choose another.")
     }
 
-    /// The plan has no room for it.
+    /// The plan's limit is reached.
     pub fn plan_limit_reached() -> Self {
         Self::new(
             Code::PlanLimitReached,
-            "Your plan has no room for this. Remove something for good, or choose a larger plan.",
+            "This exceeds the limit of your plan. Delete something permanently, or upgrade your plan.",
         )
     }
 
-    /// Nobody is signed in here.
+    /// The time was over.
+    pub fn too_late() -> Self {
+        let sentence = "This took too long. Please try again in a moment.";
+        Self { retry_after: Some(1), ..Self::new(Code::Unavailable, sentence) }
+    }
+
+    /// The API key is wrong, was revoked, or its workspace was deleted.
+    pub fn invalid_key() -> Self {
+        Self::unauthorized("This API key is not valid.")
+    }
+
+    /// The request has no valid credential.
     pub fn unauthorized(sentence: &'static str) -> Self {
         Self::new(Code::Unauthorized, sentence)
     }
@@ -207,14 +212,22 @@ impl Problem {
         Self::fields(vec![FieldError {
             field: field.into(),
             code: "REQUIRED",
-            message: "It is required.".into(),
+            message: "This field is required.".into(),
         }])
     }
 
-    /// Fields are wrong; the sentence is that of the first.
-    pub fn fields(errors: Vec<FieldError>) -> Self {
-        let sentence = errors.first().map(|error| format!("{}: {}", error.field, error.message));
-        Self { errors, ..Self::new(Code::ValidationError, sentence.unwrap_or_default()) }
+    /// Fields are wrong; the sentence is that of the first. The first 20 are named.
+    pub fn fields(mut errors: Vec<FieldError>) -> Self {
+        let mut sentence = match errors.first() {
+            Some(FieldError { field, message, .. }) if field.is_empty() => message.clone(),
+            Some(FieldError { field, message, .. }) => format!("{field}: {message}"),
+            None => String::new(),
+        };
+        if errors.len() > MOST_ERRORS {
+            errors.truncate(MOST_ERRORS);
+            sentence.push_str(" Only the first 20 problems are listed.");
+        }
+        Self { errors, ..Self::new(Code::ValidationError, sentence) }
     }
 
     /// A defect of ours; `inside` goes to the log.
@@ -253,24 +266,6 @@ impl Problem {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
         response
-    }
-}
-
-impl From<Failure> for Problem {
-    fn from(failure: Failure) -> Self {
-        let inside = Some(failure.to_string());
-        match failure {
-            Failure::Unavailable { .. } | Failure::Raced => Self {
-                retry_after: Some(1),
-                inside,
-                ..Self::new(
-                    Code::Unavailable,
-                    "This is not available right now. Please try again in a moment.",
-                )
-            },
-            Failure::AlreadyDone => Self { already_done: true, ..Self::internal("an unanswered receipt") },
-            Failure::Broken(_) => Self { inside, ..Self::internal("") },
-        }
     }
 }
 

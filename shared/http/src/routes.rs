@@ -7,10 +7,11 @@
 use bytes::Bytes;
 use http::Request;
 
-use crate::{
-    dispatch::PathParams,
-    spec::{Method, Spec},
-};
+use crate::spec::{Method, Spec};
+
+/// The values of the path's `{name}`s (a request extension).
+#[derive(Debug, Clone, Default)]
+pub struct PathParams(pub Vec<(String, String)>);
 
 /// What the kind is called, in a spec's path and in the handler's input.
 pub const KIND: &str = "kind";

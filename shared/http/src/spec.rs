@@ -1,10 +1,20 @@
 //! The one description of an endpoint. Routes, the OpenAPI document, the template's functions, their IAM statements and
 //! the access matrix all derive from it.
 
-use domain::role::Role;
-use tables::Items;
+use domain::{domain_events::DomainEvent, throttle::NetworkLimit};
+use tables::{
+    Grant, PortMethod,
+    grants::{
+        address_hashes, api_keys, directory, extras, forwarding_keys, idempotency_records, rate_windows,
+        sessions, throttles, workspaces,
+    },
+};
 
-use crate::{grant::Grant, problem::Code};
+use crate::{
+    access::{Access, CredentialKind, Scope},
+    problem::Code,
+    rate_limits::RateClass,
+};
 
 /// A request's method.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -28,53 +38,6 @@ impl Method {
     }
 }
 
-/// Who may call.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Access {
-    /// Anybody; credentials are not looked at.
-    Anyone,
-    /// A session, even before onboarding.
-    Person,
-    /// A session of a user with a personal workspace, in which the call acts.
-    User,
-    /// A session whose user has at least this role in the workspace that `owner=` names (absent: the personal one).
-    Member(Role),
-    /// The same, or an API key, which acts in its own workspace.
-    KeyOr(Role),
-}
-
-/// Which of a key's counters a request counts towards.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum RateClass {
-    /// Everything without a counter of its own.
-    Default,
-    /// Uploads.
-    Upload,
-}
-
-impl RateClass {
-    /// Requests a minute.
-    pub fn per_minute(self) -> u32 {
-        match self {
-            Self::Default => 100,
-            Self::Upload => 10,
-        }
-    }
-
-    /// How many requests a container takes out of a minute at once: a tenth, so that containers leave each other some.
-    pub fn lease(self) -> u32 {
-        self.per_minute().div_ceil(10)
-    }
-
-    /// The counter's name.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Default => "default",
-            Self::Upload => "upload",
-        }
-    }
-}
-
 /// How much memory, and with it processor, a function gets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Memory {
@@ -86,7 +49,7 @@ pub enum Memory {
 }
 
 impl Memory {
-    /// Megabytes, as the template says it.
+    /// Megabytes, as in the template.
     pub fn megabytes(self) -> u32 {
         match self {
             Self::Small => 256,
@@ -95,9 +58,9 @@ impl Memory {
     }
 }
 
-/// Which answers are held back, so that they don't tell by time what was found on the way, or in which region.
+/// The answers with a minimum time, which must not leak timing: what was found, or in which region.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Evens {
+pub enum TimingPadding {
     /// None.
     Nothing,
     /// Those that refuse.
@@ -106,8 +69,8 @@ pub enum Evens {
     Everything,
 }
 
-impl Evens {
-    /// Whether an answer with this status is held back.
+impl TimingPadding {
+    /// Whether an answer with this status has a minimum time.
     pub fn covers(self, status: u16) -> bool {
         match self {
             Self::Nothing => false,
@@ -128,16 +91,18 @@ pub struct Spec {
     pub also: Option<Method>,
     /// The path, with `{name}` for its parameters.
     pub path: &'static str,
-    /// What `{kind}` in the path is to be replaced with, each a path of its own; none if there is no `{kind}`.
+    /// The values of `{kind}` in the path, each with a path of its own. Empty without `{kind}`.
     pub kinds: &'static [&'static str],
-    /// One sentence on what it does.
+    /// One sentence that describes it.
     pub summary: &'static str,
-    /// Who may call.
+    /// The callers that it accepts.
     pub access: Access,
-    /// What it may do with AWS, beyond what its access needs.
-    pub grants: &'static [Grant],
+    /// The port methods that its handler calls.
+    pub uses: &'static [PortMethod],
     /// Which counter of a key it counts towards.
-    pub class: RateClass,
+    pub rate_class: RateClass,
+    /// The limit on requests from one network.
+    pub network_limit: Option<NetworkLimit>,
     /// How much memory it gets.
     pub memory: Memory,
     /// The status of a successful answer.
@@ -146,10 +111,12 @@ pub struct Spec {
     pub once: bool,
     /// The most bytes that a body may have.
     pub body_limit: usize,
-    /// Whether its handler may say that a request is another region's to answer.
-    pub roams: bool,
-    /// Which of its answers are held back, so that they don't tell by time where they come from.
-    pub evens: Evens,
+    /// Whether its handler may forward a request to another region.
+    pub may_forward: bool,
+    /// The answers with a minimum time.
+    pub timing_padding: TimingPadding,
+    /// Whether it answers a session that ended because it requested the deletion of its account.
+    pub answers_deleted: bool,
     /// Problems of its own, beyond those that its access, input and dispatch bring.
     pub problems: &'static [Code],
 }
@@ -163,21 +130,23 @@ pub const fn spec(id: &'static str, method: Method, path: &'static str) -> Spec 
         path,
         kinds: &[],
         summary: "",
-        access: Access::Anyone,
-        grants: &[],
-        class: RateClass::Default,
+        access: Access::anyone(),
+        uses: &[],
+        rate_class: RateClass::Default,
+        network_limit: None,
         memory: Memory::Small,
         success: 200,
         once: false,
         body_limit: 64 * 1024,
-        roams: false,
-        evens: Evens::Nothing,
+        may_forward: false,
+        timing_padding: TimingPadding::Nothing,
+        answers_deleted: false,
         problems: &[],
     }
 }
 
 impl Spec {
-    /// Says in one sentence what it does.
+    /// Sets the sentence that describes it.
     pub const fn summary(mut self, summary: &'static str) -> Self {
         self.summary = summary;
         self
@@ -195,21 +164,27 @@ impl Spec {
         self
     }
 
-    /// Says who may call.
+    /// Sets the callers that it accepts.
     pub const fn access(mut self, access: Access) -> Self {
         self.access = access;
         self
     }
 
-    /// Says what it may do with AWS.
-    pub const fn grants(mut self, grants: &'static [Grant]) -> Self {
-        self.grants = grants;
+    /// Names the port methods that its handler calls.
+    pub const fn uses(mut self, methods: &'static [PortMethod]) -> Self {
+        self.uses = methods;
         self
     }
 
     /// Says which counter of a key it counts towards.
-    pub const fn class(mut self, class: RateClass) -> Self {
-        self.class = class;
+    pub const fn rate_class(mut self, class: RateClass) -> Self {
+        self.rate_class = class;
+        self
+    }
+
+    /// Limits the requests from one network, over all regions that they go to.
+    pub const fn limits_network(mut self, limit: NetworkLimit) -> Self {
+        self.network_limit = Some(limit);
         self
     }
 
@@ -231,23 +206,27 @@ impl Spec {
         self
     }
 
-    /// Lets its handler say that a request is another region's to answer ([`Problem::elsewhere`]).
-    ///
-    /// [`Problem::elsewhere`]: crate::problem::Problem::elsewhere
-    pub const fn roams(mut self) -> Self {
-        self.roams = true;
+    /// Lets its handler forward a request to the region that it belongs to (`Stop::elsewhere`).
+    pub const fn may_forward(mut self) -> Self {
+        self.may_forward = true;
         self
     }
 
-    /// Holds its refusals back, so that all take the same time.
-    pub const fn evens_refusals(mut self) -> Self {
-        self.evens = Evens::Refusals;
+    /// Gives all refusals the same minimum time.
+    pub const fn pads_refusals(mut self) -> Self {
+        self.timing_padding = TimingPadding::Refusals;
         self
     }
 
-    /// Holds all its answers back, so that all take the same time: for an endpoint that always says the same.
-    pub const fn evens_answers(mut self) -> Self {
-        self.evens = Evens::Everything;
+    /// Gives all answers the same minimum time: for an endpoint whose answer is always the same.
+    pub const fn pads_answers(mut self) -> Self {
+        self.timing_padding = TimingPadding::Everything;
+        self
+    }
+
+    /// Answers a session that ended because it requested the deletion of its account: its caller is a `PersonOrDeleted`.
+    pub const fn answers_deleted(mut self) -> Self {
+        self.answers_deleted = true;
         self
     }
 
@@ -262,24 +241,24 @@ impl Spec {
         std::iter::once(self.method).chain(self.also)
     }
 
-    /// Whether it looks at credentials.
+    /// Whether it reads credentials.
     pub fn is_private(&self) -> bool {
-        self.access != Access::Anyone
+        !self.access.credentials.is_empty()
     }
 
-    /// Whether a request may be another region's to answer: by its credential, or because the endpoint says so.
+    /// Whether a request may belong to another region: by its credential, or because the endpoint says so.
     pub fn sends_on(&self) -> bool {
-        self.is_private() || self.roams
+        self.is_private() || self.may_forward
     }
 
     /// Whether `owner=` says in which workspace it acts.
     pub fn takes_owner(&self) -> bool {
-        matches!(self.access, Access::Member(_) | Access::KeyOr(_))
+        matches!(self.access.scope, Scope::Workspace(_))
     }
 
     /// Whether an API key may call it.
     pub fn takes_key(&self) -> bool {
-        matches!(self.access, Access::KeyOr(_))
+        self.access.takes(CredentialKind::ApiKey)
     }
 
     /// Whether it changes something.
@@ -287,47 +266,66 @@ impl Spec {
         self.method != Method::Get
     }
 
-    /// What it may do with AWS in all: what its access, its limits and its receipts need, and its own grants.
-    pub fn all_grants(&self) -> Vec<Grant> {
-        let mut grants = Vec::from(self.grants);
+    /// The port methods that dispatch calls for it: for its access, its limits and its idempotency records.
+    pub fn used_by_dispatch(&self) -> Vec<PortMethod> {
+        let mut methods = Vec::new();
         if self.sends_on() {
-            grants.push(Grant::secret("forwarding"));
+            methods.push(forwarding_keys::FORWARDING_KEY);
         }
-        if self.is_private() {
-            grants.extend([
-                Grant::items("Query", Items::SigningKeys),
-                Grant::items("BatchGetItem", Items::Sessions),
-                Grant::items("BatchGetItem", Items::Workspaces),
-            ]);
+        for kind in self.access.credentials {
+            match kind {
+                CredentialKind::Session => methods.extend([directory::SIGNING_KEYS, sessions::CONTEXT]),
+                CredentialKind::ApiKey => {
+                    methods.extend([api_keys::HOLDER, workspaces::OWNER, rate_windows::TAKE]);
+                }
+            }
         }
         if self.takes_owner() {
-            grants.extend([
-                Grant::items("GetItem", Items::Handles),
-                Grant::items("GetItem", Items::HandleClaims),
-                Grant::items("BatchGetItem", Items::Members),
+            methods.extend([
+                workspaces::BY_HANDLE,
+                directory::FIND_HANDLE,
+                sessions::CONTEXT_IN_TEAM,
+                workspaces::MEMBERSHIP,
             ]);
         }
-        if self.takes_key() {
-            grants.push(Grant::items("GetItem", Items::KeyHolders));
-            grants.push(Grant::items("UpdateItem", Items::RateWindows));
+        if let Some(limit) = self.network_limit {
+            methods.push(address_hashes::NETWORK_HASH);
+            match limit.per_window() {
+                Some(_) => methods.push(rate_windows::TAKE),
+                None => methods.push(throttles::RESERVE),
+            }
         }
         if self.once {
-            grants.push(Grant::items("GetItem", Items::Receipts));
+            methods.extend([idempotency_records::FIND, extras::IDEMPOTENCY_RECORD]);
         }
-        grants.sort();
-        grants.dedup();
-        grants
+        if self.answers_deleted {
+            methods.push(sessions::DELETION_BY);
+        }
+        methods
+    }
+
+    /// What its function may do with AWS.
+    pub fn grants(&self) -> Vec<Grant> {
+        grants_of(self.uses.iter().copied().chain(self.used_by_dispatch()))
     }
 }
 
-/// What sets a function off that has no route.
+/// What the adapters of these port methods do with AWS.
+fn grants_of(methods: impl Iterator<Item = PortMethod>) -> Vec<Grant> {
+    let mut grants: Vec<Grant> = methods.flat_map(|method| method.grants).copied().collect();
+    grants.sort();
+    grants.dedup();
+    grants
+}
+
+/// The trigger of a function without a route.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Trigger {
     /// New records in the outbox, from the stream of its table.
     OutboxStream,
-    /// Events on the bus with one of these types.
-    Bus(&'static [&'static str]),
-    /// API Gateway asks it who calls another service.
+    /// The events on the bus that the function consumes ([`DomainEvent::TYPES`]).
+    Bus,
+    /// API Gateway asks it to authenticate the callers of other services.
     Authorizer,
     /// EventBridge Scheduler, again and again.
     Schedule(Every),
@@ -360,14 +358,14 @@ impl Every {
 pub struct WorkerSpec {
     /// The function's name.
     pub id: &'static str,
-    /// One sentence on what it does.
+    /// One sentence that describes it.
     pub summary: &'static str,
-    /// What sets it off.
+    /// The trigger.
     pub trigger: Trigger,
-    /// A second thing that does.
+    /// A second trigger.
     pub also: Option<Trigger>,
-    /// What it may do with AWS.
-    pub grants: &'static [Grant],
+    /// The port methods that it calls.
+    pub uses: &'static [PortMethod],
 }
 
 /// Describes a function without a route.
@@ -375,33 +373,43 @@ pub const fn worker(
     id: &'static str,
     trigger: Trigger,
     summary: &'static str,
-    grants: &'static [Grant],
+    uses: &'static [PortMethod],
 ) -> WorkerSpec {
-    WorkerSpec { id, summary, trigger, also: None, grants }
+    WorkerSpec { id, summary, trigger, also: None, uses }
 }
 
 impl WorkerSpec {
-    /// Has something of another sort set it off too: a schedule, say, and the events by which it goes on where it stopped. Its
-    /// `Event` then reads what either of them sends; the schedule sends `{}`.
+    /// All AWS actions of the port methods that it calls.
+    pub fn grants(&self) -> Vec<Grant> {
+        grants_of(self.uses.iter().copied())
+    }
+
+    /// Adds a second trigger, as in a schedule and the events that continue its work. Its `Event` then deserializes the events of
+    /// both; a schedule sends `{}`.
     pub const fn also(mut self, trigger: Trigger) -> Self {
         self.also = Some(trigger);
         self
     }
 
-    /// What sets it off.
+    /// Its triggers.
     pub fn triggers(&self) -> impl Iterator<Item = Trigger> + use<> {
         std::iter::once(self.trigger).chain(self.also)
+    }
+
+    /// The types of the events on the bus that invoke it.
+    pub fn events(&self) -> Vec<&'static str> {
+        if self.has(Trigger::Bus) { DomainEvent::consumed_by(self.id).collect() } else { Vec::new() }
     }
 
     /// How often it is scheduled, if it is.
     pub fn schedule(&self) -> Option<Every> {
         self.triggers().find_map(|trigger| match trigger {
             Trigger::Schedule(every) => Some(every),
-            Trigger::OutboxStream | Trigger::Bus(_) | Trigger::Authorizer | Trigger::Rotation => None,
+            Trigger::OutboxStream | Trigger::Bus | Trigger::Authorizer | Trigger::Rotation => None,
         })
     }
 
-    /// Whether this sets it off.
+    /// Whether it has this trigger.
     pub fn has(&self, trigger: Trigger) -> bool {
         self.triggers().any(|own| own == trigger)
     }

@@ -14,18 +14,18 @@ use serde::{Serialize, de::DeserializeOwned};
 
 pub use jsonwebtoken::errors::Error;
 
-/// What a token is for, as its header says it (`typ`). A token is good for nothing else ([RFC 8725, section 3.11]).
+/// The purpose of a token, from its header (`typ`). A token is invalid for any other purpose ([RFC 8725, section 3.11]).
 ///
 /// [RFC 8725, section 3.11]: https://www.rfc-editor.org/rfc/rfc8725#section-3.11
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Type {
+pub enum TokenType {
     /// It lets somebody in.
     Access,
     /// It says that an account or a team was deleted.
     DeletionReceipt,
 }
 
-impl Type {
+impl TokenType {
     const fn as_str(self) -> &'static str {
         match self {
             Self::Access => "JWT",
@@ -38,8 +38,8 @@ impl Type {
 ///
 /// # Errors
 ///
-/// When the key is none, or the claims are no JSON object.
-pub fn sign(of: Type, kid: &str, private: &[u8], claims: &impl Serialize) -> Result<String, Error> {
+/// Fails if the key is invalid, or if the claims are not a JSON object.
+pub fn sign(of: TokenType, kid: &str, private: &[u8], claims: &impl Serialize) -> Result<String, Error> {
     ed25519::install();
     let (typ, kid) = (Some(of.as_str().to_owned()), Some(kid.to_owned()));
     let header = Header { typ, kid, ..Header::new(Algorithm::EdDSA) };
@@ -56,7 +56,7 @@ pub fn key_id(token: &str) -> Option<String> {
 /// to see, by the time of the call.
 ///
 /// [RFC 8037, section 2]: https://www.rfc-editor.org/rfc/rfc8037#section-2
-pub fn verify<C: DeserializeOwned>(of: Type, token: &str, x: &str) -> Option<C> {
+pub fn verify<C: DeserializeOwned>(of: TokenType, token: &str, x: &str) -> Option<C> {
     ed25519::install();
     // The caller's clock decides on `exp`, not the machine's.
     let mut validation = Validation::new(Algorithm::EdDSA);
@@ -72,7 +72,7 @@ pub fn verify<C: DeserializeOwned>(of: Type, token: &str, x: &str) -> Option<C> 
 ///
 /// # Errors
 ///
-/// When the key is none.
+/// Fails if the key is invalid.
 pub fn public_key(private: &[u8]) -> Result<String, Error> {
     Ok(BASE64_URL_SAFE_NO_PAD.encode(ed25519::public_key(private)?))
 }
@@ -103,9 +103,9 @@ mod tests {
     #[test]
     fn what_was_signed_is_verified_and_nothing_else() {
         let claims = BTreeMap::from([("sub".to_owned(), "ada".to_owned())]);
-        let token = sign(Type::Access, "k1", &private(), &claims).unwrap();
+        let token = sign(TokenType::Access, "k1", &private(), &claims).unwrap();
         assert_eq!(key_id(&token).as_deref(), Some("k1"));
-        assert_eq!(verify::<BTreeMap<String, String>>(Type::Access, &token, X), Some(claims));
+        assert_eq!(verify::<BTreeMap<String, String>>(TokenType::Access, &token, X), Some(claims));
         let parts: Vec<&str> = token.split('.').collect();
         let forged = [
             format!("{}.{}.{}", parts[0], BASE64_URL_SAFE_NO_PAD.encode(r#"{"sub":"bob"}"#), parts[2]),
@@ -114,26 +114,56 @@ mod tests {
             format!("{}.{}", parts[0], parts[1]),
         ];
         for token in forged {
-            assert_eq!(verify::<BTreeMap<String, String>>(Type::Access, &token, X), None, "{token}");
+            assert_eq!(verify::<BTreeMap<String, String>>(TokenType::Access, &token, X), None, "{token}");
         }
         for x in ["", "AAAA", &"A".repeat(43)] {
-            assert_eq!(verify::<BTreeMap<String, String>>(Type::Access, &token, x), None, "{x}");
+            assert_eq!(verify::<BTreeMap<String, String>>(TokenType::Access, &token, x), None, "{x}");
         }
         let other = BASE64_URL_SAFE_NO_PAD.encode(r#"{"alg":"HS256","kid":"k1"}"#);
         assert_eq!(key_id(&format!("{other}.{}.{}", parts[1], parts[2])), None);
     }
 
+    /// A token with this header and a genuine signature.
+    fn signed(header: &str) -> String {
+        ed25519::install();
+        let part = |json: &str| BASE64_URL_SAFE_NO_PAD.encode(json);
+        let message = format!("{}.{}", part(header), part(r#"{"sub":"ada"}"#));
+        let key = EncodingKey::from_ed_der(&private());
+        let signature = jsonwebtoken::crypto::sign(message.as_bytes(), &key, Algorithm::EdDSA).unwrap();
+        format!("{message}.{signature}")
+    }
+
+    #[test]
+    fn other_algorithm_is_refused_though_the_signature_is_genuine() {
+        let verified =
+            |token: &str| verify::<BTreeMap<String, String>>(TokenType::Access, token, X).is_some();
+        assert!(verified(&signed(r#"{"typ":"JWT","alg":"EdDSA","kid":"k1"}"#)));
+        for algorithm in ["ES256", "ES384", "HS256", "RS256", "none", "eddsa", ""] {
+            let token = signed(&format!(r#"{{"typ":"JWT","alg":"{algorithm}","kid":"k1"}}"#));
+            assert!(!verified(&token), "{algorithm}");
+            assert_eq!(key_id(&token), None, "{algorithm}");
+        }
+    }
+
+    #[test]
+    fn unknown_critical_header_is_refused() {
+        let token = signed(r#"{"typ":"JWT","alg":"EdDSA","kid":"k1","crit":["b64x"],"b64x":true}"#);
+        assert_eq!(verify::<BTreeMap<String, String>>(TokenType::Access, &token, X), None);
+    }
+
     #[test]
     fn a_receipt_is_no_access_token_and_an_access_token_no_receipt() {
         let claims = BTreeMap::from([("sub".to_owned(), "ada".to_owned())]);
-        for (of, other) in [(Type::Access, Type::DeletionReceipt), (Type::DeletionReceipt, Type::Access)] {
+        for (of, other) in
+            [(TokenType::Access, TokenType::DeletionReceipt), (TokenType::DeletionReceipt, TokenType::Access)]
+        {
             let token = sign(of, "k1", &private(), &claims).unwrap();
             assert_eq!(verify(of, &token, X).as_ref(), Some(&claims), "{of:?}");
             assert_eq!(verify::<BTreeMap<String, String>>(other, &token, X), None, "{of:?}");
         }
         let untyped = Header { typ: None, ..Header::new(Algorithm::EdDSA) };
         let token = jsonwebtoken::encode(&untyped, &claims, &EncodingKey::from_ed_der(&private())).unwrap();
-        assert_eq!(verify::<BTreeMap<String, String>>(Type::Access, &token, X), None);
+        assert_eq!(verify::<BTreeMap<String, String>>(TokenType::Access, &token, X), None);
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! What a secret holds: a JSON document with its keys and from when on each is used.
+//! The content of a secret: a JSON document with keys and their start times.
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use domain::{
@@ -13,17 +13,17 @@ use domain::{
 use serde::{Deserialize, Serialize};
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
-/// One version of a secret. An empty one (`{}`) has no keys yet.
+/// One version of a secret. An empty version (`{}`) has no keys yet.
 #[derive(Default, Serialize, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
-pub struct Document {
-    /// The keys to derive or authenticate with.
+pub struct SecretDocument {
+    /// The keys for derivation and authentication.
     keys: Keyring<MacText>,
-    /// Of [`SecretName::Tokens`]: the keys to sign with.
+    /// The signing keys; only in [`SecretName::Tokens`].
     signing: Keyring<SigningKey>,
-    /// The version that it was made from.
+    /// The version from which this version was created.
     made_from: Option<String>,
-    /// The signing keys that fell out when it was made.
+    /// The ids of the signing keys that were removed when this version was created.
     retired: Vec<String>,
 }
 
@@ -32,47 +32,47 @@ pub struct Document {
 #[serde(transparent)]
 struct MacText(String);
 
-/// An Ed25519 key.
+/// An Ed25519 signing key.
 #[derive(Serialize, Deserialize, Zeroize, ZeroizeOnDrop)]
 pub struct SigningKey {
-    /// Its name.
+    /// The key id (`kid`).
     #[zeroize(skip)]
     pub kid: String,
-    /// PKCS #8 in base64.
+    /// The private key as PKCS #8 in base64.
     private: String,
 }
 
-/// An Ed25519 private key in PKCS #8 is this and the 32 bytes of its seed ([RFC 8410]).
+/// The PKCS #8 prefix of an Ed25519 private key; the 32-byte seed follows ([RFC 8410]).
 ///
 /// [RFC 8410]: https://www.rfc-editor.org/rfc/rfc8410
 const PKCS8_ED25519: [u8; 16] =
     [0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x04, 0x22, 0x04, 0x20];
 
-impl Document {
-    /// The first version of a secret.
+impl SecretDocument {
+    /// Creates the first version of a secret.
     pub fn first(secret: SecretName, entropy: &dyn Entropy) -> Self {
         let mut first = Self::default();
         first.add_keys(secret, Timestamp::UNIX_EPOCH, entropy);
         first
     }
 
-    /// Reads a version's text.
+    /// Parses the text of a version.
     pub fn read(text: &Secret) -> Outcome<Self> {
         serde_json::from_str(text.expose()).map_err(broken)
     }
 
-    /// The text of this version.
+    /// Serializes the version.
     pub fn write(&self) -> Outcome<Secret> {
         serde_json::to_string(self).map(Secret::new).map_err(broken)
     }
 
-    /// Whether there are no keys yet.
+    /// Whether the version has no keys.
     pub fn is_empty(&self) -> bool {
         self.keys.newest_from().is_none()
     }
 
-    /// The version that follows this one, whose id is `current`, with new keys and without those that nothing depends on any
-    /// more. None if the secret has a key that can't be replaced.
+    /// Creates the version after this one (whose id is `current`) with new keys and without keys that are no longer
+    /// needed. Returns `None` if a key of the secret can't be replaced.
     pub fn successor(
         mut self,
         secret: SecretName,
@@ -98,24 +98,24 @@ impl Document {
         }
     }
 
-    /// The key of what was made at `time`.
+    /// The key for values created at `time`.
     pub fn mac_key(&self, time: Timestamp) -> Outcome<MacKey> {
         let text = self.keys.at(time).ok_or_else(no_keys)?;
         let bytes = BASE64_STANDARD.decode(&text.0).map_err(broken)?;
-        Ok(MacKey::new(bytes.try_into().map_err(|_| broken("a key has 32 bytes"))?))
+        Ok(MacKey::new(bytes.try_into().map_err(|_| broken("a key must have 32 bytes"))?))
     }
 
-    /// The key to sign with at `time`.
+    /// The signing key at `time`.
     pub fn signing_key(&self, time: Timestamp) -> Outcome<&SigningKey> {
         self.signing.at(time).ok_or_else(no_keys)
     }
 
-    /// The public halves of the signing keys, oldest first.
+    /// The public keys of the signing keys, oldest first.
     pub fn public_keys(&self, region: Region) -> Outcome<Vec<PublicKey>> {
         self.signing.keys().map(|key| key.public(region)).collect()
     }
 
-    /// What this version brings.
+    /// The changes of this version.
     pub fn news(&self, region: Region) -> Outcome<NewVersion> {
         Ok(NewVersion {
             made_from: self.made_from.clone(),
@@ -143,8 +143,8 @@ impl SigningKey {
         }
     }
 
-    /// Signs claims.
-    pub fn sign(&self, of: jwt::Type, claims: &impl Serialize) -> Outcome<String> {
+    /// Signs claims as a JSON Web Token.
+    pub fn sign(&self, of: jwt::TokenType, claims: &impl Serialize) -> Outcome<String> {
         jwt::sign(of, &self.kid, &self.private()?, claims).map_err(broken)
     }
 
@@ -158,12 +158,12 @@ impl SigningKey {
     }
 }
 
-/// A secret that can't be understood.
+/// The failure of an invalid secret.
 pub fn broken(error: impl std::fmt::Display) -> Failure {
-    Failure::Broken(format!("a secret can't be used: {error}"))
+    Failure::Broken(format!("invalid secret: {error}"))
 }
 
-/// A new deployment fills its secrets in a moment.
+/// The failure of an empty secret. The first rotation of a new deployment fills it shortly.
 fn no_keys() -> Failure {
     Failure::Unavailable { service: "secretsmanager", detail: "the secret has no keys yet".to_owned() }
 }
@@ -185,56 +185,60 @@ mod tests {
         Timestamp::UNIX_EPOCH + SignedDuration::from_hours(500_000 + hour)
     }
 
-    /// A first version, and one more made at each of these hours.
-    fn rotated(secret: SecretName, hours: &[i64]) -> Document {
+    /// A first version and further versions created at these hours.
+    fn rotated(secret: SecretName, hours: &[i64]) -> SecretDocument {
         let entropy = Counter(0.into());
-        let first = Document::first(secret, &entropy);
+        let first = SecretDocument::first(secret, &entropy);
         hours.iter().fold(first, |document, hour| {
-            let read = Document::read(&document.write().unwrap()).unwrap();
+            let read = SecretDocument::read(&document.write().unwrap()).unwrap();
             read.successor(secret, Some("before".to_owned()), at(*hour), &entropy).unwrap()
         })
     }
 
     #[test]
-    fn tokens_of_a_session_are_derived_alike_before_and_after_rotations() {
+    fn rotations_keep_the_derived_tokens_of_a_session() {
         let before = rotated(SecretName::Tokens, &[]);
         let after = rotated(SecretName::Tokens, &[24, 25, 720]);
-        let derived = |document: &Document, hour| document.mac_key(at(hour)).unwrap().derive("t", &[]);
+        let derived = |document: &SecretDocument, hour| document.mac_key(at(hour)).unwrap().derive("t", &[]);
         assert_eq!(derived(&before, 24), derived(&after, 24));
         let keys: std::collections::BTreeSet<_> = [24, 25, 26, 721].map(|hour| derived(&after, hour)).into();
         assert_eq!(keys.len(), 4, "each key is used from an hour after it was made");
     }
 
     #[test]
-    fn a_signing_key_is_retired_once_its_last_token_has_expired_and_a_derivation_key_after_ninety_days() {
+    fn expired_signing_and_derivation_keys_are_dropped() {
         let document = rotated(SecretName::Tokens, &[24, 720]);
         assert_eq!(document.retired.len(), 1);
         assert_eq!((document.signing.keys().count(), document.keys.keys().count()), (2, 3));
-        let late = rotated(SecretName::Tokens, &[24, 720, 24 + 1 + 90 * 24, 24 + 2 + 90 * 24]);
-        assert_eq!(late.keys.keys().count(), 4, "the first one fell out");
-        assert!(late.retired.is_empty(), "what is retired is said once");
+        let valid = SecretName::Tokens.matters_for().unwrap().as_hours();
+        let early = rotated(SecretName::Tokens, &[24, 720, 24 + valid, 24 + 1 + valid]);
+        assert_eq!(early.keys.keys().count(), 5, "the first key is still needed");
+        let late = rotated(SecretName::Tokens, &[24, 720, 24 + 1 + valid, 24 + 2 + valid]);
+        assert_eq!(late.keys.keys().count(), 4, "the first key was removed");
+        assert!(late.retired.is_empty(), "a retired key is reported only once");
     }
 
     #[test]
-    fn twice_in_a_row_no_signing_key_is_retired_before_its_time() {
+    fn consecutive_rotations_retire_no_key_too_early() {
         let document = rotated(SecretName::Tokens, &[24, 24, 25]);
         assert!(document.retired.is_empty());
         assert_eq!(document.public_keys(Region::Eu).unwrap().len(), 4);
     }
 
     #[test]
-    fn what_addresses_are_hashed_with_is_made_once() {
+    fn key_of_address_hashes_never_changes() {
         let entropy = Counter(0.into());
-        let next = |document: Document| document.successor(SecretName::Addresses, None, at(1), &entropy);
-        let first = next(Document::default()).unwrap();
+        let next =
+            |document: SecretDocument| document.successor(SecretName::Addresses, None, at(1), &entropy);
+        let first = next(SecretDocument::default()).unwrap();
         assert!(next(first).is_none());
     }
 
     #[test]
-    fn an_empty_secret_is_unavailable_until_it_is_filled() {
-        let empty = Document::read(&Secret::new("{}".to_owned())).unwrap();
+    fn empty_secret_is_unavailable() {
+        let empty = SecretDocument::read(&Secret::new("{}".to_owned())).unwrap();
         assert!(empty.is_empty());
         assert!(matches!(empty.mac_key(at(0)), Err(Failure::Unavailable { .. })));
-        assert!(Document::read(&Secret::new("a password".to_owned())).is_err());
+        assert!(SecretDocument::read(&Secret::new("a password".to_owned())).is_err());
     }
 }

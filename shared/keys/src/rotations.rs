@@ -1,13 +1,15 @@
-//! New versions of secrets, as [Secrets Manager has them made].
+//! Creates new versions of secrets, as the [rotation function of Secrets Manager].
 //!
-//! Secrets Manager announces a version by its id (the rotation's token) with the label `AWSPENDING`. It is given a value once;
-//! then `AWSCURRENT` is moved to it from the version that it was made from, and from no other.
+//! Secrets Manager creates a version without a value, labelled `AWSPENDING`; its id is the token of the rotation. The
+//! function sets the value once and then moves the label `AWSCURRENT` to it from the version from which it was created.
 //!
-//! [Secrets Manager has them made]: https://docs.aws.amazon.com/secretsmanager/latest/userguide/rotate-secrets_lambda-functions.html
+//! [rotation function of Secrets Manager]:
+//! https://docs.aws.amazon.com/secretsmanager/latest/userguide/rotate-secrets_lambda-functions.html
 
 use std::{collections::HashMap, sync::Arc};
 
 use async_trait::async_trait;
+use aws_errors::failure;
 use aws_sdk_secretsmanager::{Client, error::ProvideErrorMetadata};
 use domain::{
     Timestamp,
@@ -18,13 +20,16 @@ use domain::{
     secret::Secret,
 };
 
-use crate::{document::Document, failure::unavailable, secrets::SecretNames};
+use crate::{
+    document::{SecretDocument, broken},
+    secrets::SecretNames,
+};
 
 const CURRENT: &str = "AWSCURRENT";
 const PENDING: &str = "AWSPENDING";
 const SERVICE: &str = "secretsmanager";
 
-/// The secrets of one region, to be rotated.
+/// The secrets of one region, for rotation.
 pub struct SecretRotations {
     client: Client,
     region: Region,
@@ -32,7 +37,7 @@ pub struct SecretRotations {
     entropy: Arc<dyn Entropy>,
 }
 
-/// The labels of each version.
+/// The staging labels of each version.
 struct Labels(HashMap<String, Vec<String>>);
 
 impl Labels {
@@ -53,21 +58,24 @@ impl SecretRotations {
 
     async fn labels(&self, secret: SecretName) -> Outcome<Labels> {
         let request = self.client.describe_secret().secret_id(self.names.of(secret));
-        let answer = request.send().await.map_err(|error| unavailable(SERVICE, &error))?;
+        let answer = request.send().await.map_err(|error| failure(SERVICE, &error))?;
         Ok(Labels(answer.version_ids_to_stages.unwrap_or_default()))
     }
 
-    /// A version's value; none if it was announced and has none yet.
-    async fn value(&self, secret: SecretName, version: &str) -> Outcome<Option<Document>> {
+    /// The value of a version; `None` if the version has no value yet.
+    async fn value(&self, secret: SecretName, version: &str) -> Outcome<Option<SecretDocument>> {
         let request = self.client.get_secret_value().secret_id(self.names.of(secret)).version_id(version);
         match request.send().await {
-            Ok(found) => Document::read(&Secret::new(found.secret_string.unwrap_or_default())).map(Some),
+            Ok(found) => {
+                let text = found.secret_string.ok_or_else(|| broken("the secret has no text"))?;
+                SecretDocument::read(&Secret::new(text)).map(Some)
+            }
             Err(error)
                 if error.as_service_error().is_some_and(|error| error.is_resource_not_found_exception()) =>
             {
                 Ok(None)
             }
-            Err(error) => Err(unavailable(SERVICE, &error)),
+            Err(error) => Err(failure(SERVICE, &error)),
         }
     }
 }
@@ -96,8 +104,12 @@ impl Rotations for SecretRotations {
         let Rotation { secret, version } = rotation;
         let current = self.labels(*secret).await?.current();
         let before = match &current {
-            Some(current) => self.value(*secret, current).await?.unwrap_or_default(),
-            None => Document::default(),
+            // Starting over would lose all keys.
+            Some(current) => {
+                let value = self.value(*secret, current).await?;
+                value.ok_or_else(|| broken("the current version has no value"))?
+            }
+            None => SecretDocument::default(),
         };
         let Some(next) = before.successor(*secret, current, now, &*self.entropy) else {
             return Ok(Prepared::Irreplaceable);
@@ -106,13 +118,13 @@ impl Rotations for SecretRotations {
         let request = request.client_request_token(version).version_stages(PENDING);
         match request.secret_string(next.write()?.expose()).send().await {
             Ok(_) => Ok(Prepared::Yes),
-            // Somebody else has given it a value at the same time.
+            // Another process set the value concurrently.
             Err(error)
                 if error.as_service_error().is_some_and(|error| error.is_resource_exists_exception()) =>
             {
                 Ok(Prepared::Yes)
             }
-            Err(error) => Err(unavailable(SERVICE, &error)),
+            Err(error) => Err(failure(SERVICE, &error)),
         }
     }
 
@@ -121,12 +133,12 @@ impl Rotations for SecretRotations {
         let request = request.version_stage(CURRENT).move_to_version_id(&rotation.version);
         match request.set_remove_from_version_id(made_from.map(str::to_owned)).send().await {
             Ok(_) => Ok(Saved::Yes),
-            // The label is at another version: at this one, if the answer to an earlier attempt was lost.
+            // The label is at another version. It is at this version if the response to an earlier attempt was lost.
             Err(error) if error.code() == Some("InvalidParameterException") => {
                 let done = self.labels(rotation.secret).await?.has(&rotation.version, CURRENT);
                 Ok(if done { Saved::Yes } else { Saved::Stale })
             }
-            Err(error) => Err(unavailable(SERVICE, &error)),
+            Err(error) => Err(failure(SERVICE, &error)),
         }
     }
 
@@ -135,9 +147,9 @@ impl Rotations for SecretRotations {
         let request = request.version_stage(PENDING).remove_from_version_id(&rotation.version);
         match request.send().await {
             Ok(_) => Ok(()),
-            // It does not have the label any more.
+            // The label was already removed.
             Err(error) if error.code() == Some("InvalidParameterException") => Ok(()),
-            Err(error) => Err(unavailable(SERVICE, &error)),
+            Err(error) => Err(failure(SERVICE, &error)),
         }
     }
 }

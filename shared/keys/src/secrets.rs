@@ -1,4 +1,4 @@
-//! The secrets in Secrets Manager, read when first needed and kept for minutes so that a rotation takes hold.
+//! Reads secrets from Secrets Manager on first use and caches them for minutes, so that a rotation takes effect.
 
 use std::{
     collections::HashMap,
@@ -6,6 +6,7 @@ use std::{
 };
 
 use async_trait::async_trait;
+use aws_errors::failure;
 use aws_sdk_secretsmanager::Client;
 use domain::{
     Timestamp, deletion,
@@ -16,38 +17,39 @@ use domain::{
     rotation::{KEPT, SecretName},
     secret::{Digest256, MacKey, Secret},
     session::Claims,
-    sign_up::Code,
+    sign_up::{SignUpToken, VerificationCode},
+    source::Source,
+    throttle::{Network, NetworkHash},
     user::EmailHash,
 };
 use jiff::SignedDuration;
 
 use crate::{
     Lazy,
-    document::{Document, broken},
-    failure::unavailable,
+    document::{SecretDocument, broken},
 };
 
-/// Where the time comes from by which a secret is read again. A container is frozen between requests, and its monotonic clock
-/// with it: only the time of day says how old something is.
+/// The clock that determines the age of a cached secret. Lambda freezes the process between requests and with it the
+/// monotonic clock, so only wall-clock time is usable.
 pub type Now = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 
-/// What a region's secrets are called.
+/// The names of a region's secrets.
 #[derive(Debug, Clone)]
 pub struct SecretNames {
-    /// What the names of the region's own begin with.
+    /// The name prefix of the region's own secrets.
     pub own: String,
-    /// What the names of those begin with that are the same in every region.
+    /// The name prefix of the secrets with the same value in every region.
     pub shared: String,
 }
 
 impl SecretNames {
-    /// A secret's full name.
+    /// The full name of a secret.
     pub fn of(&self, secret: SecretName) -> String {
         let prefix = if secret.is_shared() { &self.shared } else { &self.own };
         format!("{prefix}{}", secret.as_str())
     }
 
-    /// Which secret a name or an ARN means. To the name in an ARN, Secrets Manager adds a hyphen and six characters.
+    /// The secret with this name or ARN. In an ARN, Secrets Manager appends a hyphen and six characters to the name.
     pub fn find(&self, id: &str) -> Option<SecretName> {
         let named = match id.strip_prefix("arn:") {
             Some(arn) => {
@@ -66,7 +68,7 @@ pub struct Secrets {
     region: Region,
     names: SecretNames,
     now: Now,
-    cache: Mutex<HashMap<SecretName, (Timestamp, Arc<Document>)>>,
+    cache: Mutex<HashMap<SecretName, (Timestamp, Arc<SecretDocument>)>>,
 }
 
 impl Secrets {
@@ -81,8 +83,8 @@ impl Secrets {
         Self { client, region, names, now, cache: Mutex::default() }
     }
 
-    /// A secret's current version.
-    async fn read(&self, secret: SecretName) -> Outcome<Arc<Document>> {
+    /// The current version of a secret.
+    async fn read(&self, secret: SecretName) -> Outcome<Arc<SecretDocument>> {
         let now = (self.now)();
         let is_fresh = |read: &Timestamp| (SignedDuration::ZERO..KEPT).contains(&now.duration_since(*read));
         {
@@ -92,8 +94,9 @@ impl Secrets {
             }
         }
         let request = self.client.get_secret_value().secret_id(self.names.of(secret));
-        let answer = request.send().await.map_err(|error| unavailable("secretsmanager", &error))?;
-        let document = Arc::new(Document::read(&Secret::new(answer.secret_string.unwrap_or_default()))?);
+        let answer = request.send().await.map_err(|error| failure("secretsmanager", &error))?;
+        let text = answer.secret_string.ok_or_else(|| broken("the secret has no text"))?;
+        let document = Arc::new(SecretDocument::read(&Secret::new(text))?);
         if !document.is_empty() {
             let mut cache = self.cache.lock().unwrap_or_else(PoisonError::into_inner);
             cache.insert(secret, (now, Arc::clone(&document)));
@@ -107,13 +110,13 @@ impl TokenKeys for Secrets {
     async fn sign(&self, claims: &Claims) -> Outcome<Secret> {
         let signed_at = Timestamp::from_second(claims.iat).map_err(broken)?;
         let document = self.read(SecretName::Tokens).await?;
-        document.signing_key(signed_at)?.sign(jwt::Type::Access, claims).map(Secret::new)
+        document.signing_key(signed_at)?.sign(jwt::TokenType::Access, claims).map(Secret::new)
     }
 
     async fn sign_receipt(&self, receipt: &deletion::Receipt) -> Outcome<String> {
         let signed_at = Timestamp::from_second(receipt.iat).map_err(broken)?;
         let document = self.read(SecretName::Tokens).await?;
-        document.signing_key(signed_at)?.sign(jwt::Type::DeletionReceipt, receipt)
+        document.signing_key(signed_at)?.sign(jwt::TokenType::DeletionReceipt, receipt)
     }
 
     async fn derivation_key(&self, made_at: Timestamp) -> Outcome<MacKey> {
@@ -124,9 +127,20 @@ impl TokenKeys for Secrets {
 #[async_trait]
 impl AddressHashes for Secrets {
     async fn hash(&self, address: &EmailAddress) -> Outcome<EmailHash> {
-        // There is one key, which was always there.
+        // The secret has a single key, valid for all times.
         let key = self.read(SecretName::Addresses).await?.mac_key(Timestamp::UNIX_EPOCH)?;
         Ok(EmailHash(Digest256::from_bytes(key.derive("email", &[address.canonical().as_bytes()]))))
+    }
+
+    async fn network_hash(&self, network: Network) -> Outcome<NetworkHash> {
+        let key = self.read(SecretName::Addresses).await?.mac_key(Timestamp::UNIX_EPOCH)?;
+        Ok(NetworkHash(Digest256::from_bytes(key.derive("network", &[network.bytes()]))))
+    }
+
+    async fn source(&self, address: EmailHash, network: Network) -> Outcome<Source> {
+        let key = self.read(SecretName::Addresses).await?.mac_key(Timestamp::UNIX_EPOCH)?;
+        let address = address.to_string();
+        Ok(Source(Digest256::from_bytes(key.derive("source", &[address.as_bytes(), network.bytes()]))))
     }
 }
 
@@ -139,13 +153,21 @@ impl ForwardingKeys for Secrets {
 
 #[async_trait]
 impl Codes for Secrets {
-    async fn sign_up_codes(&self, attempts: &[AttemptId]) -> Outcome<Vec<Code>> {
+    async fn sign_up_codes(&self, attempts: &[AttemptId]) -> Outcome<Vec<VerificationCode>> {
         let document = self.read(SecretName::Codes).await?;
         let code = |attempt: &AttemptId| {
             let key = document.mac_key(attempt.made_at())?;
-            Ok(Code::from_bytes(&key.derive("sign-up", &[attempt.to_string().as_bytes()]), self.region))
+            Ok(VerificationCode::from_bytes(
+                &key.derive("sign-up", &[attempt.to_string().as_bytes()]),
+                self.region,
+            ))
         };
         attempts.iter().map(code).collect()
+    }
+
+    async fn sign_up_token(&self, attempt: AttemptId) -> Outcome<SignUpToken> {
+        let key = self.read(SecretName::Codes).await?.mac_key(attempt.made_at())?;
+        Ok(SignUpToken::new(self.region, attempt, &key))
     }
 }
 
@@ -154,7 +176,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_secret_is_known_by_its_name_and_by_its_arn_and_nothing_else_is() {
+    fn secret_is_found_by_exact_name_or_arn() {
         let names = SecretNames { own: "app/eu/".to_owned(), shared: "app/shared/".to_owned() };
         let arn = |name: &str| format!("arn:aws:secretsmanager:eu-central-1:000000000000:secret:{name}");
         assert_eq!(names.find("app/eu/tokens"), Some(SecretName::Tokens));

@@ -1,8 +1,9 @@
-//! Envelope encryption: each workspace's values are AES-256-GCM under a data key of its own, which KMS wraps under the
-//! region's key ([AWS: envelope encryption](https://docs.aws.amazon.com/kms/latest/developerguide/kms-cryptography.html)).
+//! Envelope encryption: values of a workspace are encrypted with AES-256-GCM under the data key of the workspace, which
+//! KMS wraps with the key of the region ([AWS: envelope
+//! encryption](https://docs.aws.amazon.com/kms/latest/developerguide/kms-cryptography.html)).
 //!
-//! The encryption context binds a data key to its workspace and region, the additional data binds a value to its record
-//! and field; moved anywhere else, neither opens.
+//! The encryption context binds a data key to its workspace and region; the additional data binds a value to its record
+//! and field. Decryption fails anywhere else.
 
 use std::{
     collections::HashMap,
@@ -15,13 +16,14 @@ use aes_gcm::{
     aead::{Aead, Payload},
 };
 use async_trait::async_trait;
+use aws_errors::failure;
 use aws_sdk_kms::{Client, primitives::Blob, types::DataKeySpec};
 use base64::{Engine, prelude::BASE64_STANDARD};
 use domain::{
     api_key::Sealed,
     entropy::{self, Entropy},
     id::WorkspaceId,
-    ports::{Failure, Outcome, Place, Vault},
+    ports::{EncryptionContext, Failure, Outcome, Vault},
     region::Region,
     secret::Secret,
     workspace::WrappedKey,
@@ -29,17 +31,17 @@ use domain::{
 use tokio::time::Instant;
 use zeroize::Zeroizing;
 
-use crate::{Lazy, failure::unavailable};
+use crate::Lazy;
 
-/// What the encryption context of every data key says that it is for.
+/// The `purpose` in the encryption context of data keys.
 pub const PURPOSE: &str = "workspace-data-key";
 
-/// A plaintext data key is kept this long at the most,
-const KEPT: Duration = Duration::from_secs(300);
-/// for so many values,
-const USES: u32 = 1_000;
-/// and so many of them at a time.
-const KEYS: usize = 256;
+/// The maximum time that a plaintext data key is cached.
+const MAX_AGE: Duration = Duration::from_secs(300);
+/// The maximum number of uses of a cached data key.
+const MAX_USES: u32 = 1_000;
+/// The maximum number of cached data keys.
+const MAX_CACHED: usize = 256;
 
 const FORMAT: u8 = 1;
 const NONCE_LENGTH: usize = 12;
@@ -60,7 +62,7 @@ struct Cached {
 }
 
 impl KmsVault {
-    /// A vault whose data keys `key` (an id, ARN or alias) wraps.
+    /// A vault that wraps data keys with `key` (a key id, ARN or alias).
     pub fn new(
         client: impl FnOnce() -> Client + Send + Sync + 'static,
         key: String,
@@ -79,46 +81,53 @@ impl KmsVault {
         ])
     }
 
-    async fn cipher(&self, place: Place<'_>) -> Outcome<Aes256Gcm> {
-        let workspace = place.workspace.id;
+    async fn cipher(&self, context: EncryptionContext<'_>) -> Outcome<Aes256Gcm> {
+        let workspace = context.workspace.id;
         if let Some(cipher) = self.cached(workspace) {
             return cipher;
         }
         let wrapped = BASE64_STANDARD
-            .decode(&place.workspace.data_key.0)
-            .map_err(|_| Failure::Broken("a wrapped data key is not base64".to_owned()))?;
+            .decode(&context.workspace.data_key.0)
+            .map_err(|_| Failure::Broken("wrapped data key is not base64".to_owned()))?;
         let request = self.client.decrypt().key_id(&self.key).ciphertext_blob(Blob::new(wrapped));
         let answer = request
             .set_encryption_context(Some(self.context(workspace)))
             .send()
             .await
-            .map_err(|error| unavailable("kms", &error))?;
-        let key = Zeroizing::new(answer.plaintext.map(Blob::into_inner).unwrap_or_default());
-        let cipher = cipher_of(&key);
+            .map_err(|error| failure("kms", &error))?;
+        let plaintext = answer.plaintext.ok_or_else(|| missing("plaintext"))?;
+        let key = Zeroizing::new(plaintext.into_inner());
+        // A key of invalid length must not be cached.
+        let cipher = cipher_of(&key)?;
         let mut cache = self.cache.lock().unwrap_or_else(PoisonError::into_inner);
-        if cache.len() >= KEYS {
+        if cache.len() >= MAX_CACHED {
             cache.clear();
         }
         cache.insert(workspace, Cached { key, since: Instant::now(), uses: 1 });
-        cipher
+        Ok(cipher)
     }
 
     fn cached(&self, workspace: WorkspaceId) -> Option<Outcome<Aes256Gcm>> {
         let mut cache = self.cache.lock().unwrap_or_else(PoisonError::into_inner);
-        cache.retain(|_, cached| cached.since.elapsed() < KEPT && cached.uses < USES);
+        cache.retain(|_, cached| cached.since.elapsed() < MAX_AGE && cached.uses < MAX_USES);
         let cached = cache.get_mut(&workspace)?;
         cached.uses += 1;
         Some(cipher_of(&cached.key))
     }
 }
 
-fn cipher_of(key: &[u8]) -> Outcome<Aes256Gcm> {
-    Aes256Gcm::new_from_slice(key).map_err(|_| Failure::Broken("a data key has the wrong length".to_owned()))
+/// The failure of an incomplete KMS response.
+fn missing(part: &str) -> Failure {
+    Failure::Broken(format!("KMS response without {part}"))
 }
 
-/// What a value is bound to: its record and field, each preceded by its length.
-fn additional_data(place: Place<'_>) -> Vec<u8> {
-    let parts = [place.record.as_bytes(), place.field.as_bytes()];
+fn cipher_of(key: &[u8]) -> Outcome<Aes256Gcm> {
+    Aes256Gcm::new_from_slice(key).map_err(|_| Failure::Broken("invalid length of a data key".to_owned()))
+}
+
+/// The additional data of a value: its record and field, each preceded by its length.
+fn additional_data(context: EncryptionContext<'_>) -> Vec<u8> {
+    let parts = [context.record.as_bytes(), context.field.as_bytes()];
     parts
         .iter()
         .flat_map(|part| (part.len() as u64).to_be_bytes().into_iter().chain(part.iter().copied()))
@@ -134,24 +143,24 @@ impl Vault for KmsVault {
             .set_encryption_context(Some(self.context(workspace)))
             .send()
             .await
-            .map_err(|error| unavailable("kms", &error))?;
-        let wrapped = answer.ciphertext_blob.map(Blob::into_inner).unwrap_or_default();
-        Ok(WrappedKey(BASE64_STANDARD.encode(wrapped)))
+            .map_err(|error| failure("kms", &error))?;
+        let wrapped = answer.ciphertext_blob.ok_or_else(|| missing("ciphertext"))?;
+        Ok(WrappedKey(BASE64_STANDARD.encode(wrapped.into_inner())))
     }
 
-    async fn seal(&self, place: Place<'_>, value: &Secret) -> Outcome<Sealed> {
-        let cipher = self.cipher(place).await?;
+    async fn seal(&self, context: EncryptionContext<'_>, value: &Secret) -> Outcome<Sealed> {
+        let cipher = self.cipher(context).await?;
         let nonce: [u8; NONCE_LENGTH] = entropy::bytes(&*self.entropy);
-        let payload = Payload { msg: value.expose().as_bytes(), aad: &additional_data(place) };
+        let payload = Payload { msg: value.expose().as_bytes(), aad: &additional_data(context) };
         let ciphertext = cipher
             .encrypt(&nonce.into(), payload)
-            .map_err(|_| Failure::Broken("a value can't be encrypted".to_owned()))?;
+            .map_err(|_| Failure::Broken("encryption failed".to_owned()))?;
         let sealed: Vec<u8> = std::iter::once(FORMAT).chain(nonce).chain(ciphertext).collect();
         Ok(Sealed(BASE64_STANDARD.encode(sealed)))
     }
 
-    async fn open(&self, place: Place<'_>, sealed: &Sealed) -> Outcome<Secret> {
-        let broken = || Failure::Broken("a sealed value does not open in its place".to_owned());
+    async fn open(&self, context: EncryptionContext<'_>, sealed: &Sealed) -> Outcome<Secret> {
+        let broken = || Failure::Unreadable;
         let bytes = BASE64_STANDARD.decode(&sealed.0).map_err(|_| broken())?;
         let (format, rest) = bytes.split_first().ok_or_else(broken)?;
         let (nonce, ciphertext) = rest.split_at_checked(NONCE_LENGTH).ok_or_else(broken)?;
@@ -159,8 +168,8 @@ impl Vault for KmsVault {
         if *format != FORMAT {
             return Err(broken());
         }
-        let cipher = self.cipher(place).await?;
-        let payload = Payload { msg: ciphertext, aad: &additional_data(place) };
+        let cipher = self.cipher(context).await?;
+        let payload = Payload { msg: ciphertext, aad: &additional_data(context) };
         let value = cipher.decrypt(&nonce.into(), payload).map_err(|_| broken())?;
         String::from_utf8(value).map(Secret::new).map_err(|_| broken())
     }

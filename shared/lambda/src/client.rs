@@ -1,4 +1,4 @@
-//! SDK clients: tight time limits, little work for each call, and a count of it.
+//! Configures SDK clients: short timeouts, little overhead per call, and a count of calls.
 
 use std::{sync::LazyLock, time::Duration};
 
@@ -30,30 +30,31 @@ use aws_smithy_types::{
     timeout::TimeoutConfig,
 };
 use aws_types::{SdkConfig, region::Region, sdk_config::Builder as SdkConfigBuilder};
+use http::HeaderName;
 
 use crate::{config::ConfigError, http_client::HttpClient};
 
-/// One attempt of an AWS call gets this long: a slow answer is cheaper to ask for again than to wait for.
-const ATTEMPT: Duration = Duration::from_millis(700);
-/// One to another region: connecting alone takes two trips around half the world, about half a second.
-const FAR_ATTEMPT: Duration = Duration::from_millis(1_200);
-/// Nobody waits for this one.
-const PATIENT: Duration = Duration::from_secs(20);
-/// All attempts of a call together get this long, well inside a request's three seconds.
-const CALL: Duration = Duration::from_millis(2_400);
+/// The timeout of an attempt of an AWS call. Retrying is faster than waiting for a slow response.
+const ATTEMPT_TIMEOUT: Duration = Duration::from_millis(700);
+/// The timeout of an attempt in another region. Connecting alone needs two round trips of about a quarter of a second.
+const FAR_ATTEMPT_TIMEOUT: Duration = Duration::from_millis(1_200);
+/// The timeout of an attempt in the background.
+const BACKGROUND_TIMEOUT: Duration = Duration::from_secs(20);
+/// The timeout of a call with all its attempts, well below the three seconds of a request.
+const CALL_TIMEOUT: Duration = Duration::from_millis(2_400);
 const ATTEMPTS: u32 = 3;
 
-/// Where AWS is and who calls it.
+/// The address of AWS and the credentials of the caller.
 #[derive(Clone)]
-pub struct Endpoint {
-    /// A stand-in's address; absent, AWS itself.
+pub struct AwsEndpoint {
+    /// The address of a stand-in; `None` for AWS.
     pub url: Option<String>,
-    /// The caller.
+    /// The credentials of the caller.
     pub credentials: Credentials,
 }
 
-impl Endpoint {
-    /// AWS, as the function's role.
+impl AwsEndpoint {
+    /// AWS, with the credentials of the function's role.
     pub fn from_env() -> Result<Self, ConfigError> {
         let var = |name| std::env::var(name).map_err(|_| ConfigError::Missing(name));
         let token = std::env::var("AWS_SESSION_TOKEN").ok();
@@ -63,24 +64,24 @@ impl Endpoint {
     }
 }
 
-/// What every SDK client is made with.
-pub fn sdk_config(region: &'static str, endpoint: &Endpoint, http: &HttpClient) -> SdkConfig {
-    config(region, endpoint, http, (ATTEMPT, CALL))
+/// The configuration of SDK clients.
+pub fn sdk_config(region: &'static str, endpoint: &AwsEndpoint, http: &HttpClient) -> SdkConfig {
+    config(region, endpoint, http, (ATTEMPT_TIMEOUT, CALL_TIMEOUT))
 }
 
-/// The same for a region that may be far away.
-pub fn far_sdk_config(region: &'static str, endpoint: &Endpoint, http: &HttpClient) -> SdkConfig {
-    config(region, endpoint, http, (FAR_ATTEMPT, CALL))
+/// The configuration of SDK clients for a distant region.
+pub fn far_sdk_config(region: &'static str, endpoint: &AwsEndpoint, http: &HttpClient) -> SdkConfig {
+    config(region, endpoint, http, (FAR_ATTEMPT_TIMEOUT, CALL_TIMEOUT))
 }
 
-/// The same for what no request waits for: setting regions up, reading streams, looking into tables.
-pub fn patient_sdk_config(region: &'static str, endpoint: &Endpoint, http: &HttpClient) -> SdkConfig {
-    config(region, endpoint, http, (PATIENT, PATIENT))
+/// The configuration of SDK clients for background work, such as setting up regions and reading streams.
+pub fn patient_sdk_config(region: &'static str, endpoint: &AwsEndpoint, http: &HttpClient) -> SdkConfig {
+    config(region, endpoint, http, (BACKGROUND_TIMEOUT, BACKGROUND_TIMEOUT))
 }
 
 fn config(
     region: &'static str,
-    endpoint: &Endpoint,
+    endpoint: &AwsEndpoint,
     http: &HttpClient,
     (attempt, call): (Duration, Duration),
 ) -> SdkConfig {
@@ -91,22 +92,22 @@ fn config(
         .behavior_version(aws_sdk_dynamodb::config::BehaviorVersion::latest())
         .region(Region::new(region))
         .credentials_provider(SharedCredentialsProvider::new(endpoint.credentials.clone()))
-        .identity_cache(Same(endpoint.credentials.clone().into()))
+        .identity_cache(FixedIdentity(endpoint.credentials.clone().into()))
         .http_client(http.sdk())
         .sleep_impl(SharedAsyncSleep::new(TokioSleep::new()))
         .timeout_config(timeouts.build())
-        // Answers are small, and an attempt that stalls meets its time limit.
+        // Responses are small, and the attempt timeout covers stalled streams.
         .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
         .retry_config(retries);
     config.set_endpoint_url(endpoint.url.clone());
     config.build()
 }
 
-/// The one identity of a process: for other credentials, Lambda starts another.
+/// The fixed identity of a process. Lambda starts a new process for new credentials.
 #[derive(Debug)]
-struct Same(Identity);
+struct FixedIdentity(Identity);
 
-impl ResolveCachedIdentity for Same {
+impl ResolveCachedIdentity for FixedIdentity {
     fn resolve_cached_identity<'a>(
         &'a self,
         _: SharedIdentityResolver,
@@ -117,17 +118,17 @@ impl ResolveCachedIdentity for Same {
     }
 }
 
-/// A service's address in a region.
+/// The address of a service in a region.
 pub fn address(service: &str, region: &str, endpoint: Option<&str>) -> String {
     endpoint.map_or_else(|| format!("https://{service}.{region}.amazonaws.com"), str::to_owned)
 }
 
-/// Sends all calls to one address. The SDK would work it out by rules for every kind of region.
+/// Sends all calls to a fixed address, without evaluating the endpoint rules of the SDK.
 #[derive(Debug)]
-pub struct At(ServiceEndpoint);
+pub struct FixedEndpoint(ServiceEndpoint);
 
-impl At {
-    /// A service, where this configuration says.
+impl FixedEndpoint {
+    /// The endpoint of a service with this configuration.
     pub fn of(service: &str, config: &SdkConfig) -> SharedEndpointResolver {
         let region = config.region().map(AsRef::as_ref).unwrap_or_default();
         let url = address(service, region, config.endpoint_url());
@@ -135,48 +136,45 @@ impl At {
     }
 }
 
-impl ResolveEndpoint for At {
+impl ResolveEndpoint for FixedEndpoint {
     fn resolve_endpoint<'a>(&'a self, _: &'a EndpointResolverParams) -> EndpointFuture<'a> {
         EndpointFuture::ready(Ok(self.0.clone()))
     }
 }
 
-/// The client of a service, by the name that it has in addresses, with this configuration, for functions.
+/// Creates the client of a service for functions. The service is named as in AWS addresses.
 macro_rules! client {
     ($sdk:ident, $service:literal, $config:expr) => {{
-        let config = $sdk::config::Builder::from($config).interceptor($crate::client::Count);
-        let mut config = config.push_auth_scheme($crate::signing::Signing::default());
-        config.set_endpoint_resolver(Some($crate::client::At::of($service, $config)));
+        let mut config =
+            $sdk::config::Builder::from($config).push_auth_scheme($crate::signing::Signing::default());
+        // Nothing disables it, so the SDK need not look that up in every call.
+        config.push_interceptor($sdk::config::SharedInterceptor::permanent($crate::client::Count));
+        config.set_endpoint_resolver(Some($crate::client::FixedEndpoint::of($service, $config)));
         $sdk::Client::from_conf(config.build())
     }};
 }
 pub(crate) use client;
 
-/// Lambda's runtime puts the invocation's trace here, as X-Ray's SDKs expect it.
+/// Lambda's runtime sets this environment variable to the trace of the invocation, as the X-Ray SDKs expect.
 const TRACE: &str = "_X_AMZN_TRACE_ID";
+static TRACE_HEADER: HeaderName = HeaderName::from_static("x-amzn-trace-id");
 
-/// Leaves out the headers that only say which SDK calls, and which attempt this is: they would be written, signed and hashed
-/// for every call.
-static FEWER_HEADERS: LazyLock<FrozenLayer> = LazyLock::new(|| {
-    const NOBODY_READS_IT: &str = "the services do not need it";
-    let mut state = Layer::new("fewer headers");
-    state.store_put(disable_interceptor::<UserAgentInterceptor>(NOBODY_READS_IT));
-    state.store_put(disable_interceptor::<RequestInfoInterceptor>(NOBODY_READS_IT));
-    state.store_put(disable_interceptor::<ServiceClockSkewInterceptor>(NOBODY_READS_IT));
-    state.store_put(disable_interceptor::<InvocationIdInterceptor>(NOBODY_READS_IT));
-    state.freeze()
-});
-
-/// The SDK describes each of its measurements by service and operation, four times a call. Nobody collects them, and one that
-/// does not know its operation is not described.
-static NO_MEASUREMENTS: LazyLock<FrozenLayer> = LazyLock::new(|| {
-    let mut state = Layer::new("no measurements");
+/// Disables what every call would pay for without use: headers that only identify the SDK and the attempt, and metrics,
+/// which describe every call four times by service and operation but are not collected. Calls without operation metadata
+/// are not described.
+static LESS_WORK: LazyLock<FrozenLayer> = LazyLock::new(|| {
+    const REASON: &str = "the services do not need it";
+    let mut state = Layer::new("less work");
+    state.store_put(disable_interceptor::<UserAgentInterceptor>(REASON));
+    state.store_put(disable_interceptor::<RequestInfoInterceptor>(REASON));
+    state.store_put(disable_interceptor::<ServiceClockSkewInterceptor>(REASON));
+    state.store_put(disable_interceptor::<InvocationIdInterceptor>(REASON));
     state.unset::<Metadata>();
     state.freeze()
 });
 
-/// Counts each attempt that goes out. It goes under the invocation's trace, if X-Ray traces it, and names the request that
-/// it is for in a field of our own ([tracing header]).
+/// Counts every attempt. Sends the trace of the invocation, if X-Ray traces it, and the request id in an additional
+/// field ([tracing header]).
 ///
 /// [tracing header]: https://docs.aws.amazon.com/xray/latest/devguide/xray-concepts.html#xray-concepts-tracingheader
 #[derive(Debug)]
@@ -194,7 +192,7 @@ impl Intercept for Count {
         _: &RuntimeComponents,
         config: &mut ConfigBag,
     ) -> Result<(), BoxError> {
-        config.push_shared_layer(FEWER_HEADERS.clone());
+        config.push_shared_layer(LESS_WORK.clone());
         Ok(())
     }
 
@@ -202,16 +200,15 @@ impl Intercept for Count {
         &self,
         context: &mut BeforeTransmitInterceptorContextMut<'_>,
         _: &RuntimeComponents,
-        config: &mut ConfigBag,
+        _: &mut ConfigBag,
     ) -> Result<(), BoxError> {
-        config.push_shared_layer(NO_MEASUREMENTS.clone());
         let mut trace = std::env::var(TRACE).unwrap_or_default();
         if let Some(request) = kit::meter::request() {
             let between = if trace.is_empty() { "" } else { ";" };
             trace.extend([between, "Request=", &request]);
         }
         if !trace.is_empty() {
-            context.request_mut().headers_mut().try_insert("x-amzn-trace-id", trace)?;
+            context.request_mut().headers_mut().try_insert(TRACE_HEADER.clone(), trace)?;
         }
         Ok(())
     }

@@ -1,78 +1,79 @@
-//! What a function must be told of its deployment. One that mixes regions is refused.
+//! The configuration of a function. A configuration that mixes regions is refused.
 
 use std::{collections::BTreeMap, time::Duration};
 
 use domain::region::{Region, UnknownRegion};
 
-/// A deployment's names.
+/// The names of a deployment's resources.
 #[derive(Debug, Clone)]
 pub struct Config {
     /// The data region.
     pub region: Region,
-    /// What the tables' names begin with.
+    /// The prefix of table names.
     pub table_prefix: String,
-    /// What the names of the region's own secrets begin with.
+    /// The name prefix of the region's own secrets.
     pub secret_prefix: String,
-    /// What the names of the secrets begin with that are the same in every region.
+    /// The name prefix of the secrets with the same value in every region.
     pub shared_secret_prefix: String,
-    /// The KMS key that wraps data keys: ARN or alias.
+    /// The ARN or alias of the KMS key that wraps data keys.
     pub kms_key: String,
-    /// The event bus.
+    /// The name of the event bus.
     pub event_bus: String,
-    /// The bucket for files.
+    /// The name of the bucket for files.
     pub bucket: String,
-    /// Whom mail is from.
+    /// The sender address of emails.
     pub mail_from: String,
-    /// The directory's table, which has the same name in every region.
+    /// The name of the directory table, the same in every region.
     pub directory_table: String,
-    /// Where each region's API is, as in `https://eu.api.example.com`.
+    /// The URL of each region's API, for example `https://eu.api.example.com`.
     pub endpoints: BTreeMap<Region, String>,
-    /// How long a refusal that must not tell by time where it comes from is held back at the least.
+    /// The minimum delay of refusals that must not leak timing.
     pub refusals_after: Duration,
 }
 
-/// Why a function refuses to start.
+/// Why a configuration is refused.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ConfigError {
     /// A variable is not set.
     #[error("the environment variable {0} is not set")]
     Missing(&'static str),
-    /// A variable can't be understood.
-    #[error("the environment variable {0} can't be understood")]
+    /// A variable has an invalid value.
+    #[error("the environment variable {0} is invalid")]
     Unreadable(&'static str),
-    /// The data region is none.
+    /// The data region is unknown.
     #[error(transparent)]
     Region(#[from] UnknownRegion),
-    /// The data region and the AWS region do not belong together.
+    /// The data region does not match the AWS region.
     #[error("the data region {region} belongs to the AWS region {}, not {aws}", region.aws())]
     Mixed {
         /// The data region.
         region: Region,
-        /// The AWS region that the function runs in.
+        /// The AWS region in which the function runs.
         aws: String,
     },
-    /// A table, key, secret, bus or bucket is not this region's.
-    #[error("{name} in {variable} is not of the region {region}")]
+    /// A table, key, secret, bus or bucket belongs to another region.
+    #[error("{name} in {variable} does not belong to the region {region}")]
     Foreign {
         /// The data region.
         region: Region,
-        /// Which variable names it.
+        /// The name of the variable.
         variable: &'static str,
-        /// What it says.
+        /// The value of the variable.
         name: String,
     },
 }
 
-/// Regions are far apart: the least that hides by time which of them answered. `REFUSALS_AFTER_MILLIS` says another.
+/// The default minimum delay of refusals. Regions are far apart, so a shorter delay would reveal which region answered.
+/// `REFUSALS_AFTER_MILLIS` overrides it.
 const REFUSALS_AFTER: Duration = Duration::from_millis(800);
 
 impl Config {
-    /// Reads the environment, and refuses one that mixes regions.
+    /// Reads the configuration from the environment.
     pub fn from_env() -> Result<Self, ConfigError> {
         Self::read(|name| std::env::var(name).ok())
     }
 
-    /// Reads variables, and refuses those that mix regions.
+    /// Reads the configuration from variables.
     pub fn read(variable: impl Fn(&'static str) -> Option<String>) -> Result<Self, ConfigError> {
         let var = |name| variable(name).ok_or(ConfigError::Missing(name));
         let region: Region = var("PLATFORM_REGION")?.parse()?;
@@ -96,13 +97,13 @@ impl Config {
         })
     }
 
-    /// What the secrets are called.
+    /// The names of the secrets.
     pub fn secret_names(&self) -> keys::SecretNames {
         keys::SecretNames { own: self.secret_prefix.clone(), shared: self.shared_secret_prefix.clone() }
     }
 }
 
-/// Lets a name pass that is this region's: an ARN by its region, any other by the data region among its words.
+/// Accepts a name of this region: an ARN with its AWS region, or another name that contains the data region as a word.
 fn own(region: Region, variable: &'static str, name: String) -> Result<String, ConfigError> {
     let is_own = match name.strip_prefix("arn:") {
         Some(arn) => arn.split(':').nth(2) == Some(region.aws()),
@@ -123,7 +124,7 @@ fn millis(
     millis.map(|millis| millis.map(Duration::from_millis)).map_err(|_| ConfigError::Unreadable(name))
 }
 
-/// Reads `us=https://…,eu=https://…,ap=https://…`.
+/// Parses `us=https://…,eu=https://…,ap=https://…`.
 fn endpoints(text: &str) -> Result<BTreeMap<Region, String>, ConfigError> {
     let unreadable = ConfigError::Unreadable("API_ENDPOINTS");
     let mut endpoints = BTreeMap::new();
@@ -156,7 +157,7 @@ mod tests {
         Some(value.to_owned())
     }
 
-    /// What the configuration is refused for when one variable is something else.
+    /// The error of a configuration in which one variable is changed.
     fn refusal(changed: &'static str, value: Option<&str>) -> ConfigError {
         let value = value.map(str::to_owned);
         let read = Config::read(|name| if name == changed { value.clone() } else { variable(name) });
@@ -164,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn a_configuration_of_one_region_is_taken() {
+    fn configuration_of_one_region_is_accepted() {
         let config = Config::read(variable).unwrap();
         assert_eq!(config.region, Region::Eu);
         assert_eq!(config.endpoints.get(&Region::Eu).unwrap(), "https://eu.example");
@@ -172,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn how_long_refusals_are_held_back_may_be_said() {
+    fn delay_of_refusals_is_configurable() {
         let with = |value: &'static str| {
             Config::read(move |name| match name {
                 "REFUSALS_AFTER_MILLIS" => Some(value.to_owned()),
@@ -184,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_of_another_region_is_refused_whatever_it_names() {
+    fn name_of_another_region_is_refused() {
         let foreign = [
             ("TABLE_PREFIX", "account-us-"),
             ("TABLE_PREFIX", "account-eu-us-"),
@@ -205,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_or_wrong_region_is_refused() {
+    fn unknown_or_mismatched_region_is_refused() {
         assert_eq!(refusal("PLATFORM_REGION", Some("mars")), ConfigError::Region(UnknownRegion));
         let mixed = ConfigError::Mixed { region: Region::Eu, aws: "us-east-1".to_owned() };
         assert_eq!(refusal("AWS_REGION", Some("us-east-1")), mixed);
@@ -215,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_missing_is_named() {
+    fn error_names_the_missing_variable() {
         assert_eq!(refusal("BUCKET", None), ConfigError::Missing("BUCKET"));
     }
 }

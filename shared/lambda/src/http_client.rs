@@ -1,4 +1,4 @@
-//! The one HTTP client of a process: every SDK client and the way to the other regions share its connections.
+//! The HTTP client of a process. All SDK clients and calls to other regions share its connections.
 
 use std::sync::Arc;
 
@@ -34,17 +34,17 @@ use rustls::{
 
 use crate::config::ConfigError;
 
-/// The roots of everything that AWS serves, regional endpoints of services and APIs alike ([Amazon Trust Services]). The
-/// machine's own store holds over a hundred; reading them costs more than all the rest of a start.
+/// The root certificates of all AWS endpoints, of services and APIs alike ([Amazon Trust Services]). The system's store
+/// contains over a hundred certificates, and parsing them takes longer than the rest of a cold start.
 ///
 /// [Amazon Trust Services]: https://www.amazontrust.com/repository/
 const AMAZON_ROOTS: &[u8] = include_bytes!("amazon_roots.pem");
-/// A file of certificates that is trusted instead: a [setting] that all SDKs of AWS share.
+/// The environment variable with a file of certificates to trust instead: a [setting] of all AWS SDKs.
 ///
 /// [setting]: https://docs.aws.amazon.com/sdkref/latest/guide/settings-reference.html
 const BUNDLE: &str = "AWS_CA_BUNDLE";
-/// What every server of TLS 1.3 must have ([RFC 8446, section 9.1]), and what AWS's take first; the same for TLS 1.2. Lambda's
-/// processors have instructions for it.
+/// The mandatory cipher suite of TLS 1.3 ([RFC 8446, section 9.1]), which AWS prefers, and its counterparts in TLS 1.2.
+/// Lambda's CPUs accelerate them.
 ///
 /// [RFC 8446, section 9.1]: https://www.rfc-editor.org/rfc/rfc8446#section-9.1
 const SUITES: [SupportedCipherSuite; 3] = [
@@ -52,31 +52,31 @@ const SUITES: [SupportedCipherSuite; 3] = [
     TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256,
     TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,
 ];
-/// What a function can answer at the most ([Lambda's limit]).
+/// The maximum size of a function's response in bytes ([Lambda quotas]).
 ///
-/// [Lambda's limit]: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
-const LARGEST: usize = 6 * 1024 * 1024;
+/// [Lambda quotas]: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
+const MAX_RESPONSE: usize = 6 * 1024 * 1024;
 
-/// An HTTP client for HTTPS and, on one machine, HTTP. It speaks HTTP/1.1, as the services do, and leaves time limits to who
-/// asks.
+/// A client for HTTPS and, on the local machine, HTTP. It uses HTTP/1.1, as the services do, and has no timeouts of its
+/// own.
 #[derive(Debug, Clone)]
 pub struct HttpClient(Client<HttpsConnector<TcpConnector>, SdkBody>);
 
 impl HttpClient {
-    /// A client that trusts Amazon's roots.
+    /// A client that trusts Amazon's root certificates.
     ///
     /// # Errors
     ///
-    /// When they are not understood: a test sees to it that they are.
+    /// When the certificates are invalid. A test checks them.
     pub fn new() -> Result<Self, ConfigError> {
         Self::trusting(AMAZON_ROOTS)
     }
 
-    /// A client that trusts the certificates that `AWS_CA_BUNDLE` names, if it is set, and else Amazon's roots.
+    /// A client that trusts the certificates in `AWS_CA_BUNDLE` or, if it is not set, Amazon's root certificates.
     ///
     /// # Errors
     ///
-    /// When the file can't be read or understood.
+    /// When the file can't be read or parsed.
     pub fn from_env() -> Result<Self, ConfigError> {
         let Ok(file) = std::env::var(BUNDLE) else { return Self::new() };
         Self::trusting(&std::fs::read(file).map_err(|_| ConfigError::Unreadable(BUNDLE))?)
@@ -101,21 +101,21 @@ impl HttpClient {
         Ok(Self(Client::builder(TokioExecutor::new()).build(tls.wrap_connector(tcp))))
     }
 
-    /// The same for SDK clients.
+    /// An adapter for SDK clients.
     pub fn sdk(&self) -> SharedHttpClient {
         let connector = SharedHttpConnector::new(self.clone());
         http_client_fn(move |_, _| connector.clone())
     }
 
-    /// Sends a request and collects the answer, of 6 MB at the most.
+    /// Sends a request and reads the response, up to 6 MB.
     ///
     /// # Errors
     ///
-    /// When there is no answer, or too long a one; with the reason.
+    /// When there is no response or it is too large. The error is a message for logs.
     pub async fn send(&self, request: Request<Bytes>) -> Result<Response<Bytes>, String> {
         let answer = self.0.request(request.map(SdkBody::from)).await.map_err(text)?;
         let (parts, body) = answer.into_parts();
-        let body = Limited::new(body, LARGEST).collect().await.map_err(text)?;
+        let body = Limited::new(body, MAX_RESPONSE).collect().await.map_err(text)?;
         Ok(Response::from_parts(parts, body.to_bytes()))
     }
 }
@@ -128,7 +128,7 @@ impl HttpConnector for HttpClient {
         };
         let answer = self.0.request(request);
         HttpConnectorFuture::new(async move {
-            // Whatever broke on the way, the SDK may try again.
+            // The SDK may retry after any connection error.
             let answer = answer.await.map_err(|error| ConnectorError::io(error.into()))?;
             let answer = answer.map(SdkBody::from_body_1_x);
             HttpResponse::try_from(answer).map_err(|error| ConnectorError::other(error.into(), None))
@@ -136,8 +136,8 @@ impl HttpConnector for HttpClient {
     }
 }
 
-/// The certificates of a file in [PEM]. rustls reads such files in constant time, as private keys must be; that takes ten times
-/// as long.
+/// Parses certificates in [PEM] format. The parser of rustls runs in constant time, which is needed only for private
+/// keys and takes ten times as long.
 ///
 /// [PEM]: https://www.rfc-editor.org/rfc/rfc7468
 fn certificates(pem: &[u8]) -> Option<Vec<CertificateDer<'static>>> {
@@ -161,7 +161,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_roots_are_certificates_and_not_many() {
+    fn root_certificates_are_valid_and_few() {
         let text = std::str::from_utf8(AMAZON_ROOTS).unwrap();
         assert_eq!(text.matches("BEGIN CERTIFICATE").count(), 5);
         let as_rustls_reads_them: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(AMAZON_ROOTS).collect();
@@ -170,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bundle_that_is_none_is_refused() {
+    fn invalid_certificate_bundle_is_refused() {
         let bad: [&[u8]; 4] = [
             b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
             b"-----BEGIN CERTIFICATE-----\nAA A?\n-----END CERTIFICATE-----\n",

@@ -1,4 +1,4 @@
-//! The runtime glue: configuration from the environment, the SDK clients, and serving one function.
+//! The Lambda runtime of functions: configuration from the environment, SDK clients, and serving.
 
 mod boot;
 mod client;
@@ -10,9 +10,9 @@ mod serve;
 mod signing;
 mod system;
 
-pub use boot::Boot;
-pub use client::{Endpoint, patient_sdk_config, sdk_config};
+pub use boot::FunctionRuntime;
+pub use client::{AwsEndpoint, patient_sdk_config, sdk_config};
 pub use config::{Config, ConfigError};
 pub use http_client::HttpClient;
-pub use serve::{Error, Hand, Server, serve, work};
+pub use serve::{Error, Server, WorkerHost, serve, work};
 pub use system::{OsEntropy, SystemClock};

@@ -1,37 +1,38 @@
-//! API Gateway's [payload format 2.0]: the event that a request becomes, and the answer that a function gives.
+//! Converts between HTTP and API Gateway's [payload format 2.0]: events to requests, and responses to results.
 //!
-//! [payload format 2.0]: https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html
+//! [payload format 2.0]:
+//! https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html
 
 use std::{collections::BTreeMap, net::IpAddr};
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, Uri, header};
-use kit::dispatch::{NetworkAddress, PathParams};
+use kit::{dispatch::NetworkAddress, routes::PathParams};
 use lambda_http::{Body, aws_lambda_events::apigw::ApiGatewayV2httpResponse};
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use serde::{Deserialize, Serialize};
 
-/// What a URI's query can't hold as it is.
+/// The characters to encode in the query of a URI.
 const QUERY: &AsciiSet =
     &CONTROLS.add(b' ').add(b'"').add(b'#').add(b'<').add(b'>').add(b'`').add(b'{').add(b'}').add(b'\\');
-/// What a URI's path can't. API Gateway has decoded it, so a percent sign is one.
+/// The characters to encode in the path of a URI. API Gateway decodes the path, so a percent sign is literal.
 const PATH: &AsciiSet = &QUERY.add(b'%').add(b'?').add(b'^').add(b'|').add(b'[').add(b']');
 
 /// A request as API Gateway hands it to a function. What no function looks at is passed over.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Event {
-    /// Decoded.
+pub struct ApiGatewayEvent {
+    /// The decoded path.
     raw_path: String,
-    /// As it was sent.
+    /// The query as sent.
     #[serde(default)]
     raw_query_string: String,
-    /// What the `Cookie` headers held, pair by pair.
+    /// The cookies of all `Cookie` headers, one per item.
     cookies: Option<Vec<String>>,
-    /// By lower-case names; several values of one name are joined by commas.
+    /// Header names in lower case; several values of a header are joined by commas.
     headers: Option<BTreeMap<String, String>>,
-    /// The path's `{name}`s, decoded.
+    /// The path parameters, decoded.
     path_parameters: Option<BTreeMap<String, String>>,
     body: Option<String>,
     #[serde(default)]
@@ -51,25 +52,25 @@ struct Http {
     source_ip: Option<IpAddr>,
 }
 
-/// An event that no request can have become.
+/// An event that is not a valid request.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the event's {0} can't be understood")]
-pub struct Malformed(&'static str);
+#[error("invalid {0} in the event")]
+pub struct InvalidEvent(&'static str);
 
-impl TryFrom<Event> for Request<Bytes> {
-    type Error = Malformed;
+impl TryFrom<ApiGatewayEvent> for Request<Bytes> {
+    type Error = InvalidEvent;
 
-    fn try_from(event: Event) -> Result<Self, Malformed> {
+    fn try_from(event: ApiGatewayEvent) -> Result<Self, InvalidEvent> {
         let Http { method, source_ip } = event.request_context.http;
         let body = match event.body {
             Some(text) if event.is_base64_encoded => {
-                BASE64_STANDARD.decode(text).map_err(|_| Malformed("body"))?.into()
+                BASE64_STANDARD.decode(text).map_err(|_| InvalidEvent("body"))?.into()
             }
             body => Bytes::from(body.unwrap_or_default()),
         };
         let mut request = Self::new(body);
         *request.method_mut() =
-            Method::from_bytes(method.as_bytes()).map_err(|_| Malformed("requestContext"))?;
+            Method::from_bytes(method.as_bytes()).map_err(|_| InvalidEvent("requestContext"))?;
         *request.uri_mut() = uri(&event.raw_path, &event.raw_query_string)?;
         *request.headers_mut() =
             headers(event.headers.unwrap_or_default(), &event.cookies.unwrap_or_default())?;
@@ -82,23 +83,23 @@ impl TryFrom<Event> for Request<Bytes> {
     }
 }
 
-fn uri(path: &str, query: &str) -> Result<Uri, Malformed> {
+fn uri(path: &str, query: &str) -> Result<Uri, InvalidEvent> {
     if !path.starts_with('/') {
-        return Err(Malformed("rawPath"));
+        return Err(InvalidEvent("rawPath"));
     }
     let path = utf8_percent_encode(path, PATH);
     let uri = match query {
         "" => path.to_string(),
         query => format!("{path}?{}", utf8_percent_encode(query, QUERY)),
     };
-    uri.parse().map_err(|_| Malformed("rawPath"))
+    uri.parse().map_err(|_| InvalidEvent("rawPath"))
 }
 
-fn headers(given: BTreeMap<String, String>, cookies: &[String]) -> Result<HeaderMap, Malformed> {
-    let value = |text: &str| HeaderValue::from_bytes(text.as_bytes()).map_err(|_| Malformed("headers"));
+fn headers(given: BTreeMap<String, String>, cookies: &[String]) -> Result<HeaderMap, InvalidEvent> {
+    let value = |text: &str| HeaderValue::from_bytes(text.as_bytes()).map_err(|_| InvalidEvent("headers"));
     let mut headers = HeaderMap::with_capacity(given.len() + 1);
     for (name, text) in given {
-        let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| Malformed("headers"))?;
+        let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| InvalidEvent("headers"))?;
         headers.append(name, value(&text)?);
     }
     if !cookies.is_empty() {
@@ -107,21 +108,21 @@ fn headers(given: BTreeMap<String, String>, cookies: &[String]) -> Result<Header
     Ok(headers)
 }
 
-/// A function's answer.
+/// The response of a function.
 #[derive(Debug, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
-pub struct Answer(ApiGatewayV2httpResponse);
+pub struct ApiGatewayResponse(ApiGatewayV2httpResponse);
 
-impl From<Response<Bytes>> for Answer {
+impl From<Response<Bytes>> for ApiGatewayResponse {
     fn from(response: Response<Bytes>) -> Self {
         let (mut parts, body) = response.into_parts();
         let mut answer = ApiGatewayV2httpResponse::default();
         answer.status_code = parts.status.as_u16().into();
-        // These can't be joined.
+        // Cookies can't be joined.
         let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
         answer.cookies = parts.headers.get_all(header::SET_COOKIE).iter().map(text).collect();
         parts.headers.remove(header::SET_COOKIE);
-        // Several values of one name are joined by commas: there is no other place for them.
+        // Several values of a header are joined by commas, because the format has only one value per header.
         for name in parts.headers.keys() {
             let values: Vec<&[u8]> = parts.headers.get_all(name).iter().map(HeaderValue::as_bytes).collect();
             if let Ok(joined) = HeaderValue::from_bytes(&values.join(&b","[..])) {
@@ -142,18 +143,18 @@ mod tests {
 
     use super::*;
 
-    /// A `POST` to `/api/x` with these members beside.
-    fn request(members: Value) -> Result<Request<Bytes>, Malformed> {
+    /// A `POST` request to `/api/x` with additional members.
+    fn request(members: Value) -> Result<Request<Bytes>, InvalidEvent> {
         let mut event = json!({
             "version": "2.0", "rawPath": "/api/x", "rawQueryString": "", "isBase64Encoded": false,
             "requestContext": { "http": { "method": "POST", "sourceIp": "192.0.2.1" }, "stage": "$default" },
         });
         event.as_object_mut().unwrap().extend(members.as_object().cloned().unwrap());
-        serde_json::from_value::<Event>(event).unwrap().try_into()
+        serde_json::from_value::<ApiGatewayEvent>(event).unwrap().try_into()
     }
 
     #[test]
-    fn a_request_arrives_with_its_method_body_and_address() {
+    fn event_becomes_a_request_with_method_body_and_address() {
         let request = request(json!({ "body": "{}", "cookies": null, "headers": null })).unwrap();
         assert_eq!((request.method(), request.uri().to_string()), (&Method::POST, "/api/x".to_owned()));
         assert_eq!(request.body(), "{}");
@@ -162,16 +163,16 @@ mod tests {
     }
 
     #[test]
-    fn a_body_in_base64_is_decoded_and_a_missing_one_is_empty() {
+    fn base64_body_is_decoded_and_missing_body_is_empty() {
         let binary = request(json!({ "body": "AP9h", "isBase64Encoded": true })).unwrap();
         assert_eq!(binary.body().as_ref(), [0, 255, b'a']);
         assert!(request(json!({})).unwrap().body().is_empty());
         let broken = request(json!({ "body": "?", "isBase64Encoded": true }));
-        assert_eq!(broken.unwrap_err(), Malformed("body"));
+        assert_eq!(broken.unwrap_err(), InvalidEvent("body"));
     }
 
     #[test]
-    fn cookies_come_back_as_one_header() {
+    fn cookies_become_one_header() {
         let cookies = json!({ "cookies": ["a=1", "b=2; 3"], "headers": { "x-a": "1,2", "x-b": "é" } });
         let request = request(cookies).unwrap();
         assert_eq!(request.headers().get("cookie").unwrap(), "a=1; b=2; 3");
@@ -180,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn queries_stay_as_they_were_sent_and_paths_are_decoded_once() {
+    fn query_is_unchanged_and_path_is_decoded_once() {
         let odd = json!({
             "rawPath": "/api/é %2F?", "rawQueryString": "a=%20&a=2&b=%ff&c={|}",
             "pathParameters": { "name": "é %2F?" },
@@ -193,24 +194,24 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_request_is_refused() {
-        assert_eq!(request(json!({ "rawPath": "api" })).unwrap_err(), Malformed("rawPath"));
-        assert_eq!(request(json!({ "headers": { "x": "a\nb" } })).unwrap_err(), Malformed("headers"));
+    fn invalid_event_is_refused() {
+        assert_eq!(request(json!({ "rawPath": "api" })).unwrap_err(), InvalidEvent("rawPath"));
+        assert_eq!(request(json!({ "headers": { "x": "a\nb" } })).unwrap_err(), InvalidEvent("headers"));
         let method = json!({ "requestContext": { "http": { "method": "A B", "sourceIp": null } } });
-        assert_eq!(request(method).unwrap_err(), Malformed("requestContext"));
+        assert_eq!(request(method).unwrap_err(), InvalidEvent("requestContext"));
     }
 
     #[test]
-    fn an_answer_keeps_every_header_and_every_cookie() {
+    fn response_keeps_all_headers_and_cookies() {
         let response = Response::builder().status(201).header("vary", "a").header("vary", "b");
         let response = response.header("set-cookie", "a=1, 2").header("set-cookie", "b=2");
-        let answer = Answer::from(response.body(Bytes::from_static(b"{}")).unwrap());
+        let answer = ApiGatewayResponse::from(response.body(Bytes::from_static(b"{}")).unwrap());
         let expected = json!({
             "statusCode": 201, "headers": { "vary": "a,b" }, "multiValueHeaders": {}, "cookies": ["a=1, 2", "b=2"],
             "body": "{}", "isBase64Encoded": false,
         });
         assert_eq!(serde_json::to_value(answer).unwrap(), expected);
-        let binary = Answer::from(Response::new(Bytes::from_static(&[0, 255, b'a'])));
+        let binary = ApiGatewayResponse::from(Response::new(Bytes::from_static(&[0, 255, b'a'])));
         let binary = serde_json::to_value(binary).unwrap();
         assert_eq!((&binary["body"], &binary["isBase64Encoded"]), (&json!("AP9h"), &json!(true)));
     }

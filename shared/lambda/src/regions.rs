@@ -1,4 +1,4 @@
-//! The way to the other regions: their public endpoints, over HTTP.
+//! Sends requests to the public endpoints of the other regions.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -9,18 +9,18 @@ use domain::{
     region::Region,
 };
 use http::{Request, Response};
-use kit::forward::Regions;
+use kit::forwarding::Regions;
 
 use crate::http_client::HttpClient;
 
-/// The other regions' endpoints.
+/// The endpoints of the other regions.
 pub struct HttpRegions {
     endpoints: BTreeMap<Region, String>,
     http: HttpClient,
 }
 
 impl HttpRegions {
-    /// The regions at these addresses.
+    /// The regions with these endpoints.
     pub fn new(endpoints: BTreeMap<Region, String>, http: HttpClient) -> Self {
         Self { endpoints, http }
     }
@@ -37,9 +37,9 @@ impl Regions for HttpRegions {
         let unavailable = |detail| Failure::Unavailable { service: region.as_str(), detail };
         let (mut parts, body) = request.into_parts();
         let path = parts.uri.path_and_query().map_or("/", |path| path.as_str());
-        let endpoint = self.endpoints.get(&region).map(String::as_str).unwrap_or_default();
-        let url = format!("{endpoint}{path}").parse();
-        parts.uri = url.map_err(|_| Failure::Broken(format!("no endpoint for {region}")))?;
+        let unknown = || Failure::Broken(format!("no endpoint for {region}"));
+        let endpoint = self.endpoints.get(&region).ok_or_else(unknown)?;
+        parts.uri = format!("{endpoint}{path}").parse().map_err(|_| unknown())?;
         match tokio::time::timeout(within, self.http.send(Request::from_parts(parts, body))).await {
             Ok(answer) => answer.map_err(unavailable),
             Err(_) => Err(unavailable("timeout".to_owned())),

@@ -1,50 +1,50 @@
-//! Serving one function: what Lambda runs until it ends the process, and what the local platform calls in its own.
+//! Serves one function, in Lambda until it ends the process, or in the process of the local platform.
 
 use std::sync::Arc;
 
-use kit::{Endpoint, Kit, Ports, Worker};
+use kit::{Endpoint, Ports, Services, Worker};
 use lambda_http::{LambdaEvent, lambda_runtime::Runtime, service_fn};
 use serde_json::value::RawValue;
 
 use crate::{
-    boot::Boot,
-    payload::{Answer, Event, Malformed},
+    boot::FunctionRuntime,
+    payload::{ApiGatewayEvent, ApiGatewayResponse, InvalidEvent},
 };
 
-/// What ends a function.
+/// An error that ends a function.
 pub type Error = lambda_http::Error;
 
-/// An endpoint with what it works with.
+/// An endpoint and its dependencies.
 pub struct Server<E: Endpoint> {
-    kit: Kit,
+    kit: Services,
     deps: E::Deps,
 }
 
 impl<E: Endpoint> Server<E> {
-    /// Picks what the endpoint works with.
-    pub fn new(boot: &Boot) -> Self {
-        Self { kit: boot.kit(), deps: E::deps(boot) }
+    /// Creates the dependencies of the endpoint.
+    pub fn new(boot: &FunctionRuntime) -> Self {
+        Self { kit: boot.services(), deps: E::deps(boot) }
     }
 
     /// Answers one request.
-    pub async fn answer(&self, event: Event) -> Result<Answer, Malformed> {
+    pub async fn answer(&self, event: ApiGatewayEvent) -> Result<ApiGatewayResponse, InvalidEvent> {
         Ok(kit::dispatch::<E>(&self.kit, &self.deps, event.try_into()?).await.into())
     }
 }
 
-/// A worker with what it works with.
-pub struct Hand<W: Worker> {
-    boot: Boot,
+/// A worker and its dependencies.
+pub struct WorkerHost<W: Worker> {
+    boot: FunctionRuntime,
     deps: W::Deps,
 }
 
-impl<W: Worker> Hand<W> {
-    /// Picks what the worker works with.
-    pub fn new(boot: Boot) -> Self {
+impl<W: Worker> WorkerHost<W> {
+    /// Creates the dependencies of the worker.
+    pub fn new(boot: FunctionRuntime) -> Self {
         Self { deps: W::deps(&boot), boot }
     }
 
-    /// Runs it once; an error says what went wrong, in words.
+    /// Runs the worker once. An error is a message for logs.
     pub async fn run(&self, event: W::Event) -> Result<W::Result, String> {
         W::handle(&self.deps, &self.boot.job(), event).await.map_err(|error| error.to_string())
     }
@@ -53,14 +53,14 @@ impl<W: Worker> Hand<W> {
 /// Serves an endpoint until Lambda ends the process.
 pub fn serve<E: Endpoint>() -> Result<(), Error> {
     block_on(async {
-        let boot = Boot::from_env()?;
+        let boot = FunctionRuntime::from_env()?;
         let server = Arc::new(Server::<E>::new(&boot));
         boot.connect().await;
-        // Without the runtime's own span: dispatch writes the request's one line.
+        // Without the span of the runtime: dispatch logs one line per request.
         Runtime::new(service_fn(move |event: LambdaEvent<Box<RawValue>>| {
             let server = Arc::clone(&server);
             async move {
-                let event: Event = serde_json::from_str(event.payload.get())?;
+                let event: ApiGatewayEvent = serde_json::from_str(event.payload.get())?;
                 server.answer(event).await.map_err(Error::from)
             }
         }))
@@ -72,7 +72,7 @@ pub fn serve<E: Endpoint>() -> Result<(), Error> {
 /// Serves a worker until Lambda ends the process.
 pub fn work<W: Worker>() -> Result<(), Error> {
     block_on(async {
-        let hand = Arc::new(Hand::<W>::new(Boot::from_env()?));
+        let hand = Arc::new(WorkerHost::<W>::new(FunctionRuntime::from_env()?));
         hand.boot.connect().await;
         Runtime::new(service_fn(move |event: LambdaEvent<Box<RawValue>>| {
             let hand = Arc::clone(&hand);

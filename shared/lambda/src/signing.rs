@@ -1,7 +1,7 @@
-//! [Signature Version 4] for the calls that functions make: the SDK's own signatures, with less work.
+//! Signs the calls of functions with [Signature Version 4]: the same signatures as the SDK, with less work.
 //!
-//! The SDK derives the signing key anew for every call, though it is the same all day. Here it is kept. What is not a plain
-//! request in memory is left to the SDK.
+//! The SDK derives the signing key for every call, although it changes only daily. This signer caches it and delegates
+//! requests with special requirements to the SDK.
 //!
 //! [Signature Version 4]: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
 
@@ -27,21 +27,23 @@ use aws_smithy_runtime_api::{
 };
 use aws_smithy_types::config_bag::ConfigBag;
 use aws_types::{SigningName, region::SigningRegion};
+use domain::secret::Hex;
+use http::{HeaderName, header::AUTHORIZATION};
 use jiff::{Timestamp, tz::Offset};
 use ring::{digest, hmac};
 use zeroize::Zeroizing;
 
 const ALGORITHM: &str = "AWS4-HMAC-SHA256";
-const DATE: &str = "x-amz-date";
-const TOKEN: &str = "x-amz-security-token";
-const AUTHORIZATION: &str = "authorization";
+/// Header names in the form that `http` stores. It would parse and copy a string in every call.
+static DATE: HeaderName = HeaderName::from_static("x-amz-date");
+static TOKEN: HeaderName = HeaderName::from_static("x-amz-security-token");
 const HOST: &str = "host";
-/// What somebody on the way may change.
+/// The headers that proxies may change.
 const UNSIGNED: [&str; 3] = ["user-agent", "x-amzn-trace-id", "transfer-encoding"];
-/// What is signed of an endpoint's own rules, should it have any: the SDK knows how.
+/// Endpoint properties with special signing requirements, which the SDK handles.
 const RULES: [&str; 4] = ["signingName", "signingRegion", "disableDoubleEncoding", "disableNormalizePath"];
 
-/// The scheme `sigv4` for one client.
+/// The `sigv4` authentication scheme of one client.
 #[derive(Debug, Default)]
 pub struct Signing(Signer);
 
@@ -62,11 +64,11 @@ impl AuthScheme for Signing {
 #[derive(Default)]
 struct Signer {
     sdk: SigV4Signer,
-    kept: Mutex<Option<Kept>>,
+    kept: Mutex<Option<CachedKey>>,
 }
 
-/// A signing key, and what it was derived from.
-struct Kept {
+/// A cached signing key and the values it derives from.
+struct CachedKey {
     scope: String,
     credentials: Credentials,
     key: hmac::Key,
@@ -97,16 +99,16 @@ impl Sign for Signer {
             return self.sdk.sign_http_request(request, identity, endpoint, components, config);
         };
         let headers = request.headers_mut();
-        headers.try_insert(DATE, date)?;
+        headers.try_insert(DATE.clone(), date)?;
         if let Some(token) = token {
-            headers.try_insert(TOKEN, token)?;
+            headers.try_insert(TOKEN.clone(), token)?;
         }
         headers.try_insert(AUTHORIZATION, authorization)?;
         Ok(())
     }
 }
 
-/// Whether nothing is to be signed in another way than usual.
+/// Whether the request needs no special signing.
 fn is_plain(endpoint: &AuthSchemeEndpointConfig<'_>, config: &ConfigBag) -> bool {
     let is_usual = |operation: &SigV4OperationSigningConfig| {
         *operation
@@ -121,7 +123,7 @@ fn is_plain(endpoint: &AuthSchemeEndpointConfig<'_>, config: &ConfigBag) -> bool
         && config.load::<SigV4SessionTokenNameOverride>().is_none()
 }
 
-/// The headers that make a request a signed one.
+/// The headers that a signature adds.
 struct Signed {
     date: String,
     token: Option<String>,
@@ -129,7 +131,7 @@ struct Signed {
 }
 
 impl Signer {
-    /// Signs a request; nothing, if it is one that takes more than is done here.
+    /// Signs a request. Returns `None` if the SDK must sign it.
     fn sign(
         &self,
         request: &HttpRequest,
@@ -148,8 +150,8 @@ impl Signer {
 
         let (host, path) = host_and_path(request.uri())?;
         let mut headers = Vec::with_capacity(request.headers().len() + 3);
-        headers.extend([(DATE, date.as_str()), (HOST, host)]);
-        headers.extend(token.map(|token| (TOKEN, token)));
+        headers.extend([(DATE.as_str(), date.as_str()), (HOST, host)]);
+        headers.extend(token.map(|token| (TOKEN.as_str(), token)));
         headers.extend(request.headers().iter().filter(|(name, _)| !UNSIGNED.contains(name)));
         headers.sort_unstable();
         if !headers.is_sorted_by(|(a, _), (b, _)| a < b) || headers.iter().any(|(_, value)| !is_tidy(value)) {
@@ -166,8 +168,8 @@ impl Signer {
         for (name, value) in &headers {
             text.extend([name, ":", value, "\n"]);
         }
-        text.extend(["\n", &names, "\n", Hex::sha256(request.body().bytes()?).as_str()]);
-        let canonical = Hex::sha256(text.as_bytes());
+        text.extend(["\n", &names, "\n", sha256(request.body().bytes()?).as_str()]);
+        let canonical = sha256(text.as_bytes());
         text.clear();
         text.extend([ALGORITHM, "\n", &date, "\n", &scope, "\n", canonical.as_str()]);
         let signature = self.seal(credentials, &scope, text.as_bytes());
@@ -186,24 +188,25 @@ impl Signer {
         Some(Signed { token: token.map(str::to_owned), authorization, date })
     }
 
-    /// The signature over `text`, with the key of this scope.
+    /// The signature of `text` with the key of this scope.
     fn seal(&self, credentials: &Credentials, scope: &str, text: &[u8]) -> Hex {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         let secret = credentials.secret_access_key();
-        let is_right = |kept: &Kept| kept.scope == scope && kept.credentials.secret_access_key() == secret;
+        let is_right =
+            |kept: &CachedKey| kept.scope == scope && kept.credentials.secret_access_key() == secret;
         let kept = match kept.take().filter(is_right) {
             Some(right) => kept.insert(right),
-            None => kept.insert(Kept {
+            None => kept.insert(CachedKey {
                 scope: scope.to_owned(),
                 credentials: credentials.clone(),
                 key: derive(secret, scope),
             }),
         };
-        Hex::new(hmac::sign(&kept.key, text).as_ref())
+        Hex::of(hmac::sign(&kept.key, text))
     }
 }
 
-/// The signing key of a scope: each of its parts, authenticated under the one before.
+/// The signing key of a scope, derived from its parts one after another.
 fn derive(secret: &str, scope: &str) -> hmac::Key {
     let key = |bytes: &[u8]| hmac::Key::new(hmac::HMAC_SHA256, bytes);
     let first = Zeroizing::new(["AWS4", secret].concat());
@@ -212,7 +215,7 @@ fn derive(secret: &str, scope: &str) -> hmac::Key {
         .fold(key(first.as_bytes()), |last, part| key(hmac::sign(&last, part.as_bytes()).as_ref()))
 }
 
-/// The host as it is sent, and the path, if it is written in one way only.
+/// The host and the path of a URI. Returns `None` if the path is not in canonical form.
 fn host_and_path(uri: &str) -> Option<(&str, &str)> {
     let (scheme, rest) = uri.split_once("://")?;
     let (authority, path) = rest.split_at_checked(rest.find('/')?)?;
@@ -226,29 +229,14 @@ fn host_and_path(uri: &str) -> Option<(&str, &str)> {
     is_simple.then(|| (authority.strip_suffix(port).unwrap_or(authority), path))
 }
 
-/// Whether a header's value is signed as it is: with no spaces to be left out.
+/// Whether a header value is signed unchanged: it contains no spaces to remove.
 fn is_tidy(value: &str) -> bool {
     !value.starts_with(' ') && !value.ends_with(' ') && !value.contains("  ")
 }
 
-/// 32 bytes in lower-case hexadecimal digits.
-struct Hex([u8; 64]);
-
-impl Hex {
-    fn new(bytes: &[u8]) -> Self {
-        let mut digits = [b'0'; 64];
-        // 32 bytes fill it.
-        let _ = hex::encode_to_slice(bytes, &mut digits);
-        Self(digits)
-    }
-
-    fn sha256(bytes: &[u8]) -> Self {
-        Self::new(digest::digest(&digest::SHA256, bytes).as_ref())
-    }
-
-    fn as_str(&self) -> &str {
-        str::from_utf8(&self.0).unwrap_or_default()
-    }
+/// SHA-256 in lower-case hexadecimal.
+fn sha256(bytes: &[u8]) -> Hex {
+    Hex::of(digest::digest(&digest::SHA256, bytes))
 }
 
 #[cfg(test)]

@@ -1,21 +1,21 @@
 //! User, password and address.  Table `identity`: PK `USER#<user>`  SK `USER`; PK `PASSWORD#<user>`  SK `PASSWORD`; PK
 //! `EMAIL#<address hash>`  SK `EMAIL` (uniqueness).
-//! Reads: whose address it is (get), what a sign-in compares with (batch get of user, password and workspace), a password
-//! (get), people of a list (batch get), all strongly consistent.
+//! Reads: the user of an address (get), the credentials for a sign-in (batch get of user, password and workspace), a password
+//! (get), people of a list with their profiles (batch get), all strongly consistent.
 
 use async_trait::async_trait;
 use domain::{
     credential::PasswordHash,
-    id::UserId,
+    id::{UserId, WorkspaceId},
     ports::{Accounts, Credentials, Failure, Outcome},
     user::{EmailHash, User, personal_workspace},
-    workspace::Workspace,
+    workspace::{Profile, ProfileRecord},
 };
 use serde::{Deserialize, Serialize};
-use tables::Items;
+use tables::ItemKind;
 
 use crate::{
-    Store,
+    client::Store,
     item::{Item, Key, from_item, text, to_item},
     transaction::Condition,
     workspaces,
@@ -32,15 +32,15 @@ struct PasswordOf {
 }
 
 pub fn user_key(user: UserId) -> Key {
-    Key::new(Items::Users, user, "USER")
+    Key::new(ItemKind::Users, user, "USER")
 }
 
 pub fn password_key(user: UserId) -> Key {
-    Key::new(Items::Passwords, user, "PASSWORD")
+    Key::new(ItemKind::Passwords, user, "PASSWORD")
 }
 
 pub fn address_key(address: EmailHash) -> Key {
-    Key::new(Items::Addresses, address, "EMAIL")
+    Key::new(ItemKind::Addresses, address, "EMAIL")
 }
 
 pub fn user_item(user: &User) -> Outcome<(Key, Item)> {
@@ -53,19 +53,19 @@ pub fn password_item(user: UserId, password: &PasswordHash) -> Outcome<(Key, Ite
     Ok((key.clone(), to_item(&key, &PasswordOf { password: password.clone() })?))
 }
 
-/// The password's hash is still this one.
+/// The stored hash is this one.
 pub fn password_is(user: UserId, password: &PasswordHash) -> Outcome<Condition> {
     let (_, mut item) = password_item(user, password)?;
     let hash = item.remove("password").ok_or_else(|| Failure::Broken("no hash in its item".to_owned()))?;
     Ok(Condition::of("password = :password", [(":password", hash)]))
 }
 
-/// The primary address is still this user's.
+/// The stored primary address is this one.
 pub fn address_is(user: &User) -> Condition {
     Condition::of("primary_email = :address", [(":address", text(&user.primary_email))])
 }
 
-/// It is this user's address, or nobody's.
+/// The address is this user's, or free.
 pub fn belongs_to(user: UserId) -> Condition {
     let own = "attribute_not_exists(pk) OR #user = :user";
     Condition::of(own, [(":user", text(user))]).naming("#user", "user")
@@ -106,18 +106,24 @@ impl Accounts for Store {
         self.get(user_key(user)).await?.map(from_item).transpose()
     }
 
-    async fn people(&self, users: &[UserId]) -> Outcome<Vec<(User, Option<Workspace>)>> {
+    async fn people(&self, users: &[UserId]) -> Outcome<Vec<(User, Option<Profile>)>> {
         if users.is_empty() {
             return Ok(Vec::new());
         }
-        let pair = |user: &UserId| [user_key(*user), workspaces::key_of(personal_workspace(*user))];
-        let keys: Vec<Key> = users.iter().flat_map(pair).collect();
+        let own = |user: &UserId| workspaces::profile_key(personal_workspace(*user));
+        let keys: Vec<Key> = users.iter().flat_map(|user| [user_key(*user), own(user)]).collect();
         let mut items = self.get_all(&keys).await?.into_iter();
-        let mut people = Vec::new();
-        while let (Some(user), Some(workspace)) = (items.next(), items.next()) {
-            if let Some(user) = user {
-                people.push((from_item(user)?, workspace.map(from_item).transpose()?));
-            }
+        let mut people: Vec<(User, Option<Profile>)> = Vec::new();
+        while let (Some(user), Some(profile)) = (items.next(), items.next()) {
+            let Some(user) = user else { continue };
+            let profile: Option<ProfileRecord> = profile.map(from_item).transpose()?;
+            people.push((from_item(user)?, profile.map(|record| record.profile)));
+        }
+        let nameless = people.iter().filter(|(_, profile)| profile.is_none());
+        let nameless: Vec<WorkspaceId> = nameless.map(|(user, _)| personal_workspace(user.id)).collect();
+        let mut others = self.unmoved_profiles(&nameless).await?;
+        for (user, profile) in people.iter_mut().filter(|(_, profile)| profile.is_none()) {
+            *profile = others.remove(&personal_workspace(user.id)).map(|record| record.profile);
         }
         Ok(people)
     }

@@ -1,31 +1,31 @@
 //! ApiKey.  Table `workspaces`: PK `KEYS#<workspace>`  SK `KEY#<key>`; PK `KEYHASH#<sha256>`  SK `KEYHASH` (lookup).
-//! Reads: list a workspace's keys (query, newest first), one key (get), who holds a key (get by its hash, strongly
+//! Reads: list a workspace's keys (query, newest first), one key (get), the holder of a key (get by its hash, strongly
 //! consistent: one unit, no KMS call).
 
 use async_trait::async_trait;
 use domain::{
     api_key::{ApiKey, KeyHolder},
     id::{KeyId, WorkspaceId},
-    policy::ManagesKeys,
-    ports::{Alongside, ApiKeys, Failure, Outcome, Page},
+    permissions::{MakesKeys, ManagesKeys},
+    ports::{ApiKeys, Failure, Outcome, Page, TransactionExtras},
     secret::Digest256,
 };
-use tables::Items;
+use tables::ItemKind;
 
 use crate::{
-    Store,
+    client::Store,
     item::{Key, from_item, to_item},
     transaction::Condition,
     workspaces,
 };
 
-/// Where a key's record is.
+/// The key of an API key's record.
 pub(crate) fn key_of(workspace: WorkspaceId, key: KeyId) -> Key {
-    Key::new(Items::Keys, workspace, format!("KEY#{key}"))
+    Key::new(ItemKind::Keys, workspace, format!("KEY#{key}"))
 }
 
 pub(crate) fn hash_key(hash: Digest256) -> Key {
-    Key::new(Items::KeyHolders, hash.to_hex(), "KEYHASH")
+    Key::new(ItemKind::KeyHolders, hash.to_hex(), "KEYHASH")
 }
 
 #[async_trait]
@@ -43,7 +43,7 @@ impl ApiKeys for Store {
         // `KEY$` sorts right after every `KEY#…`.
         let newest = after.map_or("KEY$".to_owned(), |key| format!("KEY#{}", key.before()));
         let range = ("KEY#".to_owned(), newest);
-        let page = self.range(Items::Keys, workspace, range, limit).await?;
+        let page = self.range(ItemKind::Keys, workspace, range, limit).await?;
         Ok(Page { items: page.items.into_iter().map(from_item).collect::<Outcome<_>>()?, more: page.more })
     }
 
@@ -53,19 +53,19 @@ impl ApiKeys for Store {
 
     async fn create(
         &self,
-        proof: &ManagesKeys,
+        proof: &MakesKeys,
         key: &ApiKey,
         holder: &KeyHolder,
-        alongside: Alongside,
+        extras: TransactionExtras,
     ) -> Outcome<()> {
         let (record, lookup) = (key_of(proof.workspace(), key.id), hash_key(key.hash));
         let refused = self
             .transaction()
-            // No key comes to be of a workspace that is being deleted.
+            // A workspace that is being deleted gets no keys.
             .check("workspace", &workspaces::key_of(proof.workspace()), Condition::present())
             .put("key", &record, to_item(&record, key)?, Condition::absent())
             .put("hash", &lookup, to_item(&lookup, holder)?, Condition::absent())
-            .alongside(alongside)?
+            .extras(extras)?
             .commit()
             .await?;
         match refused {
@@ -75,11 +75,11 @@ impl ApiKeys for Store {
         }
     }
 
-    async fn revoke(&self, proof: &ManagesKeys, key: &ApiKey, alongside: Alongside) -> Outcome<bool> {
+    async fn revoke(&self, proof: &ManagesKeys, key: &ApiKey, extras: TransactionExtras) -> Outcome<bool> {
         let transaction = self
             .transaction()
             .delete("key", &key_of(proof.workspace(), key.id), Condition::present())
             .delete("hash", &hash_key(key.hash), Condition::present());
-        Ok(transaction.alongside(alongside)?.commit().await?.is_none())
+        Ok(transaction.extras(extras)?.commit().await?.is_none())
     }
 }

@@ -1,6 +1,6 @@
-//! Consumed message.  Table `operations`: PK `DONE#<consumer>#<message>`  SK `DONE`.
-//! Writes: a conditional put takes a message (refused, it answers with the item that is there), an update notes that it
-//! was acted on, a delete lets it go. Reads: none.
+//! Lease on a message.  Table `operations`: PK `DONE#<consumer>#<message>`  SK `DONE`.
+//! Writes: a conditional put takes a message (its refusal contains the stored item), an update marks it as done, a delete
+//! releases it. Reads: none.
 
 use async_trait::async_trait;
 use aws_sdk_dynamodb::{
@@ -10,26 +10,26 @@ use aws_sdk_dynamodb::{
 use domain::{
     Timestamp,
     id::MessageId,
-    ports::{Claim, Consumed, Outcome},
+    ports::{Consumed, MessageLease, Outcome},
 };
 use serde::Serialize;
-use tables::{Items, TTL};
+use tables::{ItemKind, TTL};
 
 use crate::{
-    Store,
-    failure::unavailable,
+    client::Store,
+    failure::failure,
     item::{Key, number, to_expiring_item},
 };
 
 #[derive(Serialize)]
 struct Lease {
-    /// Milliseconds since 1970; after this a claim that came to nothing is free again.
+    /// Milliseconds since 1970. Then an abandoned lease is free.
     lease_ends: i64,
     done: bool,
 }
 
 fn key_of(consumer: &str, message: MessageId) -> Key {
-    Key::new(Items::Consumed, format!("{consumer}#{message}"), "DONE")
+    Key::new(ItemKind::Consumed, format!("{consumer}#{message}"), "DONE")
 }
 
 #[async_trait]
@@ -40,7 +40,7 @@ impl Consumed for Store {
         message: MessageId,
         now: Timestamp,
         lease_ends: Timestamp,
-    ) -> Outcome<Claim> {
+    ) -> Outcome<MessageLease> {
         let key = key_of(consumer, message);
         let lease = Lease { lease_ends: lease_ends.as_millisecond(), done: false };
         let item = to_expiring_item(&key, &lease, lease_ends)?;
@@ -53,16 +53,16 @@ impl Consumed for Store {
             .send()
             .await;
         let error = match answer {
-            Ok(_) => return Ok(Claim::Taken),
+            Ok(_) => return Ok(MessageLease::Taken),
             Err(error) => error,
         };
         match error.as_service_error() {
             Some(PutItemError::ConditionalCheckFailedException(refused)) => {
                 let done =
                     refused.item().and_then(|item| item.get("done")).and_then(|done| done.as_bool().ok());
-                Ok(if done == Some(&true) { Claim::Done } else { Claim::Busy })
+                Ok(if done == Some(&true) { MessageLease::Done } else { MessageLease::Busy })
             }
-            _ => Err(unavailable(error)),
+            _ => Err(failure(error)),
         }
     }
 
@@ -77,7 +77,7 @@ impl Consumed for Store {
             .expression_attribute_values(":ttl", number(forget_at.as_second()))
             .send()
             .await
-            .map_err(unavailable)?;
+            .map_err(failure)?;
         Ok(())
     }
 
@@ -85,7 +85,7 @@ impl Consumed for Store {
         let key = key_of(consumer, message);
         let request =
             self.client.delete_item().table_name(self.name(key.table)).set_key(Some(key.attributes()));
-        request.send().await.map_err(unavailable)?;
+        request.send().await.map_err(failure)?;
         Ok(())
     }
 }

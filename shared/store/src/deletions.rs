@@ -1,49 +1,63 @@
 //! Deletion.  Table `operations`: PK `JOBS#<user>`  SK `DELETION#<job>`, of a team gone a week after its end, and
-//! `RUNNING#delete#<workspace>` (uniqueness: the one that is under way); PK `DELETIONSDUE`  SK
-//! `<13 digits of milliseconds>#<user>#<job>`.
-//! Reads: one (get), the one under way (get), those that are due (query, the longest due first), what is left of an account or
-//! a team (query, page by page), all strongly consistent.
-//! Writes: what lets people in goes in one transaction; everything else is deleted in batches, each of which may be repeated,
-//! and what leads to other records goes after them.
+//! `RUNNING#delete#<workspace>` (uniqueness: the running one); PK `DELETIONSDUE`  SK
+//! `<13 digits of milliseconds>#<user>#<job>`; PK `ERASED#<SHA-256 of an id>`  SK `ERASURE`, gone when no backup is older.
+//! Reads: one (get), the running one (get), due ones (query, the longest due first), the remaining records of an account or a
+//! team (query, page by page), all strongly consistent.
+//! Writes: one transaction removes access; batches that may be repeated delete everything else, records that lead to others
+//! last.
 
 use async_trait::async_trait;
 use domain::{
     Timestamp,
     api_key::ApiKey,
-    deletion::{Deletion, Part, Scope},
+    deletion::{Deletion, DeletionScope, Erasure, Part},
     export::Export,
-    id::{JobId, UserId, WorkspaceId},
-    policy::DeletesForGood,
-    ports::{Alongside, Closed, Closing, Deletions, Exports, Failure, Outcome, Page, Purges, Saved},
+    id::{JobId, SessionId, UserId, WorkspaceId},
+    permissions::DeletesForGood,
+    ports::{Closed, Closing, Deletions, Exports, Failure, Outcome, Page, Purges, Saved, TransactionExtras},
     resource::{Kind, ResourceId},
+    secret::Digest256,
+    trash::Due,
+    usage::Usage,
+    user::personal_workspace,
     workspace::Workspace,
 };
 use jiff::SignedDuration;
-use tables::Items;
+use serde::{Deserialize, de::DeserializeOwned};
+use tables::{ItemKind, Owner};
 
 use crate::{
-    Store, accounts, api_keys,
-    item::{Key, from_item, text, to_expiring_item, to_item},
+    accounts, api_keys,
+    client::Store,
+    due,
+    item::{Item, Key, from_item, text, to_expiring_item, to_item},
     jobs::{Job, due_key},
     lists::sort_key,
-    resources::is_good_for,
+    resources::ensure_same_workspace,
     transaction::{Condition, Transaction},
     workspaces,
 };
 
-/// How long it is known that a team was deleted.
+/// How long the record of a team's deletion is kept.
 const REMEMBERED: SignedDuration = SignedDuration::from_hours(7 * 24);
-/// How many records of files are deleted at a time,
+/// The number of records of files that are deleted at a time.
 const FILES: usize = 100;
-/// and how many deletions are looked at.
+/// The most deletions of one user that are read.
 const MOST_DELETIONS: usize = 1_000;
 
 fn key_of(user: UserId, id: JobId) -> Key {
-    Key::new(Items::Jobs, user, format!("DELETION#{id}"))
+    Key::new(ItemKind::Jobs, user, format!("DELETION#{id}"))
 }
 
 fn running_key(user: UserId, workspace: WorkspaceId) -> Key {
-    Key::new(Items::Jobs, user, format!("RUNNING#delete#{workspace}"))
+    Key::new(ItemKind::Jobs, user, format!("RUNNING#delete#{workspace}"))
+}
+
+/// The record that an account or a team is being erased. An account has the id of its personal workspace.
+fn erasure_item(deletion: &Deletion) -> Outcome<(Key, Item)> {
+    let erasure = Erasure { at: deletion.created_at };
+    let key = Key::new(ItemKind::Erasures, Digest256::of(deletion.workspace.bare()).to_hex(), "ERASURE");
+    Ok((key.clone(), to_expiring_item(&key, &erasure, erasure.forgotten_at())?))
 }
 
 fn job_of(deletion: &Deletion) -> Outcome<Job> {
@@ -53,63 +67,64 @@ fn job_of(deletion: &Deletion) -> Outcome<Job> {
         version: deletion.version,
         record: (key.clone(), to_item(&key, deletion)?),
         running: running_key(deletion.user, deletion.workspace),
-        due: due_key(Items::DeletionsDue, deletion.due_at(), deletion.user, deletion.id),
+        due: due_key(ItemKind::DeletionsDue, deletion.due_at(), deletion.user, deletion.id),
     })
 }
 
-/// The partitions that hold a part's records.
-fn partitions(deletion: &Deletion, part: Part) -> Vec<(Items, String)> {
-    let (user, workspace) = (deletion.user.to_string(), deletion.workspace.to_string());
-    vec![match part {
-        Part::ApiKeys => (Items::Keys, workspace),
-        Part::Sessions => (Items::Sessions, user),
-        Part::Datasets => (Items::Datasets, workspace),
-        Part::Models => (Items::Models, workspace),
-        Part::Trash => (Items::Trash, workspace),
-        Part::Purges => (Items::Purges, workspace),
-        Part::Projects => (Items::Projects, workspace),
-        Part::Groups => (Items::Groups, workspace),
-        Part::Slugs => (Items::Slugs, workspace),
-        Part::Sizes => (Items::Sizes, workspace),
-        Part::TrashList => (Items::TrashList, workspace),
-        Part::Uploads => (Items::Uploads, workspace),
-        Part::Usage => (Items::Usage, workspace),
-        Part::Events => (Items::Events, workspace),
-        Part::Marks => (Items::Marks, workspace),
-        Part::Members => (Items::Members, workspace),
-        Part::Memberships => (Items::Memberships, user),
-        Part::Messages => return messages(deletion),
-        Part::Resets => (Items::LastResets, user),
-        Part::Person => return vec![(Items::Passwords, user.clone()), (Items::Users, user)],
-        Part::Workspace => (Items::Workspaces, workspace),
-        Part::Exports => (Items::Jobs, user),
-    }]
+/// The session that requested a deletion.
+#[derive(Deserialize)]
+struct AskedBy {
+    #[serde(default)]
+    session: Option<SessionId>,
 }
 
-/// Messages lie by what they are about; see [`domain::outbox::Notice::subject`].
-fn messages(deletion: &Deletion) -> Vec<(Items, String)> {
+impl Store {
+    /// The running deletion of a user's account that this session requested.
+    pub(crate) async fn deletion_asked_by(&self, user: UserId, session: SessionId) -> Outcome<Option<JobId>> {
+        let running = self.under_way(running_key(user, personal_workspace(user))).await?;
+        let Some(job) = running else { return Ok(None) };
+        let found: Option<AskedBy> = self.get(key_of(user, job)).await?.map(from_item).transpose()?;
+        Ok(found.is_some_and(|found| found.session == Some(session)).then_some(job))
+    }
+}
+
+/// The partitions that hold a part's records.
+fn partitions(deletion: &Deletion, part: Part) -> Vec<(ItemKind, String)> {
+    let partition = |kind: ItemKind| match kind.row().owner {
+        Owner::User => Some((kind, deletion.user.to_string())),
+        Owner::Workspace => Some((kind, deletion.workspace.to_string())),
+        Owner::Region => None,
+    };
+    match part {
+        Part::Messages => messages(deletion),
+        _ => ItemKind::emptied_by(&part.to_string()).filter_map(partition).collect(),
+    }
+}
+
+/// The partitions of messages: by subject. See [`domain::domain_events::DomainEvent::subject`].
+fn messages(deletion: &Deletion) -> Vec<(ItemKind, String)> {
     let mut subjects = vec![deletion.workspace.to_string()];
-    if deletion.scope == Scope::Account {
+    if deletion.scope == DeletionScope::Account {
         subjects.push(deletion.user.to_string());
         if let Some(address) = deletion.address {
             subjects.extend([format!("password-reset/{address}"), format!("sign-up/{address}")]);
         }
     }
-    subjects.into_iter().map(|subject| (Items::Outbox, subject)).collect()
+    subjects.into_iter().map(|subject| (ItemKind::Outbox, subject)).collect()
 }
 
-/// The sort keys of a part's records: all of their partitions', but for those that hold other things too.
+/// The sort keys of a part's records: a whole partition, except where it has other records.
 fn range_of(part: Part) -> (String, String) {
     let (from, to) = if part == Part::Exports { ("EXPORT#", "EXPORT$") } else { ("!", "~") };
     (from.to_owned(), to.to_owned())
 }
 
-/// A record's name: which of the part's partitions it is in, and its sort key.
+/// A record's name: the number of its partition in the part, and its sort key.
 fn name(partition: usize, sort_key: &str) -> String {
     format!("{partition}/{sort_key}")
 }
 
-/// Where the records with these names are.
+/// The keys of the records with these names.
 fn keys_of(deletion: &Deletion, part: Part, names: &[String]) -> Outcome<Vec<Key>> {
     let partitions = partitions(deletion, part);
     let key = |name: &String| {
@@ -118,7 +133,7 @@ fn keys_of(deletion: &Deletion, part: Part, names: &[String]) -> Outcome<Vec<Key
         Some(Key::new(*kind, subject, sort_key))
     };
     let keys: Option<Vec<Key>> = names.iter().map(key).collect();
-    keys.ok_or_else(|| Failure::Broken(format!("a name of {part:?} that is none")))
+    keys.ok_or_else(|| Failure::Broken(format!("an invalid name of {part:?}")))
 }
 
 /// The ids that sort keys end with.
@@ -133,15 +148,19 @@ impl Deletions for Store {
         &self,
         proof: &DeletesForGood,
         closing: &Closing<'_>,
-        alongside: Alongside,
+        extras: TransactionExtras,
     ) -> Outcome<Closed> {
         let deletion = closing.deletion;
-        is_good_for(proof.workspace(), deletion.workspace)?;
+        ensure_same_workspace(proof.workspace(), deletion.workspace)?;
         let mut transaction = self.transaction().begin(job_of(deletion)?)?;
-        if deletion.scope == Scope::Account {
+        if deletion.scope == DeletionScope::Account {
             transaction = transaction.close_person(closing)?;
         }
-        let transaction = transaction.close_workspace(deletion, closing.workspace).alongside(alongside)?;
+        let (key, erasure) = erasure_item(deletion)?;
+        let transaction = transaction
+            .close_workspace(deletion, closing.workspace)
+            .put("erasure", &key, erasure, Condition::none())
+            .extras(extras)?;
         Ok(match transaction.commit().await? {
             None => Closed::Yes,
             Some("running") => {
@@ -160,28 +179,33 @@ impl Deletions for Store {
         self.under_way(running_key(user, workspace)).await
     }
 
-    async fn replace(&self, before: &Deletion, after: &Deletion, alongside: Alongside) -> Outcome<Saved> {
+    async fn replace(
+        &self,
+        before: &Deletion,
+        after: &Deletion,
+        extras: TransactionExtras,
+    ) -> Outcome<Saved> {
         let transaction = self.transaction().go_on(&job_of(before)?, job_of(after)?);
-        Ok(transaction.alongside(alongside)?.commit().await?.map_or(Saved::Yes, |_| Saved::Stale))
+        Ok(transaction.extras(extras)?.commit().await?.map_or(Saved::Yes, |_| Saved::Stale))
     }
 
     async fn forget(&self, deletion: &Deletion) -> Outcome<()> {
         match deletion.scope {
-            Scope::Account => self.forget_account(deletion).await,
-            Scope::Team => self.forget_team(deletion).await,
+            DeletionScope::Account => self.forget_account(deletion).await,
+            DeletionScope::Team => self.forget_team(deletion).await,
         }
     }
 
     async fn due(&self, now: Timestamp, limit: usize) -> Outcome<Vec<(UserId, JobId)>> {
-        self.jobs_due(Items::DeletionsDue, now, limit).await
+        self.jobs_due(ItemKind::DeletionsDue, now, limit).await
     }
 
     async fn left(&self, deletion: &Deletion, part: Part, limit: usize) -> Outcome<Page<String>> {
         let mut left = Page { items: Vec::new(), more: false };
         for (n, (kind, subject)) in partitions(deletion, part).into_iter().enumerate() {
-            // With no room left, it is still asked whether there are more.
+            // Also asks whether more follow when the page is full.
             let room = limit.saturating_sub(left.items.len());
-            let page = self.range_up(kind, subject, range_of(part), room).await?;
+            let page = self.range_ascending(kind, subject, range_of(part), room).await?;
             left.items.extend(page.items.iter().filter_map(sort_key).map(|key| name(n, key)));
             left.more |= page.more;
             if left.more {
@@ -196,7 +220,20 @@ impl Deletions for Store {
         match part {
             Part::Exports => return self.erase_exports(&keys).await,
             Part::ApiKeys => self.erase_holders(&keys).await?,
-            Part::Datasets | Part::Models | Part::Trash | Part::Purges => self.erase_files(&keys).await?,
+            Part::Datasets | Part::Models => self.erase_files(&keys).await?,
+            Part::Trash => {
+                self.erase_files(&keys).await?;
+                self.erase_due(&keys, |trashed| Some(Due::expiry(trashed))).await?;
+            }
+            Part::Purges => {
+                self.erase_files(&keys).await?;
+                self.erase_due(&keys, |purge| Some(Due::purge(purge))).await?;
+            }
+            Part::Uploads => self.erase_due(&keys, |upload| Some(Due::sweep(upload))).await?,
+            Part::Usage => {
+                let emptying = |until| Due::emptying(deletion.workspace, until);
+                self.erase_due(&keys, |usage: &Usage| usage.emptied_until.map(emptying)).await?;
+            }
             Part::Members => {
                 let members = ids(&keys, "MEMBER#")?.into_iter();
                 let others = members.map(|user| workspaces::membership_key(user, deletion.workspace));
@@ -209,15 +246,13 @@ impl Deletions for Store {
             }
             Part::Person => self.free_address(deletion).await?,
             Part::Workspace => self.free_handles(&keys).await?,
-            // Nothing is found by way of these only.
+            // These lead to no other records.
             Part::Sessions
             | Part::Projects
             | Part::Groups
             | Part::Slugs
             | Part::Sizes
             | Part::TrashList
-            | Part::Uploads
-            | Part::Usage
             | Part::Events
             | Part::Marks
             | Part::Messages
@@ -228,7 +263,7 @@ impl Deletions for Store {
 }
 
 impl Transaction<'_> {
-    /// The person goes, with password and address, if they are what was read: else `person` failed.
+    /// Deletes user, password and address, if they did not change since they were read. Label: `person`.
     fn close_person(self, closing: &Closing<'_>) -> Outcome<Self> {
         let user = closing.user.ok_or_else(|| Failure::Broken("an account without its person".to_owned()))?;
         let transaction = self
@@ -243,28 +278,26 @@ impl Transaction<'_> {
         })
     }
 
-    /// The workspace goes with its handle and its wrapped data key, if it is its owner's; or there still is none. Else
-    /// `workspace` failed.
+    /// Deletes the workspace with its profile, handle and wrapped data key, if the owner is still the same; or requires that none
+    /// exists. Label: `workspace`.
     fn close_workspace(self, deletion: &Deletion, workspace: Option<&Workspace>) -> Self {
         let key = workspaces::key_of(deletion.workspace);
         let Some(workspace) = workspace else { return self.check("workspace", &key, Condition::absent()) };
         let own = Condition::of("#owner = :owner", [(":owner", text(deletion.user))]);
         let names_this = workspaces::names_this(deletion.workspace);
-        self.delete("workspace", &key, own.naming("#owner", "owner")).delete(
-            "workspace",
-            &workspaces::handle_key(&workspace.handle),
-            names_this,
-        )
+        self.delete("workspace", &key, own.naming("#owner", "owner"))
+            .delete("workspace", &workspaces::profile_key(deletion.workspace), Condition::none())
+            .delete("workspace", &workspaces::handle_key(&workspace.handle), names_this)
     }
 }
 
 impl Store {
-    /// Forgets the deletion of an account, and what is known of teams that its person deleted.
+    /// Deletes the record of an account's deletion, and those of teams that the person deleted.
     async fn forget_account(&self, deletion: &Deletion) -> Outcome<()> {
         let range = ("DELETION#".to_owned(), "DELETION$".to_owned());
-        let found = self.items_up(Items::Jobs, deletion.user, range, MOST_DELETIONS).await?.into_iter();
+        let found = self.items_up(ItemKind::Jobs, deletion.user, range, MOST_DELETIONS).await?.into_iter();
         let mut known = found.map(from_item).collect::<Outcome<Vec<Deletion>>>()?;
-        // One that is under way is forgotten at its own end, and this one last: it leads to the others.
+        // A running deletion deletes its own record. This one goes last, because it leads to the others.
         known.retain(|other| other.id != deletion.id && !other.status.is_open());
         for over in known.iter().chain([deletion]) {
             let job = job_of(over)?;
@@ -275,7 +308,8 @@ impl Store {
         Ok(())
     }
 
-    /// Forgets the deletion of a team but for that it happened.
+    /// Reduces the record of a team's deletion to the fact that it happened, for the person who may read it. If the person's
+    /// account is deleted too, nobody may, and the record is deleted: the account's deletion may have ended before.
     async fn forget_team(&self, deletion: &Deletion) -> Outcome<()> {
         let job = job_of(deletion)?;
         let kept = Deletion { handle: None, address: None, counted: None, ..deletion.next() };
@@ -283,13 +317,19 @@ impl Store {
         let gone_at = ended.saturating_add(REMEMBERED).unwrap_or(Timestamp::MAX);
         let item = to_expiring_item(&job.record.0, &kept, gone_at)?;
         let unchanged = Condition::version(deletion.version);
-        let transaction = self.transaction().put("job", &job.record.0, item, unchanged);
-        // Refused, it was forgotten already.
-        transaction.delete("due", &job.due, Condition::none()).end(&job).commit().await?;
+        let transaction = self
+            .transaction()
+            .check("reader", &accounts::user_key(deletion.user), Condition::present())
+            .put("job", &job.record.0, item, unchanged)
+            .delete("due", &job.due, Condition::none());
+        if transaction.end(&job).commit().await? == Some("reader") {
+            self.transaction().forget(&job).end(&job).commit().await?;
+        }
+        // Any other refusal means that this was done before.
         Ok(())
     }
 
-    /// What API keys are found by.
+    /// The holders of API keys.
     async fn erase_holders(&self, keys: &[Key]) -> Outcome<()> {
         let found = self.get_all(keys).await?.into_iter().flatten();
         let found = found.map(from_item).collect::<Outcome<Vec<ApiKey>>>()?;
@@ -312,7 +352,19 @@ impl Store {
         Ok(())
     }
 
-    /// The address, unless it belongs to another account by now.
+    /// Deletes the scheduled work of the records with these keys. Only the records lead to it, so it goes first.
+    async fn erase_due<T: DeserializeOwned>(
+        &self,
+        keys: &[Key],
+        due: impl Fn(&T) -> Option<Due>,
+    ) -> Outcome<()> {
+        let found = self.get_all(keys).await?.into_iter().flatten();
+        let found = found.map(from_item).collect::<Outcome<Vec<T>>>()?;
+        let notes: Vec<Key> = found.iter().filter_map(due).map(|due| due::key_of(&due)).collect();
+        self.delete_all(&notes).await
+    }
+
+    /// Deletes the address, unless it belongs to another account by now.
     async fn free_address(&self, deletion: &Deletion) -> Outcome<()> {
         let Some(address) = deletion.address else { return Ok(()) };
         let own = accounts::belongs_to(deletion.user);
@@ -320,9 +372,10 @@ impl Store {
         Ok(())
     }
 
-    /// The handles of workspaces, which may be others than those that were closed.
+    /// Deletes the handles of workspaces. A late write may have made a workspace again.
     async fn free_handles(&self, keys: &[Key]) -> Outcome<()> {
-        for item in self.get_all(keys).await?.into_iter().flatten() {
+        let records: Vec<Key> = keys.iter().filter(|key| workspaces::is_record(key)).cloned().collect();
+        for item in self.get_all(&records).await?.into_iter().flatten() {
             let workspace: Workspace = from_item(item)?;
             let (key, own) =
                 (workspaces::handle_key(&workspace.handle), workspaces::names_this(workspace.id));
@@ -337,5 +390,45 @@ impl Store {
             Exports::forget(self, &export).await?;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use domain::deletion::{STEPS, Step};
+    use tables::Removal;
+
+    use super::*;
+
+    fn steps() -> BTreeSet<String> {
+        STEPS.iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn step_on_records_empties_partitions() {
+        let records = STEPS.iter().filter(|step| matches!(step, Step::Records(_))).map(ToString::to_string);
+        let idle: Vec<String> = records.filter(|step| ItemKind::emptied_by(step).next().is_none()).collect();
+        assert!(idle.is_empty(), "no kind's row names these steps: {idle:?}");
+    }
+
+    #[test]
+    fn step_in_a_kinds_row_exists() {
+        let steps = steps();
+        for kind in ItemKind::ALL {
+            let removal = kind.row().removal;
+            let unknown: Vec<&&str> = removal.steps().iter().filter(|step| !steps.contains(**step)).collect();
+            assert!(unknown.is_empty(), "{kind:?}: no deletion has the steps {unknown:?}");
+        }
+    }
+
+    #[test]
+    fn emptied_kind_has_an_owner() {
+        let emptied =
+            |kind: &ItemKind| matches!(kind.row().removal, Removal::Partition(_) | Removal::Records(_));
+        for kind in ItemKind::ALL.into_iter().filter(emptied) {
+            assert_ne!(kind.row().owner, Owner::Region, "{kind:?}");
+        }
     }
 }

@@ -1,11 +1,11 @@
 //! Claim on a name, reserved handle, public signing key.  Table `directory`: PK `HANDLE#<handle>` or `ADDRESS#<address hash>`
 //! SK `CLAIM`; PK `PENDING#<region>`  SK as the claim's PK, while it waits to be confirmed; PK `RESERVED#<sha256 of a handle>`
 //! SK `RESERVED`, gone when the handle is free again; PK `SIGNING-KEYS`  SK `<region>#<kid>`; PK `RETIRED-KEYS`, the same.
-//! Reads: whose a name is (get in the own region's replica), whether a handle is free (the same, then a strongly consistent
-//! batch get of claim and reservation in the authority), a region's unconfirmed claims (query in the authority), all signing
-//! keys (query, once a container), those that were (query).
-//! Writes: in the authority only, a claim and its pending mark in one transaction, with the reservation where one ends; a signing key is
-//! retired in one.
+//! Reads: the holder of a name (get in the region's replica), whether a handle is free (the same, then a strongly consistent
+//! batch get of claim and reservation in the authority), a region's unconfirmed claims (query in the authority), signing keys
+//! (query, once a container), retired keys (query).
+//! Writes: in the authority only. One transaction writes a claim, its pending mark, and the reservation of a freed handle; one
+//! retires a signing key.
 
 use std::{
     collections::HashMap,
@@ -24,36 +24,36 @@ use domain::{
     user::EmailHash,
 };
 use serde::{Deserialize, Serialize};
-use tables::Items;
+use tables::ItemKind;
 
 use crate::{
-    Store,
-    failure::unavailable,
+    client::Store,
+    failure::failure,
     item::{Key, from_item, text, to_expiring_item, to_item},
     transaction::Condition,
     usage::millis,
 };
 
-/// More than there are: three regions, each with a key in use, one or two before and one to come.
+/// More than exist: each of three regions has a current key, one or two earlier ones and a next one.
 const MOST_KEYS: usize = 100;
-/// With a rotation a month in each region, those of 27 years.
+/// Enough for 27 years with one rotation a month in each region.
 const MOST_RETIRED: usize = 1_000;
-/// So many overdue claims are enough for one run, give or take a page.
+/// The most overdue claims for one run, up to a page more.
 const MOST_OVERDUE: usize = 1_000;
 const A_PAGE: usize = 500;
-/// Handles whose holders a container remembers: a confirmed one stays with its holder. One that was given up elsewhere is
-/// remembered as long as the container lives; by the time anybody may have it, none does that knew of the old holder.
+/// The most handles whose holders a container caches. A confirmed handle stays with its holder. A container keeps one that was
+/// given up elsewhere, but no container lives until the end of the handle's reservation.
 const REMEMBERED: usize = 1_000;
 
-/// The directory: this region's replica, and the authority that is written.
-pub struct Directory {
+/// The directory: this region's replica for reads, the authority for writes.
+pub struct DirectoryStore {
     replica: Store,
-    /// Made when it is first needed, which is when names are claimed.
+    /// Created on first use.
     authority: LazyLock<Store, Box<dyn FnOnce() -> Store + Send + Sync>>,
     handles: Mutex<HashMap<Name, Holder>>,
 }
 
-/// A claim's item; it has a deadline until it is confirmed.
+/// A claim's item. An unconfirmed claim has a deadline.
 #[derive(Serialize, Deserialize)]
 struct ClaimItem {
     home: Region,
@@ -61,7 +61,7 @@ struct ClaimItem {
     deadline: Option<Timestamp>,
 }
 
-/// What marks a claim as unconfirmed.
+/// The mark of an unconfirmed claim.
 #[derive(Serialize, Deserialize)]
 struct PendingItem {
     sk: String,
@@ -69,15 +69,15 @@ struct PendingItem {
     deadline: Timestamp,
 }
 
-/// Says that nobody gets a handle, without telling which.
+/// The reservation of a handle, stored under its hash.
 #[derive(Serialize, Deserialize)]
 struct ReservedItem {
     #[serde(with = "jiff::fmt::serde::timestamp::millisecond::required")]
     until: Timestamp,
 }
 
-impl Directory {
-    /// The directory in `table`, read in this region and written where the authority is.
+impl DirectoryStore {
+    /// The directory in `table`, read in this region and written in the authority.
     pub fn new(
         replica: Client,
         authority: impl FnOnce() -> Client + Send + Sync + 'static,
@@ -106,7 +106,7 @@ impl Directory {
         self.handles.lock().unwrap_or_else(PoisonError::into_inner).remove(name);
     }
 
-    async fn keys(&self, kind: Items, most: usize) -> Outcome<Vec<PublicKey>> {
+    async fn keys(&self, kind: ItemKind, most: usize) -> Outcome<Vec<PublicKey>> {
         let all = ("!".to_owned(), "~".to_owned());
         let page = self.replica.range(kind, "", all, most).await?;
         page.items.into_iter().map(from_item).collect()
@@ -122,40 +122,40 @@ fn of_item(item: Option<ClaimItem>) -> Option<Holder> {
 }
 
 fn name_of(partition: &str) -> Outcome<Name> {
-    let rest = |kind: Items| partition.strip_prefix(kind.prefix());
-    let handle = rest(Items::HandleClaims).and_then(|handle| Handle::parse_existing(handle).ok());
-    let address = rest(Items::AddressClaims).and_then(Digest256::from_base64);
+    let rest = |kind: ItemKind| partition.strip_prefix(kind.prefix());
+    let handle = rest(ItemKind::HandleClaims).and_then(|handle| Handle::parse_existing(handle).ok());
+    let address = rest(ItemKind::AddressClaims).and_then(Digest256::from_base64);
     let name = handle.map(Name::Handle).or(address.map(|hash| Name::Address(EmailHash(hash))));
     name.ok_or_else(|| Failure::Broken(format!("{partition} is no name")))
 }
 
 fn claim_key(name: &Name) -> Key {
     match name {
-        Name::Handle(handle) => Key::new(Items::HandleClaims, handle.as_str(), "CLAIM"),
-        Name::Address(address) => Key::new(Items::AddressClaims, address, "CLAIM"),
+        Name::Handle(handle) => Key::new(ItemKind::HandleClaims, handle.as_str(), "CLAIM"),
+        Name::Address(address) => Key::new(ItemKind::AddressClaims, address, "CLAIM"),
     }
 }
 
 fn reserved_key(handle: &Handle) -> Key {
-    Key::new(Items::ReservedHandles, Digest256::of(handle.as_str()).to_hex(), "RESERVED")
+    Key::new(ItemKind::ReservedHandles, Digest256::of(handle.as_str()).to_hex(), "RESERVED")
 }
 
-/// The handle is not reserved any more.
+/// The handle has no current reservation.
 fn unreserved(now: Timestamp) -> Condition {
     let over = "attribute_not_exists(pk) OR #until <= :now";
     Condition::of(over, [(":now", millis(now))]).naming("#until", "until")
 }
 
 fn signing_key(region: Region, kid: &str) -> Key {
-    Key::new(Items::SigningKeys, "", format!("{region}#{kid}"))
+    Key::new(ItemKind::SigningKeys, "", format!("{region}#{kid}"))
 }
 
 fn retired_key(region: Region, kid: &str) -> Key {
-    Key::new(Items::RetiredKeys, "", format!("{region}#{kid}"))
+    Key::new(ItemKind::RetiredKeys, "", format!("{region}#{kid}"))
 }
 
 fn pending_key(region: Region, name: &Name) -> Key {
-    Key::new(Items::PendingClaims, region, claim_key(name).pk)
+    Key::new(ItemKind::PendingClaims, region, claim_key(name).pk)
 }
 
 /// The claim is absent or, as `held` says, this holder's.
@@ -164,12 +164,12 @@ fn free_or(held: &'static str, claim: &Claim) -> Condition {
 }
 
 #[async_trait]
-impl domain::ports::Directory for Directory {
+impl domain::ports::Directory for DirectoryStore {
     async fn find(&self, name: &Name) -> Outcome<Option<Holder>> {
         if let Some(holder) = self.remembered(name) {
             return Ok(Some(holder));
         }
-        let found = self.replica.glance(claim_key(name)).await?.map(from_item).transpose()?;
+        let found = self.replica.get_eventual(claim_key(name)).await?.map(from_item).transpose()?;
         let found = of_item(found);
         if let Some(holder) = &found {
             self.remember(name, holder);
@@ -198,7 +198,7 @@ impl domain::ports::Directory for Directory {
             Some("reserved") => return Ok(Claimed::Taken),
             Some(_) => {}
         }
-        // Another's, or this holder's for good.
+        // Another holder has the name, or this one confirmed it.
         match self.ask_authority(&claim.name).await? {
             Some(holder) if holder.region == claim.region && holder.id == claim.id => Ok(Claimed::Yes),
             Some(_) => Ok(Claimed::Taken),
@@ -244,7 +244,7 @@ impl domain::ports::Directory for Directory {
             let item = to_expiring_item(&key, &ReservedItem { until: reserved_until }, reserved_until)?;
             transaction = transaction.put("reserved", &key, item, Condition::none());
         }
-        // Refused, it is another's, or was given up before.
+        // A refusal means that another holder has it, or that this was done before.
         transaction.commit().await?;
         self.forget(name);
         Ok(())
@@ -264,12 +264,12 @@ impl domain::ports::Directory for Directory {
     }
 
     async fn overdue(&self, region: Region, now: Timestamp) -> Outcome<Vec<Claim>> {
-        // Their order is that of the names, so all are looked at: what is not confirmed within a second is a mishap.
+        // Claims are ordered by name, so this reads all. There are few: a claim is normally confirmed within a second.
         let mut overdue = Vec::new();
         let mut below = "~".to_owned();
         loop {
             let range = ("!".to_owned(), below.clone());
-            let page = self.authority.range(Items::PendingClaims, region, range, A_PAGE).await?;
+            let page = self.authority.range(ItemKind::PendingClaims, region, range, A_PAGE).await?;
             for item in page.items {
                 let PendingItem { sk, id, deadline } = from_item(item)?;
                 if sk != below && deadline <= now {
@@ -284,11 +284,11 @@ impl domain::ports::Directory for Directory {
     }
 
     async fn signing_keys(&self) -> Outcome<Vec<PublicKey>> {
-        self.keys(Items::SigningKeys, MOST_KEYS).await
+        self.keys(ItemKind::SigningKeys, MOST_KEYS).await
     }
 
     async fn retired_keys(&self) -> Outcome<Vec<PublicKey>> {
-        self.keys(Items::RetiredKeys, MOST_RETIRED).await
+        self.keys(ItemKind::RetiredKeys, MOST_RETIRED).await
     }
 
     async fn publish_signing_key(&self, key: &PublicKey) -> Outcome<()> {
@@ -296,7 +296,7 @@ impl domain::ports::Directory for Directory {
         let item = to_item(&place, key)?;
         let table = self.authority.name(place.table);
         let request = self.authority.client.put_item().table_name(table).set_item(Some(item));
-        request.send().await.map_err(unavailable)?;
+        request.send().await.map_err(failure)?;
         Ok(())
     }
 
@@ -319,7 +319,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_reads_back_from_its_partition() {
+    fn name_reads_back_from_its_partition() {
         for name in [
             Name::Handle(Handle::parse("ada-l").unwrap()),
             Name::Address(EmailHash(Digest256::of("ada@people.example"))),

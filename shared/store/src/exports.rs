@@ -1,35 +1,34 @@
 //! Export.  Table `operations`: PK `JOBS#<user>`  SK `EXPORT#<job>`, gone a week after its bundle, and `RUNNING#export`
-//! (uniqueness: the one that is under way); PK `EXPORTSDUE`  SK `<13 digits of milliseconds>#<user>#<job>`.
-//! Reads: one (get), a user's (query, newest first), those that are due (query, the longest due first), the one under way
-//! (get), all strongly consistent.
+//! (uniqueness: the running one); PK `EXPORTSDUE`  SK `<13 digits of milliseconds>#<user>#<job>`.
+//! Reads: one (get), a user's (query, newest first), due ones (query, the longest due first), the running one (get), all
+//! strongly consistent.
 
 use async_trait::async_trait;
 use domain::{
     Timestamp,
     export::Export,
     id::{JobId, UserId},
-    ports::{Alongside, Exports, Failure, Outcome, Saved, Started},
+    permissions::ExportsData,
+    ports::{Exports, Failure, Outcome, Rounds, Saved, Started, TransactionExtras},
 };
 use jiff::SignedDuration;
-use tables::Items;
+use tables::ItemKind;
 
 use crate::{
-    Store,
+    client::Store,
     item::{Key, from_item, to_expiring_item, to_item},
     jobs::{Job, due_key},
 };
 
-/// How long it is known that there was a bundle.
+/// How long the record of an export is kept after its bundle.
 const REMEMBERED: SignedDuration = SignedDuration::from_hours(7 * 24);
-/// How often an export is begun that met one which ended at that moment.
-const ATTEMPTS: u32 = 4;
 
 fn key_of(user: UserId, id: JobId) -> Key {
-    Key::new(Items::Jobs, user, format!("EXPORT#{id}"))
+    Key::new(ItemKind::Jobs, user, format!("EXPORT#{id}"))
 }
 
 fn running_key(user: UserId) -> Key {
-    Key::new(Items::Jobs, user, "RUNNING#export")
+    Key::new(ItemKind::Jobs, user, "RUNNING#export")
 }
 
 fn job_of(export: &Export) -> Outcome<Job> {
@@ -45,15 +44,26 @@ fn job_of(export: &Export) -> Outcome<Job> {
         version: export.version,
         record: (key, item),
         running: running_key(export.user),
-        due: due_key(Items::ExportsDue, export.due_at(), export.user, export.id),
+        due: due_key(ItemKind::ExportsDue, export.due_at(), export.user, export.id),
     })
 }
 
 #[async_trait]
 impl Exports for Store {
-    async fn start(&self, export: &Export, alongside: Alongside) -> Outcome<Started> {
-        for _ in 0..ATTEMPTS {
-            let transaction = self.transaction().begin(job_of(export)?)?.alongside(alongside.clone())?;
+    async fn start(
+        &self,
+        proof: &ExportsData,
+        export: &Export,
+        extras: TransactionExtras,
+    ) -> Outcome<Started> {
+        if proof.user() != export.user {
+            return Err(Failure::Broken("a proof for another user".to_owned()));
+        }
+        // A concurrent export may have ended in between.
+        let mut rounds = Rounds::new();
+        loop {
+            rounds.begin()?;
+            let transaction = self.transaction().begin(job_of(export)?)?.extras(extras.clone())?;
             match transaction.commit().await? {
                 None => return Ok(Started::Yes),
                 Some("running") => {
@@ -64,7 +74,6 @@ impl Exports for Store {
                 Some(label) => return Err(Failure::Broken(format!("a random {label} exists already"))),
             }
         }
-        Err(Failure::Raced)
     }
 
     async fn find(&self, user: UserId, id: JobId) -> Outcome<Option<Export>> {
@@ -74,17 +83,17 @@ impl Exports for Store {
     async fn of(&self, user: UserId, limit: usize) -> Outcome<Vec<Export>> {
         // `EXPORT$` sorts right after every `EXPORT#…`.
         let range = ("EXPORT#".to_owned(), "EXPORT$".to_owned());
-        let page = self.range_now(Items::Jobs, user, range, limit).await?;
+        let page = self.range_now(ItemKind::Jobs, user, range, limit).await?;
         page.items.into_iter().map(from_item).collect()
     }
 
-    async fn replace(&self, before: &Export, after: &Export, alongside: Alongside) -> Outcome<Saved> {
+    async fn replace(&self, before: &Export, after: &Export, extras: TransactionExtras) -> Outcome<Saved> {
         let (old, new) = (job_of(before)?, job_of(after)?);
         let mut transaction = self.transaction().go_on(&old, new);
         if before.status.is_open() && !after.status.is_open() {
             transaction = transaction.end(&old);
         }
-        match transaction.alongside(alongside)?.commit().await? {
+        match transaction.extras(extras)?.commit().await? {
             None => Ok(Saved::Yes),
             Some("job") => Ok(Saved::Stale),
             Some(label) => Err(Failure::Broken(format!("an export's {label} is another's"))),
@@ -101,6 +110,6 @@ impl Exports for Store {
     }
 
     async fn due(&self, now: Timestamp, limit: usize) -> Outcome<Vec<(UserId, JobId)>> {
-        self.jobs_due(Items::ExportsDue, now, limit).await
+        self.jobs_due(ItemKind::ExportsDue, now, limit).await
     }
 }

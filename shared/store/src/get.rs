@@ -1,29 +1,28 @@
 //! Reading: one item, or several in one round trip.
 
-use std::{collections::HashMap, fmt::Display, time::Duration};
+use std::{collections::HashMap, fmt::Display};
 
 use aws_sdk_dynamodb::types::KeysAndAttributes;
 use domain::ports::{Failure, Outcome, Page};
-use tables::Items;
+use tables::ItemKind;
 
 use crate::{
-    Store,
-    failure::unavailable,
+    client::Store,
+    condition::unbuildable,
+    failure::{SERVICE, failure},
     item::{Item, Key, text},
     lists::sort_key,
-    transaction::pause,
+    retry::Attempts,
 };
 
-/// How often keys that DynamoDB left unprocessed are asked for again.
-const ATTEMPTS: u32 = 4;
-/// As many as DynamoDB takes in one batch.
+/// The most keys that DynamoDB takes in one batch.
 const MOST_KEYS: usize = 100;
 
 /// How a range is read.
 #[derive(Clone, Copy)]
-struct Way {
+struct ReadMode {
     consistent: bool,
-    /// The first one first.
+    /// In ascending order.
     forward: bool,
 }
 
@@ -32,14 +31,14 @@ impl Store {
     pub async fn get(&self, key: Key) -> Outcome<Option<Item>> {
         let request =
             self.client.get_item().table_name(self.name(key.table)).set_key(Some(key.into_attributes()));
-        Ok(request.consistent_read(true).send().await.map_err(unavailable)?.item)
+        Ok(request.consistent_read(true).send().await.map_err(failure)?.item)
     }
 
-    /// The item at a key, as it was a moment ago perhaps: at half the cost, and all that a replica can say.
-    pub async fn glance(&self, key: Key) -> Outcome<Option<Item>> {
+    /// The item at a key, eventually consistent: half the cost, and the only way to read a replica.
+    pub async fn get_eventual(&self, key: Key) -> Outcome<Option<Item>> {
         let request =
             self.client.get_item().table_name(self.name(key.table)).set_key(Some(key.into_attributes()));
-        Ok(request.send().await.map_err(unavailable)?.item)
+        Ok(request.send().await.map_err(failure)?.item)
     }
 
     /// The items at these keys, in their order, strongly consistent, in one `BatchGetItem` for each 100.
@@ -60,18 +59,14 @@ impl Store {
                 builder = builder.set_keys(Some(earlier.keys));
             }
             let request = builder.keys(key.attributes()).build();
-            wanted.insert(table, request.map_err(|error| Failure::Broken(error.to_string()))?);
+            wanted.insert(table, request.map_err(unbuildable)?);
         }
         let mut found: Vec<(String, Item)> = Vec::new();
-        for attempt in 0..ATTEMPTS {
-            let answer = self
-                .client
-                .batch_get_item()
-                .set_request_items(Some(wanted))
-                .send()
-                .await
-                .map_err(unavailable)?;
-            let responses = answer.responses.unwrap_or_default().into_iter();
+        let mut attempts = Attempts::of_batch();
+        while attempts.next().await {
+            let answer =
+                self.client.batch_get_item().set_request_items(Some(wanted)).send().await.map_err(failure)?;
+            let responses = answer.responses.ok_or_else(no_items)?.into_iter();
             found.extend(
                 responses.flat_map(|(table, items)| items.into_iter().map(move |item| (table.clone(), item))),
             );
@@ -79,49 +74,47 @@ impl Store {
             if wanted.is_empty() {
                 return Ok(keys.iter().map(|key| self.pick(key, &found)).collect());
             }
-            tokio::time::sleep(Duration::from_millis(10) + pause(attempt)).await;
         }
-        Err(Failure::Unavailable { service: "dynamodb", detail: "unprocessed keys".to_owned() })
+        Err(Failure::Unavailable { service: SERVICE, detail: "unprocessed keys".to_owned() })
     }
 
-    /// Items of one kind and subject whose sort keys are in `range` (both ends included), the last first, as they were a moment
-    /// ago perhaps.
+    /// Items of one kind and subject whose sort keys are in `range` (both ends included), descending, eventually consistent.
     pub async fn range(
         &self,
-        kind: Items,
+        kind: ItemKind,
         subject: impl Display,
         range: (String, String),
         limit: usize,
     ) -> Outcome<Page<Item>> {
-        self.query((kind, subject), range, limit, Way { consistent: false, forward: false }).await
+        self.query((kind, subject), range, limit, ReadMode { consistent: false, forward: false }).await
     }
 
-    /// The same, strongly consistent.
+    /// The same range, strongly consistent.
     pub async fn range_now(
         &self,
-        kind: Items,
+        kind: ItemKind,
         subject: impl Display,
         range: (String, String),
         limit: usize,
     ) -> Outcome<Page<Item>> {
-        self.query((kind, subject), range, limit, Way { consistent: true, forward: false }).await
+        self.query((kind, subject), range, limit, ReadMode { consistent: true, forward: false }).await
     }
 
-    /// The same, strongly consistent, the first first.
-    pub async fn range_up(
+    /// The same range, strongly consistent, ascending.
+    pub async fn range_ascending(
         &self,
-        kind: Items,
+        kind: ItemKind,
         subject: impl Display,
         range: (String, String),
         limit: usize,
     ) -> Outcome<Page<Item>> {
-        self.query((kind, subject), range, limit, Way { consistent: true, forward: true }).await
+        self.query((kind, subject), range, limit, ReadMode { consistent: true, forward: true }).await
     }
 
-    /// The same, over the ends of DynamoDB's own pages: all of them, if there are no more than `limit`.
+    /// The same range, strongly consistent, ascending, across DynamoDB's pages: the first `limit` items.
     pub async fn items_up(
         &self,
-        kind: Items,
+        kind: ItemKind,
         subject: impl Display,
         (mut from, to): (String, String),
         limit: usize,
@@ -129,7 +122,7 @@ impl Store {
         let mut items: Vec<Item> = Vec::new();
         loop {
             let left = limit.saturating_sub(items.len());
-            let page = self.range_up(kind, &subject, (from, to.clone()), left).await?;
+            let page = self.range_ascending(kind, &subject, (from, to.clone()), left).await?;
             items.extend(page.items);
             // A space sorts before all that could follow a key.
             match items.last().and_then(sort_key).map(|last| format!("{last} ")) {
@@ -141,10 +134,10 @@ impl Store {
 
     async fn query(
         &self,
-        (kind, subject): (Items, impl Display),
+        (kind, subject): (ItemKind, impl Display),
         range: (String, String),
         limit: usize,
-        way: Way,
+        way: ReadMode,
     ) -> Outcome<Page<Item>> {
         if range.0 > range.1 {
             // Nothing is in between, and DynamoDB refuses to look.
@@ -164,8 +157,8 @@ impl Store {
             .limit(i32::try_from(limit.saturating_add(1)).unwrap_or(i32::MAX))
             .send()
             .await
-            .map_err(unavailable)?;
-        let mut items = answer.items.unwrap_or_default();
+            .map_err(failure)?;
+        let mut items = answer.items.ok_or_else(no_items)?;
         let more = items.len() > limit || (items.len() < limit && answer.last_evaluated_key.is_some());
         items.truncate(limit);
         Ok(Page { items, more })
@@ -175,4 +168,9 @@ impl Store {
         let table = self.name(key.table);
         found.iter().find(|(name, item)| *name == table && key.is_of(item)).map(|(_, item)| item.clone())
     }
+}
+
+/// An answer without the member `items` is a defect; an empty list is not.
+fn no_items() -> Failure {
+    Failure::Broken("an answer of DynamoDB without items".to_owned())
 }

@@ -1,49 +1,46 @@
-//! Event, mark and inbox.  Table `activity`: PK `WS#<workspace>`  SK `EVT#<event>` (never changed); PK `MARKS#<workspace>`
-//! SK `EVT#<event>` (what was said of an event) and `INBOX` (what was said of all).
-//! Reads: a page of events (query, newest first); side by side with it, what was said of all (get) and the marks of as many
-//! events as a page has (query, newest first), both strongly consistent.
+//! Activity event, mark and inbox.  Table `activity`: PK `WS#<workspace>`  SK `EVT#<event>` (never changed); PK `MARKS#<workspace>`
+//! SK `EVT#<event>` (seen or archived) and `INBOX` (watermarks of all).
+//! Reads: a page of events (query, newest first); in parallel the watermarks (get) and as many marks as the page has events
+//! (query, newest first), both strongly consistent.
 
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::{
-    activity::{Event, Inbox, Mark, Watermark},
+    activity::{ActivityEvent, Inbox, Mark, Watermark},
     id::{EventId, WorkspaceId},
-    policy::KeepsInbox,
+    permissions::KeepsInbox,
     ports::{All, Failure, History, Marking, Outcome, Page},
 };
-use tables::{Items, SORT_KEY};
+use tables::{ItemKind, SORT_KEY};
 
 use crate::{
-    Store,
-    failure::unavailable,
+    client::Store,
+    failure::failure,
     item::{Item, Key, from_item, to_item},
-    transaction::Condition,
+    transaction::{Condition, MOST_WRITES},
 };
 
-/// DynamoDB takes at most 100 writes in a transaction.
-const TRANSACTION_LIMIT: usize = 100;
-
 fn event_key(workspace: WorkspaceId, event: EventId) -> Key {
-    Key::new(Items::Events, workspace, format!("EVT#{event}"))
+    Key::new(ItemKind::Events, workspace, format!("EVT#{event}"))
 }
 
 fn inbox_key(workspace: WorkspaceId) -> Key {
-    Key::new(Items::Marks, workspace, "INBOX")
+    Key::new(ItemKind::Marks, workspace, "INBOX")
 }
 
 fn mark_key(workspace: WorkspaceId, event: EventId) -> Key {
-    Key::new(Items::Marks, workspace, format!("EVT#{event}"))
+    Key::new(ItemKind::Marks, workspace, format!("EVT#{event}"))
 }
 
-/// The event that a mark is on.
+/// The event of a mark.
 pub fn marked(item: &Item) -> Outcome<EventId> {
     let id = item.get(SORT_KEY).and_then(|key| key.as_s().ok()?.strip_prefix("EVT#")?.parse().ok());
     id.ok_or_else(|| Failure::Broken("a mark's key that holds no id".to_owned()))
 }
 
-pub fn event_item(event: &Event) -> Outcome<(Key, Item)> {
+pub fn event_item(event: &ActivityEvent) -> Outcome<(Key, Item)> {
     let key = event_key(event.workspace, event.id);
     Ok((key.clone(), to_item(&key, event)?))
 }
@@ -56,12 +53,12 @@ impl History for Store {
         newest: EventId,
         oldest: EventId,
         limit: usize,
-    ) -> Outcome<Page<Event>> {
+    ) -> Outcome<Page<ActivityEvent>> {
         if newest < oldest {
             return Ok(Page { items: Vec::new(), more: false });
         }
         let range = (format!("EVT#{oldest}"), format!("EVT#{newest}"));
-        let page = self.range(Items::Events, workspace, range, limit).await?;
+        let page = self.range(ItemKind::Events, workspace, range, limit).await?;
         Ok(Page { items: page.items.into_iter().map(from_item).collect::<Outcome<_>>()?, more: page.more })
     }
 
@@ -77,7 +74,7 @@ impl History for Store {
         limit: usize,
     ) -> Outcome<BTreeMap<EventId, Mark>> {
         let range = ("EVT#".to_owned(), format!("EVT#{newest}"));
-        let page = self.range_now(Items::Marks, workspace, range, limit).await?;
+        let page = self.range_now(ItemKind::Marks, workspace, range, limit).await?;
         page.items.into_iter().map(|item| Ok((marked(&item)?, from_item(item)?))).collect()
     }
 
@@ -91,12 +88,12 @@ impl History for Store {
     }
 
     async fn mark(&self, proof: &KeepsInbox, marks: &[(EventId, Marking)]) -> Outcome<()> {
-        // Said again it is the same, so one needs no transaction, which would cost twice as much.
+        // Marking is idempotent, so a single mark needs no transaction, which costs twice as much.
         if let [(event, marking)] = marks {
             let (expression, value) = said(*marking)?;
             return self.say(&mark_key(proof.workspace(), *event), expression, value).await;
         }
-        for chunk in marks.chunks(TRANSACTION_LIMIT) {
+        for chunk in marks.chunks(MOST_WRITES) {
             let mut transaction = self.transaction();
             for (event, marking) in chunk {
                 let (expression, value) = said(*marking)?;
@@ -126,12 +123,12 @@ impl Store {
         let request =
             self.client.update_item().table_name(self.name(key.table)).set_key(Some(key.attributes()));
         let request = request.update_expression(expression).expression_attribute_values(":it", value);
-        request.send().await.map_err(unavailable)?;
+        request.send().await.map_err(failure)?;
         Ok(())
     }
 }
 
-/// How a mark is written: the expression, and its value `:it`.
+/// The update expression of a mark, and its value `:it`.
 fn said(marking: Marking) -> Outcome<(&'static str, AttributeValue)> {
     let (expression, value) = match marking {
         Marking::Seen => ("SET seen = :it", serde_dynamo::to_attribute_value(true)),

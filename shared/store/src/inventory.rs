@@ -1,10 +1,10 @@
-//! All that a workspace and a person have, read through from the first to the last.
+//! Everything that a workspace and a person have, in the order of ids.
 
 use std::{collections::BTreeMap, fmt::Display};
 
 use async_trait::async_trait;
 use domain::{
-    activity::{Event, Mark},
+    activity::{ActivityEvent, Mark},
     id::{EventId, SessionId, UploadId, UserId, WorkspaceId},
     ports::{Failure, Inventory, Membership, Outcome, Page},
     resource::{Kind, Resource, ResourceId},
@@ -13,10 +13,10 @@ use domain::{
     upload::Upload,
 };
 use serde::de::DeserializeOwned;
-use tables::Items;
+use tables::ItemKind;
 
 use crate::{
-    Store,
+    client::Store,
     history::marked,
     item::{Item, from_item},
     lists::sort_key,
@@ -24,13 +24,13 @@ use crate::{
     workspaces::{member_key, role_of},
 };
 
-/// Where a range of sort keys begins that goes on after this one, or is all of those with the prefix.
+/// The beginning of a range of sort keys: after this id, or all with the prefix.
 fn past(prefix: &str, id: Option<impl Display>) -> String {
     // `!` sorts before every id, and a space before all that could follow one.
     id.map_or(format!("{prefix}!"), |id| format!("{prefix}{id} "))
 }
 
-/// The same of ids alone.
+/// The same for sort keys that are ids.
 fn ids_past(id: Option<impl Display>) -> (String, String) {
     (past("", id), "~".to_owned())
 }
@@ -53,11 +53,20 @@ impl Inventory for Store {
         after: Option<ResourceId>,
         limit: usize,
     ) -> Outcome<Page<Trashed>> {
-        self.records_up(Items::Trash, workspace, ids_past(after), limit).await
+        self.records_up(ItemKind::Trash, workspace, ids_past(after), limit).await
     }
 
     async fn files(&self, asset: ResourceId, after: Option<UploadId>, limit: usize) -> Outcome<Page<Upload>> {
-        self.records_up(Items::Files, asset, ids_past(after), limit).await
+        self.records_up(ItemKind::Files, asset, ids_past(after), limit).await
+    }
+
+    async fn uploads(
+        &self,
+        workspace: WorkspaceId,
+        after: Option<UploadId>,
+        limit: usize,
+    ) -> Outcome<Page<Upload>> {
+        self.records_up(ItemKind::Uploads, workspace, ids_past(after), limit).await
     }
 
     async fn events(
@@ -66,9 +75,9 @@ impl Inventory for Store {
         after: Option<EventId>,
         until: EventId,
         limit: usize,
-    ) -> Outcome<Page<Event>> {
+    ) -> Outcome<Page<ActivityEvent>> {
         let range = (past("EVT#", after), format!("EVT#{until}"));
-        self.records_up(Items::Events, workspace, range, limit).await
+        self.records_up(ItemKind::Events, workspace, range, limit).await
     }
 
     async fn marks(
@@ -79,19 +88,19 @@ impl Inventory for Store {
         limit: usize,
     ) -> Outcome<BTreeMap<EventId, Mark>> {
         let range = (format!("EVT#{first}"), format!("EVT#{last}"));
-        let items = self.items_up(Items::Marks, workspace, range, limit).await?.into_iter();
+        let items = self.items_up(ItemKind::Marks, workspace, range, limit).await?.into_iter();
         items.map(|item| Ok((marked(&item)?, from_item(item)?))).collect()
     }
 
     async fn sessions(&self, user: UserId, after: Option<SessionId>, limit: usize) -> Outcome<Page<Session>> {
         // `SESSION$` sorts right after every `SESSION#…`.
         let range = (past("SESSION#", after), "SESSION$".to_owned());
-        self.records_up(Items::Sessions, user, range, limit).await
+        self.records_up(ItemKind::Sessions, user, range, limit).await
     }
 
     async fn memberships(&self, user: UserId, limit: usize) -> Outcome<Vec<Membership>> {
         let range = ids_past(None::<WorkspaceId>);
-        let items = self.items_up(Items::Memberships, user, range, limit).await?.into_iter();
+        let items = self.items_up(ItemKind::Memberships, user, range, limit).await?.into_iter();
         let membership = |item: Item| {
             let workspace = sort_key(&item).and_then(|key| key.parse().ok());
             let unclear = || Failure::Broken("a membership's key that holds no id".to_owned());
@@ -102,9 +111,9 @@ impl Inventory for Store {
 
     async fn has_others(&self, workspace: WorkspaceId, user: UserId) -> Outcome<bool> {
         let own = member_key(workspace, user);
-        // Of two members, one is another.
+        // Of two members, at least one is another.
         let range = ("MEMBER#".to_owned(), "MEMBER$".to_owned());
-        let page = self.range_up(Items::Members, workspace, range, 2).await?;
+        let page = self.range_ascending(ItemKind::Members, workspace, range, 2).await?;
         Ok(page.items.iter().any(|member| !own.is_of(member)))
     }
 }
@@ -112,12 +121,12 @@ impl Inventory for Store {
 impl Store {
     async fn records_up<T: DeserializeOwned>(
         &self,
-        kind: Items,
+        kind: ItemKind,
         subject: impl Display,
         range: (String, String),
         limit: usize,
     ) -> Outcome<Page<T>> {
-        let page = self.range_up(kind, subject, range, limit).await?;
+        let page = self.range_ascending(kind, subject, range, limit).await?;
         Ok(Page { items: page.items.into_iter().map(from_item).collect::<Outcome<_>>()?, more: page.more })
     }
 }

@@ -1,4 +1,4 @@
-//! Jobs that may be killed anywhere and go on, exports and deletions: which is under way, and when somebody has to look after it.
+//! Records that exports and deletions have in common: the running job, and the list of due jobs.
 
 use domain::{
     Timestamp,
@@ -6,10 +6,10 @@ use domain::{
     ports::{Failure, Outcome},
 };
 use serde::{Deserialize, Serialize};
-use tables::Items;
+use tables::ItemKind;
 
 use crate::{
-    Store,
+    client::Store,
     item::{Item, Key, from_item, text, to_item},
     lists::sort_key,
     transaction::{Condition, Transaction},
@@ -20,23 +20,23 @@ pub struct Job {
     pub id: JobId,
     pub version: u64,
     pub record: (Key, Item),
-    /// Names the one that is under way.
+    /// The key of the record of the running job.
     pub running: Key,
-    /// In the list of those that somebody has to look after, sorted by time.
+    /// The key in the list of due jobs.
     pub due: Key,
 }
 
-/// Which job is under way.
+/// The record that one job of its kind is running.
 #[derive(Serialize, Deserialize)]
-struct UnderWay {
+struct RunningJob {
     job: JobId,
 }
 
-pub fn due_key(kind: Items, at: Timestamp, user: UserId, job: JobId) -> Key {
+pub fn due_key(kind: ItemKind, at: Timestamp, user: UserId, job: JobId) -> Key {
     Key::new(kind, "", format!("{:013}#{user}#{job}", at.as_millisecond()))
 }
 
-/// Whose job an entry of the list is, and which.
+/// The user and the job of an entry in the list of due jobs.
 fn entry(item: &Item) -> Outcome<(UserId, JobId)> {
     let read = |key: &str| {
         let (_, job) = key.split_once('#')?;
@@ -49,29 +49,29 @@ fn entry(item: &Item) -> Outcome<(UserId, JobId)> {
 }
 
 impl Store {
-    /// The job that is under way.
+    /// The running job.
     pub(crate) async fn under_way(&self, running: Key) -> Outcome<Option<JobId>> {
-        let found: Option<UnderWay> = self.get(running).await?.map(from_item).transpose()?;
+        let found: Option<RunningJob> = self.get(running).await?.map(from_item).transpose()?;
         Ok(found.map(|found| found.job))
     }
 
-    /// Jobs that somebody has to look after by now, the longest due first.
+    /// Due jobs, the longest due first.
     pub(crate) async fn jobs_due(
         &self,
-        kind: Items,
+        kind: ItemKind,
         now: Timestamp,
         limit: usize,
     ) -> Outcome<Vec<(UserId, JobId)>> {
         // `$` sorts right after every `#…`.
         let range = ("0".to_owned(), format!("{:013}$", now.as_millisecond()));
-        self.range_up(kind, "", range, limit).await?.items.iter().map(entry).collect()
+        self.range_ascending(kind, "", range, limit).await?.items.iter().map(entry).collect()
     }
 }
 
 impl Transaction<'_> {
-    /// A job begins. Labels: `running` (another is under way), `job` (it is there already).
+    /// Begins a job. Labels: `running` (another job is running), `job` (it exists already).
     pub fn begin(self, job: Job) -> Outcome<Self> {
-        let running = to_item(&job.running, &UnderWay { job: job.id })?;
+        let running = to_item(&job.running, &RunningJob { job: job.id })?;
         let (key, item) = job.record;
         Ok(self
             .put("running", &job.running, running, Condition::absent())
@@ -79,7 +79,7 @@ impl Transaction<'_> {
             .put("due", &job.due, job.due.attributes(), Condition::none()))
     }
 
-    /// A job is `after` now, if it was still `before`: else `job` failed.
+    /// Replaces a job, if its version is still that of `before`. Label: `job`.
     pub fn go_on(self, before: &Job, after: Job) -> Self {
         let (key, item) = after.record;
         let transaction = self.put("job", &key, item, Condition::version(before.version));
@@ -94,13 +94,13 @@ impl Transaction<'_> {
         )
     }
 
-    /// Another may begin.
+    /// Removes the record of the running job, so that another may begin.
     pub fn end(self, job: &Job) -> Self {
         let own = Condition::of("attribute_not_exists(pk) OR job = :job", [(":job", text(job.id))]);
         self.delete("running", &job.running, own)
     }
 
-    /// Nothing tells of a job any more, if it is what was read, or gone: else `job` failed.
+    /// Deletes a job, if it is unchanged or gone. Label: `job`.
     pub fn forget(self, job: &Job) -> Self {
         let same = "attribute_not_exists(pk) OR version = :version";
         let same = Condition::of(same, [(":version", crate::item::number(job.version))]);

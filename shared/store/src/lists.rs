@@ -1,4 +1,4 @@
-//! Lists of projects, datasets and models: only what is live is in them.
+//! Lists of live projects, datasets and models.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,29 +8,29 @@ use domain::{
     resource::{Kind, Position, Resource, ResourceId},
 };
 use jiff::Timestamp;
-use tables::{Items, SORT_KEY};
+use tables::{ItemKind, SORT_KEY};
 
 use crate::{
-    Store,
+    client::Store,
     item::{Item, Key, from_item},
     resources::{group_sk, key_of, records_of},
 };
 
-/// How often a list looks further for what counts, before its page is short.
+/// The most queries for one page. Then the page is short.
 const ROUNDS: usize = 5;
-/// As many are looked at in each further round when the largest are asked for.
+/// The number of entries in each further query for the largest resources.
 const LARGEST_AT_ONCE: usize = 100;
-/// Sorts before every sort key, and after.
+/// Texts that sort before and after every sort key.
 const ENDS: (&str, &str) = ("-", "~");
 
-/// What was found at the places of a list.
+/// The records at the positions of a list.
 struct Looked {
     records: Vec<Option<Resource>>,
     projects: BTreeMap<ProjectId, Resource>,
 }
 
 impl Looked {
-    /// Those that count, in their order.
+    /// The live resources, in order.
     fn live(self) -> impl Iterator<Item = Live> {
         let Self { records, projects } = self;
         records.into_iter().flatten().filter_map(move |resource| match resource.project {
@@ -39,7 +39,7 @@ impl Looked {
         })
     }
 
-    /// Where a list goes on after `last`: if its project is in the trash, after all that is in there.
+    /// The position of the next page after `last`. Skips the rest of a project that is in the trash.
     fn past(&self, last: Position) -> Position {
         match last.project {
             Some(project) if !self.projects.contains_key(&project) => {
@@ -67,7 +67,7 @@ impl Store {
         Ok(Listed { items, next })
     }
 
-    /// Models by project, or those of one project.
+    /// Models by project, or the models of one project.
     pub(crate) async fn models(
         &self,
         workspace: WorkspaceId,
@@ -83,7 +83,7 @@ impl Store {
         for _ in 0..ROUNDS {
             let to = after.map_or(end.clone(), |after| below(after).min(end.clone()));
             let wanted = limit.saturating_sub(items.len());
-            let page = self.range_now(Items::Groups, workspace, (from.clone(), to), wanted).await?;
+            let page = self.range_now(ItemKind::Groups, workspace, (from.clone(), to), wanted).await?;
             let places = page.items.iter().map(place).collect::<Outcome<Vec<Position>>>()?;
             let looked = self.look(workspace, &places).await?;
             after = places.last().map(|last| looked.past(*last)).filter(|_| page.more);
@@ -95,12 +95,13 @@ impl Store {
         Ok(Listed { items, next: after })
     }
 
-    /// The largest that count.
+    /// The largest live resources.
     pub(crate) async fn by_size(&self, workspace: WorkspaceId, limit: usize) -> Outcome<Vec<Live>> {
         let (mut largest, mut to, mut at_once) = (Vec::new(), ENDS.1.to_owned(), limit);
         for _ in 0..ROUNDS {
             let range = (ENDS.0.to_owned(), to);
-            let page = self.range_now(Items::Sizes, workspace, range, at_once.min(LARGEST_AT_ONCE)).await?;
+            let page =
+                self.range_now(ItemKind::Sizes, workspace, range, at_once.min(LARGEST_AT_ONCE)).await?;
             let places = page.items.iter().map(sized).collect::<Outcome<Vec<(&str, Position)>>>()?;
             let Some((bytes, last)) = places.last() else { break };
             to = format!("{bytes}#{}", last.id.before());
@@ -115,7 +116,7 @@ impl Store {
         Ok(largest)
     }
 
-    /// The records at some places of a list, and the projects that they are in.
+    /// The records at positions of a list, with their projects.
     async fn look(&self, workspace: WorkspaceId, places: &[Position]) -> Outcome<Looked> {
         let projects: BTreeSet<ProjectId> = places.iter().filter_map(|place| place.project).collect();
         let ids = places.iter().map(|place| place.id);
@@ -130,12 +131,12 @@ impl Store {
     }
 }
 
-/// The last key that comes after a place in the list of models by project.
+/// The last sort key below a position in the list of models by project.
 fn below(place: Position) -> String {
     group_sk(&Position { id: place.id.before(), ..place })
 }
 
-/// The place that an entry of the models by project stands for.
+/// The position of an entry in the list of models by project.
 pub fn place(item: &Item) -> Outcome<Position> {
     let place = sort_key(item).and_then(|key| {
         let (project, model) = key.split_once('#')?;
@@ -145,7 +146,7 @@ pub fn place(item: &Item) -> Outcome<Position> {
     place.ok_or_else(|| Failure::Broken("a model's place that holds no id".to_owned()))
 }
 
-/// The bytes in the key of an entry of the largest, and what it stands for.
+/// The size and the position of an entry in the list by size.
 fn sized(item: &Item) -> Outcome<(&str, Position)> {
     let place = sort_key(item).and_then(|key| {
         let (bytes, id) = key.split_once('#')?;

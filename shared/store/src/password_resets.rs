@@ -1,34 +1,54 @@
-//! Password reset: what was asked for with an address, and which mailed token set a user's password last.  Table `identity`:
+//! Password reset: the requests for an address, and the token that set a user's password last.  Table `identity`:
 //! PK `RESETS#<address hash>`  SK `RESETS`, gone an hour after the last; PK `LASTRESET#<user>`  SK `LASTRESET`, gone half an
 //! hour after its use.
-//! Reads: what was asked for (get), the last token with its user and the workspace (one batch get), all strongly consistent.
+//! Reads: the requests (get), the last token with its user and the workspace (one batch get), all strongly consistent.
 
 use async_trait::async_trait;
 use domain::{
     id::UserId,
     password_reset::{Asked, LastReset},
-    ports::{Alongside, Failure, NewPassword, Outcome, PasswordResets, Resettable, Saved},
+    ports::{Failure, NewPassword, Outcome, PasswordResets, Resettable, Saved, Sessions, TransactionExtras},
     user::{EmailHash, personal_workspace},
 };
-use tables::Items;
+use serde::Deserialize;
+use tables::ItemKind;
 
 use crate::{
-    Store, accounts,
-    item::{Key, from_item, text, to_expiring_item},
+    accounts,
+    client::Store,
+    item::{Item, Key, from_item, text, to_expiring_item},
     sessions, throttles,
-    transaction::Condition,
+    transaction::{Condition, MOST_WRITES},
     workspaces,
 };
 
 fn asked_key(address: EmailHash) -> Key {
-    Key::new(Items::ResetsAsked, address, "RESETS")
+    Key::new(ItemKind::ResetsAsked, address, "RESETS")
 }
 
 fn last_key(user: UserId) -> Key {
-    Key::new(Items::LastResets, user, "LASTRESET")
+    Key::new(ItemKind::LastResets, user, "LASTRESET")
 }
 
-/// No other token was used since `before` was read. It may be gone meanwhile: then it ended nothing any more.
+/// The names in a workspace's record.
+#[derive(Deserialize)]
+struct Named {
+    handle: String,
+    profile: Option<NamedProfile>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct NamedProfile {
+    display_name: Option<String>,
+}
+
+fn names_of(workspace: Item) -> Outcome<Vec<String>> {
+    let Named { handle, profile } = from_item(workspace)?;
+    Ok(std::iter::once(handle).chain(profile.and_then(|profile| profile.display_name)).collect())
+}
+
+/// No other token was used since `before` was read. `before` may have expired since.
 fn unchanged(before: Option<LastReset>) -> Condition {
     match before {
         None => Condition::absent(),
@@ -36,18 +56,20 @@ fn unchanged(before: Option<LastReset>) -> Condition {
     }
 }
 
+/// The password, the token and the counter.
+const WRITES: usize = 3;
+
 #[async_trait]
 impl PasswordResets for Store {
     async fn asked(&self, address: EmailHash) -> Outcome<Option<Asked>> {
         self.get(asked_key(address)).await?.map(from_item).transpose()
     }
 
-    async fn ask(&self, asked: &Asked, alongside: Alongside) -> Outcome<Saved> {
+    async fn ask(&self, asked: &Asked, extras: TransactionExtras) -> Outcome<Saved> {
         let key = asked_key(asked.address);
         let item = to_expiring_item(&key, asked, asked.expires_at())?;
         let unchanged = Condition::version(asked.version.saturating_sub(1));
-        let refused =
-            self.transaction().put("stale", &key, item, unchanged).alongside(alongside)?.commit().await?;
+        let refused = self.transaction().put("stale", &key, item, unchanged).extras(extras)?.commit().await?;
         Ok(refused.map_or(Saved::Yes, |_| Saved::Stale))
     }
 
@@ -58,23 +80,31 @@ impl PasswordResets for Store {
         let (user, last, workspace) = (next(), next(), next());
         let Some(user) = user else { return Ok(None) };
         let last = last.map(from_item).transpose()?;
-        Ok(Some(Resettable { user: from_item(user)?, onboarded: workspace.is_some(), last }))
+        let (onboarded, names) =
+            (workspace.is_some(), workspace.map(names_of).transpose()?.unwrap_or_default());
+        Ok(Some(Resettable { user: from_item(user)?, onboarded, names, last }))
     }
 
-    async fn set(&self, new: &NewPassword, alongside: Alongside) -> Outcome<Saved> {
+    async fn set(&self, new: &NewPassword, extras: TransactionExtras) -> Outcome<Saved> {
         let (password_key, password) = accounts::password_item(new.user, &new.password)?;
         let key = last_key(new.user);
         let last = to_expiring_item(&key, &new.by, new.by.expires_at())?;
+        let (forgiven_key, forgiven) = throttles::forgiven_item(&new.throttle, new.by.at)?;
         let mut transaction = self
             .transaction()
             .put("stale", &key, last, unchanged(new.before))
             .put("password", &password_key, password, Condition::present())
-            .delete("throttle", &throttles::key_of(&new.throttle), Condition::none());
-        for session in &new.sessions {
+            .put("throttle", &forgiven_key, forgiven, Condition::none());
+        // The oldest sessions that don't fit into the transaction end before it: a crash in between leaves the old password, and
+        // a retry ends the rest. The other order could leave old sessions beside a new password.
+        let room = MOST_WRITES.saturating_sub(WRITES + extras.writes());
+        let (with_it, before) = new.sessions.split_at(room.min(new.sessions.len()));
+        self.end_several(new.user, before).await?;
+        for session in with_it {
             let key = sessions::key_of(new.user, *session);
             transaction = transaction.delete("session", &key, Condition::none());
         }
-        match transaction.alongside(alongside)?.commit().await? {
+        match transaction.extras(extras)?.commit().await? {
             None => Ok(Saved::Yes),
             Some("stale" | "password") => Ok(Saved::Stale),
             Some(label) => Err(Failure::Broken(format!("a new {label} exists already"))),

@@ -1,23 +1,24 @@
-//! What is being removed.  Table `resources`: PK `PURGES#<workspace>`  SK `<id>`.
+//! Running removal.  Table `resources`: PK `PURGES#<workspace>`  SK `<id>`.
 //! Reads: one (get, strongly consistent).
-//! Writes: put when something is taken out of the trash for good; what belongs to it is deleted in batches, each of which
-//! may be repeated, and it goes last.
+//! Writes: a put when a resource leaves the trash permanently; batches that may be repeated delete its contents, and a delete at the
+//! end.
 
 use async_trait::async_trait;
 use domain::{
     Timestamp,
+    domain_events::Message,
     id::{ModelId, ProjectId, UploadId, WorkspaceId},
-    outbox::Message,
     ports::{Failure, Outcome, Page, Purges},
     resource::{Position, Resource, ResourceId},
     trash::{Due, Purge},
     upload::{State, Upload},
 };
-use tables::Items;
+use tables::ItemKind;
 
 use crate::{
-    Store, due,
-    failure::unavailable,
+    client::Store,
+    due,
+    failure::failure,
     item::{Item, Key, from_item, to_item},
     lists::{place, sort_key},
     outbox,
@@ -26,7 +27,7 @@ use crate::{
 };
 
 fn purge_key(workspace: WorkspaceId, root: ResourceId) -> Key {
-    Key::new(Items::Purges, workspace, root.to_string())
+    Key::new(ItemKind::Purges, workspace, root.to_string())
 }
 
 pub fn purge_item(purge: &Purge) -> Outcome<(Key, Item)> {
@@ -50,7 +51,7 @@ impl Purges for Store {
 
     async fn files(&self, asset: ResourceId, limit: usize) -> Outcome<Vec<UploadId>> {
         let range = ("-".to_owned(), "~".to_owned());
-        let page = self.range_now(Items::Files, asset, range, limit).await?;
+        let page = self.range_now(ItemKind::Files, asset, range, limit).await?;
         let ids = page.items.iter().map(|item| sort_key(item)?.parse().ok());
         let ids: Option<Vec<UploadId>> = ids.collect();
         ids.ok_or_else(|| Failure::Broken("a file's key that holds no id".to_owned()))
@@ -68,7 +69,7 @@ impl Purges for Store {
         limit: usize,
     ) -> Outcome<Vec<ModelId>> {
         let range = (format!("{project}#"), format!("{project}$"));
-        let page = self.range_now(Items::Groups, workspace, range, limit).await?;
+        let page = self.range_now(ItemKind::Groups, workspace, range, limit).await?;
         let places = page.items.iter().map(place).collect::<Outcome<Vec<Position>>>()?;
         let models = places.into_iter().filter_map(|place| match place.id {
             ResourceId::Model(model) => Some(model),
@@ -90,8 +91,8 @@ impl Purges for Store {
         let slugs = found.iter().map(|model| slug_key(&model.parent(), &model.slug));
         let entries: Vec<Key> = slugs.chain(found.iter().filter_map(size_key)).collect();
         let group =
-            |id| Key::new(Items::Groups, workspace, group_sk(&Position { project: Some(project), id }));
-        // The records say what else there is, and the groups which records: whoever is interrupted finds them again.
+            |id| Key::new(ItemKind::Groups, workspace, group_sk(&Position { project: Some(project), id }));
+        // Records lead to slugs and sizes, and groups lead to records: this order lets an interrupted run continue.
         self.delete_all(&entries).await?;
         self.delete_all(&records).await?;
         self.delete_all(&ids().map(group).collect::<Vec<Key>>()).await
@@ -116,7 +117,7 @@ impl Purges for Store {
         if self.sweep(&swept, now).await? {
             return Ok(Some(swept));
         }
-        // Somebody completed it or gave it up just now: once only, so that it stays so.
+        // A concurrent run completed or swept it. Both are final.
         self.upload(workspace, upload).await
     }
 
@@ -128,7 +129,7 @@ impl Purges for Store {
     async fn go_on(&self, message: &Message) -> Outcome<()> {
         let (key, item) = outbox::message_item(message)?;
         let request = self.client.put_item().table_name(self.name(key.table)).set_item(Some(item));
-        request.send().await.map_err(unavailable)?;
+        request.send().await.map_err(failure)?;
         Ok(())
     }
 }

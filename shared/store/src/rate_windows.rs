@@ -8,11 +8,11 @@ use domain::{
     Timestamp,
     ports::{Outcome, RateWindows, Taken},
 };
-use tables::{Items, TTL};
+use tables::{ItemKind, TTL};
 
 use crate::{
-    Store,
-    failure::unavailable,
+    client::Store,
+    failure::failure,
     item::{Key, number},
 };
 
@@ -20,7 +20,7 @@ use crate::{
 impl RateWindows for Store {
     async fn take(&self, name: &str, ends: Timestamp, want: u32, limit: u32) -> Outcome<Taken> {
         let want = want.min(limit);
-        let key = Key::new(Items::RateWindows, format!("{name}#{}", ends.as_second()), "RATE");
+        let key = Key::new(ItemKind::RateWindows, format!("{name}#{}", ends.as_second()), "RATE");
         let request =
             self.client.update_item().table_name(self.name(key.table)).set_key(Some(key.attributes()));
         let answer = request
@@ -47,7 +47,7 @@ impl RateWindows for Store {
             {
                 Ok(Taken { granted: 0, used: limit })
             }
-            Err(error) => Err(unavailable(error)),
+            Err(error) => Err(failure(error)),
         }
     }
 }

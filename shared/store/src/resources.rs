@@ -2,9 +2,8 @@
 //! `MODELS#<workspace>`  SK `<id>`; PK `SLUGS#<workspace>`  SK `<kind>#<project or ->#<slug>` (uniqueness); PK
 //! `GROUPED#<workspace>`  SK `<project or ->#<model>` (models by project); PK `SIZES#<workspace>`  SK
 //! `<20 digits of bytes>#<id>` (datasets and models that have any).
-//! A model of a project that is in the trash stays where it is and counts for nothing: what brings the project back
-//! brings it back.
-//! Reads: one (get; of a model in a project, then the project; with what the workspace uses, one batch get), projects or
+//! A model of a project in the trash keeps its items and is not live; restoring the project restores it.
+//! Reads: one (get, then a get of its project; with the workspace's usage one batch get), projects or
 //! datasets (query, newest first), models by project or the largest (query, then a batch get of the records and their
 //! projects), all strongly consistent.
 
@@ -12,33 +11,33 @@ use async_trait::async_trait;
 use domain::{
     Timestamp,
     id::WorkspaceId,
-    policy::EditsResources,
-    ports::{Alongside, Changed, Created, Failure, Listed, Live, Outcome, Resources, Within},
+    permissions::EditsResources,
+    ports::{Changed, Created, Failure, Listed, Live, Outcome, Resources, TransactionExtras, Within},
     resource::{Kind, Parent, Position, Resource, ResourceId, Slug},
     usage::{Difference, Usage},
 };
 use serde::Serialize;
-use tables::Items;
+use tables::ItemKind;
 
 use crate::{
-    Store,
+    client::Store,
     item::{Item, Key, from_item, number, to_item},
     transaction::{Condition, Transaction},
-    usage::{self, Change},
+    usage::{self, UsageChange},
 };
 
-/// Whose a slug is.
+/// The resource of a slug.
 #[derive(Serialize)]
 struct SlugOf {
     id: ResourceId,
 }
 
-/// The partitions of a kind.
-pub const fn records_of(kind: Kind) -> Items {
+/// The kind of items that holds a kind of resources.
+pub const fn records_of(kind: Kind) -> ItemKind {
     match kind {
-        Kind::Project => Items::Projects,
-        Kind::Dataset => Items::Datasets,
-        Kind::Model => Items::Models,
+        Kind::Project => ItemKind::Projects,
+        Kind::Dataset => ItemKind::Datasets,
+        Kind::Model => ItemKind::Models,
     }
 }
 
@@ -46,21 +45,25 @@ pub fn key_of(workspace: WorkspaceId, id: ResourceId) -> Key {
     Key::new(records_of(id.kind()), workspace, id.to_string())
 }
 
-/// The key of the project that it is in.
+/// The key of a resource's project.
 pub fn project_key(resource: &Resource) -> Option<Key> {
     resource.project.map(|project| key_of(resource.workspace, ResourceId::Project(project)))
 }
 
 pub fn slug_key(parent: &Parent, slug: &Slug) -> Key {
     let project = parent.project.map_or("-".to_owned(), |project| project.to_string());
-    Key::new(Items::Slugs, parent.workspace, format!("{}#{project}#{}", parent.kind.as_str(), slug.as_str()))
+    Key::new(
+        ItemKind::Slugs,
+        parent.workspace,
+        format!("{}#{project}#{}", parent.kind.as_str(), slug.as_str()),
+    )
 }
 
-/// Where a model is among the models of its project.
+/// The key of a model in the list by project.
 pub fn group_key(resource: &Resource) -> Option<Key> {
     let is_model = resource.id.kind() == Kind::Model;
     let sk = group_sk(&Position::after(resource));
-    is_model.then(|| Key::new(Items::Groups, resource.workspace, sk))
+    is_model.then(|| Key::new(ItemKind::Groups, resource.workspace, sk))
 }
 
 pub fn group_sk(position: &Position) -> String {
@@ -70,14 +73,14 @@ pub fn group_sk(position: &Position) -> String {
     }
 }
 
-/// Where something is among the largest, if it is.
+/// The key of a resource in the list by size, if it is there.
 pub fn size_key(resource: &Resource) -> Option<Key> {
     let counts = resource.id.kind() != Kind::Project && resource.size_bytes > 0;
     let sk = format!("{:020}#{}", resource.size_bytes, resource.id);
-    counts.then(|| Key::new(Items::Sizes, resource.workspace, sk))
+    counts.then(|| Key::new(ItemKind::Sizes, resource.workspace, sk))
 }
 
-/// The entry of the largest; it says in which project to look whether it counts.
+/// The entry in the list by size. It names the project, which must be live.
 fn size_item(key: &Key, resource: &Resource) -> Item {
     let project = resource.project.map(|project| ("project".to_owned(), crate::item::text(project)));
     key.attributes().into_iter().chain(project).collect()
@@ -129,13 +132,13 @@ impl Resources for Store {
         proof: &EditsResources,
         resource: &Resource,
         limit: Option<u64>,
-        alongside: Alongside,
+        extras: TransactionExtras,
     ) -> Outcome<Created> {
-        is_good_for(proof.workspace(), resource.workspace)?;
-        let made = Change::new(Difference::made(resource.id.kind()), resource.updated_at);
+        ensure_same_workspace(proof.workspace(), resource.workspace)?;
+        let made = UsageChange::new(Difference::made(resource.id.kind()), resource.updated_at);
         let transaction =
             self.transaction().appear(resource)?.count(resource.workspace, made.within("models", limit));
-        Ok(match transaction.alongside(alongside)?.commit().await? {
+        Ok(match transaction.extras(extras)?.commit().await? {
             None => Created::Yes,
             Some("project") => Created::NoProject,
             Some("slug") => Created::SlugTaken,
@@ -149,9 +152,9 @@ impl Resources for Store {
         proof: &EditsResources,
         before: &Resource,
         after: &Resource,
-        alongside: Alongside,
+        extras: TransactionExtras,
     ) -> Outcome<Changed> {
-        is_good_for(proof.workspace(), before.workspace)?;
+        ensure_same_workspace(proof.workspace(), before.workspace)?;
         let key = key_of(before.workspace, before.id);
         let item = to_item(&key, &following(before, after))?;
         let mut transaction =
@@ -164,7 +167,7 @@ impl Resources for Store {
                 .delete("freed", &slug_key(&before.parent(), &before.slug), Condition::none())
                 .take_slug(after)?;
         }
-        Ok(match transaction.alongside(alongside)?.commit().await? {
+        Ok(match transaction.extras(extras)?.commit().await? {
             None => Changed::Yes,
             Some("slug") => Changed::SlugTaken,
             Some(_) => Changed::Stale,
@@ -173,19 +176,19 @@ impl Resources for Store {
 }
 
 /// A proof for another workspace is a defect.
-pub fn is_good_for(proof: WorkspaceId, workspace: WorkspaceId) -> Outcome<()> {
-    let elsewhere = || Failure::Broken(format!("a proof for {proof} is none for {workspace}"));
+pub fn ensure_same_workspace(proof: WorkspaceId, workspace: WorkspaceId) -> Outcome<()> {
+    let elsewhere = || Failure::Broken(format!("a proof for {proof} is not valid for {workspace}"));
     (proof == workspace).then_some(()).ok_or_else(elsewhere)
 }
 
-/// `after` with what is counted here: as much as `before` has, and the version that follows.
+/// `after` with the counters of `before` and the next version.
 pub fn following(before: &Resource, after: &Resource) -> Resource {
     let Resource { models, size_bytes, version, .. } = *before;
     Resource { models, size_bytes, version: version.saturating_add(1), ..after.clone() }
 }
 
 impl Store {
-    /// A record, unless its project is in the trash.
+    /// The resource of a record, unless its project is in the trash.
     async fn in_its_project(&self, record: Option<Item>) -> Outcome<Option<Live>> {
         let resource: Option<Resource> = record.map(from_item).transpose()?;
         let Some(resource) = resource else { return Ok(None) };
@@ -196,7 +199,7 @@ impl Store {
 }
 
 impl Transaction<'_> {
-    /// Something comes to be, or comes back. Labels: `record`, `project` (it is not there), `slug` (it is taken).
+    /// Creates or restores a resource. Labels: `record`, `project` (it does not exist), `slug` (it is taken).
     pub fn appear(self, resource: &Resource) -> Outcome<Self> {
         let key = key_of(resource.workspace, resource.id);
         let mut transaction = self
@@ -210,13 +213,13 @@ impl Transaction<'_> {
         Ok(transaction)
     }
 
-    /// Something is no longer there, if it is what was read: else `record` failed, or `project`.
+    /// Removes a resource, if it did not change since it was read. Labels: `record`, `project`.
     pub fn vanish(self, resource: &Resource) -> Self {
         let key = key_of(resource.workspace, resource.id);
         let mut transaction = self
             .delete("record", &key, Condition::version(resource.version))
             .count_in_project(resource, -1, -signed(resource.size_bytes))
-            // As long as the record is what was read, the slug is its own.
+            // If the record is unchanged, the slug is its own.
             .delete("slug", &slug_key(&resource.parent(), &resource.slug), Condition::none());
         for key in [size_key(resource), group_key(resource)].into_iter().flatten() {
             transaction = transaction.delete("entry", &key, Condition::none());
@@ -224,7 +227,7 @@ impl Transaction<'_> {
         transaction
     }
 
-    /// Something has so many more bytes, if it is what was read: else `record` failed, or `project`.
+    /// Adds bytes to a resource, if it did not change since it was read. Labels: `record`, `project`.
     pub fn grow(self, before: &Resource, bytes: u64, now: Timestamp) -> Outcome<Self> {
         let key = key_of(before.workspace, before.id);
         let size_bytes = before.size_bytes.saturating_add(bytes);
@@ -240,7 +243,7 @@ impl Transaction<'_> {
         Ok(transaction.take_size(&after))
     }
 
-    /// Counts a model in its project, if it is in one and that is there: a project in the trash does not change.
+    /// Updates the counters of a resource's project, which must be live.
     fn count_in_project(self, resource: &Resource, models: i64, bytes: i64) -> Self {
         let Some(project) = project_key(resource) else { return self };
         let values = [(":models", models), (":bytes", bytes), (":one", 1)];

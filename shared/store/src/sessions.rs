@@ -1,30 +1,36 @@
 //! Session.  Table `identity`: PK `SESSIONS#<user>`  SK `SESSION#<session>`; gone when it expires.
-//! Reads: a session with a workspace and the membership in it (one batch get, strongly consistent), the ids of a user's
-//! sessions (query, newest first, strongly consistent).
+//! Reads: a session with a workspace and the membership in it (one batch get, strongly consistent), a user's live sessions (query,
+//! newest first, strongly consistent), the ids of a user's sessions (query, newest first, strongly consistent), the ids of a user's
+//! live sessions (query, oldest first, strongly consistent).
 
 use async_trait::async_trait;
-use aws_sdk_dynamodb::types::ReturnValue;
+use aws_sdk_dynamodb::{operation::query::builders::QueryFluentBuilder, types::ReturnValue};
 use domain::{
     Timestamp,
-    id::{SessionId, UserId, WorkspaceId},
-    ports::{Alongside, Failure, Outcome, PasswordProof, Saved, Sessions, Standing},
+    id::{JobId, SessionId, UserId, WorkspaceId},
+    ports::{Failure, Outcome, PasswordProof, Rounds, Saved, SessionContext, Sessions, TransactionExtras},
     role::Role,
-    session::Session,
+    session::{MOST_SESSIONS, Session},
     user::personal_workspace,
     workspace::Workspace,
 };
-use tables::Items;
+use tables::{ItemKind, TTL};
 
 use crate::{
-    Store, accounts,
-    failure::unavailable,
-    item::{Item, Key, from_item, text, to_expiring_item},
-    transaction::Condition,
+    accounts,
+    client::Store,
+    failure::failure,
+    item::{Item, Key, from_item, number, text, to_expiring_item},
+    transaction::{Condition, MOST_WRITES, Transaction},
     workspaces,
 };
 
+/// The most sessions that end when another begins: a transaction has 100 items.
+const ENDED_AT_ONCE: usize = 90;
+const SURPLUS: &str = "surplus";
+
 pub fn key_of(user: UserId, session: SessionId) -> Key {
-    Key::new(Items::Sessions, user, format!("SESSION#{session}"))
+    Key::new(ItemKind::Sessions, user, format!("SESSION#{session}"))
 }
 
 pub fn session_item(session: &Session) -> Outcome<(Key, Item)> {
@@ -34,12 +40,12 @@ pub fn session_item(session: &Session) -> Outcome<(Key, Item)> {
 
 #[async_trait]
 impl Sessions for Store {
-    async fn standing(
+    async fn context(
         &self,
         user: UserId,
         session: SessionId,
         workspace: WorkspaceId,
-    ) -> Outcome<Option<Standing>> {
+    ) -> Outcome<Option<SessionContext>> {
         let mut keys = vec![key_of(user, session), workspaces::key_of(workspace)];
         if workspace != personal_workspace(user) {
             keys.push(workspaces::member_key(workspace, user));
@@ -55,29 +61,34 @@ impl Sessions for Store {
             Some(member) => Some(workspaces::role_of(member)?),
             None => None,
         };
-        Ok(Some(Standing { session: from_item(session)?, workspace, role }))
+        Ok(Some(SessionContext { session: from_item(session)?, workspace, role }))
     }
 
     async fn begin(
         &self,
         session: &Session,
         proof: Option<PasswordProof>,
-        alongside: Alongside,
+        extras: TransactionExtras,
     ) -> Outcome<()> {
-        let (key, item) = session_item(session)?;
-        let mut transaction = self.transaction().put("session", &key, item, Condition::absent());
-        if let Some(PasswordProof { seen, rehashed }) = proof {
-            let unchanged = accounts::password_is(session.user, &seen)?;
-            let (key, item) = accounts::password_item(session.user, rehashed.as_ref().unwrap_or(&seen))?;
-            transaction = match rehashed {
-                Some(_) => transaction.put("password", &key, item, unchanged),
-                None => transaction.check("password", &key, unchanged),
-            };
+        let mut rounds = Rounds::new();
+        loop {
+            rounds.begin()?;
+            let surplus = self.surplus(session.user, session.created_at).await?;
+            let transaction = self.transaction().begin_session(session, proof.as_ref())?;
+            // Two concurrent sign-ins end different sessions, or the second fails and reads again.
+            let transaction = surplus.iter().fold(transaction, |transaction, id| {
+                transaction.delete(SURPLUS, &key_of(session.user, *id), Condition::present())
+            });
+            match transaction.extras(extras.clone())?.commit().await? {
+                None => return Ok(()),
+                Some(SURPLUS) => {}
+                Some(_) => return Err(Failure::Raced),
+            }
         }
-        match transaction.alongside(alongside)?.commit().await? {
-            None => Ok(()),
-            Some(_) => Err(Failure::Raced),
-        }
+    }
+
+    async fn deletion_by(&self, user: UserId, session: SessionId) -> Outcome<Option<JobId>> {
+        self.deletion_asked_by(user, session).await
     }
 
     async fn replace(&self, before: &Session, after: &Session) -> Outcome<Saved> {
@@ -99,30 +110,36 @@ impl Sessions for Store {
             {
                 Ok(Saved::Stale)
             }
-            Err(error) => Err(unavailable(error)),
+            Err(error) => Err(failure(error)),
         }
     }
 
-    async fn end(&self, user: UserId, session: SessionId, alongside: Alongside) -> Outcome<bool> {
+    async fn end(&self, user: UserId, session: SessionId, extras: TransactionExtras) -> Outcome<bool> {
         let key = key_of(user, session);
-        if alongside.is_empty() {
-            // It alone needs no transaction, which would cost twice as much.
+        if extras.is_empty() {
+            // A single delete needs no transaction, which costs twice as much.
             let request =
                 self.client.delete_item().table_name(self.name(key.table)).set_key(Some(key.attributes()));
-            let answer = request.return_values(ReturnValue::AllOld).send().await.map_err(unavailable)?;
+            let answer = request.return_values(ReturnValue::AllOld).send().await.map_err(failure)?;
             return Ok(answer.attributes.is_some());
         }
         let transaction = self.transaction().delete("session", &key, Condition::present());
-        Ok(transaction.alongside(alongside)?.commit().await?.is_none())
+        Ok(transaction.extras(extras)?.commit().await?.is_none())
+    }
+
+    async fn live(&self, user: UserId, now: Timestamp) -> Outcome<Vec<Session>> {
+        let request = self.live_sessions(user, now).scan_index_forward(false);
+        let answer = request.send().await.map_err(failure)?;
+        answer.items.unwrap_or_default().into_iter().map(from_item).collect()
     }
 
     async fn begun_until(&self, user: UserId, until: Timestamp, limit: usize) -> Outcome<Vec<SessionId>> {
         let answer = self
             .client
             .query()
-            .table_name(self.name(Items::Sessions.table()))
+            .table_name(self.name(ItemKind::Sessions.table()))
             .key_condition_expression("pk = :pk AND sk BETWEEN :from AND :to")
-            .expression_attribute_values(":pk", text(Items::Sessions.partition(user)))
+            .expression_attribute_values(":pk", text(ItemKind::Sessions.partition(user)))
             .expression_attribute_values(":from", text("SESSION#"))
             .expression_attribute_values(":to", text(format!("SESSION#{}", SessionId::ceiling(until))))
             .projection_expression("sk")
@@ -131,18 +148,66 @@ impl Sessions for Store {
             .limit(i32::try_from(limit).unwrap_or(i32::MAX))
             .send()
             .await
-            .map_err(unavailable)?;
-        let id = |item: Item| item.get("sk")?.as_s().ok()?.strip_prefix("SESSION#")?.parse().ok();
-        let ids: Option<Vec<SessionId>> = answer.items.unwrap_or_default().into_iter().map(id).collect();
-        ids.ok_or_else(|| Failure::Broken("a session's key that holds no id".to_owned()))
+            .map_err(failure)?;
+        ids_of(answer.items.unwrap_or_default())
     }
 
     async fn end_several(&self, user: UserId, sessions: &[SessionId]) -> Outcome<()> {
-        let mut transaction = self.transaction();
-        for session in sessions {
-            transaction = transaction.delete("session", &key_of(user, *session), Condition::none());
+        for some in sessions.chunks(MOST_WRITES) {
+            let mut transaction = self.transaction();
+            for session in some {
+                transaction = transaction.delete("session", &key_of(user, *session), Condition::none());
+            }
+            transaction.commit().await?;
         }
-        transaction.commit().await?;
         Ok(())
+    }
+}
+
+/// The ids in the keys of sessions.
+fn ids_of(items: Vec<Item>) -> Outcome<Vec<SessionId>> {
+    let id = |item: Item| item.get("sk")?.as_s().ok()?.strip_prefix("SESSION#")?.parse().ok();
+    let ids: Option<Vec<SessionId>> = items.into_iter().map(id).collect();
+    ids.ok_or_else(|| Failure::Broken("a session's key that holds no id".to_owned()))
+}
+
+impl Store {
+    /// A query for a user's live sessions. Ignores expired sessions, which DynamoDB may take days to delete. One answer has room
+    /// for 2,000 sessions.
+    fn live_sessions(&self, user: UserId, now: Timestamp) -> QueryFluentBuilder {
+        self.client
+            .query()
+            .table_name(self.name(ItemKind::Sessions.table()))
+            .key_condition_expression("pk = :pk")
+            .filter_expression("#ttl > :now")
+            .expression_attribute_names("#ttl", TTL)
+            .expression_attribute_values(":pk", text(ItemKind::Sessions.partition(user)))
+            .expression_attribute_values(":now", number(now.as_second()))
+            .consistent_read(true)
+    }
+
+    /// The oldest live sessions that must end before another begins.
+    async fn surplus(&self, user: UserId, now: Timestamp) -> Outcome<Vec<SessionId>> {
+        let request = self.live_sessions(user, now).projection_expression("sk");
+        let answer = request.send().await.map_err(failure)?;
+        let mut live = ids_of(answer.items.unwrap_or_default())?;
+        let surplus = live.len().saturating_add(1).saturating_sub(MOST_SESSIONS);
+        live.truncate(surplus.min(ENDED_AT_ONCE));
+        Ok(live)
+    }
+}
+
+impl Transaction<'_> {
+    /// Begins a session, if the password did not change since it was verified.
+    fn begin_session(self, session: &Session, proof: Option<&PasswordProof>) -> Outcome<Self> {
+        let (key, item) = session_item(session)?;
+        let transaction = self.put("session", &key, item, Condition::absent());
+        let Some(PasswordProof { seen, rehashed }) = proof else { return Ok(transaction) };
+        let unchanged = accounts::password_is(session.user, seen)?;
+        let (key, item) = accounts::password_item(session.user, rehashed.as_ref().unwrap_or(seen))?;
+        Ok(match rehashed {
+            Some(_) => transaction.put("password", &key, item, unchanged),
+            None => transaction.check("password", &key, unchanged),
+        })
     }
 }

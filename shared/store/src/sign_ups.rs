@@ -1,24 +1,25 @@
-//! SignUp: all that waits for one address to be verified.  Table `identity`: PK `SIGNUP#<address hash>`  SK `SIGNUP`;
+//! Pending sign-up of an address.  Table `identity`: PK `SIGNUP#<address hash>`  SK `SIGNUP`;
 //! gone after a day.
-//! Reads: one by its address's hash (get, strongly consistent).
+//! Reads: one by the address's hash (get, strongly consistent).
 
 use async_trait::async_trait;
 use domain::{
-    ports::{Alongside, NewAccount, Opened, Outcome, Saved, SignUps},
+    ports::{NewAccount, Opened, Outcome, Saved, SignUps, TransactionExtras},
     sign_up::SignUp,
     user::EmailHash,
 };
-use tables::Items;
+use tables::ItemKind;
 
 use crate::{
-    Store, accounts,
+    accounts,
+    client::Store,
     item::{Key, from_item, to_expiring_item},
     sessions,
     transaction::Condition,
 };
 
 fn key_of(address: EmailHash) -> Key {
-    Key::new(Items::SignUps, address, "SIGNUP")
+    Key::new(ItemKind::SignUps, address, "SIGNUP")
 }
 
 #[async_trait]
@@ -27,12 +28,11 @@ impl SignUps for Store {
         self.get(key_of(address)).await?.map(from_item).transpose()
     }
 
-    async fn save(&self, sign_up: &SignUp, alongside: Alongside) -> Outcome<Saved> {
+    async fn save(&self, sign_up: &SignUp, extras: TransactionExtras) -> Outcome<Saved> {
         let key = key_of(sign_up.email_hash);
         let item = to_expiring_item(&key, sign_up, sign_up.expires_at())?;
         let unchanged = Condition::version(sign_up.version.saturating_sub(1));
-        let refused =
-            self.transaction().put("stale", &key, item, unchanged).alongside(alongside)?.commit().await?;
+        let refused = self.transaction().put("stale", &key, item, unchanged).extras(extras)?.commit().await?;
         Ok(refused.map_or(Saved::Yes, |_| Saved::Stale))
     }
 
@@ -42,7 +42,7 @@ impl SignUps for Store {
         Ok(())
     }
 
-    async fn open_account(&self, account: &NewAccount, alongside: Alongside) -> Outcome<Opened> {
+    async fn open_account(&self, account: &NewAccount, extras: TransactionExtras) -> Outcome<Opened> {
         let NewAccount { sign_up, user, password, session } = account;
         let (user_key, user_item) = accounts::user_item(user)?;
         let (address_key, address_item) = accounts::address_item(sign_up.email_hash, user.id)?;
@@ -55,7 +55,7 @@ impl SignUps for Store {
             .put("password", &password_key, password_item, Condition::absent())
             .put("session", &session_key, session_item, Condition::absent())
             .delete("stale", &key_of(sign_up.email_hash), Condition::version(sign_up.version))
-            .alongside(alongside)?
+            .extras(extras)?
             .commit()
             .await?;
         Ok(match refused {

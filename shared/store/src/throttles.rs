@@ -1,23 +1,35 @@
-//! Throttle: failed attempts of one subject.  Table `operations`: PK `THROTTLE#<name>`  SK `THROTTLE`; gone when they are
-//! forgotten.
-//! Reads: several by name (batch get, strongly consistent).
+//! Throttle: failed and pending attempts of one subject.  Table `operations`: PK `THROTTLE#<name>`
+//! SK `THROTTLE`; gone when they are forgotten.
+//! Reads: several by name (batch get, strongly consistent).  Writes: conditional updates.
 
 use async_trait::async_trait;
+use aws_sdk_dynamodb::{
+    operation::update_item::UpdateItemError,
+    types::{AttributeValue, ReturnValuesOnConditionCheckFailure::AllOld},
+};
 use domain::{
     Timestamp,
-    ports::{Outcome, Saved, Throttles},
-    throttle::Failures,
+    id::RequestId,
+    ports::{Outcome, Reserved, Throttles},
+    throttle::{Failures, PER_ACCOUNT, Settled, Slot},
 };
-use tables::Items;
+use tables::{ItemKind, TTL};
 
 use crate::{
-    Store,
-    failure::unavailable,
-    item::{Key, from_item, number, text, to_expiring_item},
+    client::Store,
+    failure::failure,
+    item::{Item, Key, from_item, number, text, to_expiring_item},
 };
 
 pub fn key_of(name: &str) -> Key {
-    Key::new(Items::Throttles, name, "THROTTLE")
+    Key::new(ItemKind::Throttles, name, "THROTTLE")
+}
+
+/// The counter of an account, reset at `at`.
+pub fn forgiven_item(name: &str, at: Timestamp) -> Outcome<(Key, Item)> {
+    let key = key_of(name);
+    let item = to_expiring_item(&key, &Failures::forgiven_at(at), PER_ACCOUNT.forgets_at(at))?;
+    Ok((key, item))
 }
 
 #[async_trait]
@@ -28,37 +40,88 @@ impl Throttles for Store {
         items.map(|item| item.map_or(Ok(Failures::default()), from_item)).collect()
     }
 
-    async fn save(&self, name: &str, seen: Failures, now: Failures, forget_at: Timestamp) -> Outcome<Saved> {
+    async fn reserve(
+        &self,
+        name: &str,
+        attempt: RequestId,
+        slot: Slot,
+        forget_at: Timestamp,
+    ) -> Outcome<Reserved> {
         let key = key_of(name);
-        let item = to_expiring_item(&key, &now, forget_at)?;
-        let mut request = self.client.put_item().table_name(self.name(key.table)).set_item(Some(item));
-        request = match seen.last {
-            None => request.condition_expression("attribute_not_exists(pk)"),
-            Some(last) => request
-                .condition_expression("#count = :count AND #last = :last")
-                .expression_attribute_names("#count", "count")
-                .expression_attribute_names("#last", "last")
-                .expression_attribute_values(":count", number(seen.count))
-                .expression_attribute_values(":last", text(last)),
-        };
-        match request.send().await {
-            Ok(_) => Ok(Saved::Yes),
-            Err(error)
-                if error
-                    .as_service_error()
-                    .is_some_and(|error| error.is_conditional_check_failed_exception()) =>
-            {
-                Ok(Saved::Stale)
+        let forget = if slot.forget { ", #count = :zero" } else { "" };
+        let mut request = self
+            .client
+            .update_item()
+            .table_name(self.name(key.table))
+            .set_key(Some(key.into_attributes()))
+            .update_expression(format!("ADD #pending :attempt SET #ttl = :ttl{forget}"))
+            // Failures as the slot expects, and pending attempts no more than it expects.
+            .condition_expression(
+                "(attribute_not_exists(#count) OR #count = :count) AND \
+                 (attribute_not_exists(#pending) OR size(#pending) < :room)",
+            )
+            .expression_attribute_names("#count", "count")
+            .expression_attribute_names("#pending", "pending")
+            .expression_attribute_names("#ttl", TTL)
+            .expression_attribute_values(":attempt", set_of(attempt))
+            .expression_attribute_values(":ttl", number(forget_at.as_second()))
+            .expression_attribute_values(":count", number(slot.count))
+            .expression_attribute_values(":room", number(slot.room))
+            .return_values_on_condition_check_failure(AllOld);
+        if slot.forget {
+            request = request.expression_attribute_values(":zero", number(0));
+        }
+        let Err(error) = request.send().await else { return Ok(Reserved::Yes) };
+        match error.as_service_error() {
+            Some(UpdateItemError::ConditionalCheckFailedException(refused)) => {
+                let now = refused.item.clone().map_or(Ok(Failures::default()), from_item::<Failures>)?;
+                // An earlier attempt of this write may have succeeded.
+                let mine = now.pending.contains(&attempt);
+                Ok(if mine { Reserved::Yes } else { Reserved::No(now) })
             }
-            Err(error) => Err(unavailable(error)),
+            _ => Err(failure(error)),
         }
     }
 
-    async fn clear(&self, name: &str) -> Outcome<()> {
+    async fn settle(&self, name: &str, attempt: RequestId, settled: Settled) -> Outcome<()> {
         let key = key_of(name);
-        let request =
-            self.client.delete_item().table_name(self.name(key.table)).set_key(Some(key.attributes()));
-        request.send().await.map_err(unavailable)?;
-        Ok(())
+        let mut request = self
+            .client
+            .update_item()
+            .table_name(self.name(key.table))
+            .set_key(Some(key.into_attributes()))
+            .condition_expression("contains(#pending, :id)")
+            .expression_attribute_names("#pending", "pending")
+            .expression_attribute_values(":id", text(attempt))
+            .expression_attribute_values(":attempt", set_of(attempt));
+        request = match settled {
+            Settled::Failed => request
+                .update_expression("DELETE #pending :attempt ADD #count :one SET #last = :last")
+                .expression_attribute_names("#count", "count")
+                .expression_attribute_names("#last", "last")
+                .expression_attribute_values(":one", number(1))
+                .expression_attribute_values(":last", text(attempt.made_at())),
+            Settled::Forgiven => request
+                .update_expression("DELETE #pending :attempt SET #count = :zero")
+                .expression_attribute_names("#count", "count")
+                .expression_attribute_values(":zero", number(0)),
+            Settled::Withdrawn => request.update_expression("DELETE #pending :attempt"),
+        };
+        match request.send().await {
+            Ok(_) => Ok(()),
+            // Settled before, by an earlier attempt of this write or by another request that found it abandoned.
+            Err(error)
+                if error
+                    .as_service_error()
+                    .is_some_and(UpdateItemError::is_conditional_check_failed_exception) =>
+            {
+                Ok(())
+            }
+            Err(error) => Err(failure(error)),
+        }
     }
+}
+
+fn set_of(attempt: RequestId) -> AttributeValue {
+    AttributeValue::Ss(vec![attempt.to_string()])
 }

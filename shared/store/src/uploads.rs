@@ -1,34 +1,34 @@
 //! Upload and file.  Table `resources`: PK `UPLOADS#<workspace>`  SK `<upload>`; PK `FILES#<dataset or model>`  SK
 //! `<upload>`, once it is complete.
-//! Reads: one upload (get), files of what is being removed (query), all strongly consistent.
+//! Reads: one upload (get), files of a running removal (query), all strongly consistent.
 
 use async_trait::async_trait;
 use domain::{
     Timestamp,
     id::{UploadId, WorkspaceId},
-    policy::EditsResources,
-    ports::{Alongside, Begun, Failure, Live, Outcome, Saved, Uploads},
+    permissions::EditsResources,
+    ports::{Begun, Failure, Live, Outcome, Saved, TransactionExtras, Uploads},
     resource::ResourceId,
     trash::Due,
     upload::Upload,
     usage::Difference,
 };
-use tables::Items;
+use tables::ItemKind;
 
 use crate::{
-    Store,
+    client::Store,
     item::{Item, Key, from_item, text, to_item},
-    resources::{self, is_good_for, project_key},
+    resources::{self, ensure_same_workspace, project_key},
     transaction::Condition,
-    usage::Change,
+    usage::UsageChange,
 };
 
 pub fn key_of(workspace: WorkspaceId, id: UploadId) -> Key {
-    Key::new(Items::Uploads, workspace, id.to_string())
+    Key::new(ItemKind::Uploads, workspace, id.to_string())
 }
 
 pub fn file_key(asset: ResourceId, file: UploadId) -> Key {
-    Key::new(Items::Files, asset, file.to_string())
+    Key::new(ItemKind::Files, asset, file.to_string())
 }
 
 fn upload_item(upload: &Upload) -> Outcome<(Key, Item)> {
@@ -36,7 +36,7 @@ fn upload_item(upload: &Upload) -> Outcome<(Key, Item)> {
     Ok((key.clone(), to_item(&key, upload)?))
 }
 
-/// The upload was neither completed nor given up.
+/// The upload is neither complete nor swept.
 fn is_begun() -> Condition {
     Condition::of("#state = :begun", [(":begun", text("begun"))]).naming("#state", "state")
 }
@@ -49,21 +49,21 @@ impl Uploads for Store {
         live: &Live,
         upload: &Upload,
         limit: Option<u64>,
-        alongside: Alongside,
+        extras: TransactionExtras,
     ) -> Outcome<Begun> {
-        is_good_for(proof.workspace(), upload.workspace)?;
+        ensure_same_workspace(proof.workspace(), upload.workspace)?;
         let asset = resources::key_of(upload.workspace, upload.asset);
         let mut transaction = self.transaction();
         for key in [Some(asset), project_key(&live.resource)].into_iter().flatten() {
             transaction = transaction.check("asset", &key, Condition::present());
         }
-        let promised = Change::new(Difference::promised(upload.bytes), upload.begun_at);
+        let promised = UsageChange::new(Difference::promised(upload.bytes), upload.begun_at);
         let (key, item) = upload_item(upload)?;
         let transaction = transaction
             .count(upload.workspace, promised.within("committed_bytes", limit))
             .put("upload", &key, item, Condition::absent())
             .due(&Due::sweep(upload))?
-            .alongside(alongside)?;
+            .extras(extras)?;
         Ok(match transaction.commit().await? {
             None => Begun::Yes,
             Some("asset") => Begun::Gone,
@@ -83,12 +83,12 @@ impl Uploads for Store {
         before: &Upload,
         complete: &Upload,
         now: Timestamp,
-        alongside: Alongside,
+        extras: TransactionExtras,
     ) -> Outcome<Saved> {
         let asset = &live.resource;
-        is_good_for(proof.workspace(), before.workspace)?;
-        is_good_for(proof.workspace(), asset.workspace)?;
-        // What was promised is stored; if it is not as much as was promised, that changes too.
+        ensure_same_workspace(proof.workspace(), before.workspace)?;
+        ensure_same_workspace(proof.workspace(), asset.workspace)?;
+        // The reserved bytes become stored bytes, and a difference between them is corrected.
         let difference = Difference::stored(asset.id.kind(), complete.bytes)
             .and(Difference::promised(complete.bytes))
             .and(Difference::promised(before.bytes).undone());
@@ -99,8 +99,8 @@ impl Uploads for Store {
             .put("upload", &key, item, is_begun())
             .put("file", &file, to_item(&file, complete)?, Condition::none())
             .grow(asset, complete.bytes, now)?
-            .count(asset.workspace, Change::new(difference, now))
-            .alongside(alongside)?;
+            .count(asset.workspace, UsageChange::new(difference, now))
+            .extras(extras)?;
         Ok(transaction.commit().await?.map_or(Saved::Yes, |_| Saved::Stale))
     }
 }
@@ -110,10 +110,10 @@ impl Store {
         self.get(key_of(workspace, id)).await?.map(from_item).transpose()
     }
 
-    /// Says that an upload was never completed, and frees its bytes; whether it was still waiting.
+    /// Marks an upload as swept and frees its reserved bytes. Returns whether it was still pending.
     pub(crate) async fn sweep(&self, swept: &Upload, now: Timestamp) -> Outcome<bool> {
         let (key, item) = upload_item(swept)?;
-        let freed = Change::new(Difference::promised(swept.bytes).undone(), now);
+        let freed = UsageChange::new(Difference::promised(swept.bytes).undone(), now);
         let transaction =
             self.transaction().put("upload", &key, item, is_begun()).count(swept.workspace, freed);
         Ok(transaction.commit().await?.is_none())

@@ -1,4 +1,4 @@
-//! Usage.  Table `resources`: PK `USAGE#<workspace>`  SK `USAGE`; its counters are added to, and never set.
+//! Usage.  Table `resources`: PK `USAGE#<workspace>`  SK `USAGE`; its counters are only added to.
 //! Reads: one (get), or beside a record that is live or in the trash (batch get), all strongly consistent.
 
 use aws_sdk_dynamodb::types::AttributeValue;
@@ -8,35 +8,35 @@ use domain::{
     ports::Outcome,
     usage::{Difference, Usage},
 };
-use tables::Items;
+use tables::ItemKind;
 
 use crate::{
-    Store,
+    client::Store,
     item::{Item, Key, from_item, number},
     transaction::{Condition, Transaction},
 };
 
-/// A change of what a workspace uses. It is one write of the transaction that it belongs to, with all its conditions.
-pub struct Change {
+/// A change of a workspace's usage: one write of a transaction, with all its conditions.
+pub struct UsageChange {
     difference: Difference,
     sets: Vec<(&'static str, AttributeValue)>,
     of_trash: bool,
     condition: Condition,
 }
 
-impl Change {
-    /// What is added to the counters, and when.
+impl UsageChange {
+    /// A change of the counters at a time.
     pub fn new(difference: Difference, at: Timestamp) -> Self {
         let sets = vec![("changed_at", millis(at))];
         Self { difference, sets, of_trash: false, condition: Condition::none() }
     }
 
-    /// The same, when something comes into the trash or out of it.
+    /// A change that moves a resource into or out of the trash.
     pub fn of_trash(difference: Difference, at: Timestamp) -> Self {
         Self { of_trash: true, ..Self::new(difference, at) }
     }
 
-    /// Says something else, too.
+    /// Also sets an attribute.
     pub fn set(mut self, attribute: &'static str, value: AttributeValue) -> Self {
         self.sets.push((attribute, value));
         self
@@ -46,7 +46,7 @@ impl Change {
         Self { condition: self.condition.and(condition), ..self }
     }
 
-    /// Only if a counter that it adds to is then no more than `limit`.
+    /// Requires that a counter is at most `limit` after the change.
     pub fn within(self, counter: &'static str, limit: Option<u64>) -> Self {
         let added = self.difference.by_name().into_iter().find(|(name, _)| *name == counter);
         match (limit, added) {
@@ -74,7 +74,7 @@ impl Change {
     }
 }
 
-/// A counter is no more than `most`. One that is not there is 0.
+/// A counter is at most `most`. An absent counter is 0.
 fn room(counter: &str, most: i128) -> Condition {
     let expression = match most {
         0.. => format!("attribute_not_exists({counter}) OR {counter} <= :most"),
@@ -83,12 +83,12 @@ fn room(counter: &str, most: i128) -> Condition {
     Condition::of(expression, [(":most", number(most))])
 }
 
-/// The trash was not emptied of what came there at `at`.
+/// The trash was not emptied up to `at`.
 pub fn not_emptied_of(at: Timestamp) -> Condition {
     Condition::of("attribute_not_exists(emptied_until) OR emptied_until < :came", [(":came", millis(at))])
 }
 
-/// Nothing came into the trash after `at`.
+/// Nothing was trashed after `at`.
 pub fn newest_is(at: Timestamp) -> Condition {
     Condition::of(
         "attribute_not_exists(trashed_until) OR trashed_until <= :newest",
@@ -96,7 +96,7 @@ pub fn newest_is(at: Timestamp) -> Condition {
     )
 }
 
-/// Nothing came into the trash or out of it since `seen`.
+/// The trash did not change since `seen`.
 pub fn trash_is(seen: &Usage) -> Condition {
     match seen.trash_version {
         0 => Condition::of("attribute_not_exists(trash_version)", []),
@@ -104,16 +104,16 @@ pub fn trash_is(seen: &Usage) -> Condition {
     }
 }
 
-/// A time as it stands in the record.
+/// A time as it is stored.
 pub fn millis(at: Timestamp) -> AttributeValue {
     number(at.as_millisecond())
 }
 
 pub fn key_of(workspace: WorkspaceId) -> Key {
-    Key::new(Items::Usage, workspace, "USAGE")
+    Key::new(ItemKind::Usage, workspace, "USAGE")
 }
 
-/// Without a record, nothing is used.
+/// The usage of a record. Without one, nothing is used.
 pub fn usage_of(item: Option<Item>) -> Outcome<Usage> {
     item.map_or(Ok(Usage::default()), from_item)
 }
@@ -125,8 +125,8 @@ impl Store {
 }
 
 impl Transaction<'_> {
-    /// Changes what a workspace uses, too. The label is `usage`.
-    pub fn count(self, workspace: WorkspaceId, change: Change) -> Self {
+    /// Also changes a workspace's usage. Label: `usage`.
+    pub fn count(self, workspace: WorkspaceId, change: UsageChange) -> Self {
         let (expression, values) = change.expression();
         self.update("usage", &key_of(workspace), expression, values, change.condition)
     }

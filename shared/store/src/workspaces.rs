@@ -1,26 +1,33 @@
-//! Workspace, handle and member.  Table `workspaces`: PK `WS#<workspace>`  SK `WS`; PK `MEMBERS#<workspace>`  SK
-//! `MEMBER#<user>`; PK `MEMBERSHIPS#<user>`  SK `<workspace>` (the same from the other side); PK `HANDLE#<handle>`  SK
-//! `HANDLE` (uniqueness).
-//! Reads: one workspace (get), a handle (get), a membership (in the session's batch get), a workspace's members (query), a
-//! user's memberships (query), all strongly consistent.
+//! Workspace, profile, handle and member.  Table `workspaces`: PK `WS#<workspace>`  SK `WS` and `PROFILE` (editable, with a
+//! version of its own); PK `MEMBERS#<workspace>`  SK `MEMBER#<user>`; PK `MEMBERSHIPS#<user>`  SK `<workspace>` (the same by
+//! user); PK `HANDLE#<handle>`  SK `HANDLE` (uniqueness).
+//! Reads: one workspace (get), profiles (batch get), a handle (get), a membership (in the session's batch get), a workspace's
+//! members (query), a user's memberships (query), all strongly consistent.
+
+use std::collections::HashMap;
 
 use async_trait::async_trait;
 use domain::{
     handle::Handle,
     id::{UserId, WorkspaceId},
-    policy::EditsProfile,
-    ports::{Alongside, Founded, Outcome, Saved, Workspaces},
+    permissions::EditsProfile,
+    ports::{Founded, Outcome, Saved, TransactionExtras, Workspaces},
     role::Role,
-    workspace::Workspace,
+    workspace::{Profile, ProfileRecord, Workspace},
 };
 use serde::{Deserialize, Serialize};
-use tables::Items;
+use tables::ItemKind;
 
 use crate::{
-    Store,
-    item::{Item, Key, from_item, text, to_item},
+    client::Store,
+    item::{Item, Key, from_item, number, text, to_item},
     transaction::Condition,
 };
+
+/// The sort key of a workspace's record.
+const RECORD: &str = "WS";
+/// The attribute with a profile.
+const PROFILE: &str = "profile";
 
 #[derive(Serialize, Deserialize)]
 struct HandleOf {
@@ -33,23 +40,32 @@ struct MemberOf {
 }
 
 pub fn key_of(workspace: WorkspaceId) -> Key {
-    Key::new(Items::Workspaces, workspace, "WS")
+    Key::new(ItemKind::Workspaces, workspace, RECORD)
+}
+
+/// Whether a key in a workspace's partition is the key of its record.
+pub fn is_record(key: &Key) -> bool {
+    key.sk == RECORD
+}
+
+pub fn profile_key(workspace: WorkspaceId) -> Key {
+    Key::new(ItemKind::Workspaces, workspace, "PROFILE")
 }
 
 pub fn member_key(workspace: WorkspaceId, user: UserId) -> Key {
-    Key::new(Items::Members, workspace, format!("MEMBER#{user}"))
+    Key::new(ItemKind::Members, workspace, format!("MEMBER#{user}"))
 }
 
-/// The item that makes a user a member, as the teams area will write it.
+/// The item of a member in a workspace's partition.
 pub fn member_item(workspace: WorkspaceId, user: UserId, role: Role) -> Outcome<Item> {
     to_item(&member_key(workspace, user), &MemberOf { role })
 }
 
 pub fn membership_key(user: UserId, workspace: WorkspaceId) -> Key {
-    Key::new(Items::Memberships, user, workspace.to_string())
+    Key::new(ItemKind::Memberships, user, workspace.to_string())
 }
 
-/// The item that tells of a user what the user is a member of, as the teams area will write it beside [`member_item`].
+/// The item of the same membership in the user's partition, written beside [`member_item`].
 pub fn membership_item(user: UserId, workspace: WorkspaceId, role: Role) -> Outcome<Item> {
     to_item(&membership_key(user, workspace), &MemberOf { role })
 }
@@ -58,26 +74,34 @@ pub fn role_of(member: Item) -> Outcome<Role> {
     from_item::<MemberOf>(member).map(|member| member.role)
 }
 
-/// It is this workspace's handle, or nobody's.
+/// The handle is this workspace's, or free.
 pub fn names_this(workspace: WorkspaceId) -> Condition {
     Condition::of("attribute_not_exists(pk) OR workspace = :workspace", [(":workspace", text(workspace))])
 }
 
 pub fn handle_key(handle: &Handle) -> Key {
-    Key::new(Items::Handles, handle.as_str(), "HANDLE")
+    Key::new(ItemKind::Handles, handle.as_str(), "HANDLE")
 }
 
 #[async_trait]
 impl Workspaces for Store {
-    async fn open(&self, workspace: &Workspace, alongside: Alongside) -> Outcome<Founded> {
+    async fn open(
+        &self,
+        workspace: &Workspace,
+        profile: &Profile,
+        extras: TransactionExtras,
+    ) -> Outcome<Founded> {
         let (key, handle_key) = (key_of(workspace.id), handle_key(&workspace.handle));
         let item = to_item(&key, workspace)?;
+        let profile_key = profile_key(workspace.id);
+        let profile = to_item(&profile_key, &ProfileRecord::first(profile.clone()))?;
         let handle = to_item(&handle_key, &HandleOf { workspace: workspace.id })?;
         let refused = self
             .transaction()
             .put("workspace", &key, item, Condition::absent())
+            .put("profile", &profile_key, profile, Condition::none())
             .put("handle", &handle_key, handle, Condition::absent())
-            .alongside(alongside)?
+            .extras(extras)?
             .commit()
             .await?;
         Ok(match refused {
@@ -89,6 +113,20 @@ impl Workspaces for Store {
 
     async fn find(&self, workspace: WorkspaceId) -> Outcome<Option<Workspace>> {
         self.get(key_of(workspace)).await?.map(from_item).transpose()
+    }
+
+    async fn profile(&self, workspace: WorkspaceId) -> Outcome<Option<ProfileRecord>> {
+        match self.get_all(&[profile_key(workspace)]).await?.into_iter().flatten().next() {
+            Some(item) => from_item(item).map(Some),
+            None => Ok(self.unmoved_profiles(&[workspace]).await?.remove(&workspace)),
+        }
+    }
+
+    async fn owner(&self, workspace: WorkspaceId) -> Outcome<Option<UserId>> {
+        // A batch get, as the session's check: it needs no further grant.
+        let found = self.get_all(&[key_of(workspace)]).await?.into_iter().flatten().next();
+        let found: Option<Workspace> = found.map(from_item).transpose()?;
+        Ok(found.map(|workspace| workspace.owner))
     }
 
     async fn by_handle(&self, handle: &Handle) -> Outcome<Option<WorkspaceId>> {
@@ -109,14 +147,52 @@ impl Workspaces for Store {
     async fn save_profile(
         &self,
         proof: &EditsProfile,
-        workspace: &Workspace,
-        alongside: Alongside,
+        record: &ProfileRecord,
+        extras: TransactionExtras,
     ) -> Outcome<Saved> {
-        let key = key_of(proof.workspace());
-        let item = to_item(&key, workspace)?;
-        let unchanged = Condition::version(workspace.version.saturating_sub(1));
-        let refused =
-            self.transaction().put("stale", &key, item, unchanged).alongside(alongside)?.commit().await?;
-        Ok(refused.map_or(Saved::Yes, |_| Saved::Stale))
+        let (key, seen) = (profile_key(proof.workspace()), record.version.saturating_sub(1));
+        let item = to_item(&key, record)?;
+        let as_read = || Condition::of("version = :version", [(":version", number(seen))]);
+        let replace = self.transaction().put("stale", &key, item.clone(), as_read());
+        if replace.extras(extras.clone())?.commit().await?.is_none() {
+            return Ok(Saved::Yes);
+        }
+        let old = self.get_all(&[key_of(proof.workspace())]).await?.into_iter().flatten().next();
+        if !old.is_some_and(|item| item.contains_key(PROFILE)) {
+            return Ok(Saved::Stale);
+        }
+        // Moves an old profile out of the workspace's record, if neither changed since it was read.
+        let unmoved = as_read().and(Condition::of("attribute_exists(profile)", []));
+        let leave = "REMOVE profile, version";
+        let moved = self
+            .transaction()
+            .put("stale", &key, item, Condition::absent())
+            .update("stale", &key_of(proof.workspace()), leave, [], unmoved)
+            .extras(extras)?
+            .commit()
+            .await?;
+        Ok(moved.map_or(Saved::Yes, |_| Saved::Stale))
+    }
+}
+
+impl Store {
+    /// Profiles that are still in their workspaces' records, as early versions stored them. A profile may move out during this
+    /// read, so it reads the record first and then the profile's own item.
+    pub(crate) async fn unmoved_profiles(
+        &self,
+        workspaces: &[WorkspaceId],
+    ) -> Outcome<HashMap<WorkspaceId, ProfileRecord>> {
+        let mut found = HashMap::new();
+        let mut missing = workspaces.to_vec();
+        for key in [key_of as fn(WorkspaceId) -> Key, profile_key] {
+            let keys: Vec<Key> = missing.iter().map(|workspace| key(*workspace)).collect();
+            for (workspace, item) in missing.iter().zip(self.get_all(&keys).await?) {
+                if let Some(item) = item.filter(|item| item.contains_key(PROFILE)) {
+                    found.insert(*workspace, from_item(item)?);
+                }
+            }
+            missing.retain(|workspace| !found.contains_key(workspace));
+        }
+        Ok(found)
     }
 }

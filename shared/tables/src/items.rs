@@ -1,208 +1,162 @@
-//! The kinds of items. IAM knows of an item no more than its partition key (`dynamodb:LeadingKeys`), so kinds that not the
-//! same functions may touch have partitions of their own, told apart by how their keys begin.
+//! The kinds of items, one row each. IAM knows of an item no more than its partition key (`dynamodb:LeadingKeys`), so kinds
+//! that different functions may touch have partitions of their own, told apart by how their keys begin.
+
+mod row;
 
 use std::fmt::{Display, Write};
 
-use crate::Table;
+pub use row::{ExportRule, Owner, Removal, Row};
 
-/// So long are most partition keys at the most: a prefix and a SHA-256 in hexadecimal digits.
+use crate::table::Table;
+
+/// The length of most partition keys: a prefix and a SHA-256 in hexadecimal digits.
 const KEY_LENGTH: usize = 72;
 
-/// A kind of items: those whose partition keys begin alike.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Items {
-    /// Who a user is.
-    Users,
-    /// Hashes of passwords.
-    Passwords,
-    /// Which mailed token set a user's password last.
-    LastResets,
-    /// Sessions.
-    Sessions,
-    /// Whose an address is.
-    Addresses,
-    /// What waits for an address to be verified.
-    SignUps,
-    /// Which mails were asked for by whoever forgot a password.
-    ResetsAsked,
-    /// Workspaces with their profiles and wrapped data keys.
-    Workspaces,
-    /// Who belongs to a workspace, and as what.
-    Members,
-    /// Whose a handle is.
-    Handles,
-    /// API keys, with their sealed values.
-    Keys,
-    /// Who holds the API key with a hash.
-    KeyHolders,
-    /// Histories: never changed.
-    Events,
-    /// What was said of events, one by one and of all.
-    Marks,
-    /// Receipts of requests that carried an `Idempotency-Key`.
-    Receipts,
-    /// Counters of failed attempts.
-    Throttles,
-    /// Counters of requests.
-    RateWindows,
-    /// Who acted on which message.
-    Consumed,
-    /// Messages to be published.
-    Outbox,
-    /// Projects that are not in the trash.
-    Projects,
-    /// Datasets that are not in the trash.
-    Datasets,
-    /// Models that are not in the trash; those of projects that are, too.
-    Models,
-    /// Which models are in which project.
-    Groups,
-    /// Whose a slug is.
-    Slugs,
-    /// Datasets and models by size.
-    Sizes,
-    /// What workspaces use.
-    Usage,
-    /// What is in the trash.
-    Trash,
-    /// The same by time.
-    TrashList,
-    /// Uploads that were begun.
-    Uploads,
-    /// Files of datasets and models.
-    Files,
-    /// What is being removed.
-    Purges,
-    /// What has to be done at a certain time.
-    Due,
-    /// In which workspaces a user is a member.
-    Memberships,
-    /// Exports and deletions.
-    Jobs,
-    /// Exports that somebody has to look after at a certain time.
-    ExportsDue,
-    /// Deletions that somebody has to look after at a certain time.
-    DeletionsDue,
-    /// In the directory: whose a handle is.
-    HandleClaims,
-    /// In the directory: whose an address is.
-    AddressClaims,
-    /// In the directory: handles that were given up and that nobody gets for a while.
-    ReservedHandles,
-    /// In the directory: a region's claims that were not confirmed yet.
-    PendingClaims,
-    /// In the directory: the public keys that access tokens are verified with.
-    SigningKeys,
-    /// In the directory: those that were, for receipts that they have signed.
-    RetiredKeys,
+/// Declares the kinds: `Kind: Table "prefix", Owner, Removal, ExportRule, [sealed attributes];`.
+macro_rules! kinds {
+    ($($(#[$about:meta])* $kind:ident:
+        $table:ident $prefix:literal, $owner:ident, $removal:ident($gone:expr), $export:ident($where:expr),
+        $sealed:expr;)*) => {
+        /// A kind of items: those whose partition keys begin alike.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+        pub enum ItemKind {
+            $($(#[$about])* $kind,)*
+        }
+
+        impl ItemKind {
+            /// Every kind.
+            pub const ALL: [Self; [$($prefix),*].len()] = [$(Self::$kind),*];
+
+            /// The properties of the kind.
+            pub const fn row(self) -> &'static Row {
+                match self {
+                    $(Self::$kind => &Row {
+                        table: Table::$table,
+                        prefix: $prefix,
+                        owner: Owner::$owner,
+                        removal: Removal::$removal($gone),
+                        export: ExportRule::$export($where),
+                        sealed: &$sealed,
+                    },)*
+                }
+            }
+        }
+    };
 }
 
-impl Items {
-    /// Every kind.
-    pub const ALL: [Self; 42] = [
-        Self::Users,
-        Self::Passwords,
-        Self::LastResets,
-        Self::Sessions,
-        Self::Addresses,
-        Self::SignUps,
-        Self::ResetsAsked,
-        Self::Workspaces,
-        Self::Members,
-        Self::Handles,
-        Self::Keys,
-        Self::KeyHolders,
-        Self::Events,
-        Self::Marks,
-        Self::Receipts,
-        Self::Throttles,
-        Self::RateWindows,
-        Self::Consumed,
-        Self::Outbox,
-        Self::Projects,
-        Self::Datasets,
-        Self::Models,
-        Self::Groups,
-        Self::Slugs,
-        Self::Sizes,
-        Self::Usage,
-        Self::Trash,
-        Self::TrashList,
-        Self::Uploads,
-        Self::Files,
-        Self::Purges,
-        Self::Due,
-        Self::Memberships,
-        Self::Jobs,
-        Self::ExportsDue,
-        Self::DeletionsDue,
-        Self::HandleClaims,
-        Self::AddressClaims,
-        Self::ReservedHandles,
-        Self::PendingClaims,
-        Self::SigningKeys,
-        Self::RetiredKeys,
-    ];
+kinds! {
+    /// Users.
+    Users: Identity "USER#", User, Partition("person"), Section(&["account"]), [];
+    /// Hashes of passwords.
+    Passwords: Identity "PASSWORD#", User, Partition("person"), Omitted("a hash of a secret"), [];
+    /// The mailed token that set a user's password last.
+    LastResets: Identity "LASTRESET#", User, Partition("resets"), Omitted("the id of a used token"), [];
+    /// Sessions.
+    Sessions: Identity "SESSIONS#", User, Partition("sessions"), Section(&["account"]), [];
+    /// The user of an address.
+    Addresses: Identity "EMAIL#", User, InTransaction("person"), Omitted("an index of users"), [];
+    /// Sign-ups whose address is not verified yet.
+    SignUps: Identity "SIGNUP#", Region, Expires("a day after the last attempt"),
+        Omitted("of no account yet"), [];
+    /// Password resets that were requested with an address.
+    ResetsAsked: Identity "RESETS#", Region, Expires("an hour after the last request"),
+        Omitted("requests of anybody who knows an address"), [];
+    /// Workspaces with their profiles and wrapped data keys.
+    Workspaces: Workspaces "WS#", Workspace, Partition("workspace"), Section(&["account"]), ["dataKey"];
+    /// Members of workspaces, with their roles.
+    Members: Workspaces "MEMBERS#", Workspace, Partition("members"), Omitted("an index of memberships"), [];
+    /// The workspace of a handle.
+    Handles: Workspaces "HANDLE#", Workspace, InTransaction("workspace"), Omitted("an index of workspaces"), [];
+    /// API keys.
+    Keys: Workspaces "KEYS#", Workspace, Partition("api-keys"), Section(&["apiKeys"]), ["sealed"];
+    /// The holder of the API key with a hash.
+    KeyHolders: Workspaces "KEYHASH#", Workspace, With(&["api-keys"]), Omitted("an index of API keys"), [];
+    /// Histories: never changed.
+    Events: Activity "WS#", Workspace, Partition("events"), Section(&["activity"]), [];
+    /// Seen and archived events, one by one and all at once.
+    Marks: Activity "MARKS#", Workspace, Partition("marks"), Section(&["activity"]), [];
+    /// Records of requests that carried an `Idempotency-Key`.
+    IdempotencyRecords: Operations "RECEIPT#", Region, Expires("a day after the request"),
+        Omitted("hashes of requests"), [];
+    /// Counters of failed attempts.
+    Throttles: Operations "THROTTLE#", Region, Expires("when the counter is forgotten"),
+        Omitted("counters under hashed names"), [];
+    /// Counters of requests.
+    RateWindows: Operations "RATE#", Region, Expires("a minute after the window's end"),
+        Omitted("counters under hashed names"), [];
+    /// Leases on messages.
+    Consumed: Operations "DONE#", Region, Expires("when the message can't come again"),
+        Omitted("ids of messages"), [];
+    /// Messages to be published.
+    Outbox: Operations "OUT#", Workspace, Partition("messages"), Omitted("ids of what is in other sections"), [];
+    /// Projects that are not in the trash.
+    Projects: Resources "PROJECTS#", Workspace, Partition("projects"), Section(&["projects"]), [];
+    /// Datasets that are not in the trash.
+    Datasets: Resources "DATASETS#", Workspace, Partition("datasets"), Section(&["datasets"]), [];
+    /// Models that are not in the trash themselves. The project of one may be.
+    Models: Resources "MODELS#", Workspace, Partition("models"), Section(&["models"]), [];
+    /// Models by project.
+    Groups: Resources "GROUPED#", Workspace, Partition("groups"), Omitted("an index of models"), [];
+    /// The resource of a slug.
+    Slugs: Resources "SLUGS#", Workspace, Partition("slugs"), Omitted("an index of resources"), [];
+    /// Datasets and models by size.
+    Sizes: Resources "SIZES#", Workspace, Partition("sizes"), Omitted("an index of resources"), [];
+    /// The counters of what a workspace uses.
+    Usage: Resources "USAGE#", Workspace, Partition("usage"), Section(&["account"]), [];
+    /// Resources in the trash.
+    Trash: Resources "TRASH#", Workspace, Partition("trash"), Section(&["projects", "datasets", "models"]), [];
+    /// The trash by time.
+    TrashList: Resources "TRASHLIST#", Workspace, Partition("trash-list"), Omitted("an index of the trash"), [];
+    /// Uploads.
+    Uploads: Resources "UPLOADS#", Workspace, Partition("uploads"), Section(&["uploads"]), [];
+    /// Files of datasets and models.
+    Files: Resources "FILES#", Workspace, With(&["datasets", "models", "trash", "purges"]),
+        Section(&["files"]), [];
+    /// Resources that are being permanently removed.
+    Purges: Resources "PURGES#", Workspace, Partition("purges"), Omitted("ids of what is being removed"), [];
+    /// Work on resources by the time at which it is due.
+    Due: Resources "DUE#", Workspace, With(&["trash", "purges", "uploads", "usage"]),
+        Omitted("an index of work to do"), [];
+    /// Workspaces in which a user is a member.
+    Memberships: Workspaces "MEMBERSHIPS#", User, Partition("memberships"), Section(&["account"]), [];
+    /// Exports and deletions.
+    Jobs: Operations "JOBS#", User, Records("exports"), Omitted("the export itself, and deletions"), [];
+    /// Exports by the time at which they are due.
+    ExportsDue: Operations "EXPORTSDUE", User, InTransaction("exports"), Omitted("an index of exports"), [];
+    /// Deletions by the time at which they are due.
+    DeletionsDue: Operations "DELETIONSDUE", User, Done("with the deletion"), Omitted("an index of deletions"), [];
+    /// Erased accounts and teams, by hashes of their ids: a restored backup must forget them again.
+    Erasures: Operations "ERASED#", Region, Expires("when no backup is older than the erasure"),
+        Omitted("hashes of ids of what was deleted"), [];
+    /// In the directory: the workspace of a handle.
+    HandleClaims: Directory "HANDLE#", Workspace, InTransaction("names"), Omitted("an index of workspaces"), [];
+    /// In the directory: the user of a hashed address.
+    AddressClaims: Directory "ADDRESS#", User, InTransaction("names"), Omitted("an index of users"), [];
+    /// In the directory: handles that were given up and that nobody gets for a while.
+    ReservedHandles: Directory "RESERVED#", Region, Expires("when the handle is free again"),
+        Omitted("hashes of handles that nobody has"), [];
+    /// In the directory: a region's claims that are not confirmed yet.
+    PendingClaims: Directory "PENDING#", Region, InTransaction("names"), Omitted("an index of claims"), [];
+    /// In the directory: the public keys that access tokens are verified with.
+    SigningKeys: Directory "SIGNING-KEYS", Region, Kept("public keys name nobody"),
+        Omitted("public keys of the platform"), [];
+    /// In the directory: the public keys of earlier receipts.
+    RetiredKeys: Directory "RETIRED-KEYS", Region, Kept("receipts are verified with them"),
+        Omitted("public keys of the platform"), [];
+}
 
-    /// The table that they are in, and what their partition keys begin with.
-    const fn place(self) -> (Table, &'static str) {
-        match self {
-            Self::Users => (Table::Identity, "USER#"),
-            Self::Passwords => (Table::Identity, "PASSWORD#"),
-            Self::LastResets => (Table::Identity, "LASTRESET#"),
-            Self::Sessions => (Table::Identity, "SESSIONS#"),
-            Self::Addresses => (Table::Identity, "EMAIL#"),
-            Self::SignUps => (Table::Identity, "SIGNUP#"),
-            Self::ResetsAsked => (Table::Identity, "RESETS#"),
-            Self::Workspaces => (Table::Workspaces, "WS#"),
-            Self::Members => (Table::Workspaces, "MEMBERS#"),
-            Self::Handles => (Table::Workspaces, "HANDLE#"),
-            Self::Keys => (Table::Workspaces, "KEYS#"),
-            Self::KeyHolders => (Table::Workspaces, "KEYHASH#"),
-            Self::Events => (Table::Activity, "WS#"),
-            Self::Marks => (Table::Activity, "MARKS#"),
-            Self::Receipts => (Table::Operations, "RECEIPT#"),
-            Self::Throttles => (Table::Operations, "THROTTLE#"),
-            Self::RateWindows => (Table::Operations, "RATE#"),
-            Self::Consumed => (Table::Operations, "DONE#"),
-            Self::Outbox => (Table::Operations, "OUT#"),
-            Self::Projects => (Table::Resources, "PROJECTS#"),
-            Self::Datasets => (Table::Resources, "DATASETS#"),
-            Self::Models => (Table::Resources, "MODELS#"),
-            Self::Groups => (Table::Resources, "GROUPED#"),
-            Self::Slugs => (Table::Resources, "SLUGS#"),
-            Self::Sizes => (Table::Resources, "SIZES#"),
-            Self::Usage => (Table::Resources, "USAGE#"),
-            Self::Trash => (Table::Resources, "TRASH#"),
-            Self::TrashList => (Table::Resources, "TRASHLIST#"),
-            Self::Uploads => (Table::Resources, "UPLOADS#"),
-            Self::Files => (Table::Resources, "FILES#"),
-            Self::Purges => (Table::Resources, "PURGES#"),
-            Self::Due => (Table::Resources, "DUE#"),
-            Self::Memberships => (Table::Workspaces, "MEMBERSHIPS#"),
-            Self::Jobs => (Table::Operations, "JOBS#"),
-            Self::ExportsDue => (Table::Operations, "EXPORTSDUE"),
-            Self::DeletionsDue => (Table::Operations, "DELETIONSDUE"),
-            Self::HandleClaims => (Table::Directory, "HANDLE#"),
-            Self::AddressClaims => (Table::Directory, "ADDRESS#"),
-            Self::ReservedHandles => (Table::Directory, "RESERVED#"),
-            Self::PendingClaims => (Table::Directory, "PENDING#"),
-            Self::SigningKeys => (Table::Directory, "SIGNING-KEYS"),
-            Self::RetiredKeys => (Table::Directory, "RETIRED-KEYS"),
-        }
-    }
-
-    /// The table that they are in.
+impl ItemKind {
+    /// The table that the kind is in.
     pub const fn table(self) -> Table {
-        self.place().0
+        self.row().table
     }
 
-    /// What their partition keys begin with.
+    /// The beginning of the kind's partition keys.
     pub const fn prefix(self) -> &'static str {
-        self.place().1
+        self.row().prefix
     }
 
-    /// The partition key of those that are about `subject`.
+    /// The partition key of the items about `subject`.
     pub fn partition(self, subject: impl Display) -> String {
         let mut key = String::with_capacity(KEY_LENGTH);
         key.push_str(self.prefix());
@@ -211,7 +165,7 @@ impl Items {
         key
     }
 
-    /// Whether their partitions are the regions', so that a region's functions may touch no other's.
+    /// Whether each region has partitions of its own, so that a region's functions may touch no other's.
     pub const fn are_by_region(self) -> bool {
         matches!(self, Self::PendingClaims)
     }
@@ -220,6 +174,12 @@ impl Items {
     pub fn of(table: Table, partition: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.table() == table && partition.starts_with(kind.prefix()))
     }
+
+    /// The kinds whose partitions the step with this name empties, in their order.
+    pub fn emptied_by(step: &str) -> impl Iterator<Item = Self> {
+        let is_emptied = move |kind: &Self| kind.row().removal.empties(step);
+        Self::ALL.into_iter().filter(is_emptied)
+    }
 }
 
 #[cfg(test)]
@@ -227,13 +187,38 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_kinds_partition_key_is_taken_for_another_kinds() {
-        for (n, kind) in Items::ALL.into_iter().enumerate() {
-            assert_eq!(kind as usize, n, "{kind:?} is out of order, or another is missing");
-            assert_eq!(Items::of(kind.table(), &kind.partition("x")), Some(kind));
-            let same_table = Items::ALL.into_iter().filter(|other| other.table() == kind.table());
+    fn partition_key_belongs_to_one_kind() {
+        for kind in ItemKind::ALL {
+            assert_eq!(ItemKind::of(kind.table(), &kind.partition("x")), Some(kind));
+            let same_table = ItemKind::ALL.into_iter().filter(|other| other.table() == kind.table());
             let alike = same_table.filter(|other| other.prefix().starts_with(kind.prefix()));
             assert_eq!(alike.collect::<Vec<_>>(), [kind]);
+        }
+    }
+
+    #[test]
+    fn expiring_kind_is_in_a_table_with_a_time_to_live() {
+        for kind in ItemKind::ALL {
+            let expires = matches!(kind.row().removal, Removal::Expires(_));
+            assert!(!expires || kind.table().expires(), "{kind:?}");
+        }
+    }
+
+    #[test]
+    fn directory_has_no_personal_data_but_claims() {
+        let is_personal = |kind: &ItemKind| kind.row().owner != Owner::Region;
+        let replicated = ItemKind::ALL.into_iter().filter(|kind| kind.table() == Table::Directory);
+        // Every region gets a copy of these.
+        let reviewed = [ItemKind::HandleClaims, ItemKind::AddressClaims];
+        assert_eq!(replicated.filter(is_personal).collect::<Vec<_>>(), reviewed);
+    }
+
+    #[test]
+    fn personal_kind_is_erased() {
+        for kind in ItemKind::ALL {
+            let Row { owner, removal, .. } = *kind.row();
+            let stays = matches!(removal, Removal::Expires(_) | Removal::Kept(_));
+            assert!(owner == Owner::Region || !stays, "{kind:?} belongs to a {owner:?} and is not erased");
         }
     }
 }

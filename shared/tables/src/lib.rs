@@ -1,74 +1,12 @@
-//! The tables of a region: what the local platform and the template create, and the kinds of items in them. The store
-//! builds its keys, and functions name what they may touch, from this one list.
+//! The tables, the kinds of items in them, and the AWS actions of each port method. The store derives its keys from the
+//! kinds; the template, the local platform and the functions' roles derive from all three. No SDK is needed to name them.
 
+mod grant;
+pub mod grants;
 mod items;
+mod table;
 
-pub use items::Items;
-
-/// A table.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Table {
-    /// Users, addresses, credentials, sessions, pending sign-ups.
-    Identity,
-    /// Workspaces, handles, members, API keys.
-    Workspaces,
-    /// Events, marks and inboxes.
-    Activity,
-    /// Projects, datasets, models, their files, the trash.
-    Resources,
-    /// Receipts, throttles, rate windows, outbox.
-    Operations,
-    /// What every region may know: whose handles and addresses are, public signing keys. One table for all regions,
-    /// replicated to each.
-    Directory,
-}
-
-impl Table {
-    /// Every table.
-    pub const ALL: [Self; 6] = [
-        Self::Identity,
-        Self::Workspaces,
-        Self::Activity,
-        Self::Resources,
-        Self::Operations,
-        Self::Directory,
-    ];
-
-    /// Those that each region has for itself.
-    pub const REGIONAL: [Self; 5] =
-        [Self::Identity, Self::Workspaces, Self::Activity, Self::Resources, Self::Operations];
-
-    /// The short name, as grants say it.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Identity => "identity",
-            Self::Workspaces => "workspaces",
-            Self::Activity => "activity",
-            Self::Resources => "resources",
-            Self::Operations => "operations",
-            Self::Directory => "directory",
-        }
-    }
-
-    /// The full name in a deployment.
-    pub fn name(self, prefix: &str) -> String {
-        [prefix, self.as_str()].concat()
-    }
-
-    /// Whether its items have a time to live (attribute [`TTL`]).
-    pub fn expires(self) -> bool {
-        matches!(self, Self::Identity | Self::Operations | Self::Directory)
-    }
-
-    /// Whether its changes are streamed (new images): the outbox is read from there, and replication needs it.
-    pub fn is_streamed(self) -> bool {
-        matches!(self, Self::Operations | Self::Directory)
-    }
-}
-
-/// The partition key's attribute, a string, in every table.
-pub const PARTITION_KEY: &str = "pk";
-/// The sort key's attribute, a string, in every table.
-pub const SORT_KEY: &str = "sk";
-/// The attribute that DynamoDB deletes by, in seconds since 1970. Housekeeping only: readers compare times themselves.
-pub const TTL: &str = "ttl";
+pub use grant::{Grant, On};
+pub use grants::PortMethod;
+pub use items::{ExportRule, ItemKind, Owner, Removal, Row};
+pub use table::{PARTITION_KEY, SORT_KEY, TTL, Table};

@@ -38,42 +38,13 @@ const HASH: f64 = 50.0;
 /// and where all answers are held back, so long.
 const HELD_BACK: f64 = 800.0;
 
-/// What is asked of Secrets Manager.
+/// The calls to Secrets Manager.
 const SECRET_CALLS: [&str; 4] =
     ["DescribeSecret", "GetSecretValue", "PutSecretValue", "UpdateSecretVersionStage"];
 
-/// What is asked of S3 and costs as much as a list.
+/// The calls to S3 that cost as much as a list.
 const S3_CALLS: [&str; 4] =
     ["ListObjectsV2", "CreateMultipartUpload", "UploadPart", "CompleteMultipartUpload"];
-
-/// The functions that hash a password.
-const HASHES: [&str; 4] = ["auth-sign-up", "auth-sign-in", "auth-step-up", "auth-password-reset"];
-
-/// What a message of each sets off, once it is in the outbox.
-const FOLLOWS: [(&str, &[&str]); 14] = [
-    ("auth-sign-up", &["publish-events (a message)", "send-mail (a code)"]),
-    ("auth-verify", &["publish-events (a message)", "confirm-claims (a name)"]),
-    ("auth-password-forgot", &["publish-events (a message)", "send-mail (a token)"]),
-    ("auth-password-reset", &["publish-events (a message)", "send-mail (a notice)"]),
-    ("onboarding", &["publish-events (a message)", "confirm-claims (a name)"]),
-    ("settings-update", &["publish-events (a message)"]),
-    ("api-keys-create", &["publish-events (a message)", "send-mail (a notice)"]),
-    ("api-keys-create (with Idempotency-Key)", &["publish-events (a message)", "send-mail (a notice)"]),
-    ("api-keys-revoke", &["publish-events (a message)"]),
-    ("trash-purge (a dataset)", REMOVAL),
-    ("trash-empty", REMOVAL),
-    ("gdpr-request (an export)", &["publish-events (a message)", "run-export (a small account)"]),
-    ("gdpr-request (a deletion)", DELETION),
-    ("run-export (a small account)", &["publish-events (a message)", "send-mail (a bundle that is ready)"]),
-];
-/// Somebody's account is erased in two looks.
-const DELETION: &[&str] = &[
-    "publish-events (a message)",
-    "run-deletion (a small account, the first look)",
-    "run-deletion (a small account, the second look)",
-];
-/// What belongs to something that was taken out of the trash for good is removed.
-const REMOVAL: &[&str] = &["publish-events (a message)", "purge-trash (the files of one thing)"];
 
 /// What a function is, as far as it is paid for.
 #[derive(Clone, Copy)]
@@ -88,7 +59,7 @@ struct Kinds(BTreeMap<&'static str, Kind>);
 
 impl Visitor for Kinds {
     fn endpoint<E: Endpoint>(&mut self) {
-        let held_back = E::SPEC.evens == kit::spec::Evens::Everything;
+        let held_back = E::SPEC.timing_padding == kit::spec::TimingPadding::Everything;
         self.0.insert(E::SPEC.id, Kind { memory: E::SPEC.memory, has_route: true, held_back });
     }
 
@@ -99,7 +70,8 @@ impl Visitor for Kinds {
 
 fn milliseconds(row: &Row, kind: Kind) -> f64 {
     let far: usize = row.cost.by_region.get(Region::Us.aws()).map_or(0, |calls| calls.values().sum());
-    let hash = if HASHES.contains(&row.function) { HASH } else { 0.0 };
+    // A function that hashes passwords has a processor of its own for it.
+    let hash = if kind.memory == Memory::FullCpu { HASH } else { 0.0 };
     let busy = ITSELF + TRIP * row.cost.trips as f64 + FAR * far as f64 + hash;
     if kind.held_back { busy.max(HELD_BACK) } else { busy }
 }
@@ -120,10 +92,6 @@ fn dollars(row: &Row, kind: Kind) -> [f64; 3] {
         + S3_CALLS.map(|call| cost.of(call)).iter().sum::<usize>() as f64 * per_million::LIST
         + if kind.has_route { per_million::HTTP_API } else { 0.0 };
     [dynamo, lambda, other]
-}
-
-fn followers(row: &Row) -> &'static [&'static str] {
-    FOLLOWS.into_iter().find(|(name, _)| *name == row.name).map_or(&[], |(_, followers)| followers)
 }
 
 /// The document's part on them.
@@ -150,8 +118,7 @@ that must not tell by time. *With what follows* adds the workers that the reques
     for row in rows {
         let kind = kinds.0[row.function];
         let [dynamo, lambda, other] = dollars(row, kind);
-        let follows: f64 =
-            rows.iter().filter(|it| followers(row).contains(&it.name.as_str())).map(total).sum();
+        let follows: f64 = rows.iter().filter(|it| row.sets_off.contains(&it.name.as_str())).map(total).sum();
         let (name, ms, own) = (&row.name, milliseconds(row, kind), total(row));
         let _ = writeln!(
             text,
@@ -162,16 +129,20 @@ that must not tell by time. *With what follows* adds the workers that the reques
     text
 }
 
-/// Messages of which it is not said what they set off, and the other way round.
+/// Rows with messages that set nothing off, rows that set something off without a message, and unknown names.
 pub fn wrong(rows: &[Row]) -> Vec<String> {
     let known = |name: &str| rows.iter().any(|row| row.name == name);
     let mut wrong = Vec::new();
-    for row in rows {
-        if (row.cost.messages == 0) != followers(row).is_empty() {
-            wrong.push(format!("{}: {} messages, {:?} follow", row.name, row.cost.messages, followers(row)));
+    for Row { name, cost, sets_off, .. } in rows {
+        if (cost.messages == 0) != sets_off.is_empty() {
+            wrong.push(format!("{name}: {} messages set off {sets_off:?}", cost.messages));
         }
+        wrong.extend(
+            sets_off
+                .iter()
+                .filter(|it| !known(it))
+                .map(|it| format!("{name} sets off {it}, which is no row")),
+        );
     }
-    let named = FOLLOWS.iter().flat_map(|(name, followers)| std::iter::once(name).chain(*followers));
-    wrong.extend(named.filter(|name| !known(name)).map(|name| format!("there is no row {name}")));
     wrong
 }

@@ -13,7 +13,7 @@ async fn ada_and_bob(app: &App, role: Role) -> (Person, Person) {
 }
 
 #[tokio::test]
-async fn a_member_from_another_region_may_through_every_endpoint_what_the_role_allows() {
+async fn guest_may_do_what_the_role_allows_in_every_region() {
     let app = App::start().await;
     let (ada, bob) = ada_and_bob(&app, Role::Viewer).await;
     for way in Region::ALL {
@@ -46,7 +46,7 @@ async fn a_member_from_another_region_may_through_every_endpoint_what_the_role_a
 }
 
 #[tokio::test]
-async fn whoever_is_no_member_cannot_tell_a_workspace_of_another_region_from_none() {
+async fn non_member_cannot_detect_other_regions_workspace() {
     let app = App::start().await;
     let (ada, bob) = ada_and_bob(&app, Role::Admin).await;
     let mallory = app.living_in(Region::Ap).user("mal-a").await;
@@ -69,7 +69,7 @@ async fn whoever_is_no_member_cannot_tell_a_workspace_of_another_region_from_non
 }
 
 #[tokio::test]
-async fn a_member_from_another_region_who_signs_out_is_refused_at_once() {
+async fn signed_out_guest_is_refused_at_once() {
     let app = App::start().await;
     let (ada, bob) = ada_and_bob(&app, Role::Viewer).await;
     for way in Region::ALL {

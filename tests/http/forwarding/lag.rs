@@ -43,7 +43,7 @@ async fn a_new_account_works_at_home_before_any_replica_knows_of_it() {
 }
 
 #[tokio::test]
-async fn a_profile_is_not_found_elsewhere_until_the_replica_there_knows_of_it() {
+async fn profile_is_found_elsewhere_after_replication() {
     let app = App::start().await;
     replication(&app, true).await;
     let ada = app.living_in(Region::Eu).user("ada-e").await;

@@ -1,4 +1,4 @@
-//! What a role is refused, whoever has its credentials: everything that its function's spec does not name.
+//! A role is refused everything that its function's spec does not name.
 
 use aws_sdk_dynamodb::{
     Client,
@@ -6,13 +6,13 @@ use aws_sdk_dynamodb::{
     types::{AttributeValue, Delete, KeysAndAttributes, Put, TransactWriteItem},
 };
 use domain::region::Region;
-use kit::Items;
+use kit::ItemKind;
 use tests::{App, Person};
 
 /// The tables, as a function of `home` gets at them in `region`.
 fn as_function(app: &App, home: Region, function: &str, region: Region) -> Client {
     let url = Some(app.living_in(region).aws_endpoint().to_owned());
-    let endpoint = lambda::Endpoint { url, credentials: local::credentials(home, function) };
+    let endpoint = lambda::AwsEndpoint { url, credentials: local::credentials(home, function) };
     Client::new(&lambda::patient_sdk_config(region.aws(), &endpoint, &lambda::HttpClient::new().unwrap()))
 }
 
@@ -38,16 +38,16 @@ impl Role {
         Self { client: as_function(&who.app, home, function, home), who: who.clone() }
     }
 
-    fn table(&self, kind: Items) -> String {
+    fn table(&self, kind: ItemKind) -> String {
         self.who.app.table(kind.table().as_str())
     }
 
-    async fn gets(&self, kind: Items) -> String {
+    async fn gets(&self, kind: ItemKind) -> String {
         let request = self.client.get_item().table_name(self.table(kind));
         what(request.key("pk", text(kind.partition(self.who.id()))).key("sk", text("X")).send().await)
     }
 
-    async fn gets_all(&self, kinds: &[Items]) -> String {
+    async fn gets_all(&self, kinds: &[ItemKind]) -> String {
         let keys = kinds.iter().map(|kind| {
             [("pk".to_owned(), text(kind.partition(self.who.id()))), ("sk".to_owned(), text("X"))].into()
         });
@@ -55,7 +55,7 @@ impl Role {
         what(self.client.batch_get_item().request_items(self.table(kinds[0]), keys).send().await)
     }
 
-    async fn queries(&self, kind: Items) -> String {
+    async fn queries(&self, kind: ItemKind) -> String {
         let request = self.client.query().table_name(self.table(kind));
         let request =
             request.key_condition_expression("#key = :key").expression_attribute_names("#key", "pk");
@@ -63,9 +63,9 @@ impl Role {
         what(request.expression_attribute_values(":key", partition).send().await)
     }
 
-    async fn deletes_session_and_puts(&self, kind: Option<Items>) -> String {
-        let (pk, sk) = (text(Items::Sessions.partition(self.who.id())), text("X"));
-        let delete = Delete::builder().table_name(self.table(Items::Sessions)).key("pk", pk).key("sk", sk);
+    async fn deletes_session_and_puts(&self, kind: Option<ItemKind>) -> String {
+        let (pk, sk) = (text(ItemKind::Sessions.partition(self.who.id())), text("X"));
+        let delete = Delete::builder().table_name(self.table(ItemKind::Sessions)).key("pk", pk).key("sk", sk);
         let delete = TransactWriteItem::builder().delete(delete.build().unwrap()).build();
         let put = kind.map(|kind| {
             let put = Put::builder().table_name(self.table(kind)).item("pk", text(kind.partition("x")));
@@ -81,21 +81,21 @@ async fn a_role_reaches_only_the_kinds_of_items_that_it_is_granted() {
     let app = App::start().await;
     let who = app.newcomer("ada-roles").await;
     let reader = Role::of(&who, "settings-read");
-    assert_eq!(reader.gets(Items::Users).await, "allowed");
-    assert_eq!(reader.gets(Items::Passwords).await, DENIED);
-    assert_eq!(reader.gets(Items::Sessions).await, DENIED, "granted for another action");
-    assert_eq!(reader.gets_all(&[Items::Sessions]).await, "allowed");
-    assert_eq!(reader.gets_all(&[Items::Sessions, Items::Passwords]).await, DENIED, "one of two");
-    assert_eq!(reader.queries(Items::Sessions).await, DENIED);
+    assert_eq!(reader.gets(ItemKind::Users).await, "allowed");
+    assert_eq!(reader.gets(ItemKind::Passwords).await, DENIED);
+    assert_eq!(reader.gets(ItemKind::Sessions).await, DENIED, "granted for another action");
+    assert_eq!(reader.gets_all(&[ItemKind::Sessions]).await, "allowed");
+    assert_eq!(reader.gets_all(&[ItemKind::Sessions, ItemKind::Passwords]).await, DENIED, "one of two");
+    assert_eq!(reader.queries(ItemKind::Sessions).await, DENIED);
     let resetter = Role::of(&who, "auth-password-reset");
-    assert_eq!(resetter.queries(Items::Sessions).await, "allowed");
-    assert_eq!(resetter.queries(Items::Passwords).await, DENIED);
-    let scan = resetter.client.scan().table_name(resetter.table(Items::Sessions));
+    assert_eq!(resetter.queries(ItemKind::Sessions).await, "allowed");
+    assert_eq!(resetter.queries(ItemKind::Passwords).await, DENIED);
+    let scan = resetter.client.scan().table_name(resetter.table(ItemKind::Sessions));
     assert_eq!(what(scan.send().await), DENIED, "no action without a key");
     let leaver = Role::of(&who, "auth-sign-out");
     assert_eq!(leaver.deletes_session_and_puts(None).await, "allowed");
-    assert_eq!(leaver.deletes_session_and_puts(Some(Items::Outbox)).await, DENIED, "one of a transaction");
-    let statement = format!("SELECT * FROM \"{}\"", reader.table(Items::Users));
+    assert_eq!(leaver.deletes_session_and_puts(Some(ItemKind::Outbox)).await, DENIED, "one of a transaction");
+    let statement = format!("SELECT * FROM \"{}\"", reader.table(ItemKind::Users));
     assert_eq!(what(reader.client.execute_statement().statement(statement).send().await), DENIED);
 }
 
@@ -105,7 +105,7 @@ async fn a_region_keeps_only_its_own_unconfirmed_claims() {
     let reaper = as_function(&app, Region::Eu, "reap-claims", Region::AUTHORITY);
     let of = async |region: Region| {
         let request = reaper.query().table_name("account-directory").key_condition_expression("pk = :pk");
-        let partition = text(Items::PendingClaims.partition(region));
+        let partition = text(ItemKind::PendingClaims.partition(region));
         what(request.expression_attribute_values(":pk", partition).send().await)
     };
     assert_eq!(of(Region::Eu).await, "allowed");
@@ -116,7 +116,7 @@ async fn a_region_keeps_only_its_own_unconfirmed_claims() {
 async fn the_regions_key_opens_nothing_but_data_keys_for_a_function() {
     let app = App::start().await;
     let home = app.home();
-    let endpoint = lambda::Endpoint {
+    let endpoint = lambda::AwsEndpoint {
         url: Some(app.aws_endpoint().to_owned()),
         credentials: local::credentials(home, "onboarding"),
     };

@@ -8,7 +8,7 @@ use domain::{
     region::Region,
 };
 use jiff::SignedDuration;
-use kit::{Grant, Ports};
+use kit::{Grant, ports::FilePorts};
 use tests::json;
 
 use super::{at, bucket::Bucket, id, why};
@@ -123,7 +123,7 @@ async fn a_signed_put_ends_when_it_says() {
 }
 
 #[tokio::test]
-async fn what_a_role_may_not_do_it_can_sign_for_nobody() {
+async fn presigned_url_grants_no_more_than_its_role() {
     let site = Site::start().await;
     let key = site.key("one");
     for (home, function) in [(Region::Eu, "looks"), (Region::Eu, "nobody"), (Region::Us, "signs")] {
@@ -131,7 +131,7 @@ async fn what_a_role_may_not_do_it_can_sign_for_nobody() {
         assert_eq!(send(&put.url, &put.headers, "12345").await, "403 AccessDenied", "{home} {function}");
     }
     assert_eq!(site.length(&key).await, None);
-    let (refused, keys) = ("s3 is unavailable: AccessDenied", [key.clone()]);
+    let (refused, keys) = ("s3 rejects the request: AccessDenied", [key.clone()]);
     for (home, function) in [(Region::Eu, "signs"), (Region::Us, "looks")] {
         assert_eq!(why(site.of(home, function).stored_length(&key).await), refused, "{home} {function}");
     }
@@ -150,7 +150,7 @@ async fn a_file_is_not_taken_for_one_whose_name_goes_on() {
 }
 
 #[tokio::test]
-async fn what_is_deleted_is_gone_however_many_and_also_when_it_was_gone_before() {
+async fn deleting_files_is_idempotent_in_any_number() {
     let site = Site::start().await;
     let keys: Vec<BlobKey> = (0..1_001).map(|n| site.key(n)).collect();
     for key in [&keys[0], &keys[1_000]] {
@@ -179,7 +179,7 @@ async fn one_file_that_could_not_be_deleted_fails_the_whole() {
 }
 
 #[tokio::test]
-async fn what_a_request_waits_for_is_soon_asked_again_and_removing_may_take_its_time() {
+async fn request_calls_retry_soon_and_removals_are_patient() {
     let site = Site::start().await;
     let key = site.key("one");
     let stalled = |operation: &str| {

@@ -11,7 +11,7 @@ use std::{
 use aws::Journal;
 use domain::{Timestamp, region::Region};
 use kit::Grant;
-use lambda::{Boot, Config, HttpClient, OsEntropy, SystemClock};
+use lambda::{Config, FunctionRuntime, HttpClient, OsEntropy, SystemClock};
 use local::policy::Roles;
 use tempfile::TempDir;
 use tests::Value;
@@ -30,7 +30,7 @@ pub struct Bucket {
 
 struct NoBus;
 
-impl aws::Bus for NoBus {
+impl aws::EventSink for NoBus {
     fn put(&self, _: &str, _: Value) {}
 }
 
@@ -40,11 +40,11 @@ impl Bucket {
         let (folder, journal) = (TempDir::new().unwrap(), Arc::new(Journal::new()));
         let now = Arc::new(AtomicI64::new(at(0).as_second()));
         let clock = Arc::clone(&now);
-        let aws = aws::start(aws::Config {
+        let aws = aws::start(aws::StandInConfig {
             region: Region::Eu.aws().to_owned(),
             folder: folder.path().join("eu"),
             mail: folder.path().join("mail.ndjson"),
-            directory: aws::Directory {
+            directory: aws::DirectoryTable {
                 table: "directory".to_owned(),
                 authority: Region::Us.aws().to_owned(),
                 folder: folder.path().join("directory"),
@@ -66,12 +66,12 @@ impl Bucket {
         bucket
     }
 
-    fn endpoint(&self, credentials: aws_credential_types::Credentials) -> lambda::Endpoint {
-        lambda::Endpoint { url: Some(self.aws.endpoint().to_owned()), credentials }
+    fn endpoint(&self, credentials: aws_credential_types::Credentials) -> lambda::AwsEndpoint {
+        lambda::AwsEndpoint { url: Some(self.aws.endpoint().to_owned()), credentials }
     }
 
     /// What a function is built from that runs in `home`.
-    pub fn boot(&self, home: Region, function: &str) -> Boot {
+    pub fn boot(&self, home: Region, function: &str) -> FunctionRuntime {
         let variable = |name: &str| match name {
             "PLATFORM_REGION" => "eu",
             "AWS_REGION" => "eu-central-1",
@@ -84,7 +84,7 @@ impl Bucket {
         let endpoint = self.endpoint(local::credentials(home, function));
         let (clock, entropy) = (Arc::new(SystemClock), Arc::new(OsEntropy));
         let http = HttpClient::new().unwrap();
-        Boot::new(config.unwrap(), &endpoint, &endpoint, &http, clock, entropy)
+        FunctionRuntime::new(config.unwrap(), &endpoint, &endpoint, &http, clock, entropy)
     }
 
     /// Moves the clock.
@@ -104,7 +104,7 @@ impl Bucket {
         calls.into_iter().map(|call| (call.operation, call.status)).collect()
     }
 
-    /// The files that hold what is in the bucket, and what is known of it.
+    /// The files that hold the bucket's objects and their metadata.
     pub fn on_disk(&self) -> Vec<PathBuf> {
         let folder = self.folder.path().join("eu/s3").join(NAME);
         ["blobs", "objects", "uploads"].iter().flat_map(|part| files(&folder.join(part))).collect()

@@ -9,7 +9,7 @@ use domain::{
     region::Region,
 };
 use jiff::SignedDuration;
-use kit::{Grant, Ports};
+use kit::{Grant, ports::FilePorts};
 use reqwest::{Client, Response};
 use tests::json;
 
@@ -43,7 +43,7 @@ async fn written(bucket: &Bucket, key: &BlobKey, text: &str) {
     assert_eq!(bundles.complete(key, &upload, &[part]).await.unwrap(), Completed::Yes(length));
 }
 
-/// What is in the bucket.
+/// The objects in the bucket.
 fn stored(bucket: &Bucket, function: &str) -> Arc<dyn Blobs> {
     bucket.boot(Region::Eu, function).blobs()
 }
@@ -226,11 +226,11 @@ async fn a_link_is_for_one_bundle_one_hour_and_one_method() {
 }
 
 #[tokio::test]
-async fn no_role_does_with_bundles_what_it_is_not_granted() {
+async fn bundle_access_beyond_grants_is_denied() {
     let bucket = bucket().await;
     let key = BlobKey::of_export(&export());
     written(&bucket, &key, "x").await;
-    let refused = "s3 is unavailable: AccessDenied";
+    let refused = "s3 rejects the request: AccessDenied";
     let folder = BlobKey::bundles_of(id());
     for function in ["signs", "files"] {
         let (bundles, stored) = (of(&bucket, function), stored(&bucket, function));

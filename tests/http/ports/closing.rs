@@ -1,12 +1,12 @@
 //! Closing an account or a team: nobody gets in any more, and its deletion is under way.
 
 use domain::{
-    deletion::{Deletion, Part, Scope},
+    deletion::{Deletion, DeletionScope, Part},
     password_reset::LastReset,
-    policy::{may_delete_account, may_delete_team, may_manage_keys},
+    permissions::{may_delete_account, may_delete_team, may_make_keys},
     ports::{
-        Accounts, Alongside, ApiKeys, Closed, Closing, Deletions, Exports, History, Inventory, NewPassword,
-        PasswordProof, PasswordResets, Saved, Sessions, SignUps, Workspaces,
+        Accounts, ApiKeys, Closed, Closing, Deletions, Exports, History, Inventory, NewPassword,
+        PasswordProof, PasswordResets, Saved, Sessions, SignUps, TransactionExtras, Workspaces,
     },
     role::Role,
     user::personal_workspace,
@@ -20,7 +20,7 @@ use super::{
     erasing::{erase, parts},
     event, everything, hash_of, id, items, key_of, password,
     planted::{Planted, deletion_of},
-    session_of, sign_up, why, with_all, with_event, workspace_of,
+    profile, session_of, sign_up, why, with_all, with_event, workspace_of,
     workspaces::key_in,
 };
 
@@ -28,14 +28,14 @@ use super::{
 async fn nobody_gets_in_once_an_account_is_closed() {
     let app = App::start().await;
     let ada = Planted::new(&app, "ada", "ada-lovelace").await;
-    let (store, user, none) = (ada.store(), ada.user(), Alongside::default);
+    let (store, user, none) = (ada.store(), ada.user(), TransactionExtras::default);
     let deletion = ada.deletion();
     let line = event(ada.workspace.id, 9);
     let closing =
         Closing { deletion: &deletion, user: Some(&ada.account.user), workspace: Some(&ada.workspace) };
-    let alongside = with_all(&line, "close");
-    let sent = alongside.message.clone().unwrap();
-    assert_eq!(store.close(&ada.proof(), &closing, alongside).await.unwrap(), Closed::Yes);
+    let extras = with_all(&line, "close");
+    let sent = extras.message.clone().unwrap();
+    assert_eq!(store.close(&ada.proof(), &closing, extras).await.unwrap(), Closed::Yes);
     assert!(store.credentials(user).await.unwrap().is_none());
     assert!(store.user(user).await.unwrap().is_none());
     assert!(store.password(user).await.unwrap().is_none());
@@ -45,12 +45,12 @@ async fn nobody_gets_in_once_an_account_is_closed() {
     assert_eq!(store.existing(ada.workspace.id, &[line.id]).await.unwrap(), [line.id]);
     let messages = items(&app, "operations").await;
     assert!(messages.iter().any(|item| key_of(item).1 == sent.id.to_string()));
-    // Whoever read the password before gets in no more,
+    // A sign-in that read the password before is refused,
     let proof = Some(PasswordProof { seen: password("first"), rehashed: None });
     assert_eq!(why(store.begin(&session_of(user), proof, none()).await), "lost too many races");
     let proof = Some(PasswordProof { seen: password("first"), rehashed: Some(password("second")) });
     assert_eq!(why(store.begin(&session_of(user), proof, none()).await), "lost too many races");
-    // nor does whoever has a token that was mailed,
+    // and so is a mailed reset token,
     let new = NewPassword {
         user,
         password: password("third"),
@@ -62,13 +62,13 @@ async fn nobody_gets_in_once_an_account_is_closed() {
     assert_eq!(store.set(&new, none()).await.unwrap(), Saved::Stale);
     // and no key comes to be.
     let (key, holder) = key_in(&ada.workspace, 0);
-    let proof = may_manage_keys(&super::member(&ada.workspace, Role::Owner)).unwrap();
+    let proof = may_make_keys(&super::member(&ada.workspace, Role::Owner)).unwrap();
     assert_eq!(why(store.create(&proof, &key, &holder, none()).await), "lost too many races");
     assert!(items(&app, "workspaces").await.is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn of_many_who_close_an_account_one_does_and_the_others_are_told_which_is_under_way() {
+async fn parallel_account_closings_have_one_winner() {
     let app = App::alone().await;
     let ada = Planted::new(&app, "ada", "ada-lovelace").await;
     let all: Vec<Deletion> = (0..12).map(|_| ada.deletion()).collect();
@@ -88,11 +88,11 @@ async fn of_many_who_close_an_account_one_does_and_the_others_are_told_which_is_
 }
 
 #[tokio::test]
-async fn what_is_not_what_was_read_is_not_closed() {
+async fn changed_account_is_not_closed() {
     let app = App::start().await;
     let ada = Planted::new(&app, "ada", "ada-lovelace").await;
     let bob = Planted::new(&app, "bob", "bob-the-builder").await;
-    let none = Alongside::default;
+    let none = TransactionExtras::default;
     let before = everything(&app).await;
     let deletion = ada.deletion();
     let close = async |closing: Closing<'_>| {
@@ -117,13 +117,13 @@ async fn what_is_not_what_was_read_is_not_closed() {
     assert_eq!(came, Closed::Stale);
     // The team is another's by now.
     let owned = Workspace { owner: ada.user(), ..bob.workspace.clone() };
-    let of_team = deletion_of(&ada.account, &owned, Scope::Team);
+    let of_team = deletion_of(&ada.account, &owned, DeletionScope::Team);
     let proof = may_delete_team(&ada.account.session, &owned, at(0)).unwrap();
     let closing = Closing { deletion: &of_team, user: None, workspace: Some(&owned) };
     assert_eq!(ada.store().close(&proof, &closing, none()).await.unwrap(), Closed::Stale);
-    // A proof for another workspace is none.
+    // A proof for another workspace is invalid.
     let closing = Closing { deletion: &bob.deletion(), user: Some(&bob.account.user), workspace: None };
-    let wanted = format!("broken: a proof for {} is none for {}", ada.workspace.id, bob.workspace.id);
+    let wanted = format!("broken: a proof for {} is not valid for {}", ada.workspace.id, bob.workspace.id);
     assert_eq!(why(close(closing).await), wanted);
     let closing = Closing { deletion: &deletion, user: None, workspace };
     assert_eq!(why(close(closing).await), "broken: an account without its person");
@@ -135,7 +135,7 @@ async fn what_is_not_what_was_read_is_not_closed() {
     ada.store().open_account(&account, none()).await.unwrap();
     let deletion = Deletion {
         handle: None,
-        ..deletion_of(&account, &workspace_of(account.user.id, "nope"), Scope::Account)
+        ..deletion_of(&account, &workspace_of(account.user.id, "nope"), DeletionScope::Account)
     };
     let closing = Closing { deletion: &deletion, user: Some(&account.user), workspace: None };
     let proof = may_delete_account(&account.session, at(0)).unwrap();
@@ -145,15 +145,15 @@ async fn what_is_not_what_was_read_is_not_closed() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_key_that_is_made_while_its_account_is_closed_is_found_by_the_deletion_or_is_none() {
+async fn key_made_during_closing_is_deleted_or_refused() {
     let app = App::start().await;
     let handles: Vec<String> = (0..12).map(|n| format!("handle-{n}")).collect();
     let names = ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l"];
     for (name, handle) in names.into_iter().zip(&handles) {
         let ada = Planted::new(&app, name, handle).await;
         let (key, holder) = key_in(&ada.workspace, 0);
-        let proof = may_manage_keys(&super::member(&ada.workspace, Role::Owner)).unwrap();
-        let made = ada.store().create(&proof, &key, &holder, Alongside::default());
+        let proof = may_make_keys(&super::member(&ada.workspace, Role::Owner)).unwrap();
+        let made = ada.store().create(&proof, &key, &holder, TransactionExtras::default());
         let (deletion, made) = tokio::join!(ada.close(), made);
         let left = ada.store().left(&deletion, Part::ApiKeys, 9).await.unwrap().items;
         match made {
@@ -178,8 +178,11 @@ async fn a_new_account_with_the_same_address_is_another() {
     assert!(Inventory::sessions(store, user, None, 9).await.unwrap().items.len() == 1);
     assert_eq!(store.of(user, 9).await.unwrap(), []);
     // The second look finds the address in other hands.
-    ada.store().open(&workspace_of(ada.user(), "ada-again"), Alongside::default()).await.unwrap();
-    for part in parts(Scope::Account) {
+    ada.store()
+        .open(&workspace_of(ada.user(), "ada-again"), &profile("somebody"), TransactionExtras::default())
+        .await
+        .unwrap();
+    for part in parts(DeletionScope::Account) {
         erase(store, &deletion, part).await;
     }
     assert_eq!(store.by_address(hash_of("ada")).await.unwrap(), Some(user));

@@ -2,56 +2,89 @@
 
 use std::collections::BTreeSet;
 
+use aws_sdk_dynamodb::types::AttributeValue;
 use domain::{
-    Timestamp,
-    ports::{Alongside, Claim, Consumed, RateWindows, Receipts, Saved, Sessions, Throttles},
+    id::RequestId,
+    ports::{
+        Consumed, IdempotencyRecords, MessageLease, RateWindows, Reserved, Sessions, Throttles,
+        TransactionExtras,
+    },
     secret::Digest256,
-    throttle::Failures,
+    throttle::{Failures, Settled, Slot},
 };
 use futures::future::join_all;
 use tests::App;
 
 use super::{asked, at, id, receipt, session_of, store, with_receipt};
 
-/// So many failures, the last of them in this second (and not at its beginning).
-fn failures(count: u32, second: i64) -> Failures {
-    let last = Timestamp::from_millisecond(at(second).as_millisecond() + 120).unwrap();
-    Failures { count, last: Some(last) }
+/// A slot of an empty counter with so much room.
+fn slot(count: u32, room: u32) -> Slot {
+    Slot { count, room, forget: false }
+}
+
+/// A request of this second.
+fn attempt(second: i64) -> RequestId {
+    RequestId::new(at(second), &lambda::OsEntropy)
 }
 
 #[tokio::test]
-async fn a_counter_is_saved_only_over_what_was_read() {
+async fn try_is_reserved_only_on_the_counter_that_was_read() {
     let app = App::start().await;
     let store = store(&app);
-    let none = Failures::default();
     let names = ["bob".to_owned(), "ada".to_owned()];
     let read = async || Throttles::load(&store, &names).await.unwrap();
-    let save = async |seen, now| Throttles::save(&store, "ada", seen, now, at(999)).await.unwrap();
-    assert_eq!(read().await, [none, none]);
-    assert_eq!(save(failures(1, 1), failures(2, 2)).await, Saved::Stale, "there is none yet");
-    assert_eq!(save(none, failures(1, 1)).await, Saved::Yes);
-    assert_eq!(save(none, failures(1, 2)).await, Saved::Stale);
-    assert_eq!(save(failures(1, 0), failures(2, 2)).await, Saved::Stale, "the time is another");
-    assert_eq!(save(failures(2, 1), failures(3, 2)).await, Saved::Stale, "the count is another");
+    let reserve = async |id, slot| Throttles::reserve(&store, "ada", id, slot, at(999)).await.unwrap();
+    let settle = async |id, settled| Throttles::settle(&store, "ada", id, settled).await.unwrap();
+    assert_eq!(read().await, [Failures::default(), Failures::default()]);
+    let (first, second, third) = (attempt(1), attempt(2), attempt(3));
+    assert_eq!(reserve(first, slot(0, 2)).await, Reserved::Yes);
+    assert_eq!(reserve(first, slot(0, 1)).await, Reserved::Yes, "sent again after a lost answer");
+    assert_eq!(reserve(second, slot(0, 2)).await, Reserved::Yes);
+    let both = Failures { pending: [first, second].into(), ..Failures::default() };
+    assert_eq!(reserve(third, slot(0, 2)).await, Reserved::No(both.clone()));
     let since = app.last_call().await;
-    assert_eq!(read().await, [none, failures(1, 1)]);
+    assert_eq!(read().await, [Failures::default(), both]);
     assert_eq!(asked(&app, "dynamodb", since).await, ["BatchGetItem"]);
-    assert_eq!(save(failures(1, 1), failures(2, 2)).await, Saved::Yes);
-    assert_eq!(read().await, [none, failures(2, 2)]);
-    Throttles::clear(&store, "bob").await.unwrap();
-    assert_eq!(read().await, [none, failures(2, 2)]);
-    Throttles::clear(&store, "ada").await.unwrap();
-    assert_eq!(read().await, [none, none]);
-    assert_eq!(save(none, failures(1, 3)).await, Saved::Yes);
+    settle(first, Settled::Failed).await;
+    settle(first, Settled::Failed).await;
+    let one = Failures { count: 1, last: Some(at(1)), pending: [second].into(), ..Failures::default() };
+    assert_eq!(reserve(third, slot(0, 5)).await, Reserved::No(one), "the count is another");
+    settle(second, Settled::Withdrawn).await;
+    let one = Failures { count: 1, last: Some(at(1)), ..Failures::default() };
+    assert_eq!(read().await[1], one);
+    assert_eq!(reserve(third, slot(1, 4)).await, Reserved::Yes);
+    settle(third, Settled::Forgiven).await;
+    assert_eq!(read().await[1], Failures { count: 0, ..one });
+    settle(first, Settled::Failed).await;
+    assert_eq!(read().await[1].count, 0, "an attempt without a reservation is not counted");
+    assert_eq!(read().await[0], Failures::default());
+}
+
+#[tokio::test]
+async fn counter_of_an_earlier_version_is_read_and_forgotten() {
+    let app = App::start().await;
+    let store = store(&app);
+    let put = app.tables().put_item().table_name(app.table("operations"));
+    let text = |text: &str| AttributeValue::S(text.to_owned());
+    let put = put.item("pk", text("THROTTLE#ada")).item("sk", text("THROTTLE"));
+    let put = put.item("count", AttributeValue::N("7".to_owned())).item("last", text(&at(5).to_string()));
+    put.send().await.unwrap();
+    let names = ["ada".to_owned()];
+    let seen = Throttles::load(&store, &names).await.unwrap();
+    assert_eq!(seen, [Failures { count: 7, last: Some(at(5)), ..Failures::default() }]);
+    let slot = Slot { count: 7, room: 5, forget: true };
+    assert_eq!(Throttles::reserve(&store, "ada", attempt(6), slot, at(999)).await.unwrap(), Reserved::Yes);
+    assert_eq!(Throttles::load(&store, &names).await.unwrap()[0].count, 0);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn of_fifty_attempts_counted_at_once_none_shares_a_count() {
+async fn fifty_attempts_at_once_get_no_more_tries_than_there_are() {
     let app = App::start().await;
     let store = store(&app);
-    let save = |n| Throttles::save(&store, "ada", Failures::default(), failures(1, n), at(999));
-    let saved: Vec<Saved> = join_all((0..50).map(save)).await.into_iter().map(Result::unwrap).collect();
-    assert_eq!(saved.iter().filter(|saved| **saved == Saved::Yes).count(), 1, "{saved:?}");
+    let reserve = |n| Throttles::reserve(&store, "ada", attempt(n), slot(0, 5), at(999));
+    let reserved: Vec<Reserved> =
+        join_all((0..50).map(reserve)).await.into_iter().map(Result::unwrap).collect();
+    assert_eq!(reserved.iter().filter(|reserved| **reserved == Reserved::Yes).count(), 5, "{reserved:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -94,17 +127,17 @@ async fn a_message_is_taken_by_one_until_it_is_done_or_let_go() {
     let claim = async |consumer: &str, message, now| {
         store.claim(consumer, message, at(now), at(now + 30)).await.unwrap()
     };
-    assert_eq!(claim("mail", message, 0).await, Claim::Taken);
-    assert_eq!(claim("mail", message, 1).await, Claim::Busy);
-    assert_eq!(claim("mail", other, 1).await, Claim::Taken, "another message");
-    assert_eq!(claim("audit", message, 1).await, Claim::Taken, "another consumer");
+    assert_eq!(claim("mail", message, 0).await, MessageLease::Taken);
+    assert_eq!(claim("mail", message, 1).await, MessageLease::Busy);
+    assert_eq!(claim("mail", other, 1).await, MessageLease::Taken, "another message");
+    assert_eq!(claim("audit", message, 1).await, MessageLease::Taken, "another consumer");
     store.release("mail", message).await.unwrap();
-    assert_eq!(claim("mail", message, 2).await, Claim::Taken);
+    assert_eq!(claim("mail", message, 2).await, MessageLease::Taken);
     store.done("mail", message, at(9_999)).await.unwrap();
-    assert_eq!(claim("mail", message, 3).await, Claim::Done);
-    assert_eq!(claim("mail", message, 500).await, Claim::Done, "long after the lease");
-    assert_eq!(claim("audit", message, 4).await, Claim::Busy, "done for one is not done for all");
-    assert_eq!(claim("mail", other, 4).await, Claim::Busy);
+    assert_eq!(claim("mail", message, 3).await, MessageLease::Done);
+    assert_eq!(claim("mail", message, 500).await, MessageLease::Done, "long after the lease");
+    assert_eq!(claim("audit", message, 4).await, MessageLease::Busy, "done for one is not done for all");
+    assert_eq!(claim("mail", other, 4).await, MessageLease::Busy);
 }
 
 #[tokio::test]
@@ -113,24 +146,25 @@ async fn a_lease_that_ended_is_free_again_to_the_second() {
     let store = store(&app);
     let message = id();
     let claim = async |now, ends| store.claim("mail", message, at(now), at(ends)).await.unwrap();
-    assert_eq!(claim(0, 30).await, Claim::Taken);
-    assert_eq!(claim(29, 60).await, Claim::Busy);
-    assert_eq!(claim(30, 60).await, Claim::Taken);
-    assert_eq!(claim(31, 90).await, Claim::Busy, "the new lease counts");
-    assert_eq!(claim(59, 90).await, Claim::Busy);
-    assert_eq!(claim(60, 90).await, Claim::Taken);
+    assert_eq!(claim(0, 30).await, MessageLease::Taken);
+    assert_eq!(claim(29, 60).await, MessageLease::Busy);
+    assert_eq!(claim(30, 60).await, MessageLease::Taken);
+    assert_eq!(claim(31, 90).await, MessageLease::Busy, "the new lease counts");
+    assert_eq!(claim(59, 90).await, MessageLease::Busy);
+    assert_eq!(claim(60, 90).await, MessageLease::Taken);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn of_fifty_who_claim_a_message_one_gets_it_first_and_after_the_lease() {
+async fn message_lease_goes_to_one_of_fifty() {
     let app = App::start().await;
     let store = store(&app);
     let message = id();
     for now in [0, 30] {
         let claim = |_| store.claim("mail", message, at(now), at(now + 30));
-        let claims: Vec<Claim> = join_all((0..50).map(claim)).await.into_iter().map(Result::unwrap).collect();
-        assert_eq!(claims.iter().filter(|claim| **claim == Claim::Taken).count(), 1, "{claims:?}");
-        assert_eq!(claims.iter().filter(|claim| **claim == Claim::Busy).count(), 49, "{claims:?}");
+        let claims: Vec<MessageLease> =
+            join_all((0..50).map(claim)).await.into_iter().map(Result::unwrap).collect();
+        assert_eq!(claims.iter().filter(|claim| **claim == MessageLease::Taken).count(), 1, "{claims:?}");
+        assert_eq!(claims.iter().filter(|claim| **claim == MessageLease::Busy).count(), 49, "{claims:?}");
     }
 }
 
@@ -139,14 +173,14 @@ async fn a_receipt_is_found_by_its_scope_as_it_was_written() {
     let app = App::start().await;
     let store = store(&app);
     let written = receipt("once");
-    assert!(Receipts::find(&store, written.scope).await.unwrap().is_none());
+    assert!(IdempotencyRecords::find(&store, written.scope).await.unwrap().is_none());
     store.begin(&session_of(id()), None, with_receipt("once")).await.unwrap();
-    let found = Receipts::find(&store, written.scope).await.unwrap().unwrap();
+    let found = IdempotencyRecords::find(&store, written.scope).await.unwrap().unwrap();
     assert_eq!(found.scope, written.scope);
     assert_eq!(found.fingerprint, written.fingerprint);
     assert_eq!(found.reference, "made by once");
     assert_eq!(found.expires_at, at(86_400));
-    assert!(Receipts::find(&store, Digest256::of("twice")).await.unwrap().is_none());
-    store.begin(&session_of(id()), None, Alongside::default()).await.unwrap();
-    assert!(Receipts::find(&store, Digest256::of("")).await.unwrap().is_none());
+    assert!(IdempotencyRecords::find(&store, Digest256::of("twice")).await.unwrap().is_none());
+    store.begin(&session_of(id()), None, TransactionExtras::default()).await.unwrap();
+    assert!(IdempotencyRecords::find(&store, Digest256::of("")).await.unwrap().is_none());
 }

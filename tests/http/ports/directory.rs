@@ -54,7 +54,7 @@ async fn a_confirmed_name_stays() {
 }
 
 #[tokio::test]
-async fn what_is_overdue_is_told_to_its_region_from_the_deadline_on() {
+async fn overdue_claims_are_listed_for_their_region() {
     let app = App::start().await;
     let directory = directory(&app);
     let early = claim("early", Region::Eu, 0);
@@ -80,7 +80,7 @@ async fn what_is_overdue_is_told_to_its_region_from_the_deadline_on() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn of_many_who_claim_a_name_one_has_it() {
+async fn parallel_name_claims_have_one_winner() {
     let app = App::alone().await;
     let directory = directory(&app);
     let rivals: Vec<Claim> =
@@ -118,7 +118,7 @@ fn later(at: Timestamp, millis: i64) -> Timestamp {
 }
 
 #[tokio::test]
-async fn a_handle_that_was_given_up_is_nobodys_for_thirty_days_and_then_anybodys() {
+async fn released_handle_is_free_after_thirty_days() {
     for region in [Region::Us, Region::Eu] {
         let app = App::start().await.living_in(region);
         let directory = directory(&app);
@@ -212,7 +212,7 @@ async fn nobody_gives_up_anothers_name() {
 }
 
 #[tokio::test]
-async fn whoever_gives_a_name_up_remembers_it_no_longer() {
+async fn released_name_is_removed_from_its_holder() {
     let app = App::start().await;
     let directory = directory(&app);
     let ada = claim("the-name", Region::Us, 0);

@@ -1,11 +1,11 @@
-//! Erasing what was closed: part by part, and nothing else.
+//! Erasing a closed account: part by part, and nothing else.
 
 use domain::{
-    deletion::{Deletion, Part, STEPS, Scope, Step},
+    deletion::{Deletion, DeletionScope, Part, STEPS, Step},
     id::OfWorkspace,
     job::Status,
-    policy::may_delete_team,
-    ports::{Alongside, Closed, Closing, Deletions, Founded, Saved, Workspaces},
+    permissions::may_delete_team,
+    ports::{Closed, Closing, Deletions, Founded, Saved, TransactionExtras, Workspaces},
     role::Role,
     workspace::{Workspace, WorkspaceKind},
 };
@@ -17,6 +17,7 @@ use super::{
     inventory::let_in,
     items, key_of,
     planted::{Planted, deletion_of},
+    profile,
     stock::Stock,
     with_all, workspace_of,
 };
@@ -39,37 +40,36 @@ pub async fn erase(store: &Store, deletion: &Deletion, part: Part) -> usize {
     }
 }
 
-pub fn parts(scope: Scope) -> impl Iterator<Item = Part> {
+pub fn parts(scope: DeletionScope) -> impl Iterator<Item = Part> {
     STEPS.into_iter().filter(move |step| step.is_of(scope)).filter_map(|step| match step {
         Step::Records(part) => Some(part),
         Step::Bundles | Step::Files | Step::Names => None,
     })
 }
 
-/// All that is stored, but for what goes by itself: counters of what was asked for with an address, receipts, and what is due
-/// in the trash.
+/// All that is stored, but for what goes by itself: counters of requests and attempts with an address, and receipts.
 async fn lasting(app: &App) -> Vec<Vec<Item>> {
     let mut tables = everything(app).await;
     let by_itself = |item: &Item| {
         let (pk, _) = key_of(item);
-        ["RESETS#", "RECEIPT#", "DUE#"].iter().any(|kind| pk.starts_with(kind))
+        ["RESETS#", "RECEIPT#", "THROTTLE#", "ERASED#"].iter().any(|kind| pk.starts_with(kind))
     };
     tables.iter_mut().for_each(|items| items.retain(|item| !by_itself(item)));
     tables
 }
 
 #[tokio::test]
-async fn every_part_of_an_account_is_emptied_and_nothing_of_anybody_else_is_touched() {
+async fn erasing_an_account_touches_nobody_else() {
     let app = App::start().await;
     Planted::full(&app, "bob", "bob-the-builder").await;
     let before = lasting(&app).await;
     let ada = Planted::full(&app, "ada", "ada-lovelace").await;
     let deletion = ada.close().await;
     ada.write_late("ada-byron").await;
-    for part in parts(Scope::Account) {
+    for part in parts(DeletionScope::Account) {
         assert!(erase(ada.store(), &deletion, part).await > 0, "nothing was planted of {part:?}");
     }
-    for part in parts(Scope::Account) {
+    for part in parts(DeletionScope::Account) {
         assert!(ada.store().left(&deletion, part, 3).await.unwrap().items.is_empty(), "{part:?}");
     }
     for _ in 0..2 {
@@ -84,6 +84,35 @@ async fn every_part_of_an_account_is_emptied_and_nothing_of_anybody_else_is_touc
 }
 
 #[tokio::test]
+async fn nothing_tells_of_a_team_whose_deletion_ends_after_that_of_its_owner() {
+    let app = App::start().await;
+    let ada = Planted::new(&app, "ada", "ada-lovelace").await;
+    let team = Workspace {
+        id: id::<OfWorkspace>(),
+        kind: WorkspaceKind::Team,
+        ..workspace_of(ada.user(), "the-analysts")
+    };
+    let store = ada.store();
+    store.open(&team, &profile("somebody"), with_all(&event(team.id, 1), "team")).await.unwrap();
+    let of_team = deletion_of(&ada.account, &team, DeletionScope::Team);
+    let proof = may_delete_team(&ada.account.session, &team, at(0)).unwrap();
+    let closing = Closing { deletion: &of_team, user: None, workspace: Some(&team) };
+    assert_eq!(store.close(&proof, &closing, TransactionExtras::default()).await.unwrap(), Closed::Yes);
+    let own = ada.close().await;
+    for part in parts(DeletionScope::Account) {
+        erase(store, &own, part).await;
+    }
+    Deletions::forget(store, &own).await.unwrap();
+    let ended = Deletion { status: Status::Completed, ended_at: Some(at(9)), ..of_team.clone() };
+    for _ in 0..2 {
+        Deletions::forget(store, &ended).await.unwrap();
+        assert!(Deletions::find(store, ada.user(), of_team.id).await.unwrap().is_none());
+        assert_eq!(Deletions::due(store, at(99_999), 9).await.unwrap(), []);
+        assert_eq!(store.running(ada.user(), team.id).await.unwrap(), None);
+    }
+}
+
+#[tokio::test]
 async fn a_team_is_emptied_and_its_owner_stays() {
     let app = App::start().await;
     let ada = Planted::full(&app, "ada", "ada-lovelace").await;
@@ -94,7 +123,10 @@ async fn a_team_is_emptied_and_its_owner_stays() {
         ..workspace_of(ada.user(), "the-analysts")
     };
     let store = ada.store();
-    assert_eq!(store.open(&team, with_all(&event(team.id, 1), "team")).await.unwrap(), Founded::Yes);
+    assert_eq!(
+        store.open(&team, &profile("somebody"), with_all(&event(team.id, 1), "team")).await.unwrap(),
+        Founded::Yes
+    );
     let of_team = Planted {
         stock: Stock::of(&app, &team),
         account: account_of(&ada.account.sign_up),
@@ -103,17 +135,17 @@ async fn a_team_is_emptied_and_its_owner_stays() {
     };
     of_team.fill_workspace(&app).await;
     let_in(&app, team.id, ada.user(), Role::Owner).await;
-    let deletion = deletion_of(&ada.account, &team, Scope::Team);
+    let deletion = deletion_of(&ada.account, &team, DeletionScope::Team);
     let proof = may_delete_team(&ada.account.session, &team, at(0)).unwrap();
     let closing = Closing { deletion: &deletion, user: None, workspace: Some(&team) };
-    assert_eq!(store.close(&proof, &closing, Alongside::default()).await.unwrap(), Closed::Yes);
+    assert_eq!(store.close(&proof, &closing, TransactionExtras::default()).await.unwrap(), Closed::Yes);
     assert_eq!(Workspaces::find(store, team.id).await.unwrap().map(|found| found.id), None);
     assert_eq!(store.by_handle(&team.handle).await.unwrap(), None);
-    for part in parts(Scope::Team).filter(|part| !matches!(part, Part::Workspace)) {
+    for part in parts(DeletionScope::Team).filter(|part| !matches!(part, Part::Workspace)) {
         assert!(erase(store, &deletion, part).await > 0, "nothing was planted of {part:?}");
     }
     let done = Deletion { status: Status::Completed, ended_at: Some(at(9)), ..deletion.next() };
-    let saved = Deletions::replace(store, &deletion, &done, Alongside::default()).await.unwrap();
+    let saved = Deletions::replace(store, &deletion, &done, TransactionExtras::default()).await.unwrap();
     assert_eq!(saved, Saved::Yes);
     assert_eq!(Deletions::due(store, at(99_999), 9).await.unwrap(), [(ada.user(), deletion.id)]);
     for _ in 0..2 {

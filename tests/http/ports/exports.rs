@@ -4,7 +4,8 @@ use domain::{
     export::{Export, Format, KEPT, LEASE},
     id::{JobId, UserId},
     job::Status,
-    ports::{Alongside, Deletions, Exports, Outcome, Saved, Started},
+    permissions::{ExportsData, may_export},
+    ports::{Deletions, Exports, Outcome, Saved, Started, TransactionExtras},
 };
 use futures::future::join_all;
 use jiff::SignedDuration;
@@ -12,7 +13,9 @@ use lambda::OsEntropy;
 use store::Store;
 use tests::App;
 
-use super::{at, event, everything, id, items, key_of, planted::Planted, store, why, with_all, with_event};
+use super::{
+    at, event, everything, id, items, key_of, planted::Planted, session_of, store, why, with_all, with_event,
+};
 
 /// One that is asked for in this second.
 pub fn export_of(user: UserId, second: i64) -> Export {
@@ -29,12 +32,17 @@ pub fn ended(export: &Export, second: i64) -> Export {
     Export { status: Status::Completed, ended_at: Some(at(second)), lease_ends: None, ..export.next() }
 }
 
+/// Proof that a user may have an export.
+pub fn proof_of(user: UserId) -> ExportsData {
+    may_export(&session_of(user), at(0)).unwrap()
+}
+
 async fn start(store: &Store, export: &Export) -> Started {
-    store.start(export, Alongside::default()).await.unwrap()
+    store.start(&proof_of(export.user), export, TransactionExtras::default()).await.unwrap()
 }
 
 async fn replace(store: &Store, before: &Export, after: &Export) -> Saved {
-    Exports::replace(store, before, after, Alongside::default()).await.unwrap()
+    Exports::replace(store, before, after, TransactionExtras::default()).await.unwrap()
 }
 
 async fn due(store: &Store, second: i64) -> Vec<(UserId, JobId)> {
@@ -53,12 +61,13 @@ fn due_sk(export: &Export) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn of_many_who_begin_an_export_one_does_and_the_others_are_told_which_is_under_way() {
+async fn parallel_export_starts_have_one_winner() {
     let app = App::alone().await;
     let (store, user) = (store(&app), id());
     let exports: Vec<Export> = (0..20).map(|second| export_of(user, second)).collect();
     let lines: Vec<_> = (0..20).map(|second| event(id(), second)).collect();
-    let begin = |(export, line)| store.start(export, with_event(line));
+    let proof = proof_of(user);
+    let begin = |(export, line)| store.start(&proof, export, with_event(line));
     let came = join_all(exports.iter().zip(&lines).map(begin)).await;
     let came: Vec<Started> = came.into_iter().map(Outcome::unwrap).collect();
     let winner = &exports[came.iter().position(|came| *came == Started::Yes).unwrap()];
@@ -116,7 +125,7 @@ async fn an_export_is_replaced_only_as_it_was_read_and_is_due_once() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn of_many_who_take_an_export_at_once_one_does() {
+async fn parallel_export_claims_have_one_winner() {
     let app = App::start().await;
     let store = store(&app);
     let export = export_of(id(), 0);
@@ -128,7 +137,7 @@ async fn of_many_who_take_an_export_at_once_one_does() {
 }
 
 #[tokio::test]
-async fn with_its_end_another_may_begin_and_its_bundle_is_due_a_week_later() {
+async fn finished_export_frees_the_slot_and_expires_in_a_week() {
     let app = App::start().await;
     let store = store(&app);
     let first = export_of(id(), 0);
@@ -143,7 +152,7 @@ async fn with_its_end_another_may_begin_and_its_bundle_is_due_a_week_later() {
     assert_eq!(record["ttl"].as_n().unwrap(), &at(50 + 2 * week).as_second().to_string());
     let second = export_of(first.user, 100);
     assert_eq!(start(&store, &second).await, Started::Yes);
-    // What is done to the first one does not end the second.
+    // Operations on the first export do not end the second.
     assert_eq!(replace(&store, &done, &Export { progress: 100, ..done.next() }).await, Saved::Yes);
     assert_eq!(start(&store, &export_of(first.user, 101)).await, Started::Running(second.id));
     assert_eq!(due(&store, 50 + week).await, [(second.user, second.id), (first.user, first.id)]);
@@ -151,7 +160,7 @@ async fn with_its_end_another_may_begin_and_its_bundle_is_due_a_week_later() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn one_that_begins_while_another_ends_begins_or_is_told_of_that_one() {
+async fn export_begun_while_another_ends_has_one_outcome() {
     let app = App::start().await;
     let (store, user) = (store(&app), id());
     let mut now = export_of(user, 0);
@@ -198,7 +207,7 @@ async fn nothing_is_left_of_an_export_that_is_forgotten() {
 }
 
 #[tokio::test]
-async fn a_users_exports_are_listed_newest_first_without_their_deletions() {
+async fn exports_are_listed_newest_first_without_deletions() {
     let app = App::start().await;
     let ada = Planted::new(&app, "ada", "ada-lovelace").await;
     let (store, user) = (&ada.stock.store, ada.account.user.id);
@@ -219,7 +228,7 @@ async fn a_users_exports_are_listed_newest_first_without_their_deletions() {
 }
 
 #[tokio::test]
-async fn the_longest_due_come_first_and_none_before_its_time_to_the_millisecond() {
+async fn due_jobs_come_in_order_and_not_before_their_time() {
     let app = App::start().await;
     let store = store(&app);
     let mut all = Vec::new();

@@ -2,10 +2,10 @@
 
 use domain::{
     Timestamp,
-    activity::{Event, Inbox, Mark, Watermark},
+    activity::{ActivityEvent, Inbox, Mark, Watermark},
     id::{EventId, WorkspaceId},
-    policy::may_keep_inbox,
-    ports::{All, Alongside, History, Marking, Page, Sessions},
+    permissions::may_keep_inbox,
+    ports::{All, History, Marking, Page, Sessions, TransactionExtras},
     role::Role,
 };
 use store::Store;
@@ -14,7 +14,7 @@ use tests::App;
 use super::{asked, at, event, id, items, member, session_of, store, with_event, workspace};
 
 /// Events of these seconds, oldest first.
-async fn lived(store: &Store, workspace: WorkspaceId, seconds: std::ops::Range<i64>) -> Vec<Event> {
+async fn lived(store: &Store, workspace: WorkspaceId, seconds: std::ops::Range<i64>) -> Vec<ActivityEvent> {
     let mut events = Vec::new();
     for second in seconds {
         let event = event(workspace, second);
@@ -25,7 +25,7 @@ async fn lived(store: &Store, workspace: WorkspaceId, seconds: std::ops::Range<i
 }
 
 #[tokio::test]
-async fn a_page_holds_what_its_range_says_newest_first_both_ends_included() {
+async fn event_page_includes_both_ends_newest_first() {
     let app = App::start().await;
     let store = store(&app);
     let (ada, other) = (id(), id());
@@ -35,7 +35,8 @@ async fn a_page_holds_what_its_range_says_newest_first_both_ends_included() {
         let Page { items, more } = store.page(ada, newest, oldest, limit).await.unwrap();
         (items, more)
     };
-    let backwards = |from: usize, to: usize| events[from..=to].iter().rev().cloned().collect::<Vec<Event>>();
+    let backwards =
+        |from: usize, to: usize| events[from..=to].iter().rev().cloned().collect::<Vec<ActivityEvent>>();
     let (first, last) = (EventId::floor(at(0)), EventId::ceiling(at(5)));
     assert_eq!(page(last, first, 100).await, (backwards(0, 5), false));
     assert_eq!(page(events[4].id, events[1].id, 100).await, (backwards(1, 4), false));
@@ -145,7 +146,7 @@ async fn more_marks_than_a_transaction_holds_are_all_made() {
 }
 
 #[tokio::test]
-async fn what_is_said_of_all_is_kept_by_direction() {
+async fn marks_of_all_events_are_kept_by_direction() {
     let app = App::start().await;
     let store = store(&app);
     let (ada, other) = (workspace("ada-lovelace"), workspace("grace-hopper"));
@@ -163,8 +164,8 @@ async fn what_is_said_of_all_is_kept_by_direction() {
     store.mark_all(&proof, All::Archived(true), up_to(4)).await.unwrap();
     assert_eq!(read().await, Inbox { archived: Some(up_to(4)), ..inbox });
     assert_eq!(store.inbox(other.id).await.unwrap(), Inbox::default());
-    // The record lies beside the events and is none.
-    store.begin(&session_of(id()), None, Alongside::default()).await.unwrap();
+    // The record lies beside the events and is not an event.
+    store.begin(&session_of(id()), None, TransactionExtras::default()).await.unwrap();
     let all = store.page(ada.id, EventId::ceiling(at(9)), EventId::floor(at(0)), 9).await.unwrap();
     assert!(all.items.is_empty());
 }

@@ -3,10 +3,12 @@
 use std::collections::BTreeMap;
 
 use domain::{
-    activity::{Event, Mark},
+    activity::{ActivityEvent, Mark},
     id::{EventId, UserId, WorkspaceId},
-    policy::may_keep_inbox,
-    ports::{Alongside, History, Inventory, Marking, Membership, Outcome, Page, Sessions, Workspaces},
+    permissions::may_keep_inbox,
+    ports::{
+        History, Inventory, Marking, Membership, Outcome, Page, Sessions, TransactionExtras, Workspaces,
+    },
     resource::{Kind, ResourceId},
     role::Role,
     session::Session,
@@ -15,7 +17,7 @@ use lambda::OsEntropy;
 use tests::App;
 
 use super::{
-    at, event, id, member, session_of,
+    at, event, id, member, profile, session_of,
     stock::{Stock, ids},
     store, with_event, workspace,
 };
@@ -50,7 +52,24 @@ pub async fn let_in(app: &App, workspace: WorkspaceId, user: UserId, role: Role)
 }
 
 #[tokio::test]
-async fn all_that_is_not_in_the_trash_itself_is_read_through_from_the_oldest_on() {
+async fn uploads_are_read_in_every_state() {
+    let stock = Stock::new().await;
+    let other = Stock::of(&stock.app, &workspace("grace-hopper"));
+    let (dataset, theirs) = (stock.dataset(1, "d").await, other.dataset(1, "d").await);
+    let mut begun = Vec::new();
+    for second in 2..7 {
+        begun.push(stock.begun(dataset.id, 3, second).await.id);
+        other.begun(theirs.id, 3, second).await;
+    }
+    begun.sort();
+    let page = async |after| stock.store.uploads(stock.workspace, after, 2).await;
+    let found = all(page, |upload| upload.id).await;
+    assert_eq!(found.iter().map(|upload| upload.id).collect::<Vec<_>>(), begun);
+    assert!(found.iter().all(|upload| upload.workspace == stock.workspace));
+}
+
+#[tokio::test]
+async fn live_resources_are_read_oldest_first() {
     let stock = Stock::new().await;
     let other = Stock::of(&stock.app, &workspace("grace-hopper"));
     let project = stock.project(1, "p").await;
@@ -97,10 +116,10 @@ async fn the_files_of_a_dataset_are_read_through() {
 }
 
 #[tokio::test]
-async fn events_are_read_from_the_oldest_up_to_a_moment_with_what_was_said_of_them() {
+async fn events_are_read_oldest_first_with_their_marks() {
     let app = App::start().await;
     let (store, ada) = (store(&app), workspace("ada-lovelace"));
-    let mut events: Vec<Event> = Vec::new();
+    let mut events: Vec<ActivityEvent> = Vec::new();
     for second in 0..7 {
         let line = event(ada.id, second);
         store.begin(&session_of(id()), None, with_event(&line)).await.unwrap();
@@ -130,7 +149,7 @@ async fn events_are_read_from_the_oldest_up_to_a_moment_with_what_was_said_of_th
 }
 
 #[tokio::test]
-async fn all_marks_of_a_page_are_read_even_if_they_are_more_than_one_answer_of_the_database() {
+async fn marks_beyond_one_database_page_are_read() {
     let app = App::start().await;
     let (store, ada) = (store(&app), workspace("ada-lovelace"));
     let events: Vec<EventId> = (0..60).map(|n| EventId::new(at(n), &OsEntropy)).collect();
@@ -160,8 +179,8 @@ async fn a_users_sessions_are_read_through() {
     let mut sessions: Vec<Session> = (0..5).map(|_| session_of(user)).collect();
     sessions.sort_by_key(|session| session.id);
     for session in &sessions {
-        store.begin(session, None, Alongside::default()).await.unwrap();
-        store.begin(&session_of(id()), None, Alongside::default()).await.unwrap();
+        store.begin(session, None, TransactionExtras::default()).await.unwrap();
+        store.begin(&session_of(id()), None, TransactionExtras::default()).await.unwrap();
     }
     let page = async |after| store.sessions(user, after, 2).await;
     let found: Vec<_> = all(page, |session| session.id).await.iter().map(|session| session.id).collect();
@@ -169,10 +188,10 @@ async fn a_users_sessions_are_read_through() {
 }
 
 #[tokio::test]
-async fn a_user_is_told_what_they_belong_to_and_a_workspace_whether_anybody_else_does() {
+async fn memberships_are_read_by_user_and_by_workspace() {
     let app = App::start().await;
     let (store, ada) = (store(&app), workspace("ada-lovelace"));
-    store.open(&ada, Alongside::default()).await.unwrap();
+    store.open(&ada, &profile("somebody"), TransactionExtras::default()).await.unwrap();
     let mut teams: Vec<WorkspaceId> = (0..3).map(|_| id()).collect();
     teams.sort();
     assert_eq!(store.memberships(ada.owner, 9).await.unwrap(), []);
@@ -189,5 +208,5 @@ async fn a_user_is_told_what_they_belong_to_and_a_workspace_whether_anybody_else
     let_in(&app, teams[0], UserId::new(at(5), &OsEntropy), Role::Viewer).await;
     assert!(store.has_others(teams[0], ada.owner).await.unwrap());
     let_in(&app, teams[1], UserId::floor(at(-5)), Role::Viewer).await;
-    assert!(store.has_others(teams[1], ada.owner).await.unwrap(), "whoever is first among the members");
+    assert!(store.has_others(teams[1], ada.owner).await.unwrap(), "in any order of the members");
 }

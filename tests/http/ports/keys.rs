@@ -7,8 +7,8 @@ use domain::{
     api_key::Sealed,
     email::EmailAddress,
     id::AttemptId,
-    policy::may_reveal_keys,
-    ports::{AddressHashes, Codes, Directory, Place, TokenKeys, Vault},
+    permissions::may_reveal_keys,
+    ports::{AddressHashes, Codes, Directory, EncryptionContext, PublicKey, TokenKeys, Vault},
     region::Region,
     role::Role,
     rotation::SecretName,
@@ -16,19 +16,19 @@ use domain::{
     session::Claims,
     workspace::Workspace,
 };
-use keys::{Document, KmsVault, SecretNames, Secrets};
+use keys::{KmsVault, SecretDocument, SecretNames, Secrets};
 use kit::token::Verifier;
 use lambda::OsEntropy;
 use tests::{App, json};
 
 use super::{asked, at, directory, id, member, session_of, why, workspace};
 
-const BROKEN: &str = "broken: a sealed value does not open in its place";
-const REFUSED: &str = "kms is unavailable: InvalidCiphertextException";
+const UNREADABLE: &str = "a sealed value does not open";
+const REFUSED: &str = "kms rejects the request: InvalidCiphertextException";
 
-fn endpoint(app: &App) -> lambda::Endpoint {
+fn endpoint(app: &App) -> lambda::AwsEndpoint {
     let credentials = local::outsider("tests");
-    lambda::Endpoint { url: Some(app.aws_endpoint().to_owned()), credentials }
+    lambda::AwsEndpoint { url: Some(app.aws_endpoint().to_owned()), credentials }
 }
 
 fn vault_of(app: &App, region: Region) -> KmsVault {
@@ -59,8 +59,8 @@ async fn keyed(vault: &KmsVault, handle: &str) -> Workspace {
     Workspace { data_key, ..made }
 }
 
-fn place<'a>(workspace: &'a Workspace, record: &'a str, field: &'static str) -> Place<'a> {
-    Place { workspace, record, field }
+fn context<'a>(workspace: &'a Workspace, record: &'a str, field: &'static str) -> EncryptionContext<'a> {
+    EncryptionContext { workspace, record, field }
 }
 
 #[tokio::test]
@@ -68,7 +68,7 @@ async fn a_sealed_value_opens_in_its_place_in_any_container() {
     let app = App::start().await;
     let vault = vault_of(&app, Region::Us);
     let ada = keyed(&vault, "ada-lovelace").await;
-    let here = place(&ada, "key_1", "value");
+    let here = context(&ada, "key_1", "value");
     for value in ["", "x", "ul_0123", "Grüße, 世界", &"long ".repeat(2_000)] {
         let secret = Secret::new(value.to_owned());
         let (one, two) = (vault.seal(here, &secret).await.unwrap(), vault.seal(here, &secret).await.unwrap());
@@ -85,18 +85,18 @@ async fn a_sealed_value_opens_in_its_place_in_any_container() {
 async fn a_sealed_value_opens_nowhere_else() {
     let app = App::start().await;
     let vault = vault_of(&app, Region::Us);
-    let (ada, bob) = (keyed(&vault, "ada-lovelace").await, keyed(&vault, "bobs-place").await);
-    let sealed = vault.seal(place(&ada, "key_1", "value"), &Secret::new("ul_1".to_owned())).await.unwrap();
-    assert_eq!(why(vault.open(place(&ada, "key_2", "value"), &sealed).await), BROKEN);
-    assert_eq!(why(vault.open(place(&ada, "key_1", "note"), &sealed).await), BROKEN);
-    assert_eq!(why(vault.open(place(&ada, "key_1v", "alue"), &sealed).await), BROKEN);
-    assert_eq!(why(vault.open(place(&bob, "key_1", "value"), &sealed).await), BROKEN);
+    let (ada, bob) = (keyed(&vault, "ada-lovelace").await, keyed(&vault, "bobs-context").await);
+    let sealed = vault.seal(context(&ada, "key_1", "value"), &Secret::new("ul_1".to_owned())).await.unwrap();
+    assert_eq!(why(vault.open(context(&ada, "key_2", "value"), &sealed).await), UNREADABLE);
+    assert_eq!(why(vault.open(context(&ada, "key_1", "note"), &sealed).await), UNREADABLE);
+    assert_eq!(why(vault.open(context(&ada, "key_1v", "alue"), &sealed).await), UNREADABLE);
+    assert_eq!(why(vault.open(context(&bob, "key_1", "value"), &sealed).await), UNREADABLE);
     // A data key is bound to its workspace and region: moved to another, KMS does not unwrap it.
     let moved = Workspace { data_key: ada.data_key.clone(), ..workspace("moved-here") };
-    assert_eq!(why(vault.open(place(&moved, "key_1", "value"), &sealed).await), REFUSED);
+    assert_eq!(why(vault.open(context(&moved, "key_1", "value"), &sealed).await), REFUSED);
     let elsewhere = vault_of(&app, Region::Eu);
-    assert_eq!(why(elsewhere.open(place(&ada, "key_1", "value"), &sealed).await), REFUSED);
-    assert_eq!(vault.open(place(&ada, "key_1", "value"), &sealed).await.unwrap().expose(), "ul_1");
+    assert_eq!(why(elsewhere.open(context(&ada, "key_1", "value"), &sealed).await), REFUSED);
+    assert_eq!(vault.open(context(&ada, "key_1", "value"), &sealed).await.unwrap().expose(), "ul_1");
 }
 
 #[tokio::test]
@@ -104,7 +104,7 @@ async fn a_sealed_value_with_any_byte_changed_or_missing_is_refused() {
     let app = App::start().await;
     let vault = vault_of(&app, Region::Us);
     let ada = keyed(&vault, "ada-lovelace").await;
-    let here = place(&ada, "key_1", "value");
+    let here = context(&ada, "key_1", "value");
     let sealed = vault.seal(here, &Secret::new("ul_0123".to_owned())).await.unwrap();
     let bytes = BASE64_STANDARD.decode(&sealed.0).unwrap();
     assert_eq!(bytes.len(), 1 + 12 + 7 + 16);
@@ -114,46 +114,51 @@ async fn a_sealed_value_with_any_byte_changed_or_missing_is_refused() {
         for bit in [0x01, 0x80] {
             let mut flipped = bytes.clone();
             flipped[n] ^= bit;
-            assert_eq!(open(&flipped).await, BROKEN, "byte {n}");
+            assert_eq!(open(&flipped).await, UNREADABLE, "byte {n}");
         }
-        assert_eq!(open(&bytes[..n]).await, BROKEN, "the first {n} bytes");
+        assert_eq!(open(&bytes[..n]).await, UNREADABLE, "the first {n} bytes");
     }
-    assert_eq!(open(&[&bytes[..], &[0]].concat()).await, BROKEN);
-    assert_eq!(why(vault.open(here, &Sealed("not base64".to_owned())).await), BROKEN);
+    assert_eq!(open(&[&bytes[..], &[0]].concat()).await, UNREADABLE);
+    assert_eq!(why(vault.open(here, &Sealed("not base64".to_owned())).await), UNREADABLE);
 }
 
 #[tokio::test]
 async fn kms_is_called_once_for_many_values_of_a_workspace() {
     let app = App::start().await;
     let vault = vault_of(&app, Region::Us);
-    let (ada, bob) = (keyed(&vault, "ada-lovelace").await, keyed(&vault, "bobs-place").await);
+    let (ada, bob) = (keyed(&vault, "ada-lovelace").await, keyed(&vault, "bobs-context").await);
     assert!(ada.data_key.0 != bob.data_key.0);
     let since = app.last_call().await;
     for n in 0..20 {
         let record = format!("key_{n}");
-        let here = place(&ada, &record, "value");
+        let here = context(&ada, &record, "value");
         let sealed = vault.seal(here, &Secret::new(record.clone())).await.unwrap();
         assert_eq!(vault.open(here, &sealed).await.unwrap().expose(), record);
     }
     assert_eq!(asked(&app, "kms", since).await, ["Decrypt"]);
-    vault.seal(place(&bob, "key_1", "value"), &Secret::new(String::new())).await.unwrap();
+    vault.seal(context(&bob, "key_1", "value"), &Secret::new(String::new())).await.unwrap();
     assert_eq!(asked(&app, "kms", since).await, ["Decrypt"; 2]);
 }
 
 #[tokio::test]
-async fn a_key_service_that_fails_is_unavailable_and_asked_again_later() {
+async fn key_service_that_fails_is_asked_again_later() {
     let app = App::start().await;
     let (vault, secrets) = (vault_of(&app, Region::Us), secrets(&app));
     let ada = keyed(&vault, "ada-lovelace").await;
-    let fault = |service| json!({ "service": service, "function": "tests", "kind": "refused", "times": 0 });
-    app.faults(json!([fault("kms"), fault("secretsmanager")])).await;
     let value = Secret::new("ul_1".to_owned());
-    let denied = "is unavailable: AccessDeniedException";
-    assert_eq!(why(vault.seal(place(&ada, "key_1", "value"), &value).await), format!("kms {denied}"));
-    assert_eq!(why(vault.new_data_key(ada.id).await), format!("kms {denied}"));
-    assert_eq!(why(secrets.derivation_key(at(0)).await), format!("secretsmanager {denied}"));
-    app.no_faults().await;
-    assert_eq!(why(vault.seal(place(&ada, "key_1", "value"), &value).await), "done");
+    for (kind, failed) in [
+        ("refused", "is unavailable: ExpiredTokenException"),
+        ("denied", "rejects the request: AccessDeniedException"),
+        ("validation", "rejects the request: ValidationException"),
+    ] {
+        let fault = |service| json!({ "service": service, "function": "tests", "kind": kind, "times": 0 });
+        app.faults(json!([fault("kms"), fault("secretsmanager")])).await;
+        assert_eq!(why(vault.seal(context(&ada, "key_1", "value"), &value).await), format!("kms {failed}"));
+        assert_eq!(why(vault.new_data_key(ada.id).await), format!("kms {failed}"));
+        assert_eq!(why(secrets.derivation_key(at(0)).await), format!("secretsmanager {failed}"));
+        app.no_faults().await;
+    }
+    assert_eq!(why(vault.seal(context(&ada, "key_1", "value"), &value).await), "done");
     assert_eq!(why(secrets.derivation_key(at(0)).await), "done");
 }
 
@@ -161,7 +166,7 @@ async fn a_key_service_that_fails_is_unavailable_and_asked_again_later() {
 async fn an_address_has_one_hash_however_it_is_written() {
     let app = App::start().await;
     let (one, two) = (secrets(&app), secrets(&app));
-    let hash = async |text: &str| one.hash(&EmailAddress::parse(text).unwrap()).await.unwrap();
+    let hash = async |text: &str| one.hash(&EmailAddress::parse_existing(text).unwrap()).await.unwrap();
     let ada = hash("ada@bücher.example").await;
     for same in [
         " ada@bücher.example ",
@@ -182,7 +187,7 @@ async fn an_address_has_one_hash_however_it_is_written() {
 }
 
 #[tokio::test]
-async fn each_attempt_has_a_code_of_its_own_and_always_the_same() {
+async fn each_attempt_has_its_own_stable_code() {
     let app = App::start().await;
     let (one, two) = (secrets(&app), secrets(&app));
     let attempts: Vec<AttemptId> = (0..20).map(|_| id()).collect();
@@ -246,11 +251,11 @@ async fn a_token_with_any_character_changed_is_refused() {
 }
 
 #[tokio::test]
-async fn a_token_is_good_from_when_its_key_is_published_until_it_is_withdrawn() {
+async fn token_is_valid_while_its_key_is_published() {
     let app = App::start().await;
     let directory = Arc::new(directory(&app));
     let verifier = Verifier::new(directory.clone());
-    let rotated = Document::first(SecretName::Tokens, &OsEntropy);
+    let rotated = SecretDocument::first(SecretName::Tokens, &OsEntropy);
     let create = secrets_client(&app).create_secret().name("account/next/tokens");
     create.secret_string(rotated.write().unwrap().expose()).send().await.unwrap();
     let next = secrets_named(&app, "next");
@@ -277,4 +282,24 @@ async fn a_token_is_good_from_when_its_key_is_published_until_it_is_withdrawn() 
     let token = next.sign(&late).await.unwrap();
     assert!(verifier.verify(token.expose(), at(3_609)).await.unwrap().is_some(), "kept for an hour");
     assert_eq!(verifier.verify(token.expose(), at(3_610)).await.unwrap(), None, "withdrawn");
+}
+
+#[tokio::test]
+async fn verified_token_is_refused_once_its_key_changes() {
+    let app = App::start().await;
+    let directory = Arc::new(directory(&app));
+    let (secrets, verifier) = (secrets(&app), Verifier::new(directory.clone()));
+    let claims = Claims::of(&session_of(id()), Region::Us, None, at(3_600));
+    let token = secrets.sign(&claims).await.unwrap();
+    assert_eq!(verifier.verify(token.expose(), at(3_600)).await.unwrap(), Some(claims.clone()));
+    assert_eq!(verifier.verify(token.expose(), at(3_601)).await.unwrap(), Some(claims));
+    let kid = jwt::key_id(token.expose()).unwrap();
+    let other =
+        SecretDocument::first(SecretName::Tokens, &OsEntropy).public_keys(Region::Us).unwrap().pop().unwrap();
+    directory.publish_signing_key(&PublicKey { kid, ..other }).await.unwrap();
+    // Keys are kept for an hour.
+    let within = Claims::of(&session_of(id()), Region::Us, None, at(7_100));
+    let within = secrets.sign(&within).await.unwrap();
+    assert!(verifier.verify(within.expose(), at(7_199)).await.unwrap().is_some());
+    assert_eq!(verifier.verify(within.expose(), at(7_200)).await.unwrap(), None);
 }

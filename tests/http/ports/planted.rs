@@ -4,19 +4,22 @@ use std::collections::BTreeMap;
 
 use domain::{
     activity::Watermark,
-    deletion::{Deletion, Scope},
+    deletion::{Deletion, DeletionScope, StepsDone},
+    domain_events::{DomainEvent, Message},
     id::{JobId, ResetId, UserId},
     job::Status,
-    outbox::{Message, Notice},
     password_reset::{Asked, LastReset},
-    policy::{DeletesForGood, may_delete_account, may_keep_inbox, may_manage_keys},
+    permissions::{DeletesForGood, may_delete_account, may_keep_inbox, may_make_keys},
     ports::{
-        All, Alongside, ApiKeys, Closed, Closing, Deletions, Exports, Founded, History, Marking, NewAccount,
-        NewPassword, Opened, PasswordResets, Saved, Sessions, SignUps, Started, Workspaces,
+        All, ApiKeys, Closed, Closing, Deletions, Exports, Founded, History, Marking, NewAccount,
+        NewPassword, Opened, PasswordResets, Saved, Sessions, SignUps, Started, TransactionExtras,
+        Workspaces,
     },
     region::Region,
     resource::ResourceId,
     role::Role,
+    secret::Digest256,
+    source::Source,
     workspace::Workspace,
 };
 use lambda::OsEntropy;
@@ -25,10 +28,10 @@ use tests::App;
 
 use super::{
     account_of, at, event,
-    exports::{ended, export_of},
+    exports::{ended, export_of, proof_of},
     hash_of, id,
     inventory::let_in,
-    password, session_of, sign_up,
+    password, profile, session_of, sign_up,
     stock::Stock,
     store, with_all, with_event, workspace_of,
     workspaces::key_in,
@@ -42,17 +45,21 @@ pub struct Planted {
     pub name: &'static str,
 }
 
-pub fn message(notice: Notice) -> Alongside {
-    Alongside { message: Some(Message { id: id(), at: at(0), notice }), ..Alongside::default() }
+pub fn message(notice: DomainEvent) -> TransactionExtras {
+    TransactionExtras {
+        message: Some(Message { id: id(), at: at(0), notice }),
+        ..TransactionExtras::default()
+    }
 }
 
 /// The deletion of a workspace that a user asks for.
-pub fn deletion_of(account: &NewAccount, workspace: &Workspace, scope: Scope) -> Deletion {
-    let of_account = scope == Scope::Account;
+pub fn deletion_of(account: &NewAccount, workspace: &Workspace, scope: DeletionScope) -> Deletion {
+    let of_account = scope == DeletionScope::Account;
     Deletion {
         id: JobId::new(at(0), &OsEntropy),
         scope,
         user: account.user.id,
+        session: of_account.then_some(account.session.id),
         workspace: workspace.id,
         region: Region::Us,
         handle: Some(workspace.handle.clone()),
@@ -62,7 +69,8 @@ pub fn deletion_of(account: &NewAccount, workspace: &Workspace, scope: Scope) ->
         created_at: at(0),
         ended_at: None,
         looks_again: false,
-        done: 0,
+        steps_done: StepsDone::default(),
+        handed_over_until: None,
         counted: None,
         counts: BTreeMap::new(),
         version: 1,
@@ -72,14 +80,17 @@ pub fn deletion_of(account: &NewAccount, workspace: &Workspace, scope: Scope) ->
 impl Planted {
     pub async fn new(app: &App, name: &'static str, handle: &str) -> Self {
         let (store, waiting) = (store(app), sign_up(name));
-        let notice = Notice::SignUpStarted { address: hash_of(name), attempt: waiting.attempts[0].id };
+        let notice = DomainEvent::SignUpStarted { address: hash_of(name), attempt: waiting.attempts[0].id };
         SignUps::save(&store, &waiting, message(notice)).await.unwrap();
         let account = account_of(&waiting);
-        let notice = Notice::AccountOpened { user: account.user.id, address: hash_of(name) };
+        let notice = DomainEvent::AccountOpened { user: account.user.id, address: hash_of(name) };
         assert_eq!(store.open_account(&account, message(notice)).await.unwrap(), Opened::Yes);
         let workspace = workspace_of(account.user.id, handle);
         let line = event(workspace.id, 1);
-        assert_eq!(store.open(&workspace, with_all(&line, handle)).await.unwrap(), Founded::Yes);
+        assert_eq!(
+            store.open(&workspace, &profile("somebody"), with_all(&line, handle)).await.unwrap(),
+            Founded::Yes
+        );
         Self { stock: Stock::of(app, &workspace), account, workspace, name }
     }
 
@@ -104,13 +115,13 @@ impl Planted {
     }
 
     pub fn deletion(&self) -> Deletion {
-        deletion_of(&self.account, &self.workspace, Scope::Account)
+        deletion_of(&self.account, &self.workspace, DeletionScope::Account)
     }
 
     pub async fn close_as(&self, deletion: &Deletion) -> Closed {
         let (user, workspace) = (Some(&self.account.user), Some(&self.workspace));
         let closing = Closing { deletion, user, workspace };
-        self.store().close(&self.proof(), &closing, Alongside::default()).await.unwrap()
+        self.store().close(&self.proof(), &closing, TransactionExtras::default()).await.unwrap()
     }
 
     pub async fn close(&self) -> Deletion {
@@ -119,16 +130,16 @@ impl Planted {
         deletion
     }
 
-    /// Sessions, exports, what was asked for, and what the person belongs to.
+    /// Sessions, exports, requests, and memberships.
     pub async fn fill_account(&self, app: &App) {
         let (store, user, address) = (self.store(), self.user(), hash_of(self.name));
         for _ in 0..4 {
-            let notice = message(Notice::PasswordChanged { user });
+            let notice = message(DomainEvent::PasswordChanged { user });
             store.begin(&session_of(user), None, notice).await.unwrap();
         }
         let reset = ResetId::new(at(0), &OsEntropy);
-        let asked = Asked::never(address).again(at(0)).unwrap();
-        store.ask(&asked, message(Notice::PasswordForgotten { address, reset })).await.unwrap();
+        let asked = Asked::never(address).again(Source(Digest256::of("home")), reset, at(0)).unwrap();
+        store.ask(&asked, message(DomainEvent::PasswordForgotten { address, reset })).await.unwrap();
         let new = NewPassword {
             user,
             password: password("first"),
@@ -137,12 +148,18 @@ impl Planted {
             sessions: Vec::new(),
             throttle: self.name.to_owned(),
         };
-        assert_eq!(store.set(&new, Alongside::default()).await.unwrap(), Saved::Yes);
+        assert_eq!(store.set(&new, TransactionExtras::default()).await.unwrap(), Saved::Yes);
         for second in 0..2 {
             let export = export_of(user, second);
-            assert_eq!(store.start(&export, Alongside::default()).await.unwrap(), Started::Yes);
+            let proof = proof_of(user);
+            assert_eq!(
+                store.start(&proof, &export, TransactionExtras::default()).await.unwrap(),
+                Started::Yes
+            );
             if second == 0 {
-                Exports::replace(store, &export, &ended(&export, 5), Alongside::default()).await.unwrap();
+                Exports::replace(store, &export, &ended(&export, 5), TransactionExtras::default())
+                    .await
+                    .unwrap();
             }
         }
         for _ in 0..4 {
@@ -158,7 +175,7 @@ impl Planted {
         for second in 0..4 {
             let (key, holder) = key_in(&self.workspace, second);
             let line = event(self.workspace.id, second);
-            let proof = may_manage_keys(&member).unwrap();
+            let proof = may_make_keys(&member).unwrap();
             store.create(&proof, &key, &holder, with_event(&line)).await.unwrap();
             lines.push(line.id);
         }
@@ -189,12 +206,12 @@ impl Planted {
 
     /// What a request that was let in before may write after the end: the person, and a workspace with another handle.
     pub async fn write_late(&self, handle: &str) {
-        SignUps::save(self.store(), &self.account.sign_up, Alongside::default()).await.unwrap();
-        let none = Alongside::default;
+        SignUps::save(self.store(), &self.account.sign_up, TransactionExtras::default()).await.unwrap();
+        let none = TransactionExtras::default;
         let again = NewAccount { user: self.account.user.clone(), ..account_of(&self.account.sign_up) };
         let again = NewAccount { session: session_of(self.user()), ..again };
         assert_eq!(self.store().open_account(&again, none()).await.unwrap(), Opened::Yes);
         let late = workspace_of(self.user(), handle);
-        assert_eq!(self.store().open(&late, none()).await.unwrap(), Founded::Yes);
+        assert_eq!(self.store().open(&late, &profile("somebody"), none()).await.unwrap(), Founded::Yes);
     }
 }

@@ -1,11 +1,11 @@
-//! Removing what is over, bit by bit.
+//! Removing expired items, in steps.
 
 use std::collections::BTreeSet;
 
 use domain::{
     Timestamp,
+    domain_events::{DomainEvent, Message},
     id::{ModelId, UploadId},
-    outbox::{Message, Notice},
     ports::{DUE_PARTS, Purges, Saved, Uploads},
     resource::ResourceId,
     trash::{Due, Task},
@@ -18,7 +18,7 @@ use super::{
     why,
 };
 
-/// What is due until then, of all parts, in the order of each.
+/// The items due until then, of all parts, in the order of each.
 async fn due(stock: &Stock, now: Timestamp) -> Vec<Vec<Due>> {
     let mut parts = Vec::new();
     for part in 0..DUE_PARTS {
@@ -34,7 +34,7 @@ fn millis_later(at: Timestamp, millis: i64) -> Timestamp {
 }
 
 #[tokio::test]
-async fn what_is_due_is_found_in_its_part_the_longest_due_first_and_not_before_its_time() {
+async fn due_purges_come_in_order_and_not_before_their_time() {
     let stock = Stock::new().await;
     let dataset = stock.dataset(1, "d").await;
     let mut expected = BTreeSet::new();
@@ -70,7 +70,7 @@ async fn what_is_due_is_found_in_its_part_the_longest_due_first_and_not_before_i
 }
 
 #[tokio::test]
-async fn what_is_settled_is_due_no_more() {
+async fn settled_purge_is_not_due_again() {
     let stock = Stock::new().await;
     let trashed = stock.put(stock.dataset(1, "a").await.id, 5).await;
     let later = stock.put(stock.dataset(2, "b").await.id, 6).await;
@@ -108,7 +108,7 @@ async fn files_are_forgotten_in_any_number_and_again() {
 }
 
 #[tokio::test]
-async fn what_is_left_unprocessed_for_ever_is_not_forgotten() {
+async fn unprocessed_deletions_are_not_forgotten() {
     let stock = Stock::new().await;
     let dataset = stock.dataset(1, "d").await;
     let file = stock.file(dataset.id, 1, 2).await.id;
@@ -138,7 +138,7 @@ async fn purged(stock: &Stock, models: i64) -> (ResourceId, BTreeSet<ModelId>) {
 }
 
 #[tokio::test]
-async fn the_models_of_a_project_are_forgotten_with_all_that_is_theirs() {
+async fn purging_a_project_purges_its_models_completely() {
     let stock = Stock::new().await;
     let other = stock.project(2, "other").await;
     let kept = stock.model(3, "kept", Some(&other)).await;
@@ -162,7 +162,7 @@ async fn the_models_of_a_project_are_forgotten_with_all_that_is_theirs() {
 }
 
 #[tokio::test]
-async fn whoever_is_interrupted_while_forgetting_models_goes_on() {
+async fn interrupted_purge_of_models_continues() {
     let stock = Stock::new().await;
     let (project, _) = purged(&stock, 3).await;
     let id = project.project().unwrap();
@@ -217,9 +217,9 @@ async fn an_upload_that_is_forgotten_leaves_its_file() {
 }
 
 #[tokio::test]
-async fn whoever_has_more_to_do_leaves_word_once() {
+async fn remaining_work_is_announced_once() {
     let stock = Stock::new().await;
-    let message = Message { id: id(), at: at(0), notice: Notice::PurgeGoesOn };
+    let message = Message { id: id(), at: at(0), notice: DomainEvent::PurgeGoesOn };
     stock.store.go_on(&message).await.unwrap();
     let before = everything(&stock.app).await;
     stock.store.go_on(&message).await.unwrap();

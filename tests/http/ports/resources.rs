@@ -2,8 +2,8 @@
 
 use domain::{
     id::ProjectId,
-    policy::may_edit_resources,
-    ports::{Alongside, Changed, Created, Resources, Within},
+    permissions::may_edit_resources,
+    ports::{Changed, Created, Resources, TransactionExtras, Within},
     resource::{Kind, Position, Resource, ResourceId, ResourceName, Slug},
     role::Role,
     usage::Usage,
@@ -21,11 +21,11 @@ fn slug(text: &str) -> Slug {
 }
 
 async fn replace(stock: &Stock, before: &Resource, after: &Resource) -> Changed {
-    stock.store.replace(&stock.proof, before, after, Alongside::default()).await.unwrap()
+    stock.store.replace(&stock.proof, before, after, TransactionExtras::default()).await.unwrap()
 }
 
 #[tokio::test]
-async fn what_was_made_is_found_by_its_id_in_its_own_workspace() {
+async fn resource_is_found_by_id_in_its_workspace_only() {
     let stock = Stock::new().await;
     let (project, dataset) = (stock.project(1, "p").await, stock.dataset(2, "d").await);
     let (alone, inside) = (stock.model(3, "m", None).await, stock.model(4, "m", Some(&project)).await);
@@ -49,7 +49,7 @@ async fn what_was_made_is_found_by_its_id_in_its_own_workspace() {
 }
 
 #[tokio::test]
-async fn a_record_comes_with_what_is_used_in_one_read() {
+async fn resource_and_usage_come_in_one_read() {
     let stock = Stock::new().await;
     let read = async |id| {
         let since = stock.app.last_call().await;
@@ -106,24 +106,27 @@ async fn nothing_is_written_over_or_with_anothers_proof() {
     let stock = Stock::new().await;
     let first = stock.dataset(1, "first").await;
     let before = everything(&stock.app).await;
-    let none = Alongside::default;
+    let none = TransactionExtras::default;
     let again = thing(stock.workspace, first.id, None, "second");
     let refused = why(stock.store.create(&stock.proof, &again, None, none()).await);
     assert_eq!(refused, "broken: a random record exists already");
     let grace = workspace("grace-hopper");
     let proof = may_edit_resources(&member(&grace, Role::Owner)).unwrap();
-    let good_for = format!("broken: a proof for {} is none for {}", grace.id, stock.workspace);
+    let invalid_proof = format!("broken: a proof for {} is not valid for {}", grace.id, stock.workspace);
     let new = thing(stock.workspace, dataset_id(2), None, "new");
-    assert_eq!(why(stock.store.create(&proof, &new, None, none()).await), good_for);
-    assert_eq!(why(stock.store.replace(&proof, &first, &first, none()).await), good_for);
+    assert_eq!(why(stock.store.create(&proof, &new, None, none()).await), invalid_proof);
+    assert_eq!(why(stock.store.replace(&proof, &first, &first, none()).await), invalid_proof);
     let live = stock.find(first.id).await.unwrap();
     let trashed = stock.trashed(&live, at(5));
-    assert_eq!(why(domain::ports::Trash::put(&stock.store, &proof, &live, &trashed, none()).await), good_for);
+    assert_eq!(
+        why(domain::ports::Trash::put(&stock.store, &proof, &live, &trashed, none()).await),
+        invalid_proof
+    );
     assert_eq!(everything(&stock.app).await, before);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn of_twenty_models_made_at_once_the_last_free_place_takes_one() {
+async fn last_free_place_takes_one_of_twenty_models() {
     let stock = Stock::new().await;
     stock.model(1, "first", None).await;
     let create = |n: i64| {
@@ -153,7 +156,7 @@ async fn a_limit_of_models_is_for_models_and_holds_from_the_first() {
 }
 
 #[tokio::test]
-async fn a_change_is_made_only_over_what_was_read() {
+async fn change_of_stale_resource_is_refused() {
     let stock = Stock::new().await;
     let read = stock.dataset(1, "old").await;
     let after = Resource { name: ResourceName::parse("New").unwrap(), slug: slug("new"), ..read.clone() };
@@ -174,14 +177,14 @@ async fn a_change_is_made_only_over_what_was_read() {
 }
 
 #[tokio::test]
-async fn a_project_that_got_a_model_is_no_longer_what_was_read() {
+async fn new_model_makes_its_project_stale() {
     let stock = Stock::new().await;
     let read = stock.project(1, "p").await;
     let model = stock.model(2, "m", Some(&read)).await;
     let renamed = Resource { slug: slug("q"), ..read.clone() };
     assert_eq!(replace(&stock, &read, &renamed).await, Changed::Stale);
     let now = stock.find(read.id).await.unwrap().resource;
-    // Whoever changes it can't change what is counted.
+    // A change can't alter the counters.
     let renamed = Resource { models: 77, size_bytes: 77, ..renamed };
     assert_eq!(replace(&stock, &now, &renamed).await, Changed::Yes);
     assert_eq!(stock.find(read.id).await.unwrap().resource.models, 1);
@@ -191,7 +194,7 @@ async fn a_project_that_got_a_model_is_no_longer_what_was_read() {
 }
 
 #[tokio::test]
-async fn what_was_carried_out_is_not_carried_out_again() {
+async fn repeated_change_runs_once() {
     let stock = Stock::new().await;
     let made = thing(stock.workspace, model_id(1), None, "m");
     let all = with_all(&event(stock.workspace, 0), "once");
@@ -276,7 +279,7 @@ async fn models_are_listed_by_project_and_pages_miss_and_repeat_none() {
 }
 
 #[tokio::test]
-async fn a_projects_models_go_with_it_in_the_moment_and_lists_pass_them_over() {
+async fn trashing_a_project_hides_its_models_at_once() {
     let stock = Stock::new().await;
     let (projects, models) = grouped(&stock).await;
     let calls = stock.app.last_call().await;

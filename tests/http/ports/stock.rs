@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use domain::{
     Timestamp,
     id::{DatasetId, ModelId, ProjectId, UploadId, WorkspaceId},
-    policy::{EditsResources, may_edit_resources},
-    ports::{Alongside, Begun, Created, Live, Outcome, Resources, Restored, Saved, Trash, Uploads},
+    permissions::{EditsResources, may_edit_resources},
+    ports::{Begun, Created, Live, Outcome, Resources, Restored, Saved, TransactionExtras, Trash, Uploads},
     resource::{Kind, Resource, ResourceId, ResourceName, Slug, Visibility},
     role::Role,
     trash::{Origin, Purge, Removes, Trashed, may_remove},
@@ -74,7 +74,7 @@ impl Stock {
     }
 
     pub async fn create(&self, resource: &Resource, limit: Option<u64>) -> Created {
-        self.store.create(&self.proof, resource, limit, Alongside::default()).await.unwrap()
+        self.store.create(&self.proof, resource, limit, TransactionExtras::default()).await.unwrap()
     }
 
     async fn made(&self, id: ResourceId, project: Option<ProjectId>, slug: &str) -> Resource {
@@ -115,7 +115,7 @@ impl Stock {
     }
 
     pub async fn try_put(&self, live: &Live, trashed: &Trashed) -> Saved {
-        self.store.put(&self.proof, live, trashed, Alongside::default()).await.unwrap()
+        self.store.put(&self.proof, live, trashed, TransactionExtras::default()).await.unwrap()
     }
 
     /// Puts something that is live into the trash.
@@ -131,7 +131,7 @@ impl Stock {
     }
 
     pub async fn restore(&self, trashed: &Trashed, as_: &Resource, limit: Option<u64>) -> Restored {
-        self.store.restore(&self.proof, trashed, as_, limit, Alongside::default()).await.unwrap()
+        self.store.restore(&self.proof, trashed, as_, limit, TransactionExtras::default()).await.unwrap()
     }
 
     /// The proof that something counted may be removed, as long as it may be restored.
@@ -145,11 +145,11 @@ impl Stock {
 
     pub async fn remove(&self, proof: &Removes, trashed: &Trashed, second: i64) -> Saved {
         let purge = self.purge(trashed.resource.id, second);
-        self.store.remove(proof, trashed, &purge, Alongside::default()).await.unwrap()
+        self.store.remove(proof, trashed, &purge, TransactionExtras::default()).await.unwrap()
     }
 
     pub async fn empty(&self, seen: &Usage, until: Timestamp) -> Saved {
-        self.store.empty(&self.proof, seen, until, Alongside::default()).await.unwrap()
+        self.store.empty(&self.proof, seen, until, TransactionExtras::default()).await.unwrap()
     }
 
     /// An upload, not begun yet.
@@ -168,7 +168,7 @@ impl Stock {
     }
 
     pub async fn begin(&self, live: &Live, upload: &Upload, limit: Option<u64>) -> Begun {
-        self.store.begin(&self.proof, live, upload, limit, Alongside::default()).await.unwrap()
+        self.store.begin(&self.proof, live, upload, limit, TransactionExtras::default()).await.unwrap()
     }
 
     /// An upload that was begun.
@@ -180,7 +180,7 @@ impl Stock {
 
     pub async fn try_complete(&self, live: &Live, before: &Upload, second: i64) -> Outcome<Saved> {
         let complete = Upload { state: State::Complete, ..before.clone() };
-        let none = Alongside::default();
+        let none = TransactionExtras::default();
         self.store.complete(&self.proof, live, before, &complete, at(second), none).await
     }
 
@@ -199,7 +199,7 @@ impl Stock {
         all.iter().map(key_of).filter(|(pk, _)| *pk == partition).map(|(_, sk)| sk).collect()
     }
 
-    /// Counts anew what is there, and compares it with what was counted as it changed.
+    /// Counts the contents again, and compares them with the counters.
     pub async fn audit(&self) {
         let all = items(&self.app, "resources").await;
         Books::of(&all).check(&self.usage().await);

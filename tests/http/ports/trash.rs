@@ -30,7 +30,7 @@ async fn due(stock: &Stock) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn what_goes_into_the_trash_is_gone_in_the_moment_and_its_slug_is_free() {
+async fn trashed_resource_is_gone_at_once_and_frees_its_slug() {
     let stock = Stock::new().await;
     let project = stock.project(1, "p").await;
     let model = stock.model(2, "m", Some(&project)).await;
@@ -55,7 +55,7 @@ async fn what_goes_into_the_trash_is_gone_in_the_moment_and_its_slug_is_free() {
 }
 
 #[tokio::test]
-async fn nothing_goes_into_the_trash_that_is_not_what_was_read_or_came_too_early() {
+async fn trashing_a_stale_resource_is_refused() {
     let stock = Stock::new().await;
     let (project, dataset) = (stock.project(1, "p").await, stock.dataset(2, "d").await);
     let read = stock.find(project.id).await.unwrap();
@@ -86,7 +86,7 @@ async fn a_model_does_not_leave_a_project_that_is_in_the_trash() {
 }
 
 #[tokio::test]
-async fn the_trash_is_read_newest_first_and_by_what_is_over() {
+async fn trash_is_read_newest_first_and_by_expiry() {
     let stock = Stock::new().await;
     let mut all = Vec::new();
     for second in 1..6 {
@@ -115,7 +115,7 @@ async fn the_trash_is_read_newest_first_and_by_what_is_over() {
 }
 
 #[tokio::test]
-async fn what_comes_back_is_as_it_was_and_of_another_version() {
+async fn restored_resource_is_unchanged_with_a_new_version() {
     let stock = Stock::new().await;
     let project = stock.project(1, "p").await;
     let (model, dataset) = (stock.model(2, "m", Some(&project)).await, stock.dataset(3, "d").await);
@@ -183,7 +183,7 @@ async fn a_model_comes_back_to_its_project_only_while_that_is_there() {
 }
 
 #[tokio::test]
-async fn what_the_trash_was_emptied_of_does_not_come_back() {
+async fn emptied_trash_cannot_be_restored() {
     let stock = Stock::new().await;
     let (model, later) = (stock.model(1, "m", None).await, stock.model(2, "n", None).await);
     stock.file(model.id, 7, 3).await;
@@ -205,14 +205,14 @@ async fn what_the_trash_was_emptied_of_does_not_come_back() {
 }
 
 #[tokio::test]
-async fn the_trash_is_emptied_only_of_what_was_seen() {
+async fn emptying_spares_trash_added_later() {
     let stock = Stock::new().await;
     let (one, two) = (stock.dataset(1, "a").await, stock.dataset(2, "b").await);
     let nothing = stock.usage().await;
     stock.put(one.id, 5).await;
     assert_eq!(stock.empty(&nothing, at(5)).await, Saved::Stale, "it held nothing then");
     let seen = stock.usage().await;
-    // Emptied and filled at once: whichever comes second has to look again.
+    // Emptied and filled at once: the second operation has to read again.
     let live = stock.find(two.id).await.unwrap();
     let trashed = stock.trashed(&live, at(6));
     let (emptied, put) = tokio::join!(stock.empty(&seen, at(6)), stock.try_put(&live, &trashed));
@@ -224,7 +224,7 @@ async fn the_trash_is_emptied_only_of_what_was_seen() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn of_ten_who_take_it_out_one_does() {
+async fn parallel_restores_have_one_winner() {
     let stock = Stock::new().await;
     let trashed = stock.put(stock.dataset(1, "a").await.id, 5).await;
     let proof = stock.removes(&trashed).await;
@@ -239,7 +239,7 @@ async fn of_ten_who_take_it_out_one_does() {
 }
 
 #[tokio::test]
-async fn what_is_removed_counts_no_more_and_is_noted_to_be_purged() {
+async fn purged_resource_is_uncounted_and_queued() {
     let stock = Stock::new().await;
     let project = stock.project(1, "p").await;
     let model = stock.model(2, "m", Some(&project)).await;
@@ -264,7 +264,7 @@ async fn what_is_removed_counts_no_more_and_is_noted_to_be_purged() {
 }
 
 #[tokio::test]
-async fn what_the_trash_was_emptied_of_is_removed_and_counted_once() {
+async fn emptied_trash_is_removed_and_counted_once() {
     let stock = Stock::new().await;
     let dataset = stock.dataset(1, "d").await;
     stock.file(dataset.id, 7, 2).await;
@@ -365,7 +365,7 @@ async fn one_step(stock: &Stock, dice: &mut Dice, second: i64, known: &mut Vec<R
 }
 
 #[tokio::test]
-async fn whatever_happens_what_is_counted_is_what_is_there() {
+async fn counters_equal_contents_after_any_operations() {
     for seed in [1, 2, 3] {
         let (stock, mut dice, mut known) = (Stock::new().await, Dice(seed), Vec::new());
         for second in 1..120 {

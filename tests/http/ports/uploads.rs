@@ -1,7 +1,7 @@
 //! Uploads and files.
 
 use domain::{
-    ports::{Alongside, Begun, Purges, Saved, Uploads},
+    ports::{Begun, Purges, Saved, TransactionExtras, Uploads},
     resource::{Resource, ResourceId},
     upload::{State, Upload},
 };
@@ -18,7 +18,7 @@ async fn find(stock: &Stock, upload: &Upload) -> Option<Upload> {
 }
 
 #[tokio::test]
-async fn what_is_promised_is_committed_and_what_is_complete_is_stored() {
+async fn upload_bytes_move_from_promised_to_stored() {
     let stock = Stock::new().await;
     let dataset = stock.dataset(1, "d").await;
     let upload = stock.begun(dataset.id, 7, 2).await;
@@ -61,7 +61,7 @@ async fn less_than_promised_frees_the_rest() {
     let begun = stock.begun(dataset.id, 10, 2).await;
     let live = stock.find(dataset.id).await.unwrap();
     let complete = Upload { state: State::Complete, bytes: 4, ..begun.clone() };
-    let none = Alongside::default();
+    let none = TransactionExtras::default();
     let ended = stock.store.complete(&stock.proof, &live, &begun, &complete, at(3), none).await.unwrap();
     assert_eq!(ended, Saved::Yes);
     assert_eq!((stock.usage().await.committed_bytes, stock.usage().await.dataset_bytes), (4, 4));
@@ -87,7 +87,7 @@ async fn promises_never_exceed_the_limit_however_many_ask_at_once() {
 }
 
 #[tokio::test]
-async fn nothing_is_sent_to_what_is_not_there() {
+async fn upload_to_missing_resource_is_refused() {
     let stock = Stock::new().await;
     let project = stock.project(1, "p").await;
     let (model, dataset) = (stock.model(2, "m", Some(&project)).await, stock.dataset(3, "d").await);
@@ -178,7 +178,7 @@ async fn an_upload_whose_answer_is_lost_is_begun_and_completed_once() {
     assert_eq!(why(begin().await), "already done");
     fail(&stock.app, "TransactWriteItems", "lost-response", 1).await;
     assert_eq!(stock.try_complete(&live, &upload, 3).await.unwrap(), Saved::Yes);
-    let again = stock.store.begin(&stock.proof, &live, &upload, None, Alongside::default()).await;
+    let again = stock.store.begin(&stock.proof, &live, &upload, None, TransactionExtras::default()).await;
     assert_eq!(why(again), "broken: a random upload exists already");
     assert!(stock.store.files(dataset_id(9), 9).await.unwrap().is_empty());
     stock.audit().await;

@@ -1,22 +1,25 @@
 //! Workspaces and API keys.
 
+use aws_sdk_dynamodb::types::AttributeValue;
 use domain::{
     api_key::{ApiKey, KeyHolder, KeySecret, Sealed},
     id::KeyId,
+    permissions::{MakesKeys, ManagesKeys, may_edit_profile, may_make_keys, may_manage_keys},
     plan::Plan,
-    policy::{ManagesKeys, may_edit_profile, may_manage_keys},
-    ports::{Alongside, ApiKeys, Founded, Page, Saved, Workspaces},
-    profile::{DisplayName, KeyName},
+    ports::{ApiKeys, Founded, Page, Saved, TransactionExtras, Workspaces},
+    profile::KeyName,
     region::Region,
     role::Role,
-    workspace::Workspace,
+    workspace::{Profile, ProfileRecord, Workspace},
 };
-use futures::future::join_all;
+use futures::future::{join, join_all};
 use lambda::OsEntropy;
 use store::Store;
 use tests::App;
 
-use super::{at, event, everything, id, items, member, store, why, with_event, workspace};
+use super::{
+    at, event, everything, id, items, member, planted::Planted, profile, store, why, with_event, workspace,
+};
 
 /// A key made in this second.
 pub fn key_in(workspace: &Workspace, second: i64) -> (ApiKey, KeyHolder) {
@@ -27,7 +30,7 @@ pub fn key_in(workspace: &Workspace, second: i64) -> (ApiKey, KeyHolder) {
         name: name.clone(),
         workspace: workspace.id,
         handle: workspace.handle.clone(),
-        owner: workspace.owner,
+        kind: workspace.kind,
         region: Region::Us,
     };
     let (prefix, hash, sealed) = (secret.prefix(), secret.hash(), Sealed("sealed".to_owned()));
@@ -38,13 +41,20 @@ fn owner_of(workspace: &Workspace) -> ManagesKeys {
     may_manage_keys(&member(workspace, Role::Owner)).unwrap()
 }
 
+fn maker_of(workspace: &Workspace) -> MakesKeys {
+    may_make_keys(&member(workspace, Role::Owner)).unwrap()
+}
+
 /// So many keys of a workspace, which is opened first.
 async fn keys_of(store: &Store, workspace: &Workspace, count: i64) -> Vec<ApiKey> {
-    assert_eq!(store.open(workspace, Alongside::default()).await.unwrap(), Founded::Yes);
+    assert_eq!(
+        store.open(workspace, &profile("somebody"), TransactionExtras::default()).await.unwrap(),
+        Founded::Yes
+    );
     let mut keys = Vec::new();
     for second in 0..count {
         let (key, holder) = key_in(workspace, second);
-        store.create(&owner_of(workspace), &key, &holder, Alongside::default()).await.unwrap();
+        store.create(&maker_of(workspace), &key, &holder, TransactionExtras::default()).await.unwrap();
         keys.push(key);
     }
     keys.reverse();
@@ -56,21 +66,30 @@ fn ids(keys: &[ApiKey]) -> Vec<KeyId> {
 }
 
 #[tokio::test]
-async fn a_handle_that_is_taken_is_told_from_a_workspace_that_is_there() {
+async fn taken_handle_differs_from_existing_workspace() {
     let app = App::start().await;
     let store = store(&app);
     let ada = workspace("ada-lovelace");
     assert!(Workspaces::find(&store, ada.id).await.unwrap().is_none());
     assert!(store.by_handle(&ada.handle).await.unwrap().is_none());
-    assert_eq!(store.open(&ada, Alongside::default()).await.unwrap(), Founded::Yes);
+    assert_eq!(
+        store.open(&ada, &profile("somebody"), TransactionExtras::default()).await.unwrap(),
+        Founded::Yes
+    );
     assert_eq!(store.by_handle(&ada.handle).await.unwrap(), Some(ada.id));
     let before = everything(&app).await;
 
     let rival = workspace("ada-lovelace");
-    assert_eq!(store.open(&rival, Alongside::default()).await.unwrap(), Founded::HandleTaken);
+    assert_eq!(
+        store.open(&rival, &profile("somebody"), TransactionExtras::default()).await.unwrap(),
+        Founded::HandleTaken
+    );
     assert!(Workspaces::find(&store, rival.id).await.unwrap().is_none());
     let renamed = Workspace { handle: workspace("ada-byron").handle, ..ada.clone() };
-    assert_eq!(store.open(&renamed, Alongside::default()).await.unwrap(), Founded::AlreadyThere);
+    assert_eq!(
+        store.open(&renamed, &profile("somebody"), TransactionExtras::default()).await.unwrap(),
+        Founded::AlreadyThere
+    );
     assert!(store.by_handle(&renamed.handle).await.unwrap().is_none(), "the other handle stays free");
     assert_eq!(everything(&app).await, before);
     assert!(Workspaces::find(&store, ada.id).await.unwrap().is_some_and(|found| found.handle == ada.handle));
@@ -81,11 +100,10 @@ async fn a_profile_is_saved_only_over_the_version_that_was_read() {
     let app = App::start().await;
     let store = store(&app);
     let (ada, other) = (workspace("ada-lovelace"), workspace("grace-hopper"));
-    store.open(&ada, Alongside::default()).await.unwrap();
+    store.open(&ada, &profile("somebody"), TransactionExtras::default()).await.unwrap();
     let proof = may_edit_profile(&member(&ada, Role::Admin)).unwrap();
     let save = async |name: &str, version| {
-        let mut changed = Workspace { version, ..ada.clone() };
-        changed.profile.display_name = DisplayName::parse(name).unwrap();
+        let changed = ProfileRecord { profile: profile(name), version };
         let line = with_event(&event(ada.id, 0));
         store.save_profile(&proof, &changed, line).await.unwrap()
     };
@@ -95,14 +113,136 @@ async fn a_profile_is_saved_only_over_the_version_that_was_read() {
     assert_eq!(save("Countess", 2).await, Saved::Yes);
     assert_eq!(save("Late", 2).await, Saved::Stale);
     assert_eq!(items(&app, "activity").await.len(), 1);
-    let found = Workspaces::find(&store, ada.id).await.unwrap().unwrap();
-    assert_eq!((found.profile.display_name.as_str(), found.version), ("Countess", 2));
-    // A workspace that is not there is not made by the way.
+    let found = store.profile(ada.id).await.unwrap();
+    assert_eq!(found, Some(ProfileRecord { profile: profile("Countess"), version: 2 }));
+    // A workspace that is not there is not made by the way, nor is a profile of it.
     let proof = may_edit_profile(&member(&other, Role::Owner)).unwrap();
-    let changed = Workspace { version: 2, plan: Plan::Pro, ..other.clone() };
-    let saved = store.save_profile(&proof, &changed, Alongside::default()).await.unwrap();
+    let changed = ProfileRecord { profile: profile("Grace"), version: 2 };
+    let saved = store.save_profile(&proof, &changed, TransactionExtras::default()).await.unwrap();
     assert_eq!(saved, Saved::Stale);
     assert!(Workspaces::find(&store, other.id).await.unwrap().is_none());
+    assert_eq!(store.profile(other.id).await.unwrap(), None);
+}
+
+/// Writes single attributes of a workspace's record.
+async fn write(app: &App, workspace: &Workspace, what: &str, values: &[(&str, AttributeValue)]) {
+    let update = app.tables().update_item().table_name(app.table("workspaces")).update_expression(what);
+    let update = update.key("pk", AttributeValue::S(format!("WS#{}", workspace.id)));
+    let update = update.key("sk", AttributeValue::S("WS".to_owned()));
+    let names = ["plan", "owner"].into_iter().filter(|name| what.contains(&format!("#{name}")));
+    let update = names.fold(update, |it, name| it.expression_attribute_names(format!("#{name}"), name));
+    let update =
+        values.iter().cloned().fold(update, |it, (name, value)| it.expression_attribute_values(name, value));
+    update.send().await.unwrap();
+}
+
+/// Stores a workspace as it was before profiles had items of their own.
+async fn store_in_one(app: &App, workspace: &Workspace, first: &Profile) {
+    let delete = app.tables().delete_item().table_name(app.table("workspaces"));
+    let delete = delete.key("pk", AttributeValue::S(format!("WS#{}", workspace.id)));
+    delete.key("sk", AttributeValue::S("PROFILE".to_owned())).send().await.unwrap();
+    let profile = serde_dynamo::to_attribute_value(first).unwrap();
+    let values = [(":profile", profile), (":version", AttributeValue::N("7".to_owned()))];
+    write(app, workspace, "SET profile = :profile, version = :version", &values).await;
+}
+
+#[tokio::test]
+async fn profile_edits_do_not_conflict_with_workspace_changes() {
+    let app = App::start().await;
+    let store = store(&app);
+    let ada = workspace("ada-lovelace");
+    store.open(&ada, &profile("Ada"), TransactionExtras::default()).await.unwrap();
+    let proof = may_edit_profile(&member(&ada, Role::Admin)).unwrap();
+    let read = store.profile(ada.id).await.unwrap().unwrap();
+    let text = |text: &str| AttributeValue::S(text.to_owned());
+    let values = [(":plan", text("pro")), (":key", text("wrapped again"))];
+    write(&app, &ada, "SET #plan = :plan, dataKey = :key", &values).await;
+    // A record that was read before the other changes is not stale, and undoes none of them.
+    let after = read.followed_by(profile("Countess"));
+    assert_eq!(store.save_profile(&proof, &after, TransactionExtras::default()).await.unwrap(), Saved::Yes);
+    let found = Workspaces::find(&store, ada.id).await.unwrap().unwrap();
+    assert_eq!((found.plan, found.data_key.0.as_str()), (Plan::Pro, "wrapped again"));
+    assert_eq!(store.profile(ada.id).await.unwrap(), Some(after));
+}
+
+#[tokio::test]
+async fn first_change_moves_the_profile_out_of_the_record() {
+    let app = App::start().await;
+    let store = store(&app);
+    let ada = workspace("ada-lovelace");
+    store.open(&ada, &profile("Ada"), TransactionExtras::default()).await.unwrap();
+    store_in_one(&app, &ada, &profile("Ada")).await;
+    let old = ProfileRecord { profile: profile("Ada"), version: 7 };
+    assert_eq!(store.profile(ada.id).await.unwrap(), Some(old.clone()));
+    let proof = may_edit_profile(&member(&ada, Role::Admin)).unwrap();
+    let save = async |name: &str, version| {
+        let changed = ProfileRecord { profile: profile(name), version };
+        store.save_profile(&proof, &changed, with_event(&event(ada.id, 0))).await.unwrap()
+    };
+    let before = everything(&app).await;
+    for version in [1, 2, 7, 9] {
+        assert_eq!(save("Stale", version).await, Saved::Stale, "{version}");
+    }
+    assert_eq!(everything(&app).await, before);
+    write(&app, &ada, "SET #plan = :plan", &[(":plan", AttributeValue::S("pro".to_owned()))]).await;
+    assert_eq!(save("Countess", 8).await, Saved::Yes);
+    assert_eq!(save("Late", 8).await, Saved::Stale);
+    assert_eq!(save("Enchantress", 9).await, Saved::Yes);
+    let found = store.profile(ada.id).await.unwrap();
+    assert_eq!(found, Some(ProfileRecord { profile: profile("Enchantress"), version: 9 }));
+    let stored = items(&app, "workspaces").await;
+    let record = stored.iter().find(|item| item["sk"] == AttributeValue::S("WS".to_owned())).unwrap();
+    assert!(!record.contains_key("profile") && !record.contains_key("version"), "nothing of it stays behind");
+    let found = Workspaces::find(&store, ada.id).await.unwrap().unwrap();
+    assert_eq!((found.plan, found.owner, found.handle), (Plan::Pro, ada.owner, ada.handle));
+    assert_eq!(items(&app, "activity").await.len(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn parallel_profile_changes_move_it_once() {
+    let app = App::start().await;
+    let store = store(&app);
+    for n in 0..5 {
+        let ada = workspace(&format!("ada-{n}-lovelace"));
+        store.open(&ada, &profile("Ada"), TransactionExtras::default()).await.unwrap();
+        store_in_one(&app, &ada, &profile("Ada")).await;
+        let proof = may_edit_profile(&member(&ada, Role::Admin)).unwrap();
+        let old = store.profile(ada.id).await.unwrap().unwrap();
+        let names: Vec<String> = (0..6).map(|n| format!("Ada {n}")).collect();
+        let save = async |name: &String| {
+            let after = old.followed_by(profile(name));
+            store.save_profile(&proof, &after, TransactionExtras::default()).await.unwrap()
+        };
+        let read = async || store.profile(ada.id).await.unwrap().expect("it is somewhere at every moment");
+        let (saved, seen) = join(join_all(names.iter().map(save)), join_all((0..12).map(|_| read()))).await;
+        assert_eq!(saved.iter().filter(|saved| **saved == Saved::Yes).count(), 1, "{saved:?}");
+        let winner = &names[saved.iter().position(|saved| *saved == Saved::Yes).unwrap()];
+        let now = ProfileRecord { profile: profile(winner), version: 8 };
+        assert!(seen.iter().all(|seen| *seen == old || *seen == now));
+        assert_eq!(store.profile(ada.id).await.unwrap(), Some(now));
+    }
+}
+
+#[tokio::test]
+async fn profile_of_closed_workspace_is_not_saved() {
+    let app = App::start().await;
+    for (name, handle, in_one) in [("ada", "ada-lovelace", false), ("bob", "bob-babbage", true)] {
+        let planted = Planted::new(&app, name, handle).await;
+        let (store, workspace) = (planted.store(), &planted.workspace);
+        if in_one {
+            store_in_one(&app, workspace, &profile("Bob")).await;
+        }
+        let read = store.profile(workspace.id).await.unwrap().unwrap();
+        planted.close().await;
+        let proof = may_edit_profile(&member(workspace, Role::Admin)).unwrap();
+        let late = read.followed_by(profile("Late"));
+        assert_eq!(
+            store.save_profile(&proof, &late, TransactionExtras::default()).await.unwrap(),
+            Saved::Stale
+        );
+        assert_eq!(store.profile(workspace.id).await.unwrap(), None);
+        assert!(items(&app, "workspaces").await.is_empty(), "nothing of it is left");
+    }
 }
 
 #[tokio::test]
@@ -112,8 +252,8 @@ async fn a_key_is_found_by_its_hash_and_by_its_id() {
     let (ada, other) = (workspace("ada-lovelace"), workspace("grace-hopper"));
     let (key, holder) = key_in(&ada, 0);
     assert!(store.holder(key.hash).await.unwrap().is_none());
-    store.open(&ada, Alongside::default()).await.unwrap();
-    store.create(&owner_of(&ada), &key, &holder, Alongside::default()).await.unwrap();
+    store.open(&ada, &profile("somebody"), TransactionExtras::default()).await.unwrap();
+    store.create(&maker_of(&ada), &key, &holder, TransactionExtras::default()).await.unwrap();
     assert_eq!(store.holder(key.hash).await.unwrap(), Some(holder));
     let found = ApiKeys::find(&store, ada.id, key.id).await.unwrap().unwrap();
     assert!(found.hash == key.hash && found.prefix == key.prefix && found.sealed == key.sealed);
@@ -128,17 +268,17 @@ async fn a_key_is_never_written_over_another() {
     let store = store(&app);
     let ada = workspace("ada-lovelace");
     let (key, holder) = key_in(&ada, 0);
-    store.open(&ada, Alongside::default()).await.unwrap();
-    store.create(&owner_of(&ada), &key, &holder, Alongside::default()).await.unwrap();
+    store.open(&ada, &profile("somebody"), TransactionExtras::default()).await.unwrap();
+    store.create(&maker_of(&ada), &key, &holder, TransactionExtras::default()).await.unwrap();
     let before = everything(&app).await;
     let (mut same_id, other) = key_in(&ada, 1);
     same_id.id = key.id;
     let line = || with_event(&event(ada.id, 1));
-    let refused = why(store.create(&owner_of(&ada), &same_id, &other, line()).await);
+    let refused = why(store.create(&maker_of(&ada), &same_id, &other, line()).await);
     assert_eq!(refused, "broken: a random key exists already");
     let (mut same_hash, other) = key_in(&ada, 2);
     same_hash.hash = key.hash;
-    let refused = why(store.create(&owner_of(&ada), &same_hash, &other, line()).await);
+    let refused = why(store.create(&maker_of(&ada), &same_hash, &other, line()).await);
     assert_eq!(refused, "broken: a random hash exists already");
     assert_eq!(everything(&app).await, before);
 }
@@ -150,12 +290,12 @@ async fn no_key_is_made_of_a_workspace_that_is_not_there() {
     let ada = workspace("ada-lovelace");
     let (key, holder) = key_in(&ada, 0);
     let line = with_event(&event(ada.id, 0));
-    assert_eq!(why(store.create(&owner_of(&ada), &key, &holder, line).await), "lost too many races");
+    assert_eq!(why(store.create(&maker_of(&ada), &key, &holder, line).await), "lost too many races");
     assert!(everything(&app).await.iter().all(Vec::is_empty));
 }
 
 #[tokio::test]
-async fn keys_are_listed_newest_first_in_pages_that_miss_and_repeat_none() {
+async fn key_pages_are_newest_first_without_gaps() {
     let app = App::start().await;
     let store = store(&app);
     let (ada, other) = (workspace("ada-lovelace"), workspace("grace-hopper"));
@@ -173,7 +313,7 @@ async fn keys_are_listed_newest_first_in_pages_that_miss_and_repeat_none() {
     assert_eq!(page(Some(keys[4].id), 3).await, (ids(&keys[5..]), false));
     assert_eq!(page(Some(keys[6].id), 3).await, (vec![], false));
     // The key that the last page ended with may be gone by now.
-    assert!(store.revoke(&owner_of(&ada), &keys[2], Alongside::default()).await.unwrap());
+    assert!(store.revoke(&owner_of(&ada), &keys[2], TransactionExtras::default()).await.unwrap());
     assert_eq!(page(Some(keys[2].id), 3).await, (ids(&keys[3..6]), true));
     assert_eq!(page(Some(keys[2].id), 4).await, (ids(&keys[3..]), false));
     let all = [&keys[..2], &keys[3..]].concat();
@@ -199,15 +339,16 @@ async fn a_key_is_revoked_once_and_by_its_own_workspace_only() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn of_many_who_open_with_one_handle_one_does() {
+async fn parallel_openings_with_one_handle_have_one_winner() {
     let app = App::start().await;
     let store = store(&app);
     let rivals: Vec<Workspace> = (0..20).map(|_| workspace("the-one")).collect();
-    let open = |rival| store.open(rival, Alongside::default());
+    let somebody = profile("somebody");
+    let open = |rival| store.open(rival, &somebody, TransactionExtras::default());
     let came: Vec<Founded> =
         join_all(rivals.iter().map(open)).await.into_iter().map(Result::unwrap).collect();
     let winner = came.iter().position(|came| *came == Founded::Yes).unwrap();
     assert_eq!(came.iter().filter(|came| **came == Founded::HandleTaken).count(), 19, "{came:?}");
     assert_eq!(store.by_handle(&rivals[0].handle).await.unwrap(), Some(rivals[winner].id));
-    assert_eq!(items(&app, "workspaces").await.len(), 2);
+    assert_eq!(items(&app, "workspaces").await.len(), 3, "workspace, profile and handle");
 }

@@ -4,12 +4,12 @@ use std::{collections::BTreeSet, fmt::Display};
 
 use domain::{
     Timestamp,
-    activity::{Action, Actor, Event, ResourceType},
+    activity::{Action, ActivityEvent, Actor, ResourceType},
     id::EventId,
     resource::Kind,
     secret::decode_base64,
 };
-use kit::Items;
+use kit::ItemKind;
 use tests::{Answer, App, PASSWORD, Person, json, kind_of, path_of};
 
 use super::everything::Everything;
@@ -46,7 +46,7 @@ pub struct Account {
     pub who: Person,
     /// What an export has.
     pub values: Values,
-    /// What is kept beside, and no export has: what is in files.
+    /// The contents of files, which no export has.
     pub contents: Vec<String>,
     /// The ids of all that was made.
     pub ids: Vec<String>,
@@ -154,6 +154,9 @@ impl Account {
             for asset in [&within, &dataset] {
                 self.sends_a_file(asset).await;
             }
+            // Begun, and never completed.
+            let begun = self.begins_a_file(&alone, 17).await.text_at("/sessionId");
+            self.ids.push(begun);
             made.extend([project, within, alone, dataset]);
         }
         made
@@ -198,7 +201,7 @@ impl Account {
         let events = self.who.app.now().await.as_millisecond() - 3_600_000..;
         let events = events.zip(things).map(|(millisecond, thing)| {
             let id = EventId::floor(Timestamp::from_millisecond(millisecond).unwrap());
-            let event = Event::new(id, workspace, actor, Action::Analyzed, ResourceType::Dataset);
+            let event = ActivityEvent::new(id, workspace, actor, Action::Analyzed, ResourceType::Dataset);
             let mut event = event.about(thing, self.values.plant("event"));
             event.metadata.insert("note".to_owned(), json!({ "by": [self.values.plant("note")] }));
             event
@@ -215,12 +218,12 @@ impl Account {
         let mut hidden = self.secrets.clone();
         hidden.keep("password", PASSWORD);
         let (user, workspace) = (self.who.id(), self.who.workspace());
-        let of = |kind: Items, subject: &dyn Display| kind.partition(subject);
+        let of = |kind: ItemKind, subject: &dyn Display| kind.partition(subject);
         let subjects = [
-            of(Items::Passwords, &user),
-            of(Items::Sessions, &user),
-            of(Items::Keys, &workspace),
-            of(Items::Workspaces, &workspace),
+            of(ItemKind::Passwords, &user),
+            of(ItemKind::Sessions, &user),
+            of(ItemKind::Keys, &workspace),
+            of(ItemKind::Workspaces, &workspace),
         ];
         let mut names = BTreeSet::new();
         for item in Everything::of(&self.who.app).await.items.values() {
@@ -251,7 +254,7 @@ async fn sign_up(app: &App, values: &mut Values) -> Person {
     let (address, domain, handle) = (values.plant("address"), values.plant("domain"), values.plant("handle"));
     let email = format!("{address}@{domain}.example");
     app.sign_up(&email).await.expect(202);
-    let form = json!({ "email": email, "code": app.code(&email).await });
+    let form = json!({ "email": email, "code": app.code(&email).await, "password": PASSWORD });
     let answer = app.claiming(app.post("/api/auth/verify", form)).await.expect(200);
     Person::new(app.clone(), &handle, &email, &answer)
 }

@@ -1,4 +1,4 @@
-//! What let somebody in lets nobody in any more, from the very next request on, whichever region's endpoint it goes to.
+//! Credentials of a deleted account are refused from the next request on, at every region's endpoint.
 
 use domain::region::Region;
 use futures::future::join_all;
@@ -25,7 +25,7 @@ impl Credentials {
         Self { who, key, cookies: cookies.join("; "), csrf: answer.text_at("/csrfToken") }
     }
 
-    /// The requests, by way of a region.
+    /// The requests, through a region.
     fn requests(&self, region: Region) -> Vec<(&'static str, RequestBuilder)> {
         let app = self.who.app.by_way_of(region);
         let get = |path: &str| app.request("GET".parse().unwrap(), path);
@@ -48,7 +48,8 @@ impl Credentials {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_deleted_accounts_credentials_are_refused_by_the_next_request_in_every_region() {
+async fn deleted_accounts_credentials_are_refused_everywhere() {
+    tests::needs_every_region!();
     let app = App::start().await;
     for home in Region::ALL {
         let ada = Credentials::of(&app.living_in(home), &format!("ada-dead-{home}")).await;

@@ -1,12 +1,16 @@
-//! What is left of a deleted account: nothing, anywhere.
+//! Nothing is left of a deleted account, anywhere.
 
 use std::collections::BTreeMap;
 
-use domain::{region::Region, role::Role};
+use domain::{region::Region, resource::Kind, role::Role};
+use kit::ItemKind;
 use tests::{App, Value, json};
 
-use super::{account::Account, erase, everything::Everything};
-use crate::search::{Needles, search};
+use super::{account::Account, erase, everything::Everything, looked_once};
+use crate::{
+    many,
+    search::{Needles, search},
+};
 
 /// Which of these are in which files of the data folder, but for the mail: that is its recipient's.
 async fn found(app: &App, needles: &Needles) -> BTreeMap<String, Vec<String>> {
@@ -16,7 +20,7 @@ async fn found(app: &App, needles: &Needles) -> BTreeMap<String, Vec<String>> {
     found
 }
 
-/// What is stored of somebody, but for what tells of the other as well, and for messages and the like.
+/// The items of one person, without those that also name the other, and without messages and the like.
 async fn stored(app: &App, of: &Account, but: &Account) -> BTreeMap<String, Value> {
     let (of, but) = (of.who.id().bare(), but.who.id().bare());
     let Everything { items, objects } = Everything::of(app).await;
@@ -29,8 +33,56 @@ async fn stored(app: &App, of: &Account, but: &Account) -> BTreeMap<String, Valu
     stored
 }
 
+/// The due records that name one of these ids.
+async fn due_notes(app: &App, ids: &[String]) -> Vec<String> {
+    let mut notes = Everything::of(app).await.tell_of(ids);
+    notes.retain(|item| item.contains("\"DUE#"));
+    notes
+}
+
+#[tokio::test]
+async fn due_records_are_deleted_with_the_account() {
+    tests::needs_every_region!();
+    let app = App::start().await;
+    let ada = app.user("ada-due").await;
+    let kept = app.user("bob-due").await;
+    for (who, name) in [(&ada, "of-ada"), (&kept, "of-bob")] {
+        let dataset = who.make(Kind::Dataset, name).await;
+        who.upload(&dataset, "1234").await;
+        who.begin_upload(&dataset, 5).await.expect(200);
+        let trashed = who.make(Kind::Model, "thrown-away").await;
+        who.trash(&trashed).await.expect(200);
+    }
+    let id = [ada.id().bare()];
+    // Two uploads are swept, and a model expires.
+    assert_eq!(due_notes(&app, &id).await.len(), 3);
+    let others = due_notes(&app, &[kept.id().bare()]).await;
+    ada.ask_to_be_deleted().await.expect(202);
+    looked_once(&ada).await;
+    assert_eq!(due_notes(&app, &id).await, Vec::<String>::new());
+    assert_eq!((others.len(), due_notes(&app, &[kept.id().bare()]).await), (3, others));
+}
+
+#[tokio::test]
+async fn emptied_trash_leaves_no_note_with_the_account() {
+    tests::needs_every_region!();
+    let app = App::start().await;
+    let ada = app.user("ada-emptied").await;
+    for n in 0..2 {
+        let dataset = ada.make(Kind::Dataset, &format!("set-{n}")).await;
+        ada.upload(&dataset, "1234").await;
+        ada.trash(&dataset).await.expect(200);
+        ada.send(reqwest::Method::DELETE, "/api/trash/empty", None).await.expect(200);
+        many::none_left(&app, ItemKind::Purges, &ada.workspace().to_string()).await;
+    }
+    ada.ask_to_be_deleted().await.expect(202);
+    looked_once(&ada).await;
+    assert_eq!(due_notes(&app, &[ada.id().bare()]).await, Vec::<String>::new());
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn of_a_deleted_account_nothing_is_left_in_any_byte_and_others_lose_nothing() {
+async fn deleted_account_leaves_no_bytes_and_others_lose_nothing() {
+    tests::needs_every_region!();
     let app = App::start().await;
     let mut ada = Account::new(&app, "planted", "#7fae3d").await;
     let bob = Account::new(&app, "strange", "#3dae7f").await;
@@ -65,7 +117,9 @@ async fn of_a_deleted_account_nothing_is_left_in_any_byte_and_others_lose_nothin
     if embedded {
         assert_eq!(found(&app, &values).await, BTreeMap::new());
     }
-    // What is to be done later names what it is to be done with: after a month, nothing does.
+    // Due records are erased together with the records that they name.
+    assert_eq!(due_notes(&app, &ada.ids).await, Vec::<String>::new());
+    // Messages and receipts of requests name ids, and go within days.
     app.advance(31 * 86_400).await;
     app.run_worker("purge-trash").await;
     if embedded {

@@ -39,10 +39,10 @@ impl Everything {
     }
 
     /// Which items and objects name one of these ids, but for what names nothing else and goes by itself: messages that were
-    /// published, and what has to be done at a certain time.
+    /// published.
     pub fn name(&self, ids: &[String]) -> Vec<String> {
         let mut named = self.tell_of(ids);
-        named.retain(|item| !["\"OUT#", "\"DUE#"].iter().any(|kind| item.contains(kind)));
+        named.retain(|item| !item.contains("\"OUT#"));
         named
     }
 

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use domain::{
     Timestamp,
-    activity::{Action, Actor, Event, ResourceType},
+    activity::{Action, ActivityEvent, Actor, ResourceType},
     id::EventId,
 };
 use tests::{Download, Person, Value, json};
@@ -28,12 +28,12 @@ fn noise(number: u64, length: usize) -> String {
 }
 
 /// Gives somebody a history of so many events, each with so much in it.
-async fn live_long(who: &Person, count: usize, length: usize) {
+pub async fn live_long(who: &Person, count: usize, length: usize) {
     let actor = Actor { user: who.id(), key: None };
     let first = who.app.now().await.as_millisecond() - 86_400_000;
     let events = (0..count as u64).map(|n| {
         let id = EventId::floor(Timestamp::from_millisecond(first + n as i64).unwrap());
-        let event = Event::new(id, who.workspace(), actor, Action::Completed, ResourceType::Training);
+        let event = ActivityEvent::new(id, who.workspace(), actor, Action::Completed, ResourceType::Training);
         let mut event = event.about(format!("run-{n:06}"), format!("Training {n}"));
         event.metadata.insert("note".to_owned(), noise(n, length).into());
         event
@@ -97,7 +97,7 @@ const DEATHS: [(&str, &str, u32, &str); 10] = [
 ];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_worker_that_dies_ten_times_writes_each_record_once_and_the_hashes_are_right() {
+async fn interrupted_export_writes_each_record_once() {
     let app = tests::App::start().await;
     let who = app.user("ada81").await;
     let count = many::number("ACCOUNT_TEST_MANY", 3_000);

@@ -1,4 +1,4 @@
-//! What was let in just before a deletion and arrives after it.
+//! Requests that are admitted just before a deletion and write after it.
 
 use domain::resource::Kind;
 use futures::future::join_all;
@@ -20,7 +20,8 @@ async fn request(who: &Person, n: usize) -> (usize, Answer) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_is_made_while_an_account_is_deleted_goes_with_it_and_no_key_works() {
+async fn resources_made_during_deletion_are_deleted() {
+    tests::needs_every_region!();
     let app = App::alone().await;
     for round in 0..6 {
         let ada = app.user(&format!("ada76-{round}")).await;
@@ -56,7 +57,8 @@ async fn what_is_made_while_an_account_is_deleted_goes_with_it_and_no_key_works(
 }
 
 #[tokio::test]
-async fn a_file_that_is_sent_after_the_deletion_goes_with_the_second_look() {
+async fn file_sent_after_deletion_is_deleted_in_second_pass() {
+    tests::needs_every_region!();
     let app = App::start().await;
     let ada = app.user("ada77").await;
     let dataset = ada.make(Kind::Dataset, "coco").await;

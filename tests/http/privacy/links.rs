@@ -2,7 +2,7 @@
 
 use domain::resource::Kind;
 use reqwest::{Client, Method};
-use tests::{Answer, App, Download, Person};
+use tests::{Answer, App, Download, PASSWORD, Person, json};
 
 /// Somebody with a bundle; its job's status.
 async fn exported(app: &App, handle: &str) -> (Person, Answer) {
@@ -25,7 +25,7 @@ fn with(link: &str, parameter: &str, value: &str) -> String {
 }
 
 #[tokio::test]
-async fn nobody_else_learns_of_a_job_and_a_job_that_is_hidden_looks_like_none() {
+async fn others_jobs_look_missing() {
     let app = App::start().await;
     let (ada, done) = exported(&app, "ada60").await;
     let (mallory, job) = (app.user("mallory60").await, done.text_at("/jobId"));
@@ -41,7 +41,7 @@ async fn nobody_else_learns_of_a_job_and_a_job_that_is_hidden_looks_like_none() 
 }
 
 #[tokio::test]
-async fn a_link_is_good_for_an_hour_and_is_made_anew_whenever_it_is_asked_for() {
+async fn download_link_is_valid_for_an_hour_and_renewed() {
     let app = App::start().await;
     app.stop_clock().await;
     let (ada, done) = exported(&app, "ada61").await;
@@ -57,6 +57,23 @@ async fn a_link_is_good_for_an_hour_and_is_made_anew_whenever_it_is_asked_for() 
     assert_eq!((status(&first).await, status(&second).await), (403, 200));
     app.advance(60).await;
     assert_eq!(status(&second).await, 403);
+}
+
+#[tokio::test]
+async fn old_session_gets_no_link_without_its_password() {
+    let app = App::start().await;
+    let (ada, done) = exported(&app, "ada68").await;
+    let job = done.text_at("/jobId");
+    app.advance(15 * 60).await;
+    let tokens = app.post("/api/auth/refresh", json!({ "refreshToken": ada.refresh })).await.expect(200);
+    let ada = Person::new(app.clone(), &ada.handle, &ada.email, &tokens);
+    let answer = ada.job(&job).await.expect(200);
+    assert_eq!((answer.at("/status"), answer.at("/format")), (&json!("completed"), &json!("zip")));
+    for link in ["/downloadUrl", "/headUrl", "/expiresAt"] {
+        assert!(answer.at(link).is_null(), "{}", answer.text);
+    }
+    ada.post("/api/auth/step-up", json!({ "password": PASSWORD })).await.expect(200);
+    assert_eq!(status(&ada.job(&job).await.expect(200).text_at("/downloadUrl")).await, 200);
 }
 
 #[tokio::test]
@@ -126,7 +143,7 @@ async fn a_bundle_is_gone_a_week_after_it_was_complete() {
     app.run_worker("run-export").await;
     assert!(is_there().await, "it is gone too soon");
     app.set_clock(domain::Timestamp::from_millisecond(due).unwrap()).await;
-    // What nobody has removed yet is not to be had any more either.
+    // An expired bundle that is not removed yet can't be downloaded either.
     let late = status().await;
     assert!(late.status == 404 || late.at("/downloadUrl").is_null(), "{}", late.text);
     app.run_worker("run-export").await;

@@ -39,15 +39,35 @@ async fn twenty_who_ask_for_an_export_at_once_get_one() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn five_who_ask_for_an_account_to_be_deleted_at_once_begin_one_deletion() {
+async fn parallel_deletion_requests_begin_one_deletion() {
     let app = App::alone().await;
     for round in 0..5 {
         let ada = app.user(&format!("ada66-{round}")).await;
         let answers = join_all((0..5).map(|_| ada.ask_to_be_deleted())).await;
-        assert!(answers.iter().all(|answer| [202, 401, 503].contains(&answer.status)), "{answers:?}");
+        assert!(answers.iter().all(|answer| [202, 503].contains(&answer.status)), "{answers:?}");
         job_of(&answers);
         let jobs = records(&ada).await;
         assert_eq!(jobs.len(), 1, "{jobs:?}");
-        ada.ask_to_be_deleted().await.expect(401);
+        assert_eq!(ada.ask_to_be_deleted().await.expect(202).at("/jobId"), &jobs[0]["id"]);
     }
+}
+
+#[tokio::test]
+async fn user_gets_twenty_exports_a_day_and_no_more() {
+    let app = App::start().await;
+    let ada = app.user("ada67").await;
+    let began = app.now().await;
+    for _ in 0..20 {
+        let job = ada.ask_for_export("json").await.expect(202).text_at("/jobId");
+        ada.done(&job).await;
+    }
+    let refused = ada.ask_for_export("json").await;
+    assert_eq!(refused.brief(), "429 RATE_LIMITED");
+    let wait: i64 = refused.header("retry-after").unwrap().parse().unwrap();
+    let passed = app.now().await.duration_since(began).as_secs();
+    assert!((86_400 - passed - 1..=86_400).contains(&wait), "{wait}");
+    assert_eq!(records(&ada).await.len(), 20);
+    app.advance(wait).await;
+    let ada = Person::new(app.clone(), "ada67", &ada.email, &app.first_sign_in(&ada.email).await);
+    ada.ask_for_export("json").await.expect(202);
 }

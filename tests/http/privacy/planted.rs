@@ -34,7 +34,7 @@ fn of_somebody(account: &Account) -> Needles {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_bundle_has_all_that_was_entered_and_nothing_secret_or_of_others() {
+async fn bundle_has_all_entered_data_and_no_secrets() {
     let app = App::start().await;
     let (ada, bob) = two(&app).await;
     let (hidden, of_bob) = (ada.hidden().await, of_somebody(&bob));

@@ -1,4 +1,4 @@
-//! What is deleted only when it is really meant, and by whom.
+//! Deletion needs confirmation and the right caller.
 
 use domain::{role::Role, session};
 use tests::{App, PASSWORD, Person, json};
@@ -12,6 +12,7 @@ async fn again(who: &Person) -> Person {
 
 #[tokio::test]
 async fn nothing_is_deleted_without_the_word() {
+    tests::needs_every_region!();
     let app = App::start().await;
     let ada = app.user("ada70").await;
     for form in [
@@ -35,7 +36,8 @@ async fn nothing_is_deleted_without_the_word() {
 }
 
 #[tokio::test]
-async fn whoever_did_not_enter_the_password_just_now_deletes_nothing_but_may_export() {
+async fn deletion_needs_a_recent_sign_in() {
+    tests::needs_every_region!();
     let app = App::start().await;
     app.stop_clock().await;
     let ada = app.user("ada71").await;
@@ -55,7 +57,8 @@ async fn whoever_did_not_enter_the_password_just_now_deletes_nothing_but_may_exp
 }
 
 #[tokio::test]
-async fn whoever_owns_a_team_deletes_that_first() {
+async fn team_owner_must_delete_the_team_first() {
+    tests::needs_every_region!();
     let app = App::start().await;
     let ada = app.user("ada72").await;
     ada.found_team("team72").await;
@@ -71,7 +74,8 @@ async fn whoever_owns_a_team_deletes_that_first() {
 }
 
 #[tokio::test]
-async fn a_team_is_deleted_by_its_owner_alone_when_nobody_else_belongs_to_it() {
+async fn only_owner_deletes_a_team_without_other_members() {
+    tests::needs_every_region!();
     let app = App::start().await;
     app.stop_clock().await;
     let (ada, bob, mallory) = (app.user("ada73").await, app.user("bob73").await, app.user("mallory73").await);
@@ -83,7 +87,7 @@ async fn a_team_is_deleted_by_its_owner_alone_when_nobody_else_belongs_to_it() {
         let missing = mallory.ask_to_delete_team(missing).await.expect(404);
         assert_eq!(hidden.at("/detail"), missing.at("/detail"));
     }
-    // Nor is a personal workspace a team, even the own one.
+    // Nor is a personal workspace a team, not even the caller's own.
     assert_eq!(ada.ask_to_delete_team("ada73").await.status, 404);
     for role in [Role::Viewer, Role::Editor, Role::Admin] {
         bob.join(team, role).await;

@@ -1,4 +1,4 @@
-//! What is asked for, and what it is answered.
+//! Requests for exports and deletions, and their answers.
 
 use domain::resource::Kind;
 use tests::{App, Download, Person, Value, json};
@@ -13,7 +13,7 @@ async fn download(status: &Value) -> Vec<u8> {
 }
 
 #[tokio::test]
-async fn an_export_has_what_there_is_in_both_formats() {
+async fn export_is_complete_in_both_formats() {
     let app = App::start().await;
     let ada = app.user("ada-export").await;
     let project = ada.make(Kind::Project, "kept").await;
@@ -23,6 +23,7 @@ async fn an_export_has_what_there_is_in_both_formats() {
     ada.upload(&trashed, "eight888").await;
     ada.trash(&trashed).await.expect(200);
     let (key, secret) = ada.make_key("ci").await;
+    let begun = ada.begin_upload(&model, 9).await.expect(200);
 
     let asked = ada.post("/api/gdpr", json!({ "action": "export" })).await.expect(202);
     let status = ada.done(&asked.text_at("/jobId")).await.body;
@@ -48,6 +49,7 @@ async fn an_export_has_what_there_is_in_both_formats() {
     assert_eq!(files.rows("transactions.ndjson").len(), 1);
     assert_eq!(files.rows("api-keys.ndjson")[0]["id"], key.as_str());
     assert!(!files.text().contains(&secret));
+    check_begun_upload(&files, &model, &begun);
     assert_eq!(ada.activity().await[0], format!("completed export {}", file_name(&status, "zip")));
     let mail = app.mail_of_kind(&ada.email, "export-ready").await;
     assert!(!mail.to_string().contains("http"), "{mail}");
@@ -56,10 +58,28 @@ async fn an_export_has_what_there_is_in_both_formats() {
     let status = ada.done(&asked.text_at("/jobId")).await.body;
     let document: Value = serde_json::from_slice(&download(&status).await).unwrap();
     assert_eq!(document["account"], account);
-    for (member, file) in [("projects", "projects"), ("files", "files"), ("apiKeys", "api-keys")] {
+    let members =
+        [("projects", "projects"), ("files", "files"), ("apiKeys", "api-keys"), ("uploads", "uploads")];
+    for (member, file) in members {
         assert_eq!(document[member], Value::from(files.rows(&format!("{file}.ndjson"))), "{member}");
     }
     assert_eq!(document["activity"].as_array().unwrap().len(), activity.len() + 2);
+}
+
+/// An upload that was begun and not completed: the file's description, without the URL that it could be sent to.
+fn check_begun_upload(files: &Bundle, of: &str, begun: &tests::Answer) {
+    let rows = files.rows("uploads.ndjson");
+    let [row] = rows.as_slice() else { panic!("one upload was not completed: {rows:?}") };
+    assert_eq!((&row["id"], &row["of"]), (begun.at("/sessionId"), &json!(of)));
+    assert_eq!((&row["bytes"], &row["status"]), (&json!(9), &json!("begun")));
+    assert!(
+        ["name", "contentType", "createdAt", "expiresAt"].iter().all(|name| row[name].is_string()),
+        "{row}"
+    );
+    let url = begun.text_at("/uploadUrl");
+    let signature = url.split("X-Amz-Signature=").nth(1).unwrap().split('&').next().unwrap();
+    let text = files.text();
+    assert!(!text.contains("X-Amz") && !text.contains(signature), "a signed URL is in the bundle");
 }
 
 fn file_name(status: &Value, extension: &str) -> String {
@@ -67,7 +87,7 @@ fn file_name(status: &Value, extension: &str) -> String {
 }
 
 #[tokio::test]
-async fn what_a_request_must_and_must_not_say() {
+async fn invalid_privacy_requests_are_refused() {
     let app = App::start().await;
     let ada = app.user("ada-forms").await;
     for (path, body, field) in [
@@ -94,11 +114,11 @@ async fn what_a_request_must_and_must_not_say() {
 }
 
 #[tokio::test]
-async fn whoever_never_chose_a_username_is_deleted_all_the_same() {
+async fn account_without_username_is_deleted() {
     let app = App::start().await;
     let ada = app.newcomer("ada-nameless").await;
     let form = json!({ "action": "delete", "confirmationWord": "DELETE" });
     let answer = ada.post("/api/gdpr", form).await.expect(202);
     assert_eq!(answer.headers.get_all("set-cookie").iter().count(), 2, "the browser forgets the session");
-    assert_eq!(ada.get("/api/gdpr?jobId=x").await.status, 401);
+    assert_eq!(ada.job("job_01m858qy4a1ar9by88nhafn40x").await.status, 401);
 }

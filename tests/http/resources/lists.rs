@@ -31,7 +31,7 @@ async fn pages_of_many_join_without_gap_or_repeat() {
 }
 
 #[tokio::test]
-async fn pages_of_models_go_from_project_to_project_and_end_with_those_in_none() {
+async fn model_pages_end_with_models_without_project() {
     let app = App::start().await;
     let bob = app.user("bob16").await;
     let projects = [bob.make(Kind::Project, "older").await, bob.make(Kind::Project, "newer").await];
@@ -55,7 +55,7 @@ async fn pages_of_models_go_from_project_to_project_and_end_with_those_in_none()
         let of_one = format!("/api/models?projectId={}&limit={limit}", projects[0]);
         assert_eq!(pages(&bob, &of_one, "/models").await.1, ["older-3", "older-2", "older-1", "older-0"]);
     }
-    // What is in the trash with its project is passed over wherever a page ends.
+    // Models that are in the trash with their project are skipped at any end of a page.
     bob.trash(&projects[1]).await.expect(200);
     for limit in [1, 2, 3, 7] {
         let (_, read) = pages(&bob, &format!("/api/models?limit={limit}"), "/models").await;

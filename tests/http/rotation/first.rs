@@ -1,4 +1,4 @@
-//! First rotations, and what is rotated in one place only, or never.
+//! First rotations, and secrets that are rotated in one region only, or never.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use lambda::OsEntropy;
 use super::*;
 
 #[tokio::test]
-async fn a_new_deployments_secrets_are_filled_by_their_first_rotation_and_used_at_once() {
+async fn first_rotation_fills_secrets_for_immediate_use() {
     let app = App::start().await.living_in(Region::AUTHORITY);
     for secret in SecretName::ALL {
         empty(&app, secret.as_str()).await;
@@ -35,7 +35,7 @@ async fn a_new_deployments_secrets_are_filled_by_their_first_rotation_and_used_a
 }
 
 #[tokio::test]
-async fn a_secret_without_a_value_gets_one_that_is_used_from_the_beginning() {
+async fn empty_secret_gets_a_value_for_immediate_use() {
     let app = App::start().await;
     let secrets = app.secrets_manager();
     secrets.create_secret().name("account/fresh/codes").send().await.unwrap();
@@ -69,7 +69,7 @@ async fn the_key_of_addresses_is_never_replaced() {
 }
 
 #[tokio::test]
-async fn what_all_regions_share_is_rotated_in_the_authority_alone() {
+async fn shared_secrets_are_rotated_in_the_authority_only() {
     let app = App::start().await;
     for region in [Region::Eu, Region::Ap] {
         let app = app.living_in(region);

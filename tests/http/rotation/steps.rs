@@ -70,7 +70,7 @@ const CALLS: [(&str, &str); 8] = [
 ];
 
 #[tokio::test]
-async fn a_rotation_that_dies_at_any_call_is_completed_by_the_next_attempt() {
+async fn interrupted_rotation_is_completed_by_the_next_attempt() {
     let app = App::start().await;
     let mut ada = app.user("ada-dies").await;
     for _ in 0..2 {
@@ -129,7 +129,7 @@ async fn a_version_that_comes_too_late_never_becomes_the_current_one() {
 }
 
 #[tokio::test]
-async fn a_version_that_another_has_overtaken_never_becomes_the_current_one() {
+async fn overtaken_version_never_becomes_current() {
     let app = App::start().await;
     let mut ada = app.user("ada-over").await;
     let version = announce(&app, "tokens").await;
@@ -149,7 +149,7 @@ async fn a_version_that_another_has_overtaken_never_becomes_the_current_one() {
 }
 
 #[tokio::test]
-async fn a_public_key_that_has_not_arrived_keeps_its_version_from_becoming_the_current_one() {
+async fn unpublished_public_key_blocks_its_version() {
     let app = App::start().await.living_in(Region::Eu);
     let mut ada = app.user("ada-lag").await;
     app.post("/_local/replication", json!({ "paused": true })).await.expect(200);
@@ -163,7 +163,7 @@ async fn a_public_key_that_has_not_arrived_keeps_its_version_from_becoming_the_c
 }
 
 #[tokio::test]
-async fn what_is_no_rotation_changes_nothing() {
+async fn invalid_rotation_event_changes_nothing() {
     let app = App::start().await;
     let never = "0123456789abcdef0123456789abcdef";
     for each in STEPS {

@@ -71,13 +71,13 @@ async fn a_full_trash_is_empty_at_once_and_every_thing_is_told_once() {
         }
     }
     assert_eq!(ada.delete("/api/trash/empty").await.expect(200).at("/deletedCount"), 0);
-    // What comes next is not meant.
+    // ItemKind that are trashed later stay.
     let next = ada.make(Kind::Dataset, "n0").await;
     ada.trash(&next).await.expect(200);
     assert_eq!(ada.in_trash().await, ["n0"]);
 
     app.no_faults().await;
-    // What was held back is looked after again in an hour.
+    // Work that was held back is taken up again in an hour.
     app.advance(3_601).await;
     let ada = again(&ada).await;
     for _ in 0..100 {
@@ -97,7 +97,7 @@ async fn a_full_trash_is_empty_at_once_and_every_thing_is_told_once() {
 }
 
 #[tokio::test]
-async fn all_of_the_trash_is_removed_with_a_key_too_and_models_of_projects_are_counted_apart() {
+async fn api_key_may_empty_the_trash() {
     let app = App::start().await;
     let bob = app.user("bob22").await;
     let key = bob.with_api_key("ci").await;

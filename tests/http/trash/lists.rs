@@ -1,4 +1,4 @@
-//! What is in the trash, by type, by name, in pages.
+//! Listing the trash: by type, by name, in pages.
 
 use super::*;
 
@@ -26,7 +26,7 @@ async fn fill(who: &Person) {
 }
 
 #[tokio::test]
-async fn lists_are_narrowed_by_type_and_name_and_the_summary_is_of_all() {
+async fn trash_list_is_filtered_and_summary_is_not() {
     let app = App::start().await;
     let ada = app.user("ada20").await;
     let nothing = ada.get("/api/trash").await.expect(200);
@@ -92,7 +92,7 @@ async fn pages_join_by_number_and_by_cursor() {
 }
 
 #[tokio::test]
-async fn what_no_list_has_is_refused() {
+async fn unknown_list_filters_are_refused() {
     let app = App::start().await;
     let carol = app.user("carol20").await;
     for (query, complaints) in [

@@ -8,7 +8,7 @@ const MONTH: SignedDuration = SignedDuration::from_hours(30 * 24);
 const MILLISECOND: SignedDuration = SignedDuration::from_millis(1);
 
 #[tokio::test]
-async fn what_is_in_the_trash_can_be_restored_for_thirty_days_and_no_longer_also_if_nobody_removes_it() {
+async fn trash_can_be_restored_for_thirty_days() {
     let app = App::in_process().await;
     app.stop_clock().await;
     let key = app.user("ada21").await.with_api_key("ci").await;
@@ -57,7 +57,7 @@ async fn what_is_in_the_trash_can_be_restored_for_thirty_days_and_no_longer_also
 }
 
 #[tokio::test]
-async fn what_expired_is_removed_by_the_daily_run_and_the_history_says_why() {
+async fn expired_trash_is_purged_daily_with_reason() {
     let app = App::start().await;
     let bob = app.user("bob21").await;
     let dataset = bob.make(Kind::Dataset, "coco").await;

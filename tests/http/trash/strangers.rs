@@ -23,7 +23,7 @@ async fn ask_all(who: &Person, id: &str, session: &str) -> Vec<(&'static str, An
 }
 
 #[tokio::test]
-async fn what_somebody_else_has_in_the_trash_is_not_there_and_looks_as_if_it_never_was() {
+async fn others_trash_looks_missing() {
     let app = App::start().await;
     let (ada, mallory) = (app.user("ada23").await, app.user("mallory23").await);
     let key = mallory.with_api_key("ci").await;

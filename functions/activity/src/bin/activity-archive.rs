@@ -1,5 +1,9 @@
-//! Lambda entry point of `activity-archive`.
+//! Lambda entry point of `activity-archive`. Its grants (written by `cargo generate`):
+//!
+//! - Reads events, handle claims, handles, members, sessions, signing keys, the secret `forwarding`,
+//!   workspaces.
+//! - Writes marks.
 
 fn main() -> Result<(), lambda::Error> {
-    lambda::serve::<activity::archive::Archive>()
+    lambda::serve::<activity::archive::ArchiveEvents>()
 }

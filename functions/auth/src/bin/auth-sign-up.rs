@@ -1,5 +1,9 @@
-//! Lambda entry point of `auth-sign-up`.
+//! Lambda entry point of `auth-sign-up`. Its grants (written by `cargo generate`):
+//!
+//! - Reads idempotency records, sign ups, the secret `addresses`, the secret `codes`, the secret
+//!   `forwarding`.
+//! - Writes idempotency records, outbox, rate windows, sign ups.
 
 fn main() -> Result<(), lambda::Error> {
-    lambda::serve::<auth::sign_up::SignUp>()
+    lambda::serve::<auth::sign_up::StartSignUp>()
 }

@@ -1,5 +1,11 @@
-//! Lambda entry point of `gdpr-request`.
+//! Lambda entry point of `gdpr-request`. Its grants (written by `cargo generate`):
+//!
+//! - Reads handles, idempotency records, jobs, keys, members, memberships, sessions, signing keys, the secret
+//!   `addresses`, the secret `forwarding`, users, workspaces.
+//! - Writes deletions due, erasures, events, exports due, idempotency records, jobs, key holders, keys,
+//!   outbox, sessions.
+//! - Deletes addresses, handles, key holders, keys, passwords, sessions, users, workspaces.
 
 fn main() -> Result<(), lambda::Error> {
-    lambda::serve::<privacy::request::Request>()
+    lambda::serve::<privacy::request::RequestPrivacyJob>()
 }

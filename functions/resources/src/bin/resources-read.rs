@@ -1,4 +1,8 @@
-//! Lambda entry point of `resources-read`.
+//! Lambda entry point of `resources-read`. Its grants (written by `cargo generate`):
+//!
+//! - Reads datasets, handle claims, handles, key holders, members, models, projects, sessions, signing keys,
+//!   the secret `forwarding`, workspaces.
+//! - Writes rate windows.
 
 fn main() -> Result<(), lambda::Error> {
     lambda::serve::<resources::read::Read>()

@@ -1,5 +1,10 @@
-//! Lambda entry point of `resources-trash`.
+//! Lambda entry point of `resources-trash`. Its grants (written by `cargo generate`):
+//!
+//! - Reads datasets, handle claims, handles, key holders, members, models, projects, sessions, signing keys,
+//!   the secret `forwarding`, usage, workspaces.
+//! - Writes due, events, projects, rate windows, trash, trash list, usage.
+//! - Deletes datasets, groups, models, projects, sizes, slugs.
 
 fn main() -> Result<(), lambda::Error> {
-    lambda::serve::<resources::trash::Trash>()
+    lambda::serve::<resources::trash::TrashResource>()
 }

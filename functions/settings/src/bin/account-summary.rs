@@ -1,4 +1,8 @@
-//! Lambda entry point of `account-summary`.
+//! Lambda entry point of `account-summary`. Its grants (written by `cargo generate`):
+//!
+//! - Reads handle claims, handles, key holders, members, sessions, signing keys, the secret `forwarding`,
+//!   usage, workspaces.
+//! - Writes rate windows.
 
 fn main() -> Result<(), lambda::Error> {
     lambda::serve::<settings::account_summary::Summarize>()

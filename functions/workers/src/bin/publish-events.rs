@@ -1,4 +1,6 @@
-//! Lambda entry point of `publish-events`.
+//! Lambda entry point of `publish-events`. Its grants (written by `cargo generate`):
+//!
+//! - Publishes events.
 
 fn main() -> Result<(), lambda::Error> {
     lambda::work::<workers::publish_events::PublishEvents>()

@@ -1,4 +1,9 @@
-//! Lambda entry point of `send-mail`.
+//! Lambda entry point of `send-mail`. Its grants (written by `cargo generate`):
+//!
+//! - Reads address claims, addresses, sign ups, the secret `codes`, the secret `tokens`, users.
+//! - Writes consumed.
+//! - Deletes consumed.
+//! - Sends mail.
 
 fn main() -> Result<(), lambda::Error> {
     lambda::work::<workers::send_mail::SendMail>()

@@ -1,4 +1,4 @@
-//! A running dynoxide.
+//! Runs an embedded dynoxide server.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -11,30 +11,37 @@ use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
 use crate::answer::BoxError;
-use crate::index::{self, Read, Streams};
-use crate::{Now, StartError};
+use crate::config::TimeSource;
+use crate::index::{self, StreamPositions, StreamRetention};
+use crate::start_error::StandInError;
 
-/// The running database. Dropping it stops it too, without waiting.
+/// A running database server. Dropping it stops the server without waiting.
 pub(crate) struct Database {
     file: PathBuf,
     address: SocketAddr,
-    now: Now,
-    streams: Streams,
+    now: TimeSource,
+    streams: StreamRetention,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Database {
-    /// Opens `dynamodb.sqlite` and serves it. The thread is its own because dynoxide answers on the thread
-    /// that asks, and a write waits for the disk.
-    pub(crate) async fn start(folder: &Path, now: Now, streams: Streams) -> Result<Self, StartError> {
+    /// Opens `dynamodb.sqlite` and serves it on a thread of its own, because dynoxide blocks its thread while a write
+    /// waits for the disk.
+    pub(crate) async fn start(
+        folder: &Path,
+        now: TimeSource,
+        streams: StreamRetention,
+    ) -> Result<Self, StandInError> {
         let file = folder.join("dynamodb.sqlite");
         let database = open(file.clone(), streams).await?;
-        let listener = TcpListener::bind(("127.0.0.1", 0)).await.map_err(StartError::Listen)?;
-        let address = listener.local_addr().map_err(StartError::Listen)?;
-        let listener = listener.into_std().map_err(StartError::Listen)?;
-        let runtime =
-            tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(StartError::Listen)?;
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.map_err(StandInError::Listen)?;
+        let address = listener.local_addr().map_err(StandInError::Listen)?;
+        let listener = listener.into_std().map_err(StandInError::Listen)?;
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(StandInError::Listen)?;
         let (stop, stopped) = oneshot::channel::<()>();
         let serve = async move {
             let listener = TcpListener::from_std(listener).map_err(|error| error.to_string())?;
@@ -48,7 +55,7 @@ impl Database {
                     tracing::error!(error, "DynamoDB stopped");
                 }
             })
-            .map_err(StartError::Listen)?;
+            .map_err(StandInError::Listen)?;
         Ok(Self { file, address, now, streams, stop: Some(stop), thread: Some(thread) })
     }
 
@@ -60,29 +67,29 @@ impl Database {
         self.address
     }
 
-    /// Deletes what has expired by the local clock: a second connection, because a database on a file can't
-    /// be given one. Streams are trimmed on the same occasion.
+    /// Deletes expired items according to the local clock, and trims streams. Uses a second connection, because
+    /// dynoxide's `Database` can't set the clock of a database on disk.
     pub(crate) async fn sweep_ttl(&self) -> Result<usize, BoxError> {
         let (file, now, streams) = (self.file.clone(), Arc::clone(&self.now), self.streams);
         let runtime = tokio::runtime::Handle::current();
         let swept = tokio::task::spawn_blocking(move || {
-            if let Err(error) = index::cure(&file, streams) {
-                tracing::warn!(%error, "old stream records stay");
+            if let Err(error) = index::maintain(&file, streams) {
+                tracing::warn!(%error, "stream records were not trimmed");
             }
-            let storage = Storage::new(&file.to_string_lossy())?.with_clock(Arc::new(LocalClock(now)));
+            let storage = Storage::new(&file.to_string_lossy())?.with_clock(Arc::new(DatabaseClock(now)));
             runtime.block_on(dynoxide::ttl::sweep_expired_items(&storage))
         });
         Ok(swept.await?.map_err(|error| error.to_string())?)
     }
 
-    /// Leaves nothing in the file of what was deleted from it, nor of what its streams told up to there: how much they
-    /// have told beyond that.
-    pub(crate) async fn compact(&self, read: Read) -> Result<u64, BoxError> {
+    /// Erases deleted data and the stream records up to `read` from the file. Returns the number of stream records
+    /// after `read`.
+    pub(crate) async fn compact(&self, read: StreamPositions) -> Result<u64, BoxError> {
         let file = self.file.clone();
         Ok(tokio::task::spawn_blocking(move || index::compact(&file, &read)).await??)
     }
 
-    /// Returns when the file is closed.
+    /// Stops the server. Returns after the file is closed.
     pub(crate) async fn stop(mut self) {
         drop(self.stop.take());
         if let Some(thread) = self.thread.take() {
@@ -91,25 +98,25 @@ impl Database {
     }
 }
 
-/// Opens the file, which waits for the disk several times.
-async fn open(file: PathBuf, streams: Streams) -> Result<dynoxide::Database, StartError> {
+/// Opens the file on a blocking thread, because opening waits for the disk.
+async fn open(file: PathBuf, streams: StreamRetention) -> Result<dynoxide::Database, StandInError> {
     let path = file.clone();
     let opened = tokio::task::spawn_blocking(move || {
         let database =
             dynoxide::Database::new(&path.to_string_lossy()).map_err(|error| unreadable(&path, &error))?;
-        index::cure(&path, streams).map_err(|error| unreadable(&path, &error))?;
+        index::maintain(&path, streams).map_err(|error| unreadable(&path, &error))?;
         Ok(database)
     });
     opened.await.map_err(|error| unreadable(&file, &error))?
 }
 
-fn unreadable(file: &Path, error: &dyn std::fmt::Display) -> StartError {
-    StartError::Unreadable { path: file.to_owned(), reason: error.to_string() }
+fn unreadable(file: &Path, error: &dyn std::fmt::Display) -> StandInError {
+    StandInError::Unreadable { path: file.to_owned(), reason: error.to_string() }
 }
 
-struct LocalClock(Now);
+struct DatabaseClock(TimeSource);
 
-impl Clock for LocalClock {
+impl Clock for DatabaseClock {
     fn now_unix_secs(&self) -> u64 {
         u64::try_from((self.0)().as_second()).unwrap_or(0)
     }

@@ -1,43 +1,45 @@
-//! DynamoDB and DynamoDB Streams: dynoxide on SQLite files, each served by its own router on a thread of its
-//! own and called as if it were elsewhere; or an external emulator, which really is.
+//! DynamoDB and DynamoDB Streams: embedded dynoxide servers on SQLite files, or an external emulator.
 //!
-//! A region has two files: one for its own tables, and one for its replica of the directory, which in AWS is
-//! one global table
-//! (<https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/GlobalTables.html>). An emulator tells
-//! regions apart by signature and keeps the replica beside the region's own tables.
+//! A region has two databases: one for its own tables, and one for its replica of the directory, a global table in AWS
+//! (<https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/GlobalTables.html>). An external emulator
+//! separates regions by signature and holds the replica together with the region's own tables.
 
+mod backend;
 mod database;
-mod named;
+mod operations;
+mod table_names;
 mod tables;
-mod way;
 
 use std::sync::Arc;
 
-use crate::index::Streams;
-use crate::{Config, StartError, durable};
+use crate::config::StandInConfig;
+use crate::durable;
+use crate::index::StreamRetention;
+use crate::start_error::StandInError;
 use database::Database;
-pub(crate) use named::{Named, short};
+pub(crate) use operations::writes;
+pub(crate) use table_names::{TableNames, short};
 pub(crate) use tables::Tables;
 
-/// A region's embedded databases.
+/// The embedded databases of a region.
 pub(crate) struct Databases {
     pub(crate) own: Database,
     pub(crate) directory: Database,
 }
 
 impl Databases {
-    /// Opens both at the same time: each waits for the disk. Replication may be paused for longer than a day,
-    /// so nothing of the directory's stream is dropped.
-    pub(crate) async fn start(config: &Config) -> Result<Self, StartError> {
+    /// Opens both databases concurrently, because opening waits for the disk. The directory's stream is never trimmed,
+    /// because replication may be paused for more than a day.
+    pub(crate) async fn start(config: &StandInConfig) -> Result<Self, StandInError> {
         durable::make_folder(&config.directory.folder)?;
         let (own, directory) = tokio::try_join!(
-            Database::start(&config.folder, Arc::clone(&config.now), Streams::ADay),
-            Database::start(&config.directory.folder, Arc::clone(&config.now), Streams::Whole),
+            Database::start(&config.folder, Arc::clone(&config.now), StreamRetention::OneDay),
+            Database::start(&config.directory.folder, Arc::clone(&config.now), StreamRetention::Forever),
         )?;
         Ok(Self { own, directory })
     }
 
-    /// Returns when the files are closed.
+    /// Stops both databases. Returns after their files are closed.
     pub(crate) async fn stop(self) {
         tokio::join!(self.own.stop(), self.directory.stop());
     }

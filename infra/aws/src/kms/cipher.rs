@@ -1,9 +1,8 @@
-//! AES-256-GCM as KMS uses it: the encryption context is authenticated, and the ciphertext names the key and
-//! the version of its material
-//! (<https://docs.aws.amazon.com/kms/latest/developerguide/encrypt_context.html>).
+//! AES-256-GCM as in KMS: the encryption context is authenticated, and the ciphertext identifies the key and the
+//! version of its material (<https://docs.aws.amazon.com/kms/latest/developerguide/encrypt_context.html>).
 //!
-//! Layout of a ciphertext: `1`, 16 bytes key id, 4 bytes version, 12 bytes nonce, the sealed bytes and their
-//! tag. Its first 21 bytes are authenticated too.
+//! Ciphertext layout: `1`, 16 bytes key id, 4 bytes version, 12 bytes nonce, encrypted bytes, tag. The first 21 bytes
+//! are authenticated.
 
 use std::collections::BTreeMap;
 
@@ -14,21 +13,21 @@ use crate::durable;
 
 /// Key material.
 pub(crate) type Material = [u8; 32];
-/// An encryption context; sorted, as its order means nothing.
-pub(crate) type Context = BTreeMap<String, String>;
+/// An encryption context, sorted because its order has no meaning.
+pub(crate) type EncryptionContext = BTreeMap<String, String>;
 
 const FORMAT: u8 = 1;
 const HEAD: usize = 21;
 const NONCE: usize = 12;
 
-/// Which key, and which version of it, a ciphertext names.
+/// The key and the version of its material that a ciphertext identifies.
 #[derive(Clone, Copy)]
-pub(super) struct Named {
+pub(super) struct KeyVersion {
     pub(super) key: u128,
     pub(super) version: u32,
 }
 
-impl Named {
+impl KeyVersion {
     fn head(self) -> Vec<u8> {
         let mut head = vec![FORMAT];
         head.extend(self.key.to_be_bytes());
@@ -36,7 +35,7 @@ impl Named {
         head
     }
 
-    /// Reads the head of a ciphertext.
+    /// Parses the header of a ciphertext.
     pub(super) fn read(blob: &[u8]) -> Option<Self> {
         let (head, _) = blob.split_at_checked(HEAD)?;
         let (&format, rest) = head.split_first()?;
@@ -48,8 +47,13 @@ impl Named {
     }
 }
 
-/// Seals bytes under a fresh nonce. `None` only for more bytes than AES-GCM takes.
-pub(super) fn seal(named: Named, material: &Material, context: &Context, plain: &[u8]) -> Option<Vec<u8>> {
+/// Encrypts with a random nonce. Returns `None` only if the plaintext exceeds the limit of AES-GCM.
+pub(super) fn seal(
+    named: KeyVersion,
+    material: &Material,
+    context: &EncryptionContext,
+    plain: &[u8],
+) -> Option<Vec<u8>> {
     let mut blob = named.head();
     let nonce: [u8; NONCE] = durable::random();
     let aad = authenticated(&blob, context);
@@ -59,8 +63,8 @@ pub(super) fn seal(named: Named, material: &Material, context: &Context, plain: 
     Some(blob)
 }
 
-/// Opens what [`seal`] sealed under the same context.
-pub(super) fn open(material: &Material, context: &Context, blob: &[u8]) -> Option<Vec<u8>> {
+/// Decrypts a ciphertext of [`seal`] with the same context.
+pub(super) fn open(material: &Material, context: &EncryptionContext, blob: &[u8]) -> Option<Vec<u8>> {
     let (head, rest) = blob.split_at_checked(HEAD)?;
     let (nonce, sealed) = rest.split_at_checked(NONCE)?;
     let nonce: [u8; NONCE] = nonce.try_into().ok()?;
@@ -72,8 +76,9 @@ fn cipher(material: &Material) -> Aes256Gcm {
     Aes256Gcm::new(&Key::<Aes256Gcm>::from(*material))
 }
 
-/// Every name and value is preceded by its length, so that no two contexts read the same.
-fn authenticated(head: &[u8], context: &Context) -> Vec<u8> {
+/// The additional authenticated data. Each name and value is preceded by its length, so that the encoding is
+/// unambiguous.
+fn authenticated(head: &[u8], context: &EncryptionContext) -> Vec<u8> {
     let mut aad = head.to_vec();
     for text in context.iter().flat_map(|(name, value)| [name, value]) {
         aad.extend((text.len() as u64).to_be_bytes());

@@ -1,11 +1,11 @@
-//! What keys do: data keys, encryption, decryption.
+//! Cryptographic operations: data keys, encryption, decryption.
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::cipher::{self, Context, Named};
+use super::cipher::{self, EncryptionContext, KeyVersion};
 use super::invalid;
 use super::keys::Keys;
 use crate::answer::Refusal;
@@ -24,7 +24,7 @@ pub(super) struct GenerateDataKey {
     key_spec: Option<String>,
     number_of_bytes: Option<i64>,
     #[serde(default)]
-    encryption_context: Context,
+    encryption_context: EncryptionContext,
 }
 
 #[derive(Deserialize)]
@@ -33,7 +33,7 @@ pub(super) struct Encrypt {
     key_id: String,
     plaintext: String,
     #[serde(default)]
-    encryption_context: Context,
+    encryption_context: EncryptionContext,
     encryption_algorithm: Option<String>,
 }
 
@@ -43,7 +43,7 @@ pub(super) struct Decrypt {
     key_id: Option<String>,
     ciphertext_blob: String,
     #[serde(default)]
-    encryption_context: Context,
+    encryption_context: EncryptionContext,
     encryption_algorithm: Option<String>,
 }
 
@@ -53,10 +53,10 @@ pub(super) struct ReEncrypt {
     ciphertext_blob: String,
     source_key_id: Option<String>,
     #[serde(default)]
-    source_encryption_context: Context,
+    source_encryption_context: EncryptionContext,
     destination_key_id: String,
     #[serde(default)]
-    destination_encryption_context: Context,
+    destination_encryption_context: EncryptionContext,
 }
 
 pub(super) fn generate_data_key(keys: &Keys, input: GenerateDataKey, reveal: bool) -> Result<Value, Refusal> {
@@ -137,26 +137,31 @@ pub(super) fn re_encrypt(keys: &Keys, input: ReEncrypt) -> Result<Value, Refusal
     }))
 }
 
-/// Encrypts under the current material of a key.
-pub(super) fn seal(keys: &Keys, id: &str, context: &Context, plain: &[u8]) -> Result<Vec<u8>, Refusal> {
+/// Encrypts with the current material of a key.
+pub(super) fn seal(
+    keys: &Keys,
+    id: &str,
+    context: &EncryptionContext,
+    plain: &[u8],
+) -> Result<Vec<u8>, Refusal> {
     let key = keys.get(id)?;
     keys.usable(key)?;
-    let (version, material) = key.current().ok_or_else(|| broken("a key has no material"))?;
-    let named = Named { key: key.number(), version };
-    cipher::seal(named, &material, context, plain).ok_or_else(|| broken("it can't be sealed"))
+    let (version, material) = key.current().ok_or_else(|| broken("key without material"))?;
+    let named = KeyVersion { key: key.number(), version };
+    cipher::seal(named, &material, context, plain).ok_or_else(|| broken("encryption failed"))
 }
 
-/// Decrypts what a key of this region encrypted, and tells which. Whatever is wrong with the ciphertext or
-/// its context, the refusal is the same.
+/// Decrypts a ciphertext and returns the key id. Every defect of the ciphertext or its context results in the same
+/// error.
 pub(super) fn open(
     keys: &Keys,
     expected: Option<&str>,
-    context: &Context,
+    context: &EncryptionContext,
     blob: &[u8],
 ) -> Result<(String, Vec<u8>), Refusal> {
     let expected = expected.map(|name| keys.resolve(name)).transpose()?;
     let garbled = || Refusal::bare("InvalidCiphertextException");
-    let named = Named::read(blob).ok_or_else(garbled)?;
+    let named = KeyVersion::read(blob).ok_or_else(garbled)?;
     let key = keys.numbered(named.key).ok_or_else(garbled)?;
     if expected.is_some_and(|expected| expected != key.id) {
         let message = "The key ID in the request does not identify a CMK that can perform this operation.";
@@ -190,7 +195,7 @@ fn blob(text: &str, member: &str, most: usize) -> Result<Vec<u8>, Refusal> {
         n if n > most => format!("less than or equal to {most}"),
         _ => return Ok(bytes),
     };
-    // The value is not repeated: AWS does not print blobs either.
+    // AWS does not print blobs either.
     Err(invalid("java.nio.HeapByteBuffer", member, &format!("Member must have length {bound}")))
 }
 

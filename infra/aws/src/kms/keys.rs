@@ -1,5 +1,5 @@
-//! The keys, their states and their material, in `kms.json`. In AWS the material never leaves a hardware
-//! module; here the file is the module, and the only place where it is in clear.
+//! The keys, their states and their material, stored in `kms.json`. In AWS, the material never leaves a hardware
+//! security module; here the file takes its place and is the only place with material in plaintext.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -10,19 +10,21 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::cipher::Material;
+use crate::account::ACCOUNT;
 use crate::answer::Refusal;
+use crate::durable;
 use crate::service::Service;
-use crate::{ACCOUNT, StartError, durable};
+use crate::start_error::StandInError;
 
-/// What `kms.json` holds.
+/// The contents of `kms.json`.
 #[derive(Default, Clone, Serialize, Deserialize)]
 pub(super) struct Contents {
     pub(super) keys: BTreeMap<String, Key>,
-    /// From the name with its `alias/` to the key's id.
+    /// Alias names, including `alias/`, with the ids of their keys.
     pub(super) aliases: BTreeMap<String, String>,
 }
 
-/// One symmetric key.
+/// A symmetric key.
 #[derive(Clone, Serialize, Deserialize)]
 pub(super) struct Key {
     pub(super) id: String,
@@ -30,23 +32,23 @@ pub(super) struct Key {
     pub(super) created: Timestamp,
     pub(super) state: State,
     pub(super) rotation: Option<Rotation>,
-    /// How often it was rotated on demand.
+    /// The number of on-demand rotations.
     pub(super) on_demand: u32,
-    /// Base64; version 0 first.
+    /// The material in base64, starting with version 0.
     versions: Vec<String>,
 }
 
-/// What a key can be used for.
+/// The state of a key.
 #[derive(Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum State {
     Enabled,
     Disabled,
-    /// It and all it encrypted is lost at that time, unless it is cancelled before.
+    /// The key is deleted at this time unless deletion is cancelled.
     PendingDeletion(Timestamp),
 }
 
-/// Yearly rotation, or as often as was asked.
+/// The automatic rotation of a key.
 #[derive(Clone, Copy, Serialize, Deserialize)]
 pub(super) struct Rotation {
     pub(super) days: i64,
@@ -68,17 +70,17 @@ impl Key {
         key
     }
 
-    /// New material for what is encrypted from now on; the old stays to decrypt.
+    /// Adds new material for encryption. Older material remains for decryption.
     pub(super) fn rotate(&mut self) {
         self.versions.push(BASE64_STANDARD.encode(durable::random::<32>()));
     }
 
-    /// The id as a ciphertext has it.
+    /// The key id as in a ciphertext.
     pub(super) fn number(&self) -> u128 {
         number(&self.id)
     }
 
-    /// The version in use, and its material.
+    /// The current version and its material.
     pub(super) fn current(&self) -> Option<(u32, Material)> {
         let version = u32::try_from(self.versions.len().checked_sub(1)?).ok()?;
         Some((version, self.material(version)?))
@@ -94,7 +96,7 @@ fn number(id: &str) -> u128 {
     u128::from_str_radix(&id.replace('-', ""), 16).unwrap_or(0)
 }
 
-/// The keys of a region and the file they are in.
+/// The keys of a region and their file.
 pub(super) struct Keys {
     region: String,
     file: PathBuf,
@@ -102,7 +104,7 @@ pub(super) struct Keys {
 }
 
 impl Keys {
-    pub(super) fn open(region: &str, file: PathBuf) -> Result<Self, StartError> {
+    pub(super) fn open(region: &str, file: PathBuf) -> Result<Self, StandInError> {
         Ok(Self { region: region.to_owned(), contents: durable::read(&file)?, file })
     }
 
@@ -114,7 +116,7 @@ impl Keys {
         format!("arn:aws:kms:{}:{ACCOUNT}:{alias}", self.region)
     }
 
-    /// Makes a change and saves it, or makes none.
+    /// Applies a change and saves the file. Reverts the change if it fails.
     pub(super) fn change<T>(
         &mut self,
         change: impl FnOnce(&mut Contents) -> Result<T, Refusal>,
@@ -126,7 +128,7 @@ impl Keys {
         Ok(result)
     }
 
-    /// Carries out what has come due: deletions, and rotations.
+    /// Performs due deletions and rotations.
     pub(super) fn advance(&mut self, now: Timestamp) -> Result<(), Refusal> {
         let gone = |key: &Key| matches!(key.state, State::PendingDeletion(at) if at <= now);
         let rotates = |key: &Key| {
@@ -149,7 +151,7 @@ impl Keys {
         })
     }
 
-    /// The id of the key that an id, an ARN, an alias or an alias' ARN names.
+    /// Resolves a key id, key ARN, alias or alias ARN to a key id.
     pub(super) fn resolve(&self, name: &str) -> Result<String, Refusal> {
         let own = format!("arn:aws:kms:{}:{ACCOUNT}:", self.region);
         let short = match name.strip_prefix(&own) {
@@ -169,17 +171,17 @@ impl Keys {
         }
     }
 
-    /// The key of that id.
+    /// The key with this id.
     pub(super) fn get(&self, id: &str) -> Result<&Key, Refusal> {
         self.contents.keys.get(id).ok_or_else(|| self.unknown(id))
     }
 
-    /// The key that a ciphertext names.
+    /// The key that a ciphertext identifies.
     pub(super) fn numbered(&self, wanted: u128) -> Option<&Key> {
         self.contents.keys.values().find(|key| key.number() == wanted)
     }
 
-    /// Refuses a key that is not in a state to be used.
+    /// Refuses keys that are disabled or pending deletion.
     pub(super) fn usable(&self, key: &Key) -> Result<(), Refusal> {
         match key.state {
             State::Enabled => Ok(()),
@@ -203,7 +205,7 @@ fn invalid_arn(name: &str) -> Refusal {
     Refusal::new("NotFoundException", format!("Invalid arn {name}"))
 }
 
-/// A whole number of days later; the end of time at the latest.
+/// Adds days to a time. Saturates at the latest time.
 pub(super) fn after_days(now: Timestamp, days: i64) -> Timestamp {
     now.saturating_add(SignedDuration::from_hours(24 * days)).unwrap_or(now)
 }

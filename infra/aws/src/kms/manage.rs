@@ -1,4 +1,4 @@
-//! What is done to keys: making, naming, disabling, deleting, rotating.
+//! Key management: creation, aliases, disabling, deletion, rotation.
 
 use jiff::Timestamp;
 use serde::Deserialize;
@@ -6,11 +6,12 @@ use serde_json::{Value, json};
 
 use super::invalid;
 use super::keys::{Contents, Key, Keys, Rotation, State, after_days};
-use crate::ACCOUNT;
+use crate::account::ACCOUNT;
 use crate::answer::Refusal;
 
-/// <https://docs.aws.amazon.com/kms/latest/developerguide/resource-limits.html#on-demand-rotation-limit>
-const MOST_ON_DEMAND: u32 = 25;
+/// The maximum number of on-demand rotations
+/// (<https://docs.aws.amazon.com/kms/latest/developerguide/resource-limits.html#on-demand-rotation-limit>).
+const MAX_ON_DEMAND_ROTATIONS: u32 = 25;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
@@ -30,7 +31,7 @@ pub(super) struct CreateAlias {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub(super) struct OneKey {
+pub(super) struct KeyIdInput {
     key_id: String,
 }
 
@@ -54,7 +55,7 @@ pub(super) fn create_key(keys: &mut Keys, input: CreateKey, now: Timestamp) -> R
     if !symmetric {
         return Err(Refusal::new(
             "UnsupportedOperationException",
-            "Only symmetric encryption keys are made here",
+            "This stand-in only creates symmetric encryption keys",
         ));
     }
     let key = Key::new(input.description, now);
@@ -80,7 +81,7 @@ pub(super) fn create_alias(keys: &mut Keys, input: CreateAlias) -> Result<Value,
     if rest.starts_with("aws/") {
         return Err(Refusal::new(
             "NotAuthorizedException",
-            "Aliases that begin with alias/aws/ are AWS's own",
+            "Aliases that begin with alias/aws/ are reserved for AWS",
         ));
     }
     let id = keys.resolve(&input.target_key_id)?;
@@ -97,12 +98,12 @@ pub(super) fn create_alias(keys: &mut Keys, input: CreateAlias) -> Result<Value,
     })
 }
 
-pub(super) fn describe_key(keys: &Keys, input: OneKey) -> Result<Value, Refusal> {
+pub(super) fn describe_key(keys: &Keys, input: KeyIdInput) -> Result<Value, Refusal> {
     let id = keys.resolve(&input.key_id)?;
     Ok(json!({ "KeyMetadata": metadata(keys, &id)? }))
 }
 
-pub(super) fn set_enabled(keys: &mut Keys, input: OneKey, enabled: bool) -> Result<Value, Refusal> {
+pub(super) fn set_enabled(keys: &mut Keys, input: KeyIdInput, enabled: bool) -> Result<Value, Refusal> {
     let id = not_pending(keys, &input.key_id)?;
     let state = if enabled { State::Enabled } else { State::Disabled };
     change(keys, &id, |key| key.state = state)?;
@@ -131,23 +132,23 @@ pub(super) fn schedule_deletion(
     }))
 }
 
-pub(super) fn cancel_deletion(keys: &mut Keys, input: OneKey) -> Result<Value, Refusal> {
+pub(super) fn cancel_deletion(keys: &mut Keys, input: KeyIdInput) -> Result<Value, Refusal> {
     let id = keys.resolve(&input.key_id)?;
     if !matches!(keys.get(&id)?.state, State::PendingDeletion(_)) {
         let message = format!("{} is not pending deletion.", keys.arn(&id));
         return Err(Refusal::new("KMSInvalidStateException", message));
     }
-    // It comes back disabled.
+    // Cancelling deletion leaves the key disabled.
     change(keys, &id, |key| key.state = State::Disabled)?;
     Ok(json!({ "KeyId": keys.arn(&id) }))
 }
 
-pub(super) fn rotate_on_demand(keys: &mut Keys, input: OneKey) -> Result<Value, Refusal> {
+pub(super) fn rotate_on_demand(keys: &mut Keys, input: KeyIdInput) -> Result<Value, Refusal> {
     let id = keys.resolve(&input.key_id)?;
     let key = keys.get(&id)?;
     keys.usable(key)?;
-    if key.on_demand >= MOST_ON_DEMAND {
-        let message = format!("{} was rotated on demand {MOST_ON_DEMAND} times", keys.arn(&id));
+    if key.on_demand >= MAX_ON_DEMAND_ROTATIONS {
+        let message = format!("{} was rotated on demand {MAX_ON_DEMAND_ROTATIONS} times", keys.arn(&id));
         return Err(Refusal::new("LimitExceededException", message));
     }
     change(keys, &id, |key| {
@@ -174,7 +175,7 @@ pub(super) fn enable_rotation(
     Ok(json!({}))
 }
 
-pub(super) fn rotation_status(keys: &Keys, input: OneKey) -> Result<Value, Refusal> {
+pub(super) fn rotation_status(keys: &Keys, input: KeyIdInput) -> Result<Value, Refusal> {
     let id = keys.resolve(&input.key_id)?;
     let key = keys.get(&id)?;
     let pending = matches!(key.state, State::PendingDeletion(_));

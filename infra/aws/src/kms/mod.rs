@@ -1,7 +1,7 @@
-//! KMS: symmetric keys, with the states and refusals of
+//! KMS: symmetric keys with the states and errors of
 //! <https://docs.aws.amazon.com/kms/latest/developerguide/key-state.html> and
-//! <https://docs.aws.amazon.com/kms/latest/APIReference/API_Operations.html>. Asymmetric keys, grants and key
-//! policies are not here.
+//! <https://docs.aws.amazon.com/kms/latest/APIReference/API_Operations.html>. Asymmetric keys, grants and key policies
+//! are not implemented.
 
 mod cipher;
 mod crypto;
@@ -17,19 +17,20 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::answer::Refusal;
+use crate::config::{StandInConfig, TimeSource};
 use crate::journal::lock;
-use crate::{Config, Now, StartError};
-pub(crate) use cipher::Context;
+use crate::start_error::StandInError;
+pub(crate) use cipher::EncryptionContext;
 use keys::{Key, Keys};
 
-/// The stand-in.
+/// The KMS stand-in.
 pub(crate) struct Kms {
-    now: Now,
+    now: TimeSource,
     keys: Mutex<Keys>,
 }
 
 impl Kms {
-    pub(crate) fn open(config: &Config) -> Result<Self, StartError> {
+    pub(crate) fn open(config: &StandInConfig) -> Result<Self, StandInError> {
         let keys = Keys::open(&config.region, config.folder.join("kms.json"))?;
         Ok(Self { now: Arc::clone(&config.now), keys: Mutex::new(keys) })
     }
@@ -58,13 +59,12 @@ impl Kms {
         }
     }
 
-    /// Encrypts for another service, which AWS lets do so under a key of its own alias; it is made when first
-    /// needed.
+    /// Encrypts on behalf of another service with the AWS managed key of that service, which is created on first use.
     pub(crate) fn seal_for(
         &self,
         alias: &str,
         key: Option<&str>,
-        context: &Context,
+        context: &EncryptionContext,
         plain: &[u8],
     ) -> Result<String, Refusal> {
         let now = (self.now)();
@@ -83,8 +83,8 @@ impl Kms {
         crypto::seal(keys, &id, context, plain).map(|blob| BASE64_STANDARD.encode(blob))
     }
 
-    /// Decrypts for another service.
-    pub(crate) fn open_for(&self, context: &Context, blob: &str) -> Result<Vec<u8>, Refusal> {
+    /// Decrypts on behalf of another service.
+    pub(crate) fn open_for(&self, context: &EncryptionContext, blob: &str) -> Result<Vec<u8>, Refusal> {
         let now = (self.now)();
         let keys = &mut *lock(&self.keys);
         keys.advance(now)?;
@@ -97,7 +97,7 @@ fn read<T: DeserializeOwned>(body: &Bytes) -> Result<T, Refusal> {
     serde_json::from_slice(body).map_err(|error| Refusal::new("SerializationException", error.to_string()))
 }
 
-/// The one constraint that was broken, in AWS's words.
+/// The validation error of AWS for one violated constraint.
 fn invalid(value: &str, member: &str, constraint: &str) -> Refusal {
     let message = format!(
         "1 validation error detected: Value '{value}' at '{member}' failed to satisfy constraint: {constraint}"

@@ -1,5 +1,5 @@
-//! What S3's operations ask IAM for ([actions]). The path names bucket and key, and a request to delete several keys names
-//! those in its body.
+//! The permissions that S3 operations need ([actions]). The path contains bucket and key; DeleteObjects lists its keys
+//! in the body.
 //!
 //! [actions]: https://docs.aws.amazon.com/AmazonS3/latest/userguide/using-with-s3-policy-actions.html
 
@@ -10,8 +10,8 @@ use url::form_urlencoded;
 
 use super::{Context, keyed};
 
-/// An action of S3, the bucket or `<bucket>/<key>` that it is on, and the request's condition keys.
-type OnFile = (String, String, Context);
+/// An S3 action, its resource (a bucket or `<bucket>/<key>`), and the condition keys of the request.
+type FilePermission = (String, String, Context);
 
 #[derive(Default, Deserialize)]
 struct Delete {
@@ -25,8 +25,8 @@ struct Object {
     key: String,
 }
 
-/// What a request asks for.
-pub(super) fn of_files(operation: &str, parts: &Parts, body: &[u8]) -> Vec<OnFile> {
+/// The permissions that a request needs.
+pub(super) fn of_files(operation: &str, parts: &Parts, body: &[u8]) -> Vec<FilePermission> {
     let path = percent_decode_str(parts.uri.path().trim_start_matches('/')).decode_utf8_lossy();
     let ask = |action: &str, on: &str, context| vec![(action.to_owned(), on.to_owned(), context)];
     match operation {
@@ -39,7 +39,7 @@ pub(super) fn of_files(operation: &str, parts: &Parts, body: &[u8]) -> Vec<OnFil
             let on = |Object { key }| ("DeleteObject".to_owned(), format!("{bucket}/{key}"), Context::new());
             objects.into_iter().map(on).collect()
         }
-        // What there is to be read of an object takes the same.
+        // Reading the metadata of an object needs the same action.
         "HeadObject" | "GetObjectAttributes" => ask("GetObject", &path, Context::new()),
         "CopyObject" | "CreateMultipartUpload" | "UploadPart" | "CompleteMultipartUpload" => {
             ask("PutObject", &path, Context::new())

@@ -1,4 +1,4 @@
-//! The operations, one method each.
+//! Implements the S3 operations.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -7,16 +7,18 @@ use s3s::dto::*;
 use s3s::{S3, S3Request, S3Response, S3Result, s3_error};
 use url::form_urlencoded;
 
-use super::blob::{self, Promised};
-use super::store::{About, Conditions, Object as Stored, Store, Sums};
+use super::blob::{self, Expected};
+use super::cors::Rule;
+use super::records::{Checksums, ObjectHeaders, StoredObject};
+use super::store::{Conditions, Store};
 
-/// The stand-in as s3s calls it.
+/// The S3 stand-in, called by s3s.
 pub(super) struct Api {
     pub(super) store: Arc<Store>,
     pub(super) region: String,
 }
 
-const LONGEST_KEY: usize = 1024;
+const MAX_KEY_LENGTH: usize = 1024;
 
 #[async_trait::async_trait]
 impl S3 for Api {
@@ -35,6 +37,35 @@ impl S3 for Api {
     ) -> S3Result<S3Response<DeleteBucketOutput>> {
         self.store.delete_bucket(&req.input.bucket)?;
         Ok(S3Response::new(DeleteBucketOutput::default()))
+    }
+
+    async fn put_bucket_cors(
+        &self,
+        req: S3Request<PutBucketCorsInput>,
+    ) -> S3Result<S3Response<PutBucketCorsOutput>> {
+        let rules = req.input.cors_configuration.cors_rules.into_iter().map(Rule::from);
+        self.store.set_cors(&req.input.bucket, rules.collect())?;
+        Ok(S3Response::new(PutBucketCorsOutput::default()))
+    }
+
+    async fn get_bucket_cors(
+        &self,
+        req: S3Request<GetBucketCorsInput>,
+    ) -> S3Result<S3Response<GetBucketCorsOutput>> {
+        let rules = self.store.with(&req.input.bucket, |bucket| Ok(bucket.cors.clone()))?;
+        if rules.is_empty() {
+            return Err(s3_error!(NoSuchCORSConfiguration));
+        }
+        let cors_rules = Some(rules.into_iter().map(CORSRule::from).collect());
+        Ok(S3Response::new(GetBucketCorsOutput { cors_rules }))
+    }
+
+    async fn delete_bucket_cors(
+        &self,
+        req: S3Request<DeleteBucketCorsInput>,
+    ) -> S3Result<S3Response<DeleteBucketCorsOutput>> {
+        self.store.set_cors(&req.input.bucket, Vec::new())?;
+        Ok(S3Response::new(DeleteBucketCorsOutput::default()))
     }
 
     async fn head_bucket(&self, req: S3Request<HeadBucketInput>) -> S3Result<S3Response<HeadBucketOutput>> {
@@ -56,11 +87,11 @@ impl S3 for Api {
 
     async fn put_object(&self, req: S3Request<PutObjectInput>) -> S3Result<S3Response<PutObjectOutput>> {
         let input = req.input;
-        if input.key.len() > LONGEST_KEY {
+        if input.key.len() > MAX_KEY_LENGTH {
             return Err(s3_error!(KeyTooLongError));
         }
         self.store.with(&input.bucket, |_| Ok(()))?;
-        let promised = Promised {
+        let expected = Expected {
             length: None,
             md5: input.content_md5,
             algorithm: input.checksum_algorithm.map(|algorithm| algorithm.as_str().to_owned()),
@@ -75,14 +106,14 @@ impl S3 for Api {
             trailers: req.trailing_headers,
         };
         let body = input.body.ok_or_else(|| s3_error!(IncompleteBody))?;
-        let blob = blob::write(&self.store.blobs(&input.bucket), body, promised).await?;
-        let object = Stored {
+        let blob = blob::write(&self.store.blobs(&input.bucket), body, expected).await?;
+        let object = StoredObject {
             key: input.key,
             size: blob.size,
             etag: blob.etag(),
-            sums: Sums::from(&blob.checksum),
+            sums: Checksums::from(&blob.checksum),
             tags: tags(input.tagging.as_deref())?,
-            about: About {
+            about: ObjectHeaders {
                 content_type: input.content_type,
                 content_encoding: input.content_encoding,
                 content_disposition: input.content_disposition,
@@ -90,7 +121,7 @@ impl S3 for Api {
                 cache_control: input.cache_control,
                 metadata: input.metadata.into_iter().flatten().collect(),
             },
-            ..Stored::default()
+            ..StoredObject::default()
         };
         let only = Conditions { matches: input.if_match, none_matches: input.if_none_match };
         let object = self.store.put(&input.bucket, object, blob, &only)?;
@@ -124,7 +155,7 @@ impl S3 for Api {
         let length = range.end - range.start;
         let whole = length == object.size;
         let body = blob::read(&self.store.blobs(&input.bucket).join(&object.blob), range).await?;
-        let (about, sums) = (object.about, if whole { object.sums } else { Sums::default() });
+        let (about, sums) = (object.about, if whole { object.sums } else { Checksums::default() });
         Ok(S3Response::new(GetObjectOutput {
             accept_ranges: Some("bytes".to_owned()),
             body: Some(body),
@@ -181,11 +212,11 @@ impl S3 for Api {
         let from = self.store.blobs(bucket).join(&source.blob);
         self.store.with(&input.bucket, |_| Ok(()))?;
         let body = blob::chain(vec![from]);
-        let blob = blob::write(&self.store.blobs(&input.bucket), body, Promised::default()).await?;
-        let mut object = Stored { key: input.key, etag: blob.etag(), ..source };
+        let blob = blob::write(&self.store.blobs(&input.bucket), body, Expected::default()).await?;
+        let mut object = StoredObject { key: input.key, etag: blob.etag(), ..source };
         if input.metadata_directive.is_some_and(|directive| directive.as_str() == MetadataDirective::REPLACE)
         {
-            object.about = About {
+            object.about = ObjectHeaders {
                 content_type: input.content_type,
                 content_encoding: input.content_encoding,
                 content_disposition: input.content_disposition,
@@ -273,7 +304,7 @@ impl S3 for Api {
         req: S3Request<CreateMultipartUploadInput>,
     ) -> S3Result<S3Response<CreateMultipartUploadOutput>> {
         let input = req.input;
-        let about = About {
+        let about = ObjectHeaders {
             content_type: input.content_type,
             content_encoding: input.content_encoding,
             content_disposition: input.content_disposition,
@@ -294,7 +325,7 @@ impl S3 for Api {
     async fn upload_part(&self, req: S3Request<UploadPartInput>) -> S3Result<S3Response<UploadPartOutput>> {
         let input = req.input;
         self.store.upload(&input.bucket, &input.key, &input.upload_id)?;
-        let promised = Promised {
+        let expected = Expected {
             length: None,
             md5: input.content_md5,
             algorithm: input.checksum_algorithm.map(|algorithm| algorithm.as_str().to_owned()),
@@ -309,8 +340,8 @@ impl S3 for Api {
             trailers: req.trailing_headers,
         };
         let body = input.body.ok_or_else(|| s3_error!(IncompleteBody))?;
-        let blob = blob::write(&self.store.blobs(&input.bucket), body, promised).await?;
-        let (etag, sum) = (blob.etag(), Sums::from(&blob.checksum));
+        let blob = blob::write(&self.store.blobs(&input.bucket), body, expected).await?;
+        let (etag, sum) = (blob.etag(), Checksums::from(&blob.checksum));
         self.store.add(&input.bucket, &input.key, &input.upload_id, input.part_number, blob)?;
         Ok(S3Response::new(UploadPartOutput {
             e_tag: Some(ETag::Strong(etag)),
@@ -326,7 +357,7 @@ impl S3 for Api {
     async fn list_parts(&self, req: S3Request<ListPartsInput>) -> S3Result<S3Response<ListPartsOutput>> {
         let input = req.input;
         let upload = self.store.upload(&input.bucket, &input.key, &input.upload_id)?;
-        let part = |(number, part): (i32, super::uploads::Part)| Part {
+        let part = |(number, part): (i32, super::records::Part)| Part {
             part_number: Some(number),
             e_tag: Some(ETag::Strong(part.etag)),
             size: i64::try_from(part.size).ok(),

@@ -1,4 +1,5 @@
-//! Bytes on disk: written once under a name of their own, checked against what the sender said of them.
+//! Files with the bytes of objects and parts. Each file is written once under a random name and verified against the
+//! client's checksums.
 
 use std::io::SeekFrom;
 use std::ops::Range;
@@ -20,18 +21,18 @@ use crate::signature::hex;
 
 const CHUNK: usize = 64 * 1024;
 
-/// What a sender said of its bytes.
+/// The length and checksums that the client sent.
 #[derive(Default)]
-pub(super) struct Promised {
+pub(super) struct Expected {
     pub(super) length: Option<i64>,
-    /// Base64.
+    /// The MD5 digest in base64.
     pub(super) md5: Option<String>,
     pub(super) algorithm: Option<String>,
     pub(super) checksum: Checksum,
     pub(super) trailers: Option<TrailingHeaders>,
 }
 
-/// Bytes that were written. Until they are kept, dropping this deletes them.
+/// A written file. Dropping it deletes the file unless [`Blob::keep`] was called.
 pub(super) struct Blob {
     pub(super) path: PathBuf,
     pub(super) size: u64,
@@ -49,12 +50,12 @@ impl Drop for Blob {
 }
 
 impl Blob {
-    /// The file's name.
+    /// The name of the file.
     pub(super) fn name(&self) -> String {
         self.path.file_name().unwrap_or_default().to_string_lossy().into_owned()
     }
 
-    /// From here on it stays.
+    /// Keeps the file.
     pub(super) fn keep(mut self) {
         self.kept = true;
     }
@@ -64,15 +65,15 @@ impl Blob {
     }
 }
 
-/// Deletes a blob; who reads it goes on reading.
+/// Deletes a file. Open readers can still read it.
 pub(super) fn remove(path: &Path) {
     if let Err(error) = std::fs::remove_file(path) {
-        tracing::warn!(%error, path = %path.display(), "a blob stays behind");
+        tracing::warn!(%error, path = %path.display(), "a blob was not deleted");
     }
 }
 
-/// Writes a body to a new file of the folder.
-pub(super) async fn write<S, E>(folder: &Path, mut body: S, promised: Promised) -> S3Result<Blob>
+/// Writes a body to a new file in the folder.
+pub(super) async fn write<S, E>(folder: &Path, mut body: S, expected: Expected) -> S3Result<Blob>
 where
     S: Stream<Item = Result<Bytes, E>> + Unpin,
     E: std::fmt::Display,
@@ -80,7 +81,7 @@ where
     let path = folder.join(durable::uuid());
     let mut file = File::create(&path).await.map_err(internal)?;
     let mut blob = Blob { path, size: 0, md5: Vec::new(), checksum: Checksum::default(), kept: false };
-    let (mut md5, mut sums) = (Md5::new(), hasher(&promised));
+    let (mut md5, mut sums) = (Md5::new(), hasher(&expected));
     while let Some(chunk) = body.next().await {
         let chunk = chunk.map_err(|error| s3_error!(IncompleteBody, "{error}"))?;
         md5.update(&chunk);
@@ -92,16 +93,16 @@ where
     file.sync_all().await.map_err(internal)?;
     blob.md5 = md5.finalize().as_ref().to_vec();
     blob.checksum = sums.finalize();
-    check(&blob, promised)?;
+    check(&blob, expected)?;
     Ok(blob)
 }
 
-/// Computes what was promised, and nothing else.
-fn hasher(promised: &Promised) -> ChecksumHasher {
+/// Computes only the expected checksums.
+fn hasher(expected: &Expected) -> ChecksumHasher {
     let wants = |name: &str, given: &Option<String>| {
-        given.is_some() || promised.algorithm.as_deref().is_some_and(|algorithm| algorithm == name)
+        given.is_some() || expected.algorithm.as_deref().is_some_and(|algorithm| algorithm == name)
     };
-    let sum = &promised.checksum;
+    let sum = &expected.checksum;
     ChecksumHasher {
         crc32: wants("CRC32", &sum.checksum_crc32).then(Default::default),
         crc32c: wants("CRC32C", &sum.checksum_crc32c).then(Default::default),
@@ -111,17 +112,17 @@ fn hasher(promised: &Promised) -> ChecksumHasher {
     }
 }
 
-fn check(blob: &Blob, promised: Promised) -> S3Result<()> {
-    if promised.length.is_some_and(|length| u64::try_from(length) != Ok(blob.size)) {
+fn check(blob: &Blob, expected: Expected) -> S3Result<()> {
+    if expected.length.is_some_and(|length| u64::try_from(length) != Ok(blob.size)) {
         return Err(s3_error!(IncompleteBody));
     }
-    if promised.md5.is_some_and(|md5| md5 != BASE64_STANDARD.encode(&blob.md5)) {
+    if expected.md5.is_some_and(|md5| md5 != BASE64_STANDARD.encode(&blob.md5)) {
         return Err(s3_error!(BadDigest, "The Content-MD5 you specified did not match what we received."));
     }
-    // A streamed body tells its checksum at its end.
-    let trailers = promised.trailers.and_then(|trailers| trailers.take()).unwrap_or_default();
+    // A streamed body sends its checksum in trailers.
+    let trailers = expected.trailers.and_then(|trailers| trailers.take()).unwrap_or_default();
     let trailer = |name: &str| trailers.get(name).and_then(|v| v.to_str().ok()).map(str::to_owned);
-    let (given, is) = (promised.checksum, &blob.checksum);
+    let (given, is) = (expected.checksum, &blob.checksum);
     let pairs = [
         (given.checksum_crc32.or_else(|| trailer("x-amz-checksum-crc32")), &is.checksum_crc32),
         (given.checksum_crc32c.or_else(|| trailer("x-amz-checksum-crc32c")), &is.checksum_crc32c),
@@ -135,7 +136,7 @@ fn check(blob: &Blob, promised: Promised) -> S3Result<()> {
     }
 }
 
-/// Reads a part of a blob.
+/// Reads a range of a file.
 pub(super) async fn read(path: &Path, range: Range<u64>) -> S3Result<StreamingBlob> {
     let mut file = File::open(path).await.map_err(internal)?;
     file.seek(SeekFrom::Start(range.start)).await.map_err(internal)?;
@@ -153,7 +154,7 @@ pub(super) async fn read(path: &Path, range: Range<u64>) -> S3Result<StreamingBl
     Ok(StreamingBlob::wrap(chunks))
 }
 
-/// All bytes of several blobs, one after the other.
+/// The concatenated bytes of several files.
 pub(super) fn chain(paths: Vec<PathBuf>) -> impl Stream<Item = Result<Bytes, String>> + Unpin {
     let files = stream::iter(paths).then(|path| async move {
         let size = tokio::fs::metadata(&path).await.map_or(0, |metadata| metadata.len());

@@ -1,16 +1,16 @@
-//! Listing a bucket (<https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectsV2.html>).
+//! Lists the objects of a bucket (<https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectsV2.html>).
 
 use s3s::S3Result;
 use s3s::dto::{CommonPrefix, ETag, ListObjectsV2Input, ListObjectsV2Output, Object};
 
 use super::api::{Api, time};
-use super::store::Object as Stored;
+use super::records::StoredObject;
 
 const MOST_KEYS: i32 = 1000;
 
 impl Api {
-    /// One page of a bucket, in the order of the keys' bytes. The token is the last key or prefix that was
-    /// told.
+    /// One page of a bucket, in byte order of the keys. The continuation token is the last key or common prefix of the
+    /// page.
     pub(super) fn list(&self, input: ListObjectsV2Input) -> S3Result<ListObjectsV2Output> {
         let limit = input.max_keys.unwrap_or(MOST_KEYS).clamp(0, MOST_KEYS);
         let prefix = input.prefix.clone().unwrap_or_default();
@@ -23,7 +23,7 @@ impl Api {
                 let cut = if delimiter.is_empty() { None } else { rest.find(&delimiter) };
                 let common = cut.and_then(|at| key.get(..prefix.len() + at + delimiter.len()));
                 let entry = common.unwrap_or(key);
-                // A common prefix is told once, also over pages.
+                // A common prefix appears only once, also across pages.
                 if entry <= after.as_str() || last.as_deref() == Some(entry) {
                     continue;
                 }
@@ -56,7 +56,7 @@ impl Api {
     }
 }
 
-fn listed(object: &Stored) -> Object {
+fn listed(object: &StoredObject) -> Object {
     Object {
         key: Some(object.key.clone()),
         size: i64::try_from(object.size).ok(),

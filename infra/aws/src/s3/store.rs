@@ -1,9 +1,9 @@
-//! Buckets and objects: everything known of them in memory and, one JSON file an object, on disk.
+//! Buckets and objects: metadata in memory, and on disk in one JSON file per object.
 //!
 //! ```text
 //! s3/<bucket>/bucket.json
 //! s3/<bucket>/objects/<SHA-256 of the key>.json     s3/<bucket>/uploads/<id>.json
-//! s3/<bucket>/blobs/<random>                        named by one of those, or else left over and deleted at start
+//! s3/<bucket>/blobs/<random>                        referenced by a JSON file, otherwise deleted at start
 //! ```
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -11,85 +11,45 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard};
 
 use jiff::Timestamp;
-use s3s::dto::{Checksum, ETag, ETagCondition};
+use s3s::dto::{ETag, ETagCondition};
 use s3s::{S3Result, s3_error};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::blob::{self, Blob, internal};
-use super::uploads::Upload;
+use super::cors::Rule;
+use super::records::{StoredObject, Upload};
+use crate::config::TimeSource;
+use crate::durable;
 use crate::journal::lock;
 use crate::signature::hex;
-use crate::{Now, StartError, durable};
+use crate::start_error::StandInError;
 
 /// All buckets of a region.
 pub(super) struct Store {
     folder: PathBuf,
-    now: Now,
+    now: TimeSource,
     buckets: Mutex<BTreeMap<String, Bucket>>,
 }
 
-/// One bucket.
+/// A bucket.
 #[derive(Default)]
 pub(super) struct Bucket {
     pub(super) created: Timestamp,
-    pub(super) objects: BTreeMap<String, Object>,
+    pub(super) objects: BTreeMap<String, StoredObject>,
     pub(super) uploads: BTreeMap<String, Upload>,
+    pub(super) cors: Vec<Rule>,
 }
 
 #[derive(Default, Serialize, Deserialize)]
 struct BucketFile {
     created: Timestamp,
+    #[serde(default)]
+    cors: Vec<Rule>,
 }
 
-/// One object.
-#[derive(Clone, Default, Serialize, Deserialize)]
-pub(super) struct Object {
-    pub(super) key: String,
-    pub(super) blob: String,
-    pub(super) size: u64,
-    pub(super) etag: String,
-    pub(super) modified: Timestamp,
-    pub(super) about: About,
-    pub(super) tags: Vec<(String, String)>,
-    pub(super) sums: Sums,
-}
-
-/// What a writer says about an object.
-#[derive(Clone, Default, Serialize, Deserialize)]
-pub(super) struct About {
-    pub(super) content_type: Option<String>,
-    pub(super) content_encoding: Option<String>,
-    pub(super) content_disposition: Option<String>,
-    pub(super) content_language: Option<String>,
-    pub(super) cache_control: Option<String>,
-    pub(super) metadata: BTreeMap<String, String>,
-}
-
-/// Checksums that were sent with it.
-#[derive(Clone, Default, Serialize, Deserialize)]
-pub(super) struct Sums {
-    pub(super) crc32: Option<String>,
-    pub(super) crc32c: Option<String>,
-    pub(super) sha1: Option<String>,
-    pub(super) sha256: Option<String>,
-    pub(super) crc64nvme: Option<String>,
-}
-
-impl From<&Checksum> for Sums {
-    fn from(sum: &Checksum) -> Self {
-        Self {
-            crc32: sum.checksum_crc32.clone(),
-            crc32c: sum.checksum_crc32c.clone(),
-            sha1: sum.checksum_sha1.clone(),
-            sha256: sum.checksum_sha256.clone(),
-            crc64nvme: sum.checksum_crc64nvme.clone(),
-        }
-    }
-}
-
-/// What has to be so for a write to happen.
+/// The conditions of a conditional write.
 #[derive(Default)]
 pub(super) struct Conditions {
     pub(super) matches: Option<ETagCondition>,
@@ -97,8 +57,8 @@ pub(super) struct Conditions {
 }
 
 impl Conditions {
-    fn check(&self, there: Option<&Object>) -> S3Result<()> {
-        let same = |condition: &ETagCondition, object: &Object| match condition {
+    fn check(&self, there: Option<&StoredObject>) -> S3Result<()> {
+        let same = |condition: &ETagCondition, object: &StoredObject| match condition {
             ETagCondition::Any => true,
             ETagCondition::ETag(etag) => ETag::Strong(object.etag.clone()).strong_cmp(etag),
         };
@@ -117,12 +77,12 @@ impl Conditions {
 }
 
 impl Store {
-    pub(super) fn open(folder: PathBuf, now: Now) -> Result<Self, StartError> {
+    pub(super) fn open(folder: PathBuf, now: TimeSource) -> Result<Self, StandInError> {
         durable::make_folder(&folder)?;
         let mut buckets = BTreeMap::new();
         for path in entries(&folder)? {
             let Some(name) = path.file_name().and_then(|name| name.to_str()) else { continue };
-            // Without it the bucket was never made, or is half deleted.
+            // Without this file, the bucket is incomplete: its creation or deletion was interrupted.
             if path.join("bucket.json").exists() {
                 buckets.insert(name.to_owned(), read_bucket(&path)?);
             }
@@ -138,14 +98,14 @@ impl Store {
         lock(&self.buckets)
     }
 
-    /// Looks into a bucket.
+    /// Runs a closure on a bucket.
     pub(super) fn with<T>(&self, name: &str, look: impl FnOnce(&mut Bucket) -> S3Result<T>) -> S3Result<T> {
         let mut buckets = self.buckets();
         look(buckets.get_mut(name).ok_or_else(|| s3_error!(NoSuchBucket))?)
     }
 
-    /// The object of that key.
-    pub(super) fn object(&self, bucket: &str, key: &str) -> S3Result<Object> {
+    /// The object with this key.
+    pub(super) fn object(&self, bucket: &str, key: &str) -> S3Result<StoredObject> {
         self.with(bucket, |bucket| bucket.objects.get(key).cloned().ok_or_else(|| s3_error!(NoSuchKey)))
     }
 
@@ -171,9 +131,21 @@ impl Store {
             std::fs::create_dir_all(folder.join(inner)).map_err(internal)?;
         }
         let created = self.now();
-        durable::write(&folder.join("bucket.json"), &BucketFile { created }).map_err(internal)?;
+        let file = BucketFile { created, cors: Vec::new() };
+        durable::write(&folder.join("bucket.json"), &file).map_err(internal)?;
         buckets.insert(name.to_owned(), Bucket { created, ..Bucket::default() });
         Ok(())
+    }
+
+    /// Sets the CORS rules of a bucket.
+    pub(super) fn set_cors(&self, name: &str, cors: Vec<Rule>) -> S3Result<()> {
+        let file = self.folder.join(name).join("bucket.json");
+        self.with(name, |bucket| {
+            let next = BucketFile { created: bucket.created, cors };
+            durable::write(&file, &next).map_err(internal)?;
+            bucket.cors = next.cors;
+            Ok(())
+        })
     }
 
     pub(super) fn delete_bucket(&self, name: &str) -> S3Result<()> {
@@ -189,15 +161,15 @@ impl Store {
         Ok(())
     }
 
-    /// Makes written bytes the object of a key, if the conditions hold. All writers of a bucket pass here one
-    /// at a time, so of several conditional ones a single one wins.
+    /// Stores written bytes as the object of a key if the conditions hold. The lock on the buckets serializes writers,
+    /// so exactly one of several conditional writes succeeds.
     pub(super) fn put(
         &self,
         bucket: &str,
-        mut object: Object,
+        mut object: StoredObject,
         blob: Blob,
         only: &Conditions,
-    ) -> S3Result<Object> {
+    ) -> S3Result<StoredObject> {
         let blobs = self.blobs(bucket);
         let file = self.object_file(bucket, &object.key);
         self.with(bucket, |bucket| {
@@ -213,8 +185,13 @@ impl Store {
         })
     }
 
-    /// Changes what is known of an object.
-    pub(super) fn change(&self, bucket: &str, key: &str, change: impl FnOnce(&mut Object)) -> S3Result<()> {
+    /// Changes the metadata of an object.
+    pub(super) fn change(
+        &self,
+        bucket: &str,
+        key: &str,
+        change: impl FnOnce(&mut StoredObject),
+    ) -> S3Result<()> {
         let file = self.object_file(bucket, key);
         self.with(bucket, |bucket| {
             let object = bucket.objects.get_mut(key).ok_or_else(|| s3_error!(NoSuchKey))?;
@@ -226,7 +203,7 @@ impl Store {
         })
     }
 
-    /// Deletes an object. There is no harm in deleting nothing.
+    /// Deletes an object. Deleting a missing object succeeds.
     pub(super) fn delete(&self, bucket: &str, key: &str) -> S3Result<()> {
         let (file, blobs) = (self.object_file(bucket, key), self.blobs(bucket));
         self.with(bucket, |bucket| {
@@ -240,9 +217,9 @@ impl Store {
     }
 }
 
-fn read_bucket(folder: &Path) -> Result<Bucket, StartError> {
-    let BucketFile { created } = durable::read(&folder.join("bucket.json"))?;
-    let objects: Vec<Object> = read_all(&folder.join("objects"))?;
+fn read_bucket(folder: &Path) -> Result<Bucket, StandInError> {
+    let BucketFile { created, cors } = durable::read(&folder.join("bucket.json"))?;
+    let objects: Vec<StoredObject> = read_all(&folder.join("objects"))?;
     let uploads: Vec<Upload> = read_all(&folder.join("uploads"))?;
     let mut named: BTreeSet<&str> = objects.iter().map(|object| object.blob.as_str()).collect();
     named.extend(uploads.iter().flat_map(|upload| upload.parts.values()).map(|part| part.blob.as_str()));
@@ -255,17 +232,18 @@ fn read_bucket(folder: &Path) -> Result<Bucket, StartError> {
         created,
         objects: objects.into_iter().map(|object| (object.key.clone(), object)).collect(),
         uploads: uploads.into_iter().map(|upload| (upload.id.clone(), upload)).collect(),
+        cors,
     })
 }
 
-fn read_all<T: DeserializeOwned + Default>(folder: &Path) -> Result<Vec<T>, StartError> {
+fn read_all<T: DeserializeOwned + Default>(folder: &Path) -> Result<Vec<T>, StandInError> {
     let files = entries(folder)?;
     let whole = files.iter().filter(|path| path.extension().is_some_and(|extension| extension == "json"));
     whole.map(|path| durable::read(path)).collect()
 }
 
-fn entries(folder: &Path) -> Result<Vec<PathBuf>, StartError> {
-    let unusable = |source| StartError::File { path: folder.to_owned(), source };
+fn entries(folder: &Path) -> Result<Vec<PathBuf>, StandInError> {
+    let unusable = |source| StandInError::File { path: folder.to_owned(), source };
     let entries = std::fs::read_dir(folder).map_err(unusable)?;
     entries.map(|entry| entry.map(|entry| entry.path()).map_err(unusable)).collect()
 }

@@ -5,41 +5,22 @@ use std::collections::BTreeMap;
 use s3s::crypto::{Checksum as _, Md5};
 use s3s::dto::CompletedPart;
 use s3s::{S3Result, s3_error};
-use serde::{Deserialize, Serialize};
 
-use super::blob::{self, Blob, Promised, internal};
-use super::store::{About, Conditions, Object, Store};
+use super::blob::{self, Blob, Expected, internal};
+use super::records::{ObjectHeaders, Part, StoredObject, Upload};
+use super::store::{Conditions, Store};
 use crate::durable;
 use crate::signature::hex;
 
-/// All parts but the last have at least this.
-const SMALLEST_PART: u64 = 5 * 1024 * 1024;
-
-/// An upload under way.
-#[derive(Clone, Default, Serialize, Deserialize)]
-pub(super) struct Upload {
-    pub(super) id: String,
-    pub(super) key: String,
-    pub(super) about: About,
-    pub(super) tags: Vec<(String, String)>,
-    pub(super) parts: BTreeMap<i32, Part>,
-}
-
-/// One part of it.
-#[derive(Clone, Default, Serialize, Deserialize)]
-pub(super) struct Part {
-    pub(super) blob: String,
-    pub(super) size: u64,
-    pub(super) etag: String,
-    md5: Vec<u8>,
-}
+/// The minimum size of all parts except the last, in bytes.
+const MIN_PART_SIZE: u64 = 5 * 1024 * 1024;
 
 impl Store {
     pub(super) fn begin(
         &self,
         bucket: &str,
         key: String,
-        about: About,
+        about: ObjectHeaders,
         tags: Vec<(String, String)>,
     ) -> S3Result<String> {
         let id = durable::uuid();
@@ -55,7 +36,7 @@ impl Store {
         })
     }
 
-    /// Adds a part, or replaces it.
+    /// Adds or replaces a part.
     pub(super) fn add(&self, bucket: &str, key: &str, id: &str, number: i32, blob: Blob) -> S3Result<()> {
         if !(1..=10_000).contains(&number) {
             return Err(s3_error!(
@@ -80,7 +61,7 @@ impl Store {
         })
     }
 
-    /// Puts the parts together.
+    /// Assembles the parts into an object.
     pub(super) async fn complete(
         &self,
         bucket: &str,
@@ -88,7 +69,7 @@ impl Store {
         id: &str,
         listed: &[CompletedPart],
         only: &Conditions,
-    ) -> S3Result<Object> {
+    ) -> S3Result<StoredObject> {
         let upload = self.upload(bucket, key, id)?;
         let parts = chosen(&upload, listed)?;
         let blobs = self.blobs(bucket);
@@ -96,21 +77,21 @@ impl Store {
         let mut md5 = Md5::new();
         parts.iter().for_each(|part| md5.update(&part.md5));
         let etag = format!("{}-{}", hex(md5.finalize().as_ref()), parts.len());
-        let whole = blob::write(&blobs, blob::chain(paths), Promised::default()).await?;
-        let object = Object {
+        let whole = blob::write(&blobs, blob::chain(paths), Expected::default()).await?;
+        let object = StoredObject {
             key: key.to_owned(),
             size: whole.size,
             etag,
             about: upload.about.clone(),
             tags: upload.tags.clone(),
-            ..Object::default()
+            ..StoredObject::default()
         };
         let object = self.put(bucket, object, whole, only)?;
         self.forget(bucket, key, id)?;
         Ok(object)
     }
 
-    /// Ends an upload, and what it has.
+    /// Removes an upload and its parts.
     pub(super) fn forget(&self, bucket: &str, key: &str, id: &str) -> S3Result<()> {
         let upload = self.upload(bucket, key, id)?;
         let (file, blobs) = (self.upload_file(bucket, id), self.blobs(bucket));
@@ -146,6 +127,6 @@ fn chosen<'a>(upload: &'a Upload, listed: &[CompletedPart]) -> S3Result<Vec<&'a 
     };
     let parts: Vec<&Part> = listed.iter().map(find).collect::<S3Result<_>>()?;
     let small =
-        parts.split_last().is_some_and(|(_, first)| first.iter().any(|part| part.size < SMALLEST_PART));
+        parts.split_last().is_some_and(|(_, first)| first.iter().any(|part| part.size < MIN_PART_SIZE));
     if small { Err(s3_error!(EntityTooSmall)) } else { Ok(parts) }
 }

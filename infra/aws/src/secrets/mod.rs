@@ -1,13 +1,14 @@
-//! Secrets Manager (<https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_Operations.html>):
-//! secrets, their versions and the labels of these, in `secrets.json`, every value encrypted under a key of the
-//! KMS stand-in, as AWS does. A rotation is announced; whoever runs the functions takes its steps.
+//! Secrets Manager (<https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_Operations.html>): secrets,
+//! their versions and staging labels, stored in `secrets.json`. The KMS stand-in encrypts every value, as in AWS.
+//! `RotateSecret` only creates a pending version; the platform runs the rotation function.
 //!
-//! Ours, and not `rustack-secretsmanager-core`: that one keeps nothing, so all that is here would still be
-//! needed around it to save and restore its versions.
+//! `rustack-secretsmanager-core` is not used: it has no persistence.
 
 mod labels;
+mod move_label;
 mod replicas;
 mod rotate;
+mod secret;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -17,66 +18,35 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use bytes::Bytes;
 use jiff::Timestamp;
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use tokio::sync::watch;
 
+use crate::account::ACCOUNT;
 use crate::answer::Refusal;
+use crate::config::{StandInConfig, TimeSource};
+use crate::durable;
 use crate::journal::lock;
-use crate::kms::{Context, Kms};
-use crate::secrets::labels::{CURRENT, PENDING};
+use crate::kms::{EncryptionContext, Kms};
+use crate::secrets::labels::CURRENT;
+use crate::secrets::secret::{Secret, SecretsByName, ValueType, Version};
 use crate::service::Service;
-use crate::{ACCOUNT, Config, Now, StartError, durable};
+use crate::start_error::StandInError;
 
 const LARGEST: usize = 65_536;
-/// The key that secrets are encrypted under unless they name one.
+/// The default encryption key.
 const KEY: &str = "alias/aws/secretsmanager";
 
-/// The stand-in.
+/// The Secrets Manager stand-in.
 pub(crate) struct Secrets {
     region: String,
-    now: Now,
+    now: TimeSource,
     file: PathBuf,
     kms: Arc<Kms>,
-    by_name: Mutex<ByName>,
+    by_name: Mutex<SecretsByName>,
     /// Counts changes.
     pub(crate) writes: watch::Sender<u64>,
-}
-
-type ByName = BTreeMap<String, Secret>;
-
-#[derive(Clone, Serialize, Deserialize)]
-struct Secret {
-    arn: String,
-    description: Option<String>,
-    kms_key: Option<String>,
-    created: Timestamp,
-    changed: Timestamp,
-    versions: BTreeMap<String, Version>,
-    /// The function that rotates it.
-    #[serde(default)]
-    rotated_by: Option<String>,
-    /// Of a replica: the region that it is a copy of.
-    #[serde(default)]
-    primary: Option<String>,
-}
-
-#[derive(Clone, Serialize, Deserialize)]
-struct Version {
-    created: Timestamp,
-    stages: Vec<String>,
-    kind: Kind,
-    /// The ciphertext; none if a rotation has only announced the version.
-    sealed: Option<String>,
-}
-
-/// How the value was given, and is given back.
-#[derive(Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum Kind {
-    String,
-    Binary,
 }
 
 #[derive(Deserialize)]
@@ -114,10 +84,10 @@ struct DescribeSecret {
     secret_id: String,
 }
 
-type Plain = (Kind, Vec<u8>);
+type Plain = (ValueType, Vec<u8>);
 
 impl Secrets {
-    pub(crate) fn open(config: &Config, kms: Arc<Kms>) -> Result<Self, StartError> {
+    pub(crate) fn open(config: &StandInConfig, kms: Arc<Kms>) -> Result<Self, StandInError> {
         let file = config.folder.join("secrets.json");
         let by_name = Mutex::new(durable::read(&file)?);
         let (region, now) = (config.region.clone(), Arc::clone(&config.now));
@@ -137,7 +107,7 @@ impl Secrets {
         }
     }
 
-    fn create(&self, secrets: &mut ByName, input: CreateSecret) -> Result<Value, Refusal> {
+    fn create(&self, secrets: &mut SecretsByName, input: CreateSecret) -> Result<Value, Refusal> {
         let plain = |c: char| c.is_ascii_alphanumeric() || "/_+=.@-".contains(c);
         if input.name.is_empty() || input.name.len() > 512 || !input.name.chars().all(plain) {
             let message = "Invalid name. Must be a valid name containing alphanumeric characters, or any of the \
@@ -148,7 +118,7 @@ impl Secrets {
         let token = input.client_request_token.unwrap_or_else(durable::uuid);
         check_token(&token)?;
         if let Some(there) = secrets.get(&input.name) {
-            // The same call again, as a retry is, made what it asks for.
+            // A retry with the same token succeeds if it has the same value.
             return match (there.versions.get(&token), value) {
                 (Some(version), Some(value)) if self.open_value(there, version)?.as_ref() == Some(&value) => {
                     Ok(named(&input.name, there, &token))
@@ -181,7 +151,7 @@ impl Secrets {
         Ok(answer)
     }
 
-    fn put(&self, secrets: &mut ByName, input: PutSecretValue) -> Result<Value, Refusal> {
+    fn put(&self, secrets: &mut SecretsByName, input: PutSecretValue) -> Result<Value, Refusal> {
         let (name, mut secret) = find_primary(secrets, &input.secret_id)?;
         let Some(value) = value(input.secret_string, input.secret_binary)? else {
             return Err(Refusal::new(
@@ -200,7 +170,7 @@ impl Secrets {
                     "You can't use ClientRequestToken for a version that already exists with other content.";
                 return Err(Refusal::new("ResourceExistsException", message));
             }
-            // New, or announced by a rotation.
+            // A new version, or a pending version of a rotation.
             None => {}
         }
         let stages = input.version_stages.unwrap_or_else(|| vec![CURRENT.to_owned()]);
@@ -214,7 +184,7 @@ impl Secrets {
         Ok(answer)
     }
 
-    fn get(&self, secrets: &ByName, input: GetSecretValue) -> Result<Value, Refusal> {
+    fn get(&self, secrets: &SecretsByName, input: GetSecretValue) -> Result<Value, Refusal> {
         let name = find(secrets, &input.secret_id)?;
         let secret = secrets.get(&name).ok_or_else(missing)?;
         let stage = input.version_stage.as_deref().or(input.version_id.is_none().then_some(CURRENT));
@@ -236,15 +206,19 @@ impl Secrets {
             _ => Map::new(),
         };
         match kind {
-            Kind::String => answer.insert("SecretString".to_owned(), json!(String::from_utf8_lossy(&plain))),
-            Kind::Binary => answer.insert("SecretBinary".to_owned(), json!(BASE64_STANDARD.encode(plain))),
+            ValueType::String => {
+                answer.insert("SecretString".to_owned(), json!(String::from_utf8_lossy(&plain)))
+            }
+            ValueType::Binary => {
+                answer.insert("SecretBinary".to_owned(), json!(BASE64_STANDARD.encode(plain)))
+            }
         };
         answer.insert("VersionStages".to_owned(), json!(version.stages));
         answer.insert("CreatedDate".to_owned(), json!(seconds(version.created)));
         Ok(Value::Object(answer))
     }
 
-    /// A version's value, if it has one.
+    /// Decrypts the value of a version, if it has one.
     fn open_value(&self, secret: &Secret, version: &Version) -> Result<Option<Plain>, Refusal> {
         let open = |sealed: &String| self.kms.open_for(&context(&secret.arn), sealed).map_err(undecipherable);
         let plain = version.sealed.as_ref().map(open).transpose()?;
@@ -261,7 +235,7 @@ impl Secrets {
         Ok(Version { created: (self.now)(), stages, kind, sealed: Some(sealed.map_err(refused)?) })
     }
 
-    fn save(&self, secrets: &mut ByName, name: String, secret: Secret) -> Result<(), Refusal> {
+    fn save(&self, secrets: &mut SecretsByName, name: String, secret: Secret) -> Result<(), Refusal> {
         let mut next = secrets.clone();
         next.insert(name, secret);
         durable::write(&self.file, &next)
@@ -272,7 +246,7 @@ impl Secrets {
     }
 }
 
-fn describe(secrets: &ByName, input: DescribeSecret) -> Result<Value, Refusal> {
+fn describe(secrets: &SecretsByName, input: DescribeSecret) -> Result<Value, Refusal> {
     let name = find(secrets, &input.secret_id)?;
     let secret = secrets.get(&name).ok_or_else(missing)?;
     let stages: BTreeMap<&String, &Vec<String>> =
@@ -291,8 +265,8 @@ fn describe(secrets: &ByName, input: DescribeSecret) -> Result<Value, Refusal> {
     }))
 }
 
-/// By name, by ARN, or by ARN without its random end.
-fn find(secrets: &ByName, id: &str) -> Result<String, Refusal> {
+/// Finds a secret by name, by ARN, or by ARN without the random suffix.
+fn find(secrets: &SecretsByName, id: &str) -> Result<String, Refusal> {
     let by_arn = |secret: &Secret| {
         secret.arn == id || secret.arn.rsplit_once('-').is_some_and(|(whole, _)| whole == id)
     };
@@ -300,8 +274,8 @@ fn find(secrets: &ByName, id: &str) -> Result<String, Refusal> {
     found.map(|(name, _)| name.clone()).ok_or_else(missing)
 }
 
-/// A secret that may be changed here.
-fn find_primary(secrets: &ByName, id: &str) -> Result<(String, Secret), Refusal> {
+/// Finds a secret that is not a replica.
+fn find_primary(secrets: &SecretsByName, id: &str) -> Result<(String, Secret), Refusal> {
     let name = find(secrets, id)?;
     let secret = secrets.get(&name).cloned().ok_or_else(missing)?;
     if secret.primary.is_some() {
@@ -319,16 +293,16 @@ fn value(string: Option<String>, binary: Option<String>) -> Result<Option<Plain>
                 "You can't specify both a binary secret value and a string secret value in the same secret.";
             return Err(Refusal::new("InvalidParameterException", message));
         }
-        (Some(text), None) => (Kind::String, text.into_bytes()),
+        (Some(text), None) => (ValueType::String, text.into_bytes()),
         (None, Some(blob)) => {
             let bytes = BASE64_STANDARD.decode(blob).map_err(|_| Refusal::bare("SerializationException"))?;
-            (Kind::Binary, bytes)
+            (ValueType::Binary, bytes)
         }
         (None, None) => return Ok(None),
     };
     match value.1.len() {
         1..=LARGEST => Ok(Some(value)),
-        _ => Err(Refusal::new("ValidationException", "A secret value has 1 to 65536 bytes")),
+        _ => Err(Refusal::new("ValidationException", "A secret value must have 1 to 65536 bytes")),
     }
 }
 
@@ -354,8 +328,8 @@ fn put_answer(name: &str, secret: &Secret, version: &str) -> Value {
     json!({ "ARN": secret.arn, "Name": name, "VersionId": version, "VersionStages": stages })
 }
 
-fn context(arn: &str) -> Context {
-    Context::from([("SecretARN".to_owned(), arn.to_owned())])
+fn context(arn: &str) -> EncryptionContext {
+    EncryptionContext::from([("SecretARN".to_owned(), arn.to_owned())])
 }
 
 fn missing() -> Refusal {

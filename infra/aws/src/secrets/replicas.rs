@@ -1,23 +1,24 @@
-//! Replicas of secrets in other regions: read-only copies of all versions with their labels, each region's encrypted under a
-//! key of its own ([AWS](https://docs.aws.amazon.com/secretsmanager/latest/userguide/replicate-secrets.html)). Which secrets
-//! have replicas and when they follow, whoever runs several regions decides.
+//! Replicas of secrets in other regions: read-only copies of all versions and their labels, encrypted with a key of the
+//! replica's region ([AWS](https://docs.aws.amazon.com/secretsmanager/latest/userguide/replicate-secrets.html)). The
+//! caller decides which secrets to replicate, and when.
 
 use std::collections::BTreeMap;
 
-use super::{Plain, Secret, Secrets, missing};
+use super::secret::Secret;
+use super::{Plain, Secrets, missing};
 use crate::answer::Refusal;
 use crate::journal::lock;
 
-/// A secret on its way to another region, with its values in clear.
-pub(crate) struct Copy {
+/// A secret in transit to another region, with decrypted values.
+pub(crate) struct SecretCopy {
     region: String,
     secret: Secret,
     values: BTreeMap<String, Plain>,
 }
 
 impl Secrets {
-    /// What a replica is made from.
-    pub(crate) fn copy(&self, name: &str) -> Result<Copy, Refusal> {
+    /// Exports a secret for replication.
+    pub(crate) fn copy(&self, name: &str) -> Result<SecretCopy, Refusal> {
         let secrets = lock(&self.by_name);
         let secret = secrets.get(name).cloned().ok_or_else(missing)?;
         let mut values = BTreeMap::new();
@@ -26,11 +27,11 @@ impl Secrets {
                 values.insert(id.clone(), value);
             }
         }
-        Ok(Copy { region: self.region.clone(), secret, values })
+        Ok(SecretCopy { region: self.region.clone(), secret, values })
     }
 
-    /// Makes the replica like the copy, if it is not yet.
-    pub(crate) fn replicate(&self, name: &str, copy: Copy) -> Result<(), Refusal> {
+    /// Creates or updates a replica. Does nothing if it is up to date.
+    pub(crate) fn replicate(&self, name: &str, copy: SecretCopy) -> Result<(), Refusal> {
         let secrets = &mut *lock(&self.by_name);
         if secrets.get(name).is_some_and(|there| versions(there) == versions(&copy.secret)) {
             return Ok(());
@@ -51,7 +52,7 @@ impl Secrets {
     }
 }
 
-/// What tells one state of a secret from another: a version's value never changes once it has one.
+/// Identifies the state of a secret. The value of a version never changes once it is set.
 fn versions(secret: &Secret) -> Vec<(&String, &Vec<String>, bool)> {
     let each = secret.versions.iter();
     each.map(|(id, version)| (id, &version.stages, version.sealed.is_some())).collect()

@@ -1,11 +1,11 @@
-//! Rotation: a version is announced with the label `AWSPENDING`, without a value. Who runs the functions has them take the
-//! steps; here nobody does by itself.
+//! Rotation: creates a version without a value, labelled `AWSPENDING`. The platform runs the rotation function.
 
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::labels::{holder, take_away};
-use super::{ByName, CURRENT, Kind, PENDING, Secrets, Version, check_token, find_primary};
+use super::labels::{CURRENT, PENDING, holder, take_away};
+use super::secret::{SecretsByName, ValueType, Version};
+use super::{Secrets, check_token, find_primary};
 use crate::answer::Refusal;
 use crate::durable;
 
@@ -20,7 +20,7 @@ pub(super) struct RotateSecret {
 }
 
 impl Secrets {
-    pub(super) fn rotate(&self, secrets: &mut ByName, input: RotateSecret) -> Result<Value, Refusal> {
+    pub(super) fn rotate(&self, secrets: &mut SecretsByName, input: RotateSecret) -> Result<Value, Refusal> {
         let refused = |message: &str| Err(Refusal::new("InvalidRequestException", message));
         let (name, mut secret) = find_primary(secrets, &input.secret_id)?;
         let token = input.client_request_token.unwrap_or_else(durable::uuid);
@@ -42,7 +42,8 @@ impl Secrets {
                 }
                 let stages = vec![PENDING.to_owned()];
                 take_away(&mut secret, &stages);
-                let version = Version { created: (self.now)(), stages, kind: Kind::String, sealed: None };
+                let version =
+                    Version { created: (self.now)(), stages, kind: ValueType::String, sealed: None };
                 secret.versions.insert(token.clone(), version);
             }
             if let Value::Object(answer) = &mut answer {

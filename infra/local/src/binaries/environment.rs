@@ -1,5 +1,5 @@
-//! What an instance is told: what Lambda sets ([documented]), what the template sets, and where AWS is. Nothing of this
-//! process's own environment.
+//! The environment variables of a function instance: those that Lambda sets ([documented]), those of the template, and
+//! the AWS endpoint. Instances inherit no variables of this process.
 //!
 //! [documented]: https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html
 
@@ -16,26 +16,26 @@ use lambda::Config;
 use super::faketime::Faketime;
 use crate::functions::credentials;
 
-/// An instance's environment, but for its Runtime API.
+/// The environment of an instance, except its Runtime API.
 pub struct Environment {
-    /// What the template tells its functions.
+    /// The configuration in the template.
     pub config: Config,
     /// The function.
     pub function: &'static str,
-    /// How much memory the template gives it. It gets what it takes.
+    /// The memory size in the template. It is not enforced.
     pub memory: Memory,
-    /// Where AWS is.
+    /// The AWS endpoint.
     pub aws: String,
-    /// The file that tells the SDK of AWS's partitions.
+    /// The file with the AWS partitions, for the SDK.
     pub partitions: PathBuf,
-    /// What has it follow the local clock.
+    /// libfaketime, so that the instance uses the local clock.
     pub faketime: Option<Arc<Faketime>>,
 }
 
 type Variables = Vec<(&'static str, String)>;
 
 impl Environment {
-    /// All variables of an instance whose Runtime API is at `api` and whose program is in `folder`.
+    /// All variables of an instance with its Runtime API at `api` and its program in `folder`.
     pub fn variables(&self, api: SocketAddr, folder: &Path) -> Variables {
         let mut variables = self.of_lambda(api, folder);
         variables.extend(of_template(&self.config, &self.partitions));
@@ -71,7 +71,7 @@ impl Environment {
     }
 }
 
-/// What `Globals` of `template.yaml` sets, and how long refusals are held back.
+/// The variables of `Globals` in `template.yaml`, and the minimum delay of refusals.
 fn of_template(config: &Config, partitions: &Path) -> Variables {
     let endpoint = |region: Region| {
         let url = config.endpoints.get(&region).map(String::as_str).unwrap_or_default();
@@ -102,11 +102,11 @@ mod tests {
 
     fn config() -> Config {
         let endpoint = |region: Region| (region, format!("http://127.0.0.1:1/{region}"));
-        crate::region::config(Region::Eu, &Region::ALL.map(endpoint).into())
+        crate::region_config::config(Region::Eu, &Region::ALL.map(endpoint).into())
     }
 
     #[test]
-    fn an_instance_reads_the_configuration_that_it_was_meant_to_have() {
+    fn instance_reads_its_configuration() {
         let environment = Environment {
             config: config(),
             function: "auth-sign-in",
@@ -126,17 +126,17 @@ mod tests {
     }
 
     #[test]
-    fn an_instance_is_told_what_the_template_tells_and_no_more() {
+    fn instance_has_exactly_the_variables_of_the_template() {
         let template = include_str!("../../../../template.yaml");
         let (_, after) = template.split_once("      Variables:\n").unwrap();
         let named = after.lines().map_while(|line| line.strip_prefix("        "));
         let named = named.filter(|line| !line.starts_with('#'));
-        let mut told: Vec<&str> = named.filter_map(|line| line.split(':').next()).collect();
-        told.push("REFUSALS_AFTER_MILLIS");
-        let mut ours: Vec<&str> =
+        let mut expected_names: Vec<&str> = named.filter_map(|line| line.split(':').next()).collect();
+        expected_names.push("REFUSALS_AFTER_MILLIS");
+        let mut names: Vec<&str> =
             of_template(&config(), Path::new("")).into_iter().map(|(name, _)| name).collect();
-        told.sort_unstable();
-        ours.sort_unstable();
-        assert_eq!(ours, told);
+        expected_names.sort_unstable();
+        names.sort_unstable();
+        assert_eq!(names, expected_names);
     }
 }

@@ -1,5 +1,5 @@
-//! Has instances follow the local clock. They ask the machine for the time, and must not know of another clock; so
-//! [libfaketime] stands between them and the machine, and reads from a file how far the time is off.
+//! Makes instances use the local clock. Instances ask the operating system for the time; [libfaketime] intercepts these
+//! calls and applies the offset in a file.
 //!
 //! [libfaketime]: https://github.com/wolfcw/libfaketime
 
@@ -10,12 +10,12 @@ use std::{
 };
 
 use crate::{
-    clock::{Hands, LocalClock},
+    clock::{ClockState, LocalClock},
     files,
 };
 
-/// Where distributions install it: the variant for programs with several threads.
-const PLACES: [&str; 5] = [
+/// The paths where distributions install the library for multi-threaded programs.
+const LIBRARY_PATHS: [&str; 5] = [
     "/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1",
     "/usr/lib/aarch64-linux-gnu/faketime/libfaketimeMT.so.1",
     "/usr/lib64/faketime/libfaketimeMT.so.1",
@@ -23,29 +23,29 @@ const PLACES: [&str; 5] = [
     "/usr/local/lib/faketime/libfaketimeMT.so.1",
 ];
 
-/// The library, and the file that it reads.
+/// The library and its offset file.
 pub struct Faketime {
     library: PathBuf,
-    /// Locked while it is written: who writes last must have looked at the clock last.
+    /// Locked while the clock is read and the file is written, so that the last write has the latest offset.
     file: Mutex<PathBuf>,
 }
 
 impl Faketime {
-    /// The library if it is installed, and a file of its own in `folder`.
+    /// Finds the installed library, and creates its offset file in `folder`.
     pub fn find(folder: &Path) -> Option<Self> {
-        let library = PLACES.iter().map(PathBuf::from).find(|place| place.is_file())?;
-        // Instances run elsewhere.
+        let library = LIBRARY_PATHS.iter().map(PathBuf::from).find(|place| place.is_file())?;
+        // Instances have another working directory.
         let folder = std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned());
         Some(Self { library, file: folder.join("faketime").into() })
     }
 
-    /// Has every instance see what the clock shows, from the next time it looks.
+    /// Sets the offset of all instances to the offset of the clock.
     pub fn follow(&self, clock: &LocalClock) -> io::Result<()> {
         let file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
-        files::replace_text(&file, &line(clock.hands()))
+        files::replace_text(&file, &line(clock.state()))
     }
 
-    /// What an instance needs to be told.
+    /// The environment variables of an instance.
     pub fn variables(&self) -> [(&'static str, String); 5] {
         let text = |path: &Path| path.display().to_string();
         let file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
@@ -53,34 +53,34 @@ impl Faketime {
             ("LD_PRELOAD", text(&self.library)),
             ("FAKETIME_TIMESTAMP_FILE", text(&file)),
             ("FAKETIME_NO_CACHE", "1".to_owned()),
-            // Time limits and waits are the machine's.
+            // Timeouts and sleeps use real time.
             ("FAKETIME_DONT_FAKE_MONOTONIC", "1".to_owned()),
             ("NO_FAKE_STAT", "1".to_owned()),
         ]
     }
 }
 
-/// What the clock shows, as the library reads it.
-fn line(hands: Hands) -> String {
-    match hands {
-        Hands::Running(millis) => {
+/// The time of the clock in the format of the library.
+fn line(state: ClockState) -> String {
+    match state {
+        ClockState::Running(millis) => {
             let sign = if millis < 0 { '-' } else { '+' };
             let millis = millis.unsigned_abs();
             format!("{sign}{}.{:03}", millis / 1_000, millis % 1_000)
         }
-        Hands::Stopped(at) => at.strftime("%Y-%m-%d %H:%M:%S%.3f").to_string(),
+        ClockState::Stopped(at) => at.strftime("%Y-%m-%d %H:%M:%S%.3f").to_string(),
     }
 }
 
-/// What the library leaves behind of a process that is killed, by its number. Dropping it removes that: a later process of
-/// the same number would not start.
-pub struct Traces(pub Option<u32>);
+/// The shared memory that the library leaves after a process with this id is killed. Dropping this removes it, because
+/// a later process with the same id would not start.
+pub struct SharedMemory(pub Option<u32>);
 
-impl Drop for Traces {
+impl Drop for SharedMemory {
     fn drop(&mut self) {
         let Some(process) = self.0 else { return };
         for name in ["faketime_shm_", "sem.faketime_sem_"] {
-            // There is none where the library is not used.
+            // The files are missing if the library is not used.
             let _ = std::fs::remove_file(format!("/dev/shm/{name}{process}"));
         }
     }
@@ -93,7 +93,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_time_has_a_line_that_the_library_reads() {
+    fn clock_is_written_in_the_format_of_the_library() {
         for (millis, expected) in [
             (0, "+0.000"),
             (61_005, "+61.005"),
@@ -101,9 +101,9 @@ mod tests {
             (-3_125, "-3.125"),
             (315_360_000_250, "+315360000.250"),
         ] {
-            assert_eq!(line(Hands::Running(millis)), expected);
+            assert_eq!(line(ClockState::Running(millis)), expected);
         }
         let still = Timestamp::from_millisecond(1_893_456_000_750).unwrap();
-        assert_eq!(line(Hands::Stopped(still)), "2030-01-01 00:00:00.750");
+        assert_eq!(line(ClockState::Stopped(still)), "2030-01-01 00:00:00.750");
     }
 }

@@ -1,4 +1,4 @@
-//! Finds the binaries.
+//! Finds the binaries of functions.
 
 use std::{
     collections::BTreeMap,
@@ -6,31 +6,31 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// Where each function's binary is.
+/// The path of each function's binary.
 #[derive(Debug)]
 pub struct Binaries(BTreeMap<&'static str, PathBuf>);
 
-/// What is not there, or can't be run.
+/// Binaries that are missing or not executable.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "no program for {} in {}: each function needs FUNCTION/bootstrap, as cargo-lambda lays it out, or FUNCTION, as cargo does",
+    "no executable for {} in {}: build each function as FUNCTION/bootstrap (cargo-lambda) or FUNCTION (cargo)",
     functions.join(", "), folder.display()
 )]
-pub struct Missing {
+pub struct MissingBinaries {
     folder: PathBuf,
     functions: Vec<&'static str>,
 }
 
 impl Binaries {
-    /// Every function's, in `folder`.
-    pub fn find(folder: &Path) -> Result<Self, Missing> {
+    /// Finds the binaries of all functions in `folder`.
+    pub fn find(folder: &Path) -> Result<Self, MissingBinaries> {
         let all = infra::Functions::all();
         let endpoints = all.operations.iter().map(|operation| operation.spec.id);
         Self::of_these(folder, endpoints.chain(all.workers.iter().map(|worker| worker.id)))
     }
 
-    fn of_these(folder: &Path, ids: impl IntoIterator<Item = &'static str>) -> Result<Self, Missing> {
-        // Instances run in their program's folder.
+    fn of_these(folder: &Path, ids: impl IntoIterator<Item = &'static str>) -> Result<Self, MissingBinaries> {
+        // Instances have another working directory.
         let folder = std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned());
         let (mut found, mut missing) = (BTreeMap::new(), Vec::new());
         for id in ids {
@@ -40,10 +40,10 @@ impl Binaries {
                 None => missing.push(id),
             }
         }
-        if missing.is_empty() { Ok(Self(found)) } else { Err(Missing { folder, functions: missing }) }
+        if missing.is_empty() { Ok(Self(found)) } else { Err(MissingBinaries { folder, functions: missing }) }
     }
 
-    /// A function's.
+    /// The binary of a function.
     pub fn of(&self, function: &str) -> PathBuf {
         self.0.get(function).cloned().unwrap_or_default()
     }
@@ -64,7 +64,7 @@ mod tests {
     }
 
     #[test]
-    fn both_layouts_are_found_and_what_is_missing_is_named() {
+    fn both_layouts_are_found_and_missing_binaries_are_named() {
         let folder = tempfile::tempdir().unwrap();
         write(&folder.path().join("a/bootstrap"), 0o755);
         write(&folder.path().join("b"), 0o755);
@@ -74,11 +74,11 @@ mod tests {
         assert_eq!(found.of("b"), folder.path().join("b"));
         let missing = Binaries::of_these(folder.path(), ["a", "b", "c", "d"]).unwrap_err();
         assert_eq!(missing.functions, ["c", "d"]);
-        assert!(missing.to_string().starts_with("no program for c, d in /"), "{missing}");
+        assert!(missing.to_string().starts_with("no executable for c, d in /"), "{missing}");
     }
 
     #[test]
-    fn every_function_needs_one() {
+    fn missing_binary_of_any_function_is_refused() {
         let folder = tempfile::tempdir().unwrap();
         let missing = Binaries::find(folder.path()).unwrap_err().functions;
         assert!(missing.contains(&"auth-sign-in") && missing.contains(&"send-mail"), "{missing:?}");

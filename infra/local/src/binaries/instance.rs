@@ -1,4 +1,4 @@
-//! One process that runs a function's program.
+//! A process that runs the binary of a function.
 
 use std::{path::PathBuf, process::Stdio, time::Duration};
 
@@ -12,30 +12,30 @@ use tokio::{
 
 use super::{
     environment::Environment,
-    faketime::Traces,
+    faketime::SharedMemory,
     log,
     runtime_api::{Invocation, RuntimeApi},
 };
 
-/// An instance must ask for its first event within this, [as on Lambda].
+/// The maximum duration of the init phase, until the first request for an event, [as on Lambda].
 ///
 /// [as on Lambda]: https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html
-const BEGINNING: Duration = Duration::from_secs(10);
+const INIT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How instances of a function are made.
-pub struct Recipe {
+/// How to start instances of a function.
+pub struct InstanceConfig {
     /// The function.
     pub function: &'static str,
-    /// The region that it runs in.
+    /// The region in which the function runs.
     pub region: Region,
-    /// Its program.
+    /// The binary.
     pub binary: PathBuf,
-    /// What it is told.
+    /// The environment.
     pub environment: Environment,
 }
 
-impl Recipe {
-    /// As the log calls its instances.
+impl InstanceConfig {
+    /// The name of the instances in the log.
     pub fn name(&self) -> String {
         format!("{} {}", self.region, self.function)
     }
@@ -54,7 +54,7 @@ impl Recipe {
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
-            // Ctrl-C is for the platform, which lets requests end before it ends instances.
+            // Ctrl-C goes only to the platform, which completes requests before it stops instances.
             .process_group(0)
             .kill_on_drop(true);
         command
@@ -62,68 +62,75 @@ impl Recipe {
 }
 
 /// Why an event has no result.
-pub enum Ended {
-    /// The function said so; its process is well.
+pub enum InvokeError {
+    /// The function returned an error. The process can be reused.
     Failed(String),
-    /// The process is gone, or has to go.
+    /// The process exit_reason or must be killed.
     Lost(String),
 }
 
-/// A running process. Dropping it kills it; its Runtime API goes with it, so that one that lives on has nothing to ask.
+/// A running process. Dropping it kills the process. Its Runtime API stops as well, so that a surviving process gets no
+/// events.
 pub struct Instance {
     child: Child,
     api: RuntimeApi,
     log: Vec<JoinHandle<()>>,
-    _traces: Traces,
+    _shared_memory: SharedMemory,
 }
 
 impl Instance {
-    /// Starts one, and waits until it asks for its first event.
-    pub async fn start(recipe: &Recipe) -> Result<Self, String> {
+    /// Starts an instance and waits until it asks for its first event.
+    pub async fn start(recipe: &InstanceConfig) -> Result<Self, String> {
         let api = RuntimeApi::start(recipe.arn()).await.map_err(|error| error.to_string())?;
         let mut child = recipe.command(&api).spawn().map_err(|error| error.to_string())?;
         let stdout = child.stdout.take().map(|output| log::follow(recipe.name(), output));
         let stderr = child.stderr.take().map(|output| log::follow(recipe.name(), output));
-        let (traces, log) = (Traces(child.id()), stdout.into_iter().chain(stderr).collect());
-        let mut instance = Self { child, api, log, _traces: traces };
+        let (shared_memory, log) = (SharedMemory(child.id()), stdout.into_iter().chain(stderr).collect());
+        let mut instance = Self { child, api, log, _shared_memory: shared_memory };
         let begun = tokio::select! {
             begun = instance.api.ready() => begun,
-            status = instance.child.wait() => Err(ended(status)),
-            () = tokio::time::sleep(BEGINNING) => Err("it did not begin in time".to_owned()),
+            status = instance.child.wait() => Err(exit_reason(status)),
+            () = tokio::time::sleep(INIT_TIMEOUT) => Err("init timed out".to_owned()),
         };
         match begun {
             Ok(()) => Ok(instance),
             Err(reason) => {
                 instance.end().await;
-                Err(format!("it did not start: {reason}"))
+                Err(format!("instance did not start: {reason}"))
             }
         }
     }
 
-    /// Whether it still runs.
+    /// Whether the process is running.
     pub fn is_alive(&mut self) -> bool {
         matches!(self.child.try_wait(), Ok(None))
     }
 
-    /// Hands it an event; `now` is the time by its clock. One that takes longer than `limit` has to go.
-    pub async fn invoke(&mut self, event: Bytes, limit: Duration, now: Timestamp) -> Result<Bytes, Ended> {
+    /// Sends an event and waits for the result. `now` is the time of the instance. After `limit`, the process must be
+    /// killed.
+    pub async fn invoke(
+        &mut self,
+        event: Bytes,
+        limit: Duration,
+        now: Timestamp,
+    ) -> Result<Bytes, InvokeError> {
         let deadline = now.saturating_add(limit).unwrap_or(now);
         let invocation = Invocation { id: trace(now), deadline, event };
         tokio::select! {
-            // What it made before it died counts.
+            // A result takes precedence over the end of the process.
             biased;
-            reply = self.api.invoke(invocation) => reply.map_err(Ended::Failed),
-            status = self.child.wait() => Err(Ended::Lost(ended(status))),
+            reply = self.api.invoke(invocation) => reply.map_err(InvokeError::Failed),
+            status = self.child.wait() => Err(InvokeError::Lost(exit_reason(status))),
             () = tokio::time::sleep(limit) => {
-                Err(Ended::Lost(format!("it took longer than {} seconds", limit.as_secs())))
+                Err(InvokeError::Lost(format!("timed out after {} seconds", limit.as_secs())))
             }
         }
     }
 
-    /// Kills it, and returns when it is gone and everything that it wrote is in the log.
+    /// Kills the process. Returns after it has exit_reason and all its output is in the log.
     pub async fn end(mut self) {
         if let Err(error) = self.child.kill().await {
-            tracing::error!(%error, "an instance could not be killed");
+            tracing::error!(%error, "instance could not be killed");
         }
         for log in self.log {
             let _ = log.await;
@@ -131,14 +138,14 @@ impl Instance {
     }
 }
 
-fn ended(status: std::io::Result<std::process::ExitStatus>) -> String {
+fn exit_reason(status: std::io::Result<std::process::ExitStatus>) -> String {
     match status {
-        Ok(status) => format!("its process ended: {status}"),
+        Ok(status) => format!("process exited: {status}"),
         Err(error) => error.to_string(),
     }
 }
 
-/// A name of [the form](https://docs.aws.amazon.com/xray/latest/devguide/xray-api-sendingdata.html) that traces have.
+/// A trace id [in the format of X-Ray](https://docs.aws.amazon.com/xray/latest/devguide/xray-api-sendingdata.html).
 fn trace(now: Timestamp) -> String {
     let mut random = [0; 16];
     OsEntropy.fill(&mut random);

@@ -1,4 +1,4 @@
-//! What instances write, in this process's log: line by line, at the level that the line itself names.
+//! Copies the output of instances to the log of this process, line by line, at the level in the line.
 
 use serde_json::Value;
 use tokio::{
@@ -6,7 +6,7 @@ use tokio::{
     task::JoinHandle,
 };
 
-/// Writes every line of `output` down until it ends, under `name`.
+/// Logs every line of `output` under `name` until it ends.
 pub fn follow(name: String, output: impl AsyncRead + Unpin + Send + 'static) -> JoinHandle<()> {
     tokio::spawn(async move {
         let mut output = BufReader::new(output);
@@ -27,7 +27,7 @@ fn write(name: &str, line: &str) {
     }
 }
 
-/// Functions log JSON; what is none is from the runtime, or a panic.
+/// Functions log JSON. Other lines come from the runtime or from a panic.
 fn level(line: &str) -> Option<String> {
     let line: Value = serde_json::from_str(line).ok()?;
     line.get("level")?.as_str().map(str::to_owned)
@@ -38,7 +38,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_line_tells_its_level() {
+    fn level_is_read_from_the_line() {
         assert_eq!(level(r#"{"level":"ERROR","message":"x"}"#).as_deref(), Some("ERROR"));
         assert_eq!(level("thread 'main' panicked"), None);
         assert_eq!(level(r#"{"message":"x"}"#), None);

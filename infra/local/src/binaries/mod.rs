@@ -1,5 +1,6 @@
-//! Runs the functions' built binaries, each as Lambda does: started on demand with Lambda's environment and nothing else,
-//! handed one event at a time by a Lambda Runtime API of its own, kept for the next one, killed when it takes too long.
+//! Runs the built binaries of functions as Lambda does. An instance starts on demand with the environment of Lambda,
+//! takes one event at a time from its own Lambda Runtime API, is reused for later events, and is killed when it exceeds
+//! its timeout.
 
 mod environment;
 mod faketime;
@@ -20,92 +21,92 @@ use infra::template::{REQUEST_SECONDS, worker_seconds};
 use kit::{Endpoint, Memory, Worker};
 use lambda::Config;
 
-pub use self::files::Missing;
-use self::{environment::Environment, faketime::Faketime, files::Binaries, instance::Recipe, pool::Pool};
+pub use self::files::MissingBinaries;
+use self::{
+    environment::Environment, faketime::Faketime, files::Binaries, instance::InstanceConfig, pool::Pool,
+};
 use crate::{
-    clock::{Hands, LocalClock},
+    clock::{ClockState, LocalClock},
     functions::{Function, Mount},
 };
 
-/// Every function's binary, and what has them follow the local clock.
-pub struct Built {
+/// The binaries of all functions, and the library that makes them use the local clock.
+pub struct FunctionBinaries {
     binaries: Binaries,
     partitions: PathBuf,
     faketime: Option<Arc<Faketime>>,
 }
 
-/// What a build puts beside each binary that is deployed.
+/// The file that `infra/build` puts beside each deployed binary.
 const PARTITIONS: &str = include_str!("../../../partitions.json");
 
 /// Why binaries can't be run.
 #[derive(Debug, thiserror::Error)]
-pub enum Unusable {
-    /// Some are missing.
+pub enum BinariesError {
+    /// Binaries are missing.
     #[error(transparent)]
-    Missing(#[from] Missing),
-    /// They would not follow the clock.
+    Missing(#[from] MissingBinaries),
+    /// The binaries can't use the local clock.
     #[error(transparent)]
-    Clock(#[from] Stuck),
-    /// The file that they read when they start can't be written.
-    #[error("the binaries' partitions.json can't be written: {0}")]
+    Clock(#[from] ClockError),
+    /// The file that binaries read at start can't be written.
+    #[error("can't write partitions.json for the binaries: {0}")]
     Partitions(#[from] std::io::Error),
 }
 
-/// Why binaries can't follow the local clock.
+/// Why binaries can't use the local clock.
 #[derive(Debug, thiserror::Error)]
-pub enum Stuck {
-    /// Nothing can stand between them and the machine's clock.
-    #[error(
-        "binaries follow a moved clock only where libfaketime is installed (Debian: apt-get install faketime)"
-    )]
+pub enum ClockError {
+    /// libfaketime is not installed.
+    #[error("binaries need libfaketime to use a moved clock: install it (Debian: apt-get install faketime)")]
     NoFaketime,
-    /// The file that says how far it was moved can't be written.
-    #[error("the binaries' clock can't be set: {0}")]
+    /// The file with the clock offset can't be written.
+    #[error("can't set the clock of the binaries: {0}")]
     File(#[from] std::io::Error),
 }
 
-impl Built {
-    /// The binaries in `folder`; what they need beside is kept in `data`.
-    pub fn open(folder: &Path, data: &Path, clock: &LocalClock) -> Result<Self, Unusable> {
+impl FunctionBinaries {
+    /// Opens the binaries in `folder`. Writes supporting files to `data`.
+    pub fn open(folder: &Path, data: &Path, clock: &LocalClock) -> Result<Self, BinariesError> {
         let binaries = Binaries::find(folder)?;
-        // Instances run elsewhere.
+        // Instances have another working directory.
         let partitions = std::path::absolute(data)?.join("partitions.json");
         crate::files::replace_text(&partitions, PARTITIONS)?;
         let built = Self { binaries, partitions, faketime: Faketime::find(data).map(Arc::new) };
         match built.follow(clock) {
-            // A clock that nobody moves is the machine's.
-            Err(Stuck::NoFaketime) if clock.hands() == Hands::Running(0) => Ok(built),
-            followed => followed.map(|()| built).map_err(Unusable::Clock),
+            // A clock without an offset needs no libfaketime.
+            Err(ClockError::NoFaketime) if clock.state() == ClockState::Running(0) => Ok(built),
+            followed => followed.map(|()| built).map_err(BinariesError::Clock),
         }
     }
 
-    /// Has every instance see what the local clock shows.
-    pub fn follow(&self, clock: &LocalClock) -> Result<(), Stuck> {
+    /// Sets the clock of all instances to the local clock.
+    pub fn follow(&self, clock: &LocalClock) -> Result<(), ClockError> {
         Ok(self.faketime()?.follow(clock)?)
     }
 
-    /// Whether the clock may be moved.
-    pub fn can_follow(&self) -> Result<(), Stuck> {
+    /// Returns an error if the clock of the binaries can't be moved.
+    pub fn can_follow(&self) -> Result<(), ClockError> {
         self.faketime().map(drop)
     }
 
-    fn faketime(&self) -> Result<&Faketime, Stuck> {
-        self.faketime.as_deref().ok_or(Stuck::NoFaketime)
+    fn faketime(&self) -> Result<&Faketime, ClockError> {
+        self.faketime.as_deref().ok_or(ClockError::NoFaketime)
     }
 }
 
 /// The binaries of one region.
-pub struct Fleet {
-    built: Arc<Built>,
+pub struct RegionBinaries {
+    built: Arc<FunctionBinaries>,
     config: Config,
     aws: String,
     clock: Arc<LocalClock>,
     pools: Mutex<Vec<Arc<Pool>>>,
 }
 
-impl Fleet {
-    /// Nothing runs yet. `aws` is where every region's AWS is.
-    pub fn new(built: &Arc<Built>, config: &Config, aws: &str, clock: &Arc<LocalClock>) -> Self {
+impl RegionBinaries {
+    /// Starts no instance yet. `aws` is the AWS endpoint of all regions.
+    pub fn new(built: &Arc<FunctionBinaries>, config: &Config, aws: &str, clock: &Arc<LocalClock>) -> Self {
         let (built, clock) = (Arc::clone(built), Arc::clone(clock));
         Self { built, config: config.clone(), aws: aws.to_owned(), clock, pools: Mutex::default() }
     }
@@ -120,7 +121,7 @@ impl Fleet {
             faketime: self.built.faketime.clone(),
         };
         let binary = self.built.binaries.of(id);
-        let recipe = Recipe { function: id, region: self.config.region, binary, environment };
+        let recipe = InstanceConfig { function: id, region: self.config.region, binary, environment };
         let limit = Duration::from_secs(seconds.into());
         let pool = Arc::new(Pool::new(recipe, limit, Arc::clone(&self.clock)));
         self.pools.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::clone(&pool));
@@ -130,14 +131,14 @@ impl Fleet {
         })
     }
 
-    /// Ends every instance, and returns when none is left.
+    /// Stops all instances. Returns after all have ended.
     pub async fn stop(&self) {
         let pools = std::mem::take(&mut *self.pools.lock().unwrap_or_else(PoisonError::into_inner));
         join_all(pools.iter().map(|pool| pool.stop())).await;
     }
 }
 
-impl Mount for Fleet {
+impl Mount for RegionBinaries {
     fn endpoint<E: Endpoint>(&self) -> Function {
         self.function(E::SPEC.id, E::SPEC.memory, REQUEST_SECONDS)
     }

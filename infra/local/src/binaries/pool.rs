@@ -1,4 +1,4 @@
-//! The instances of one function in one region: as many as events are under way, up to a bound.
+//! The instances of one function in one region: one per concurrent event, up to a maximum.
 
 use std::{
     sync::{Arc, Mutex, PoisonError},
@@ -10,64 +10,65 @@ use futures::future::join_all;
 use kit::Clock;
 use tokio::sync::{Semaphore, watch};
 
-use super::instance::{Ended, Instance, Recipe};
-use crate::{clock::LocalClock, functions::Failed};
+use super::instance::{Instance, InstanceConfig, InvokeError};
+use crate::{clock::LocalClock, functions::InvocationError};
 
-/// So many instances run at a time. Lambda has a thousand for an account; a laptop has fewer processors.
-const MOST: u32 = 20;
-/// An event waits so long for one of them, as API Gateway waits for its integration at the most. Lambda would refuse it at once.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// The maximum number of concurrent instances. Lambda allows 1,000 per account; a laptop has fewer CPUs.
+const MAX_INSTANCES: u32 = 20;
+/// The maximum wait for a free instance, equal to the integration timeout of API Gateway. Lambda would refuse the event
+/// immediately.
+const MAX_WAIT: Duration = Duration::from_secs(30);
 
-/// A function's instances.
+/// The instances of a function.
 pub struct Pool {
-    recipe: Recipe,
+    recipe: InstanceConfig,
     limit: Duration,
     clock: Arc<LocalClock>,
-    /// The one used last is used next, as on Lambda: the others would be let go in time.
+    /// A stack: the most recently used instance is used next, as on Lambda.
     idle: Mutex<Vec<Instance>>,
-    room: Semaphore,
+    slots: Semaphore,
     stop: watch::Sender<bool>,
 }
 
 impl Pool {
-    /// No instance yet.
-    pub fn new(recipe: Recipe, limit: Duration, clock: Arc<LocalClock>) -> Self {
-        let room = Semaphore::new(MOST as usize);
-        Self { recipe, limit, clock, idle: Mutex::default(), room, stop: watch::Sender::new(false) }
+    /// A pool without instances.
+    pub fn new(recipe: InstanceConfig, limit: Duration, clock: Arc<LocalClock>) -> Self {
+        let slots = Semaphore::new(MAX_INSTANCES as usize);
+        Self { recipe, limit, clock, idle: Mutex::default(), slots, stop: watch::Sender::new(false) }
     }
 
-    /// Has an instance take the event.
-    pub async fn invoke(&self, event: Bytes) -> Result<Bytes, Failed> {
-        let Ok(Ok(_room)) = tokio::time::timeout(PATIENCE, self.room.acquire()).await else {
-            return Err(Failed::Busy);
+    /// Sends the event to an idle or new instance.
+    pub async fn invoke(&self, event: Bytes) -> Result<Bytes, InvocationError> {
+        let Ok(Ok(_room)) = tokio::time::timeout(MAX_WAIT, self.slots.acquire()).await else {
+            return Err(InvocationError::Busy);
         };
         let mut stop = self.stop.subscribe();
         let mut instance = tokio::select! {
-            instance = self.instance() => instance.map_err(|reason| self.complain(reason))?,
-            _ = stop.wait_for(|stop| *stop) => return Err(self.complain("the platform stops".to_owned())),
+            instance = self.instance() => instance.map_err(|reason| self.log_failure(reason))?,
+            _ = stop.wait_for(|stop| *stop) => return Err(self.log_failure("platform is stopping".to_owned())),
         };
         let outcome = tokio::select! {
             outcome = instance.invoke(event, self.limit, self.clock.now()) => outcome,
-            _ = stop.wait_for(|stop| *stop) => Err(Ended::Lost("the platform stops".to_owned())),
+            _ = stop.wait_for(|stop| *stop) => Err(InvokeError::Lost("platform is stopping".to_owned())),
         };
         match outcome {
             Ok(result) => {
                 self.keep(instance);
                 Ok(result)
             }
-            Err(Ended::Failed(reason)) => {
+            Err(InvokeError::Failed(reason)) => {
                 self.keep(instance);
-                Err(Failed::Error(reason))
+                Err(InvocationError::Failed(reason))
             }
-            Err(Ended::Lost(reason)) => {
-                let failed = self.complain(reason);
+            Err(InvokeError::Lost(reason)) => {
+                let failed = self.log_failure(reason);
                 instance.end().await;
                 Err(failed)
             }
         }
     }
 
-    /// One that is idle and lives, or a new one.
+    /// Takes a live idle instance, or starts one.
     async fn instance(&self) -> Result<Instance, String> {
         while let Some(mut instance) = self.take() {
             if instance.is_alive() {
@@ -86,21 +87,21 @@ impl Pool {
         self.lock().push(instance);
     }
 
-    fn complain(&self, reason: String) -> Failed {
+    fn log_failure(&self, reason: String) -> InvocationError {
         tracing::error!("{}: {reason}", self.recipe.name());
-        Failed::Error(reason)
+        InvocationError::Failed(reason)
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Instance>> {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Ends all instances, also those that hold an event, and returns when none is left.
+    /// Stops all instances, including busy ones. Returns after all have ended.
     pub async fn stop(&self) {
         self.stop.send_replace(true);
-        // When everybody has left the room, nobody holds an instance.
-        let _ = self.room.acquire_many(MOST).await.map(|all| {
-            self.room.close();
+        // With all permits acquired, no event holds an instance.
+        let _ = self.slots.acquire_many(MAX_INSTANCES).await.map(|all| {
+            self.slots.close();
             all.forget();
         });
         let idle = std::mem::take(&mut *self.lock());

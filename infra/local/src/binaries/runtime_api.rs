@@ -1,5 +1,5 @@
-//! The [Lambda Runtime API] of one instance: it asks for the next event, and sends what it made of it. A listener of its
-//! own says for certain which process holds which event.
+//! The [Lambda Runtime API] of one instance: the instance asks for the next event and sends its result. Each instance
+//! has its own listener, which identifies the process that holds an event.
 //!
 //! [Lambda Runtime API]: https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html
 
@@ -25,84 +25,84 @@ use tokio::{
     task::JoinHandle,
 };
 
-use crate::functions::LARGEST;
+use crate::functions::MAX_PAYLOAD;
 
-/// What became of an event: a result, or the function's words for why there is none.
+/// The result of an event, or the error message of the function.
 pub type Reply = Result<Bytes, String>;
 
 /// An event for the instance.
 pub struct Invocation {
-    /// Lambda's name for it.
+    /// The AWS request id of the invocation.
     pub id: String,
-    /// When the instance will be killed.
+    /// The time at which the instance will be killed.
     pub deadline: Timestamp,
-    /// The event.
+    /// The event, as JSON.
     pub event: Bytes,
 }
 
-/// How far an instance has come.
+/// The progress of the init phase.
 #[derive(Debug, Clone)]
-enum Beginning {
+enum InitState {
     Starting,
-    /// It has asked for an event.
+    /// The instance asked for an event.
     Ready,
-    /// It said that it can't.
+    /// The instance reported an init error.
     Failed(String),
 }
 
-/// One instance's API; dropping it ends it.
+/// The Runtime API of one instance. Dropping it stops the listener.
 pub struct RuntimeApi {
     address: SocketAddr,
     events: mpsc::Sender<(Invocation, oneshot::Sender<Reply>)>,
-    beginning: watch::Receiver<Beginning>,
+    beginning: watch::Receiver<InitState>,
     server: JoinHandle<()>,
 }
 
 struct Shared {
     arn: String,
     events: tokio::sync::Mutex<mpsc::Receiver<(Invocation, oneshot::Sender<Reply>)>>,
-    /// The event that the instance holds.
+    /// The event that the instance is processing.
     held: Mutex<Option<(String, oneshot::Sender<Reply>)>>,
-    beginning: watch::Sender<Beginning>,
+    beginning: watch::Sender<InitState>,
 }
 
 type Here = State<Arc<Shared>>;
 
 impl RuntimeApi {
-    /// Listens for an instance of the function that `arn` names.
+    /// Starts a listener for an instance of the function `arn`.
     pub async fn start(arn: String) -> std::io::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let address = listener.local_addr()?;
         let (events, waiting) = mpsc::channel(1);
-        let (beginning, begun) = watch::channel(Beginning::Starting);
+        let (beginning, begun) = watch::channel(InitState::Starting);
         let shared = Shared { arn, events: waiting.into(), held: Mutex::default(), beginning };
         let server = tokio::spawn(async move {
             if let Err(error) = axum::serve(listener, router(shared)).await {
-                tracing::error!(%error, "a Runtime API ended");
+                tracing::error!(%error, "Runtime API failed");
             }
         });
         Ok(Self { address, events, beginning: begun, server })
     }
 
-    /// Where it listens.
+    /// The address of the listener.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Waits until the instance asks for its first event, or says why it never will.
+    /// Waits until the instance asks for its first event. Returns an error if init fails.
     pub async fn ready(&mut self) -> Result<(), String> {
-        let begun = self.beginning.wait_for(|it| !matches!(it, Beginning::Starting)).await;
+        let begun = self.beginning.wait_for(|it| !matches!(it, InitState::Starting)).await;
         match begun.as_deref() {
-            Ok(Beginning::Failed(reason)) => Err(reason.clone()),
+            Ok(InitState::Failed(reason)) => Err(reason.clone()),
             Ok(_) => Ok(()),
-            Err(_) => Err("its Runtime API ended".to_owned()),
+            Err(_) => Err("Runtime API ended".to_owned()),
         }
     }
 
-    /// Hands the instance an event, once it asks for one, and waits for what it makes of it.
+    /// Sends an event when the instance asks for one, and waits for the result.
     pub async fn invoke(&self, invocation: Invocation) -> Reply {
         let (reply, replied) = oneshot::channel();
-        let gone = |_| "its Runtime API ended".to_owned();
+        let gone = |_| "Runtime API ended".to_owned();
         self.events.send((invocation, reply)).await.map_err(|_| gone(()))?;
         replied.await.map_err(|_| gone(()))?
     }
@@ -124,9 +124,9 @@ fn router(shared: Shared) -> Router {
 }
 
 async fn next(State(here): Here) -> Response {
-    here.beginning.send_replace(Beginning::Ready);
+    here.beginning.send_replace(InitState::Ready);
     let Some((invocation, reply)) = here.events.lock().await.recv().await else {
-        return (StatusCode::INTERNAL_SERVER_ERROR, "there are no more events").into_response();
+        return (StatusCode::INTERNAL_SERVER_ERROR, "no more events").into_response();
     };
     let headers = [
         ("lambda-runtime-aws-request-id", invocation.id.clone()),
@@ -140,10 +140,10 @@ async fn next(State(here): Here) -> Response {
 }
 
 async fn respond(here: Here, Path(id): Path<String>, body: Body) -> Response {
-    match to_bytes(body, LARGEST).await {
+    match to_bytes(body, MAX_PAYLOAD).await {
         Ok(result) => settle(&here, &id, Ok(result)),
         Err(_) => {
-            let settled = settle(&here, &id, Err("the result is too large".to_owned()));
+            let settled = settle(&here, &id, Err("result too large".to_owned()));
             if settled.status() != StatusCode::ACCEPTED {
                 return settled;
             }
@@ -159,16 +159,16 @@ async fn fail(here: Here, Path(id): Path<String>, body: Bytes) -> Response {
 async fn fail_to_begin(State(here): Here, headers: HeaderMap, body: Bytes) -> Response {
     let kind = headers.get("lambda-runtime-function-error-type").and_then(|kind| kind.to_str().ok());
     let reason = format!("{} {}", kind.unwrap_or("Runtime.Unknown"), reason(&body));
-    here.beginning.send_replace(Beginning::Failed(reason));
+    here.beginning.send_replace(InitState::Failed(reason));
     accepted()
 }
 
-/// Takes a reply to the event that the instance holds, and to no other.
+/// Accepts a reply only for the event that the instance is processing.
 fn settle(here: &Shared, id: &str, reply: Reply) -> Response {
     let mut held = here.held.lock().unwrap_or_else(PoisonError::into_inner);
     match held.take_if(|(holding, _)| holding == id) {
         Some((_, waiting)) => {
-            // Whoever waited may have gone.
+            // The caller may have given up.
             let _ = waiting.send(reply);
             accepted()
         }
@@ -184,17 +184,17 @@ fn refuse(status: StatusCode, kind: &str) -> Response {
     (status, Json(json!({ "errorType": kind, "errorMessage": kind }))).into_response()
 }
 
-/// The runtime says what went wrong as `{errorType, errorMessage}`.
+/// The runtime reports errors as `{errorType, errorMessage}`.
 fn reason(body: &[u8]) -> String {
     let said: Value = serde_json::from_slice(body).unwrap_or_default();
-    said.get("errorMessage").and_then(Value::as_str).unwrap_or("for no reason that it named").to_owned()
+    said.get("errorMessage").and_then(Value::as_str).unwrap_or("no error message").to_owned()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// An instance, as far as its Runtime API sees it.
+    /// An instance as seen by its Runtime API.
     struct Runtime(SocketAddr);
 
     impl Runtime {
@@ -212,7 +212,7 @@ mod tests {
         }
     }
 
-    /// An API with an event on its way, the instance that asked for it, and the event's name.
+    /// A Runtime API with an event in progress, its instance, and the id of the event.
     async fn holding() -> (JoinHandle<Reply>, Runtime, String) {
         let mut api = RuntimeApi::start("arn:aws:lambda:::function:f".to_owned()).await.unwrap();
         let runtime = Runtime(api.address());
@@ -233,7 +233,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_event_is_answered_once_and_by_its_name() {
+    async fn event_is_answered_once_by_its_id() {
         let (reply, runtime, id) = holding().await;
         assert_eq!(runtime.say("invocation/another/response", "{}").await, 400);
         assert!(!reply.is_finished());
@@ -242,19 +242,19 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_result_above_six_megabytes_fails_the_event() {
+    async fn result_above_six_megabytes_fails_the_event() {
         let (reply, runtime, id) = holding().await;
         let path = format!("invocation/{id}/response");
-        assert_eq!(runtime.say(&path, vec![b' '; LARGEST + 1]).await, 413);
-        assert_eq!(reply.await.unwrap().unwrap_err(), "the result is too large");
+        assert_eq!(runtime.say(&path, vec![b' '; MAX_PAYLOAD + 1]).await, 413);
+        assert_eq!(reply.await.unwrap().unwrap_err(), "result too large");
         let (reply, runtime, id) = holding().await;
         let path = format!("invocation/{id}/response");
-        assert_eq!(runtime.say(&path, vec![b' '; LARGEST]).await, 202);
-        assert_eq!(reply.await.unwrap().unwrap().len(), LARGEST);
+        assert_eq!(runtime.say(&path, vec![b' '; MAX_PAYLOAD]).await, 202);
+        assert_eq!(reply.await.unwrap().unwrap().len(), MAX_PAYLOAD);
     }
 
     #[tokio::test]
-    async fn a_function_says_why_it_failed() {
+    async fn function_error_has_its_message() {
         let (reply, runtime, id) = holding().await;
         let error = r#"{"errorType":"E","errorMessage":"no such thing"}"#;
         assert_eq!(runtime.say(&format!("invocation/{id}/error"), error).await, 202);
@@ -262,7 +262,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_instance_says_why_it_does_not_begin() {
+    async fn init_error_has_its_message() {
         let mut api = RuntimeApi::start(String::new()).await.unwrap();
         let runtime = Runtime(api.address());
         assert_eq!(runtime.say("init/error", r#"{"errorMessage":"no key"}"#).await, 202);

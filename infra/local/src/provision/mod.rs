@@ -1,19 +1,20 @@
-//! Sets the regions up as the template does: tables, the KMS key, secrets, the bucket, and the public signing keys in the
-//! directory. What is there already stays as it is. Secrets begin as their first rotation would make them.
+//! Creates the resources of the regions as the template does: tables, the KMS key, secrets, the bucket, and the public
+//! signing keys in the directory. Existing resources are unchanged. Secrets start with the value of their first
+//! rotation.
 
 mod secrets;
 mod tables;
 
-use aws_sdk_s3::types::{BucketLocationConstraint, CreateBucketConfiguration};
+use aws_sdk_s3::types::{BucketLocationConstraint, CorsConfiguration, CorsRule, CreateBucketConfiguration};
 use domain::{ports::Directory, region::Region};
 use futures::future::try_join_all;
-use lambda::{Config, Endpoint, HttpClient};
-use store::table::Table;
+use lambda::{AwsEndpoint, Config, HttpClient};
+use store::tables::Table;
 
-use crate::why;
+use crate::sdk_error::why;
 
-/// A region that is to be set up.
-pub struct Site {
+/// A region to set up.
+pub struct RegionSetup {
     config: Config,
     dynamodb: aws_sdk_dynamodb::Client,
     kms: aws_sdk_kms::Client,
@@ -21,11 +22,11 @@ pub struct Site {
     secrets: aws_sdk_secretsmanager::Client,
 }
 
-impl Site {
-    /// The region of `config`, whose AWS is at `endpoint`.
-    pub fn new(config: Config, endpoint: &Endpoint, http: &HttpClient) -> Self {
+impl RegionSetup {
+    /// The region of `config`, with AWS at `endpoint`.
+    pub fn new(config: Config, endpoint: &AwsEndpoint, http: &HttpClient) -> Self {
         let sdk = lambda::patient_sdk_config(config.region.aws(), endpoint, http);
-        // A bucket's name in the host would be looked up by DNS.
+        // Virtual-hosted buckets would need a DNS lookup.
         let s3 = aws_sdk_s3::config::Builder::from(&sdk).force_path_style(true).build();
         Self {
             config,
@@ -36,12 +37,12 @@ impl Site {
         }
     }
 
-    /// What the region has for itself, and its replica of the directory, still empty.
+    /// Creates the region's own resources and its empty replica of the directory.
     async fn set_up(&self) -> Result<(), String> {
         let Config { region, kms_key, bucket, directory_table, table_prefix, .. } = &self.config;
         let tables = Table::REGIONAL.map(|table| (table, table.name(table_prefix)));
         let tables = tables.into_iter().chain([(Table::Directory, directory_table.clone())]);
-        // The directory's changes are read where it is written.
+        // Only the authority's directory table has a stream.
         let is_read = |table| table != Table::Directory || *region == Region::AUTHORITY;
         let tables = tables.map(|(table, name)| {
             tables::make(&self.dynamodb, table, name, table.is_streamed() && is_read(table))
@@ -58,7 +59,7 @@ impl Site {
     async fn publish_keys(&self, authority: &Self) -> Result<(), String> {
         let (replica, authority) = (self.dynamodb.clone(), authority.dynamodb.clone());
         let directory =
-            store::Directory::new(replica, move || authority, self.config.directory_table.clone());
+            store::DirectoryStore::new(replica, move || authority, self.config.directory_table.clone());
         for key in secrets::signing_keys(&self.secrets, &self.config).await? {
             directory.publish_signing_key(&key).await.map_err(why)?;
         }
@@ -66,10 +67,10 @@ impl Site {
     }
 }
 
-/// Makes what is missing, in all regions at once.
-pub async fn provision(sites: &[Site]) -> Result<(), String> {
-    try_join_all(sites.iter().map(Site::set_up)).await?;
-    let of_authority = |site: &&Site| site.config.region == Region::AUTHORITY;
+/// Creates missing resources of all regions concurrently.
+pub async fn provision(sites: &[RegionSetup]) -> Result<(), String> {
+    try_join_all(sites.iter().map(RegionSetup::set_up)).await?;
+    let of_authority = |site: &&RegionSetup| site.config.region == Region::AUTHORITY;
     let authority = sites.iter().find(of_authority).ok_or("the directory has no authority")?;
     secrets::make_shared(&authority.secrets, &authority.config).await?;
     try_join_all(sites.iter().map(|site| site.publish_keys(authority))).await.map(drop)
@@ -90,21 +91,32 @@ async fn make_key(client: &aws_sdk_kms::Client, alias: &str) -> Result<(), Strin
 
 async fn make_bucket(client: &aws_sdk_s3::Client, region: Region, name: &str) -> Result<(), String> {
     let mut request = client.create_bucket().bucket(name);
-    // The first region is S3's default, and naming it is an error.
+    // us-east-1 is the default region of S3, and S3 refuses it as a location constraint.
     if region != Region::Us {
         let place = BucketLocationConstraint::from(region.aws());
         let place = CreateBucketConfiguration::builder().location_constraint(place).build();
         request = request.create_bucket_configuration(place);
     }
     match request.send().await {
-        Ok(_) => Ok(()),
+        Ok(_) => {}
         Err(error)
             if error.as_service_error().is_some_and(|error| {
                 error.is_bucket_already_owned_by_you() || error.is_bucket_already_exists()
-            }) =>
-        {
-            Ok(())
-        }
-        Err(error) => Err(why(error)),
+            }) => {}
+        Err(error) => return Err(why(error)),
     }
+    let rules = infra::cors::RULES.iter().map(cors_rule).collect::<Result<_, _>>().map_err(why)?;
+    let rules = CorsConfiguration::builder().set_cors_rules(Some(rules)).build().map_err(why)?;
+    client.put_bucket_cors().bucket(name).cors_configuration(rules).send().await.map(drop).map_err(why)
+}
+
+fn cors_rule(rule: &infra::cors::Rule) -> Result<CorsRule, aws_sdk_s3::error::BuildError> {
+    let list = |names: &[&str]| Some(names.iter().map(ToString::to_string).collect::<Vec<_>>());
+    CorsRule::builder()
+        .set_allowed_methods(list(rule.methods))
+        .set_allowed_origins(list(rule.origins))
+        .set_allowed_headers(list(rule.headers))
+        .set_expose_headers(list(rule.exposed))
+        .max_age_seconds(rule.max_age)
+        .build()
 }

@@ -1,19 +1,19 @@
-//! Secrets: a region's own, and, in the authority, those that are the same in every region.
+//! Creates the region's own secrets and, in the authority, the shared secrets.
 
 use aws_sdk_secretsmanager::Client;
 use domain::{ports::PublicKey, rotation::SecretName, secret::Secret};
-use keys::Document;
+use keys::SecretDocument;
 use lambda::{Config, OsEntropy};
 
-use crate::why;
+use crate::sdk_error::why;
 
-/// Makes the region's own.
+/// Creates the region's own secrets.
 pub async fn make_own(client: &Client, config: &Config) -> Result<(), String> {
     tokio::try_join!(make(client, config, SecretName::Codes), make(client, config, SecretName::Tokens))
         .map(drop)
 }
 
-/// Makes the shared ones where they are replicated from.
+/// Creates the shared secrets in the primary region.
 pub async fn make_shared(client: &Client, config: &Config) -> Result<(), String> {
     tokio::try_join!(
         make(client, config, SecretName::Addresses),
@@ -22,16 +22,17 @@ pub async fn make_shared(client: &Client, config: &Config) -> Result<(), String>
     .map(drop)
 }
 
-/// The public halves of the region's signing keys.
+/// The public keys of the region's signing keys.
 pub async fn signing_keys(client: &Client, config: &Config) -> Result<Vec<PublicKey>, String> {
     let name = config.secret_names().of(SecretName::Tokens);
     let found = client.get_secret_value().secret_id(name).send().await.map_err(why)?;
-    let document = Document::read(&Secret::new(found.secret_string.unwrap_or_default())).map_err(why)?;
+    let document =
+        SecretDocument::read(&Secret::new(found.secret_string.unwrap_or_default())).map_err(why)?;
     document.public_keys(config.region).map_err(why)
 }
 
 async fn make(client: &Client, config: &Config, secret: SecretName) -> Result<(), String> {
-    let first = Document::first(secret, &OsEntropy).write().map_err(why)?;
+    let first = SecretDocument::first(secret, &OsEntropy).write().map_err(why)?;
     let request = client.create_secret().name(config.secret_names().of(secret));
     match request.secret_string(first.expose()).send().await {
         Ok(_) => Ok(()),

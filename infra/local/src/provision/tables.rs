@@ -1,4 +1,4 @@
-//! Tables, with their streams and times to live.
+//! Creates tables with their streams and time-to-live settings.
 
 use aws_sdk_dynamodb::{
     Client,
@@ -7,11 +7,11 @@ use aws_sdk_dynamodb::{
         StreamSpecification, StreamViewType, TimeToLiveSpecification, TimeToLiveStatus,
     },
 };
-use store::table::{PARTITION_KEY, SORT_KEY, TTL, Table};
+use store::tables::{PARTITION_KEY, SORT_KEY, TTL, Table};
 
-use crate::why;
+use crate::sdk_error::why;
 
-/// Makes a table, unless it is there, with a stream or without one.
+/// Creates a table, with or without a stream, unless it exists.
 pub async fn make(client: &Client, table: Table, name: String, is_streamed: bool) -> Result<(), String> {
     create(client, &name, is_streamed).await?;
     if table.expires() { expire(client, &name).await } else { Ok(()) }
@@ -49,7 +49,7 @@ async fn create(client: &Client, name: &str, is_streamed: bool) -> Result<(), St
     }
 }
 
-/// Switches expiry on, which whoever made the table may not have come to.
+/// Enables time to live. A start that was interrupted may have created the table without it.
 async fn expire(client: &Client, name: &str) -> Result<(), String> {
     let there = client.describe_time_to_live().table_name(name).send().await;
     let there = there.map_err(why)?;

@@ -1,60 +1,60 @@
-//! The receipt of a deletion: what was erased, and what is still kept and why. Nothing in it says whose it was.
+//! The receipt of a deletion: deleted data, and kept data with reasons. Does not identify the user.
 
 use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
-use super::{Deletion, Scope};
+use super::{Deletion, DeletionScope};
 use crate::{id::JobId, region::Region, time::after};
 
-/// How far back tables can be taken ([point-in-time recovery]).
+/// Retention time of backups ([point-in-time recovery]).
 ///
 /// [point-in-time recovery]: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Point-in-time-recovery.html
 const RECOVERABLE: SignedDuration = SignedDuration::from_hours(35 * 24);
-/// How long logs are kept.
+/// Retention time of logs.
 const LOGGED: SignedDuration = SignedDuration::from_hours(30 * 24);
 
-/// What a receipt says: the claims of a JSON Web Token ([RFC 7519]) of a type of its own, which lets nobody in anywhere.
+/// The claims of a receipt: a JSON Web Token ([RFC 7519]) with its own type, which no endpoint accepts as a credential.
 ///
 /// [RFC 7519]: https://www.rfc-editor.org/rfc/rfc7519
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Receipt {
-    /// The region whose keys sign.
+    /// The region whose key signs the receipt.
     pub iss: Region,
-    /// When it was signed, in seconds since 1970.
+    /// Time of signing, in seconds since 1970.
     pub iat: i64,
     /// The job.
     pub jti: JobId,
-    /// What was deleted.
-    pub scope: Scope,
-    /// Where it was at home.
+    /// The scope of the deletion.
+    pub scope: DeletionScope,
+    /// The home region.
     pub region: Region,
-    /// When that was asked for.
+    /// Time of the request.
     pub requested_at: Timestamp,
-    /// When nothing was left.
+    /// Time of completion.
     pub completed_at: Timestamp,
-    /// How many of what were erased.
+    /// Numbers of erased items by kind.
     pub erased: BTreeMap<String, u64>,
-    /// What is still kept.
+    /// Data that is still kept.
     pub kept: Vec<Kept>,
 }
 
-/// Something that is still kept.
+/// A kind of data that is still kept.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Kept {
-    /// What.
+    /// The data.
     pub what: &'static str,
-    /// Why.
+    /// The reason.
     pub why: &'static str,
-    /// Until when; absent if there is nothing.
+    /// End of retention; absent if nothing is kept.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub until: Option<Timestamp>,
 }
 
 impl Receipt {
-    /// Of a deletion of which nothing is left now.
+    /// The receipt of a completed deletion.
     pub fn of(deletion: &Deletion, now: Timestamp) -> Self {
         let username = deletion.handle.as_ref().map(|_| Kept {
             what: "A hash of the username",
@@ -64,12 +64,12 @@ impl Receipt {
         let others = [
             Kept {
                 what: "Backups of the databases",
-                why: "They undo accidents. Nobody reads them for anything else, and they run out by themselves.",
+                why: "Backups are used only to recover from accidents. They expire automatically.",
                 until: Some(after(now, RECOVERABLE)),
             },
             Kept {
                 what: "Log lines",
-                why: "They hold ids and network addresses, to find faults and misuse, and no content.",
+                why: "Logs contain ids and network addresses to find faults and abuse, but no content.",
                 until: Some(after(now, LOGGED)),
             },
             Kept {

@@ -1,35 +1,34 @@
-//! A deletion that is being carried out, by the request that begins it and then by the job, perhaps by several at once.
+//! A deletion in progress: started by the request, continued by the job, possibly by several runs at once.
 
 use super::{Deletion, Step};
 use crate::{
     job::Status,
-    ports::{Alongside, Deletions, Failure, Outcome, Saved},
+    ports::{Deletions, Failure, Outcome, Saved, TransactionExtras},
 };
 
-/// What is stored of a deletion, and what will be stored next. Of several who are at it, one can save; the others are told that
-/// they lost the race.
+/// The stored state of a deletion and its next state. If several runs save, one succeeds and the others get a lost race.
 pub struct UnderWay<'a> {
     deletions: &'a dyn Deletions,
     stored: Deletion,
-    /// The same with what has changed since.
+    /// The next state.
     pub next: Deletion,
 }
 
 impl<'a> UnderWay<'a> {
-    /// A deletion as it was read.
+    /// Wraps a deletion that was read.
     pub fn new(deletions: &'a dyn Deletions, stored: Deletion) -> Self {
         let next = Deletion { status: Status::Running, ..stored.next() };
         Self { deletions, stored, next }
     }
 
-    /// As it is stored.
+    /// The stored state.
     pub fn stored(&self) -> &Deletion {
         &self.stored
     }
 
-    /// Saves what has changed.
-    pub async fn save(&mut self, alongside: Alongside) -> Outcome<()> {
-        match self.deletions.replace(&self.stored, &self.next, alongside).await? {
+    /// Saves the next state.
+    pub async fn save(&mut self, extras: TransactionExtras) -> Outcome<()> {
+        match self.deletions.replace(&self.stored, &self.next, extras).await? {
             Saved::Yes => {
                 self.stored = self.next.clone();
                 self.next = self.stored.next();
@@ -39,11 +38,11 @@ impl<'a> UnderWay<'a> {
         }
     }
 
-    /// Counts the names that are to be erased in the step that is next, and saves that: before they are erased, so that whoever
-    /// dies in between forgets none.
+    /// Counts the items that the next step will erase and saves the count before they are erased, so that an
+    /// interruption loses no count.
     pub async fn count(&mut self, step: Step, names: &[String]) -> Outcome<()> {
         match step.counts() {
-            Some(what) if self.next.count(what, names) => self.save(Alongside::default()).await,
+            Some(what) if self.next.count(what, names) => self.save(TransactionExtras::default()).await,
             _ => Ok(()),
         }
     }

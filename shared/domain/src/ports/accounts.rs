@@ -3,17 +3,20 @@
 use async_trait::async_trait;
 use jiff::Timestamp;
 
-use super::{Alongside, Outcome, Saved};
+use super::{
+    extras::TransactionExtras,
+    outcome::{Outcome, Saved},
+};
 use crate::{
     credential::PasswordHash,
-    id::{SessionId, UserId, WorkspaceId},
+    id::{JobId, RequestId, SessionId, UserId, WorkspaceId},
     password_reset::{Asked, LastReset},
     role::Role,
     session::Session,
     sign_up::SignUp,
-    throttle::Failures,
+    throttle::{Failures, Settled, Slot},
     user::{EmailHash, User},
-    workspace::Workspace,
+    workspace::{Profile, Workspace},
 };
 
 /// A new account, in all its parts.
@@ -28,10 +31,10 @@ pub struct NewAccount {
     pub session: Session,
 }
 
-/// What came of opening an account.
+/// The result of opening an account.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Opened {
-    /// It exists now.
+    /// The account is open.
     Yes,
     /// The address belongs to an account already.
     AddressTaken,
@@ -39,20 +42,20 @@ pub enum Opened {
     Stale,
 }
 
-/// Sign-ups that wait for a code.
+/// Pending sign-ups.
 #[async_trait]
 pub trait SignUps: Send + Sync {
-    /// What waits for an address.
+    /// The pending sign-up of an address.
     async fn find(&self, address: EmailHash) -> Outcome<Option<SignUp>>;
-    /// Saves a record, if its version is still one less.
-    async fn save(&self, sign_up: &SignUp, alongside: Alongside) -> Outcome<Saved>;
-    /// Removes a record, if it is still what was read.
+    /// Saves a sign-up, if the stored version is one less.
+    async fn save(&self, sign_up: &SignUp, extras: TransactionExtras) -> Outcome<Saved>;
+    /// Deletes a sign-up, if it did not change since it was read.
     async fn discard(&self, sign_up: &SignUp) -> Outcome<()>;
-    /// Makes an account of a sign-up: user, address, password and session, and the sign-up is gone.
-    async fn open_account(&self, account: &NewAccount, alongside: Alongside) -> Outcome<Opened>;
+    /// Replaces a sign-up by an account: user, address, password and session.
+    async fn open_account(&self, account: &NewAccount, extras: TransactionExtras) -> Outcome<Opened>;
 }
 
-/// What sign-in compares with.
+/// What a sign-in compares with.
 pub struct Credentials {
     /// The user.
     pub user: User,
@@ -65,33 +68,33 @@ pub struct Credentials {
 /// Users and their credentials.
 #[async_trait]
 pub trait Accounts: Send + Sync {
-    /// Whose address it is.
+    /// The user of an address.
     async fn by_address(&self, address: EmailHash) -> Outcome<Option<UserId>>;
-    /// What a sign-in compares with, in one read. For an unknown user it reads as much and answers `None`.
+    /// The credentials of a user, in one read. An unknown user takes the same read.
     async fn credentials(&self, user: UserId) -> Outcome<Option<Credentials>>;
     /// A user's password.
     async fn password(&self, user: UserId) -> Outcome<Option<PasswordHash>>;
     /// One user.
     async fn user(&self, user: UserId) -> Outcome<Option<User>>;
-    /// Users with their personal workspaces, in one read; those that are gone are left out. At most 50.
-    async fn people(&self, users: &[UserId]) -> Outcome<Vec<(User, Option<Workspace>)>>;
+    /// Users with their profiles, in one read. Omits users that no longer exist. At most 50.
+    async fn people(&self, users: &[UserId]) -> Outcome<Vec<(User, Option<Profile>)>>;
 }
 
-/// What a session is good for, read anew for each request.
-pub struct Standing {
+/// A session with the permissions that it gives. Read again for each request.
+pub struct SessionContext {
     /// The session.
     pub session: Session,
-    /// The workspace asked for, if it exists.
+    /// The requested workspace, if it exists.
     pub workspace: Option<Workspace>,
-    /// The user's role in it, if the user belongs to it.
+    /// The user's role in the workspace, if the user is a member.
     pub role: Option<Role>,
 }
 
-/// The password that a sign-in was proved with.
+/// The password that proved a sign-in.
 pub struct PasswordProof {
     /// Its hash, as it was read.
     pub seen: PasswordHash,
-    /// The same with today's parameters, to replace it.
+    /// A hash of the same password with current parameters, to replace the stored one.
     pub rehashed: Option<PasswordHash>,
 }
 
@@ -99,81 +102,104 @@ pub struct PasswordProof {
 #[async_trait]
 pub trait Sessions: Send + Sync {
     /// The session, a workspace and the membership in it, in one strongly consistent read.
-    async fn standing(
+    async fn context(
         &self,
         user: UserId,
         session: SessionId,
         workspace: WorkspaceId,
-    ) -> Outcome<Option<Standing>>;
-    /// Begins a session after a sign-in; not if the password that it was proved with was changed meanwhile.
+    ) -> Outcome<Option<SessionContext>>;
+    /// Begins a session after a sign-in, unless the password changed since it was verified. Ends the user's oldest live sessions
+    /// in the same transaction, so that at most [`MOST_SESSIONS`](crate::session::MOST_SESSIONS) remain. Concurrent sign-ins may
+    /// exceed that limit; the next sign-in ends the surplus.
     async fn begin(
         &self,
         session: &Session,
         proof: Option<PasswordProof>,
-        alongside: Alongside,
+        extras: TransactionExtras,
     ) -> Outcome<()>;
-    /// Replaces `before` by `after`, if the session was neither refreshed nor stepped up since.
+    /// Replaces `before` by `after`, if nothing refreshed or stepped up the session since it was read.
     async fn replace(&self, before: &Session, after: &Session) -> Outcome<Saved>;
-    /// Ends a session; whether there was one.
-    async fn end(&self, user: UserId, session: SessionId, alongside: Alongside) -> Outcome<bool>;
-    /// A user's sessions that began at `until` or before, newest first, strongly consistent. At most 100.
+    /// The running deletion of the user's account that this session requested.
+    async fn deletion_by(&self, user: UserId, session: SessionId) -> Outcome<Option<JobId>>;
+    /// Ends a session. Returns whether it existed.
+    async fn end(&self, user: UserId, session: SessionId, extras: TransactionExtras) -> Outcome<bool>;
+    /// A user's live sessions, newest first, strongly consistent.
+    async fn live(&self, user: UserId, now: Timestamp) -> Outcome<Vec<Session>>;
+    /// A user's sessions that began at or before `until`, newest first, strongly consistent. At most 100.
     async fn begun_until(&self, user: UserId, until: Timestamp, limit: usize) -> Outcome<Vec<SessionId>>;
-    /// Ends several sessions, those that there still are. At most 100.
+    /// Ends those of these sessions that still exist. At most 100.
     async fn end_several(&self, user: UserId, sessions: &[SessionId]) -> Outcome<()>;
 }
 
-/// Whose password a mailed token is to set.
+/// The user whose password a mailed token sets.
 pub struct Resettable {
     /// The user.
     pub user: User,
     /// Whether the user has a workspace.
     pub onboarded: bool,
-    /// Which token did so last.
+    /// The handle and the display name, if any. A password must not contain them.
+    pub names: Vec<String>,
+    /// The token that set the password last.
     pub last: Option<LastReset>,
 }
 
-/// A new password, with all that changes in the same moment.
+/// A new password, and what changes in the same transaction.
 pub struct NewPassword {
-    /// Whose.
+    /// The user.
     pub user: UserId,
-    /// Its hash.
+    /// The hash.
     pub password: PasswordHash,
-    /// The token that sets it.
+    /// The token that sets the password.
     pub by: LastReset,
-    /// The one that did so last, as it was read.
+    /// The token that set the password last, as read.
     pub before: Option<LastReset>,
-    /// The sessions that end. At most [`NewPassword::MOST_SESSIONS`].
+    /// The sessions to end, newest first. At most [`NewPassword::MOST_SESSIONS`].
     pub sessions: Vec<SessionId>,
-    /// The counter of failed sign-ins that is forgotten.
+    /// The account's counter of failed sign-ins, which is reset.
     pub throttle: String,
 }
 
 impl NewPassword {
-    /// DynamoDB takes 100 writes in a transaction: the password, the token, the counter, and the three of [`Alongside`] are
-    /// the others.
-    pub const MOST_SESSIONS: usize = 94;
+    /// More sessions than any user has.
+    pub const MOST_SESSIONS: usize = 1_000;
 }
 
-/// Setting a new password by mail.
+/// Password resets by mail.
 #[async_trait]
 pub trait PasswordResets: Send + Sync {
-    /// What was asked for with an address.
+    /// The requests for an address.
     async fn asked(&self, address: EmailHash) -> Outcome<Option<Asked>>;
-    /// Saves that it was asked for once more, if the version is still one less.
-    async fn ask(&self, asked: &Asked, alongside: Alongside) -> Outcome<Saved>;
-    /// Whose password it is, in one read.
+    /// Saves another request, if the stored version is one less.
+    async fn ask(&self, asked: &Asked, extras: TransactionExtras) -> Outcome<Saved>;
+    /// The user whose password a token may set, in one read.
     async fn find(&self, user: UserId) -> Outcome<Option<Resettable>>;
-    /// Sets a password in place of another, if no other token has done so since.
-    async fn set(&self, new: &NewPassword, alongside: Alongside) -> Outcome<Saved>;
+    /// Replaces the password, unless another token did so since it was read. All of [`NewPassword::sessions`] end. Sessions that
+    /// do not fit into the transaction end before it, even if it then fails.
+    async fn set(&self, new: &NewPassword, extras: TransactionExtras) -> Outcome<Saved>;
+}
+
+/// The result of a reservation.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Reserved {
+    /// The attempt has a try.
+    Yes,
+    /// The attempt has no try: the counter changed to this.
+    No(Failures),
 }
 
 /// Counters of failed attempts.
 #[async_trait]
 pub trait Throttles: Send + Sync {
-    /// The failures counted under each name so far, in one read.
+    /// The failures counted under each name, in one read.
     async fn load(&self, names: &[String]) -> Outcome<Vec<Failures>>;
-    /// Saves a counter, if it is still what was read.
-    async fn save(&self, name: &str, seen: Failures, now: Failures, forget_at: Timestamp) -> Outcome<Saved>;
-    /// Forgets a counter after a success.
-    async fn clear(&self, name: &str) -> Outcome<()>;
+    /// Reserves a try for an attempt, unless the slot was taken since it was read. The counter expires at `forget_at`.
+    async fn reserve(
+        &self,
+        name: &str,
+        attempt: RequestId,
+        slot: Slot,
+        forget_at: Timestamp,
+    ) -> Outcome<Reserved>;
+    /// Settles an attempt's reservation, if it still exists.
+    async fn settle(&self, name: &str, attempt: RequestId, settled: Settled) -> Outcome<()>;
 }

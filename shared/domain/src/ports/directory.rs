@@ -1,10 +1,10 @@
-//! What every region may know.
+//! Data that every region may have: holders of names, and public keys.
 
 use async_trait::async_trait;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::Outcome;
+use super::outcome::Outcome;
 use crate::{
     directory::{self, Holder, Name},
     handle::Handle,
@@ -16,7 +16,7 @@ use crate::{
 /// [RFC 8037]: https://www.rfc-editor.org/rfc/rfc8037
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PublicKey {
-    /// Which key of its region.
+    /// The id of the key in its region.
     pub kid: String,
     /// The region whose tokens it verifies.
     pub region: Region,
@@ -24,41 +24,41 @@ pub struct PublicKey {
     pub x: String,
 }
 
-/// What came of claiming a name.
+/// The result of claiming a name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Claimed {
-    /// It is the claimant's, for the time being or for good.
+    /// The claimant has the name, unconfirmed or permanently.
     Yes,
-    /// It is another's.
+    /// Another holder has the name.
     Taken,
 }
 
-/// What everybody may know, in every region. It is written in one region, the authority, and read from a replica of one's
-/// own, which follows within a second or so.
+/// Data that every region may have. Written in one region, the authority; read from the region's own replica, which follows
+/// within about a second.
 #[async_trait]
 pub trait Directory: Send + Sync {
-    /// Whose a name is, as far as this region's replica knows.
+    /// The holder of a name, as this region's replica has it.
     async fn find(&self, name: &Name) -> Outcome<Option<Holder>>;
     /// Claims a name until the claim's deadline. Claiming it again for the same holder succeeds.
     async fn claim(&self, claim: &directory::Claim) -> Outcome<Claimed>;
-    /// Makes a claim good for ever; `false` if the name is another's.
+    /// Makes a claim permanent; `false` if another holder has the name.
     async fn confirm(&self, claim: &directory::Claim) -> Outcome<bool>;
-    /// Frees a name, if its claim is still this one and unconfirmed.
+    /// Deletes a claim, if it is unchanged and unconfirmed.
     async fn release(&self, claim: &directory::Claim) -> Outcome<()>;
-    /// Frees a name that was a holder's for good, if it is still. Nobody gets a handle before `reserved_until`: what is kept
-    /// of it till then is a hash.
+    /// Frees a confirmed name, if the holder still has it. Reserves a handle until `reserved_until`: until then only its hash is
+    /// kept.
     async fn give_up(&self, name: &Name, holder: &Holder, reserved_until: Timestamp) -> Outcome<()>;
-    /// Whether a handle can be claimed now: it is nobody's, and was not given up too short a time ago. Asks the authority,
-    /// unless the replica knows whose it is.
+    /// Whether a handle can be claimed now: it has no holder and no reservation. Asks the authority, unless the replica has a
+    /// holder.
     async fn is_free(&self, handle: &Handle, now: Timestamp) -> Outcome<bool>;
-    /// The unconfirmed claims of a region whose deadline has passed; of very many, some.
+    /// Unconfirmed claims of a region whose deadline has passed. Returns a part of very many.
     async fn overdue(&self, region: Region, now: Timestamp) -> Outcome<Vec<directory::Claim>>;
     /// The public keys that access tokens are verified with.
     async fn signing_keys(&self) -> Outcome<Vec<PublicKey>>;
-    /// Makes a public key known.
+    /// Publishes a public key.
     async fn publish_signing_key(&self, key: &PublicKey) -> Outcome<()>;
-    /// The public keys that were: what they have signed for good can still be verified, and nobody gets in by them.
+    /// The retired public keys. They verify receipts of deletions, and no access token.
     async fn retired_keys(&self) -> Outcome<Vec<PublicKey>>;
-    /// Retires a public key, if it is known.
+    /// Retires a public key, if it is published.
     async fn withdraw_signing_key(&self, region: Region, kid: &str) -> Outcome<()>;
 }

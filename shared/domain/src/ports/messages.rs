@@ -1,16 +1,16 @@
-//! Mail, the bus, and who acted on which message.
+//! Mail, the bus, and leases on messages.
 
 use async_trait::async_trait;
 use jiff::Timestamp;
 
-use super::Outcome;
-use crate::{email::EmailAddress, id::MessageId, outbox::Message, secret::Secret};
+use super::outcome::Outcome;
+use crate::{domain_events::Message, email::EmailAddress, id::MessageId, secret::Secret};
 
 /// A mail to one person.
 pub struct Mail {
-    /// To whom.
+    /// The recipient.
     pub to: EmailAddress,
-    /// What sort of mail it is, for filters and statistics.
+    /// The kind of mail, for filters and statistics.
     pub kind: &'static str,
     /// The subject line.
     pub subject: String,
@@ -20,32 +20,45 @@ pub struct Mail {
     pub html: Secret,
 }
 
+/// The mail service's answer to a mail.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[must_use]
+pub enum Delivery {
+    /// The service delivers the mail.
+    Accepted,
+    /// The service refuses this mail permanently.
+    Refused {
+        /// The service's error code, for the log.
+        code: String,
+    },
+}
+
 /// Sends mail.
 #[async_trait]
 pub trait Mailer: Send + Sync {
-    /// Hands a mail over for delivery.
-    async fn send(&self, mail: &Mail) -> Outcome<()>;
+    /// Submits a mail for delivery. A failure is temporary: the service may accept the same mail later.
+    async fn send(&self, mail: &Mail) -> Outcome<Delivery>;
 }
 
 /// The event bus.
 #[async_trait]
 pub trait Bus: Send + Sync {
-    /// Publishes messages, at least once each; the ids of those that must be tried again.
+    /// Publishes messages at least once each. Returns the ids of those to retry.
     async fn publish(&self, messages: &[Message]) -> Outcome<Vec<MessageId>>;
 }
 
-/// What came of taking a message.
+/// The result of taking a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Claim {
-    /// It is the caller's now: act on it, then say so, or let it go.
+pub enum MessageLease {
+    /// The caller has the lease: act, then mark the message as done, or release it.
     Taken,
-    /// It was acted on.
+    /// The message is done.
     Done,
-    /// Somebody is at it, or died over it; it comes free when the lease ends.
+    /// Another run has the lease. The message becomes free when the lease ends.
     Busy,
 }
 
-/// Who has acted on a message: consumers get messages at least once and act once.
+/// Leases on messages: delivery is at least once, and consumers act once.
 #[async_trait]
 pub trait Consumed: Send + Sync {
     /// Takes a message for `consumer` until `lease_ends`.
@@ -55,9 +68,9 @@ pub trait Consumed: Send + Sync {
         message: MessageId,
         now: Timestamp,
         lease_ends: Timestamp,
-    ) -> Outcome<Claim>;
-    /// Notes that a message was acted on.
+    ) -> Outcome<MessageLease>;
+    /// Marks a message as done.
     async fn done(&self, consumer: &str, message: MessageId, forget_at: Timestamp) -> Outcome<()>;
-    /// Lets a message go that was not acted on.
+    /// Releases a message that is not done.
     async fn release(&self, consumer: &str, message: MessageId) -> Outcome<()>;
 }

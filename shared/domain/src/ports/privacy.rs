@@ -1,17 +1,20 @@
-//! A person's data: to be exported, and to be deleted.
+//! Exports and deletions of a person's data.
 
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
 
-use super::{Alongside, Outcome, Page, Saved};
+use super::{
+    extras::TransactionExtras,
+    outcome::{Outcome, Page, Saved},
+};
 use crate::{
-    activity::{Event, Mark},
+    activity::{ActivityEvent, Mark},
     deletion::{Deletion, Part},
     export::Export,
     id::{EventId, JobId, SessionId, UploadId, UserId, WorkspaceId},
-    policy::DeletesForGood,
+    permissions::{DeletesForGood, ExportsData},
     resource::{Kind, Resource, ResourceId},
     role::Role,
     session::Session,
@@ -21,46 +24,51 @@ use crate::{
     workspace::Workspace,
 };
 
-/// What came of beginning an export.
+/// The result of beginning an export.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Started {
-    /// It has begun.
+    /// The export began.
     Yes,
-    /// This one is under way.
+    /// This export is running already.
     Running(JobId),
 }
 
 /// Exports. Every read is strongly consistent.
 #[async_trait]
 pub trait Exports: Send + Sync {
-    /// Begins an export, if none of this user's is under way.
-    async fn start(&self, export: &Export, alongside: Alongside) -> Outcome<Started>;
-    /// One of a user's.
+    /// Begins an export, if the user has no running one.
+    async fn start(
+        &self,
+        proof: &ExportsData,
+        export: &Export,
+        extras: TransactionExtras,
+    ) -> Outcome<Started>;
+    /// One export of a user.
     async fn find(&self, user: UserId, id: JobId) -> Outcome<Option<Export>>;
-    /// All of a user's, newest first. At most `limit`.
+    /// The exports of a user, newest first. At most `limit`.
     async fn of(&self, user: UserId, limit: usize) -> Outcome<Vec<Export>>;
-    /// Replaces `before` by `after`, if it is still what was read. With its end, another may begin.
-    async fn replace(&self, before: &Export, after: &Export, alongside: Alongside) -> Outcome<Saved>;
-    /// Forgets one of which nothing is stored any more.
+    /// Replaces `before` by `after`, if it did not change since it was read. When it ends, another may begin.
+    async fn replace(&self, before: &Export, after: &Export, extras: TransactionExtras) -> Outcome<Saved>;
+    /// Deletes the record of an export whose bundle is gone.
     async fn forget(&self, export: &Export) -> Outcome<()>;
-    /// Those that somebody has to look after by now, the longest due first.
+    /// Jobs that are due, the longest due first.
     async fn due(&self, now: Timestamp, limit: usize) -> Outcome<Vec<(UserId, JobId)>>;
 }
 
-/// What a user belongs to.
+/// A user's membership.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Membership {
-    /// The workspace, another than the personal one.
+    /// The workspace; never the personal one.
     pub workspace: WorkspaceId,
-    /// As what.
+    /// The user's role.
     pub role: Role,
 }
 
-/// All that a workspace and a person have, read through from the first to the last, live or in the trash: pages go on after the
-/// last row's id. Every read is strongly consistent.
+/// Everything that a workspace and a person have, live or in the trash, in the order of ids: a page begins after the last row's
+/// id. Every read is strongly consistent.
 #[async_trait]
 pub trait Inventory: Send + Sync {
-    /// Records of a kind that are not in the trash themselves (a project that they are in may be).
+    /// Records of a kind that are not in the trash themselves. Their project may be.
     async fn resources(
         &self,
         workspace: WorkspaceId,
@@ -68,7 +76,7 @@ pub trait Inventory: Send + Sync {
         after: Option<ResourceId>,
         limit: usize,
     ) -> Outcome<Page<Resource>>;
-    /// What is in the trash.
+    /// Resources in the trash.
     async fn trashed(
         &self,
         workspace: WorkspaceId,
@@ -77,15 +85,22 @@ pub trait Inventory: Send + Sync {
     ) -> Outcome<Page<Trashed>>;
     /// Files of a dataset or model.
     async fn files(&self, asset: ResourceId, after: Option<UploadId>, limit: usize) -> Outcome<Page<Upload>>;
-    /// Events from the oldest on, up to `until`.
+    /// Uploads, including those that were completed lately or expired.
+    async fn uploads(
+        &self,
+        workspace: WorkspaceId,
+        after: Option<UploadId>,
+        limit: usize,
+    ) -> Outcome<Page<Upload>>;
+    /// Events up to `until`, oldest first.
     async fn events(
         &self,
         workspace: WorkspaceId,
         after: Option<EventId>,
         until: EventId,
         limit: usize,
-    ) -> Outcome<Page<Event>>;
-    /// What was said of the events from `first` to `last`, of which there are no more than `limit`.
+    ) -> Outcome<Page<ActivityEvent>>;
+    /// The marks on the events from `first` to `last`, which are at most `limit`.
     async fn marks(
         &self,
         workspace: WorkspaceId,
@@ -95,56 +110,57 @@ pub trait Inventory: Send + Sync {
     ) -> Outcome<BTreeMap<EventId, Mark>>;
     /// A user's sessions.
     async fn sessions(&self, user: UserId, after: Option<SessionId>, limit: usize) -> Outcome<Page<Session>>;
-    /// What a user belongs to beside the personal workspace. At most `limit`.
+    /// A user's memberships, without the personal workspace. At most `limit`.
     async fn memberships(&self, user: UserId, limit: usize) -> Outcome<Vec<Membership>>;
-    /// Whether anybody but `user` belongs to a workspace.
+    /// Whether a workspace has a member other than `user`.
     async fn has_others(&self, workspace: WorkspaceId, user: UserId) -> Outcome<bool>;
 }
 
-/// What lets people into an account or a team, and is gone when its deletion begins.
+/// What gives access to an account or a team. Removed when the deletion begins.
 pub struct Closing<'a> {
     /// The job.
     pub deletion: &'a Deletion,
-    /// The person, of an account.
+    /// The person, if an account is deleted.
     pub user: Option<&'a User>,
-    /// The workspace, if it came to be.
+    /// The workspace, if it exists.
     pub workspace: Option<&'a Workspace>,
 }
 
-/// What came of closing an account or a team.
+/// The result of closing an account or a team.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Closed {
-    /// Nobody gets in any more.
+    /// Nobody has access any more.
     Yes,
-    /// It was closed before, or is not what was read.
+    /// It was closed before, or changed since it was read.
     Stale,
-    /// A deletion is under way.
+    /// This deletion is running already.
     Running(JobId),
 }
 
-/// Deletions. Every method may be called again after it was carried out, or was interrupted, and by two at once.
+/// Deletions. Every method is idempotent, and safe to interrupt and to call concurrently.
 #[async_trait]
 pub trait Deletions: Send + Sync {
-    /// Begins a deletion: the record of the person or the workspace is gone with its wrapped data key, and of an account the
-    /// password and the address. Nobody signs in any more, no key is made any more.
+    /// Begins a deletion: removes the workspace's record with its wrapped data key and, of an account, user, password and address.
+    /// Nobody can sign in or make an API key from then on.
     async fn close(
         &self,
         proof: &DeletesForGood,
         closing: &Closing<'_>,
-        alongside: Alongside,
+        extras: TransactionExtras,
     ) -> Outcome<Closed>;
-    /// One that a user asked for.
+    /// A deletion that a user requested.
     async fn find(&self, user: UserId, id: JobId) -> Outcome<Option<Deletion>>;
-    /// The one of an account or a team that is under way.
+    /// The running deletion of an account or a team.
     async fn running(&self, user: UserId, workspace: WorkspaceId) -> Outcome<Option<JobId>>;
-    /// Replaces `before` by `after`, if it is still what was read.
-    async fn replace(&self, before: &Deletion, after: &Deletion, alongside: Alongside) -> Outcome<Saved>;
-    /// Forgets it: nothing of the account is left, and of a team only that it was deleted.
+    /// Replaces `before` by `after`, if it did not change since it was read.
+    async fn replace(&self, before: &Deletion, after: &Deletion, extras: TransactionExtras)
+    -> Outcome<Saved>;
+    /// Deletes the record of a deletion. Of a team, the fact that it was deleted stays for a while.
     async fn forget(&self, deletion: &Deletion) -> Outcome<()>;
-    /// Those that somebody has to look after by now, the longest due first.
+    /// Jobs that are due, the longest due first.
     async fn due(&self, now: Timestamp, limit: usize) -> Outcome<Vec<(UserId, JobId)>>;
-    /// The first names of a part's records, in their order: at most `limit`, which is 100 at the most.
+    /// The first names of a part's records, in order. At most `limit`, which must not exceed 100.
     async fn left(&self, deletion: &Deletion, part: Part, limit: usize) -> Outcome<Page<String>>;
-    /// Erases the records with these names, after all that only they lead to.
+    /// Erases the records with these names, after everything that only they lead to.
     async fn erase(&self, deletion: &Deletion, part: Part, names: &[String]) -> Outcome<()>;
 }

@@ -3,27 +3,30 @@
 use async_trait::async_trait;
 use jiff::Timestamp;
 
-use super::{Alongside, Outcome, Page, Saved};
+use super::{
+    extras::TransactionExtras,
+    outcome::{Outcome, Page, Saved},
+};
 use crate::{
+    domain_events::Message,
     id::{ModelId, ProjectId, UploadId, WorkspaceId},
-    outbox::Message,
-    policy::EditsResources,
+    permissions::EditsResources,
     resource::{Kind, Position, Resource, ResourceId},
-    trash::{Due, Place, Purge, Removes, Trashed},
+    trash::{Due, Purge, Removes, TrashPosition, Trashed},
     upload::Upload,
     usage::Usage,
 };
 
-/// Something that is not in the trash, nor in a project that is.
+/// A resource that is not in the trash, and whose project is not in the trash either.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Live {
-    /// It.
+    /// The resource.
     pub resource: Resource,
-    /// The project that it is in.
+    /// Its project.
     pub project: Option<Resource>,
 }
 
-/// Which of a kind are meant.
+/// The scope of a list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Within {
     /// All projects, datasets or models of a workspace.
@@ -32,40 +35,40 @@ pub enum Within {
     Project(ProjectId),
 }
 
-/// What came of making something.
+/// The result of creating a resource.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Created {
-    /// It exists now.
+    /// It was created.
     Yes,
-    /// The slug belongs to another.
+    /// Another resource has the slug.
     SlugTaken,
-    /// The project that it was to be in is not there, or no more.
+    /// The project does not exist.
     NoProject,
-    /// The plan has no room for it.
+    /// The plan's limit is reached.
     LimitReached,
 }
 
-/// What came of a change.
+/// The result of a change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Changed {
-    /// It is made.
+    /// It was made.
     Yes,
-    /// The slug belongs to another.
+    /// Another resource has the slug.
     SlugTaken,
-    /// The record is no longer what was read, or is in the trash.
+    /// The record changed since it was read, or is in the trash.
     Stale,
 }
 
 /// Projects, datasets and models that are not in the trash. Every read is strongly consistent.
 #[async_trait]
 pub trait Resources: Send + Sync {
-    /// One of them.
+    /// One resource.
     async fn find(&self, workspace: WorkspaceId, id: ResourceId) -> Outcome<Option<Live>>;
-    /// One of them, and what the workspace uses: side by side.
+    /// One resource and the workspace's usage, in one read.
     async fn find_with_usage(&self, workspace: WorkspaceId, id: ResourceId)
     -> Outcome<(Option<Live>, Usage)>;
-    /// Some of them, after `after`: projects and datasets newest first; models by project, the newest project first, those
-    /// without a project last, the newest of each first. A page may be short, or empty, though there are more.
+    /// A page after `after`. Projects and datasets: newest first. Models: newest project first, models without a project last, and
+    /// newest first within each. A page may be short or empty although more follow.
     async fn list(
         &self,
         workspace: WorkspaceId,
@@ -73,27 +76,27 @@ pub trait Resources: Send + Sync {
         after: Option<Position>,
         limit: usize,
     ) -> Outcome<Listed>;
-    /// The datasets and models with the most bytes, largest first. What is in the trash with its project is looked over: at
-    /// most 500 are looked at.
+    /// The largest datasets and models, largest first. Skips those whose project is in the trash; looks at 500 at most.
     async fn largest(&self, workspace: WorkspaceId, limit: usize) -> Outcome<Vec<Live>>;
-    /// What a workspace uses.
+    /// A workspace's usage.
     async fn usage(&self, workspace: WorkspaceId) -> Outcome<Usage>;
-    /// Makes one, if its slug is free, its project is there, and fewer than `limit` models are (`None`: any number).
+    /// Creates a resource, if its slug is free, its project exists, and the workspace has fewer than `limit` models (`None`: no
+    /// limit).
     async fn create(
         &self,
         proof: &EditsResources,
         resource: &Resource,
         limit: Option<u64>,
-        alongside: Alongside,
+        extras: TransactionExtras,
     ) -> Outcome<Created>;
-    /// Replaces `before` by `after`, if it is still what was read and its project is still there. The slug may be another; the
-    /// project and the counters are the same, and its version is then the next.
+    /// Replaces `before` by `after`, if it did not change since it was read and its project exists. May change the slug. Keeps the
+    /// project and the counters, and increments the version.
     async fn replace(
         &self,
         proof: &EditsResources,
         before: &Resource,
         after: &Resource,
-        alongside: Alongside,
+        extras: TransactionExtras,
     ) -> Outcome<Changed>;
 }
 
@@ -102,107 +105,105 @@ pub trait Resources: Send + Sync {
 pub struct Listed {
     /// The rows.
     pub items: Vec<Resource>,
-    /// Where to go on, if there may be more.
+    /// The position of the next page, if there may be one.
     pub next: Option<Position>,
 }
 
-/// What came of restoring something.
+/// The result of restoring a resource.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Restored {
-    /// It is back.
+    /// It was restored.
     Yes,
-    /// The slug belongs to another.
+    /// Another resource has the slug.
     SlugTaken,
-    /// The plan has no room for it.
+    /// The plan's limit is reached.
     LimitReached,
-    /// It is not in the trash any more, or the project that it was to go to is not there any more.
+    /// It is no longer in the trash, or its project no longer exists.
     Stale,
 }
 
 /// The trash. Every read is strongly consistent.
 #[async_trait]
 pub trait Trash: Send + Sync {
-    /// Puts something into the trash, with all that is in it: it, its slug and its place among the largest are gone in the
-    /// moment. Only if it is still what was read, its project is still there, and the trash was not emptied of anything that
-    /// came at `trashed.at` or later.
+    /// Moves a resource into the trash with everything in it, and frees its slug. Requires that it did not change since it was
+    /// read, that its project exists, and that the trash was not emptied up to `trashed.at` or later.
     async fn put(
         &self,
         proof: &EditsResources,
         live: &Live,
         trashed: &Trashed,
-        alongside: Alongside,
+        extras: TransactionExtras,
     ) -> Outcome<Saved>;
-    /// Something in the trash, whether or not it can still be restored, and what the workspace uses: in one read.
+    /// A resource in the trash, restorable or not, and the workspace's usage, in one read.
     async fn find(&self, workspace: WorkspaceId, id: ResourceId) -> Outcome<(Option<Trashed>, Usage)>;
-    /// What came into the trash at `newest` or before and after `over_until`, the newest first.
+    /// Resources trashed at or before `newest` and after `over_until`, newest first.
     async fn page(
         &self,
         workspace: WorkspaceId,
-        newest: Option<Place>,
+        newest: Option<TrashPosition>,
         over_until: Timestamp,
         limit: usize,
     ) -> Outcome<Page<Trashed>>;
-    /// What came into the trash at `until` or before and lies there still, the oldest first.
+    /// Resources trashed at or before `until` that are still there, oldest first.
     async fn over(&self, workspace: WorkspaceId, until: Timestamp, limit: usize) -> Outcome<Page<Trashed>>;
-    /// Takes something out of the trash, as `resource`, which says in `updated_at` when: if it is still there and was not
-    /// emptied, the slug is free, its project is there, and the workspace then has no more than `limit` models (`None`: any
-    /// number). It has the counters that it had, and the version after the one that it went there with: no earlier reader
-    /// takes it for what they read.
+    /// Restores a resource from the trash as `resource`, at its `updated_at`. Requires that it is still there and not emptied, that
+    /// the slug is free, that its project exists, and that the workspace then has at most `limit` models (`None`: no limit). Keeps
+    /// the counters and increments the version, so that writes from before the trash fail.
     async fn restore(
         &self,
         proof: &EditsResources,
         trashed: &Trashed,
         resource: &Resource,
         limit: Option<u64>,
-        alongside: Alongside,
+        extras: TransactionExtras,
     ) -> Outcome<Restored>;
-    /// Takes something out of the trash for good, and notes that what belongs to it is to be removed; if it is still there,
-    /// and was not emptied since if it counts.
+    /// Removes a resource from the trash permanently, and schedules the removal of its contents. Requires that it is still there and,
+    /// if it counts, not emptied.
     async fn remove(
         &self,
         proof: &Removes,
         trashed: &Trashed,
         purge: &Purge,
-        alongside: Alongside,
+        extras: TransactionExtras,
     ) -> Outcome<Saved>;
-    /// Empties the trash of all until `until`, and notes that it is to be removed; if nothing changed in it since `seen`.
+    /// Empties the trash up to `until`, and schedules the removal. Requires that the trash did not change since `seen`.
     async fn empty(
         &self,
         proof: &EditsResources,
         seen: &Usage,
         until: Timestamp,
-        alongside: Alongside,
+        extras: TransactionExtras,
     ) -> Outcome<Saved>;
 }
 
-/// What came of beginning an upload.
+/// The result of beginning an upload.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Begun {
-    /// The bytes are promised.
+    /// The upload began, and its bytes are reserved.
     Yes,
-    /// The plan has no room for them.
+    /// The plan's limit is reached.
     LimitReached,
-    /// The dataset or model is not there any more.
+    /// The dataset or model does not exist.
     Gone,
 }
 
 /// Uploads and files.
 #[async_trait]
 pub trait Uploads: Send + Sync {
-    /// Begins one and promises it its bytes, if then no more than `limit` bytes (`None`: any number) are promised or stored,
-    /// and the dataset or model is there.
+    /// Begins an upload and reserves its bytes. Requires that at most `limit` bytes (`None`: no limit) are then reserved or stored,
+    /// and that the dataset or model exists.
     async fn begin(
         &self,
         proof: &EditsResources,
         live: &Live,
         upload: &Upload,
         limit: Option<u64>,
-        alongside: Alongside,
+        extras: TransactionExtras,
     ) -> Outcome<Begun>;
-    /// One of a workspace, strongly consistent.
+    /// An upload of a workspace, strongly consistent.
     async fn find(&self, workspace: WorkspaceId, id: UploadId) -> Outcome<Option<Upload>>;
-    /// Makes the upload `before` a file of `live`, as `complete` says, if neither changed since they were read. It has so
-    /// many more bytes then, and was changed `now`.
+    /// Makes the upload `before` a file of `live`, as `complete` says, if neither changed since they were read. Adds the bytes to
+    /// `live`, updated `now`.
     async fn complete(
         &self,
         proof: &EditsResources,
@@ -210,49 +211,48 @@ pub trait Uploads: Send + Sync {
         before: &Upload,
         complete: &Upload,
         now: Timestamp,
-        alongside: Alongside,
+        extras: TransactionExtras,
     ) -> Outcome<Saved>;
 }
 
-/// In how many parts what is due is kept, so that no single one is written to all the time.
+/// The number of partitions of due work, so that none becomes hot.
 pub const DUE_PARTS: u8 = 8;
 
-/// Removing what is over, bit by bit. Every method may be called again after it was carried out, or was interrupted, and by
-/// two at once.
+/// Permanent removal, step by step. Every method is idempotent, and safe to interrupt and to call concurrently.
 #[async_trait]
 pub trait Purges: Send + Sync {
-    /// What is due now in one of the [`DUE_PARTS`], the longest due first, after `after`.
+    /// Due work of one of the [`DUE_PARTS`] after `after`, the longest due first.
     async fn due(&self, part: u8, now: Timestamp, after: Option<Due>, limit: usize) -> Outcome<Page<Due>>;
-    /// Forgets that something was due that is not any more.
+    /// Deletes the note of work that is no longer due.
     async fn settle(&self, due: &Due) -> Outcome<()>;
-    /// Something that is being removed.
+    /// A running removal.
     async fn find(&self, workspace: WorkspaceId, root: ResourceId) -> Outcome<Option<Purge>>;
     /// Files of a dataset or model that is being removed. At most `limit`.
     async fn files(&self, asset: ResourceId, limit: usize) -> Outcome<Vec<UploadId>>;
-    /// Forgets files that are not stored any more. At most 100.
+    /// Deletes the records of files that are gone from the bucket. At most 100.
     async fn forget_files(&self, asset: ResourceId, files: &[UploadId]) -> Outcome<()>;
     /// Models of a project that is being removed. At most `limit`.
     async fn models(&self, workspace: WorkspaceId, project: ProjectId, limit: usize)
     -> Outcome<Vec<ModelId>>;
-    /// Forgets models of a project that is being removed, with their slugs. At most 25.
+    /// Deletes models of a project that is being removed, with their slugs. At most 25.
     async fn forget_models(
         &self,
         workspace: WorkspaceId,
         project: ProjectId,
         models: &[ModelId],
     ) -> Outcome<()>;
-    /// Forgets a purge of which nothing is left.
+    /// Deletes the record of a removal that is complete.
     async fn finish(&self, purge: &Purge) -> Outcome<()>;
-    /// Gives up an upload that was not completed in time, and frees what was promised to it; it says so from then on. What it
-    /// has become: `None` if it is not there any more.
+    /// Marks an upload that was not completed in time as swept, and frees its reserved bytes. Returns the upload as it is then;
+    /// `None` if it is gone.
     async fn give_up(
         &self,
         workspace: WorkspaceId,
         upload: UploadId,
         now: Timestamp,
     ) -> Outcome<Option<Upload>>;
-    /// Forgets an upload that is complete, or of which nothing is stored.
+    /// Deletes the record of an upload that is complete, or whose file is gone.
     async fn forget_upload(&self, upload: &Upload) -> Outcome<()>;
-    /// Says that there is more to do.
+    /// Publishes a message that continues the work.
     async fn go_on(&self, message: &Message) -> Outcome<()>;
 }

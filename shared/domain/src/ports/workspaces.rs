@@ -5,26 +5,29 @@ use std::collections::BTreeMap;
 use async_trait::async_trait;
 use jiff::Timestamp;
 
-use super::{Alongside, Outcome, Page, Saved};
+use super::{
+    extras::TransactionExtras,
+    outcome::{Outcome, Page, Saved},
+};
 use crate::{
-    activity::{Event, Inbox, Mark, Watermark},
+    activity::{ActivityEvent, Inbox, Mark, Watermark},
     api_key::{ApiKey, KeyHolder},
     handle::Handle,
     id::{EventId, KeyId, UserId, WorkspaceId},
-    policy::{EditsProfile, KeepsInbox, ManagesKeys},
+    permissions::{EditsProfile, KeepsInbox, MakesKeys, ManagesKeys},
     role::Role,
     secret::Digest256,
-    workspace::Workspace,
+    workspace::{Profile, ProfileRecord, Workspace},
 };
 
-/// What came of opening a workspace.
+/// The result of opening a workspace.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Founded {
-    /// It exists now.
+    /// The workspace is open.
     Yes,
-    /// The handle belongs to another.
+    /// Another workspace has the handle.
     HandleTaken,
-    /// The user has one already.
+    /// The user has a workspace already.
     AlreadyThere,
 }
 
@@ -32,45 +35,54 @@ pub enum Founded {
 #[async_trait]
 pub trait Workspaces: Send + Sync {
     /// Opens a workspace under its handle.
-    async fn open(&self, workspace: &Workspace, alongside: Alongside) -> Outcome<Founded>;
+    async fn open(
+        &self,
+        workspace: &Workspace,
+        profile: &Profile,
+        extras: TransactionExtras,
+    ) -> Outcome<Founded>;
     /// One workspace.
     async fn find(&self, workspace: WorkspaceId) -> Outcome<Option<Workspace>>;
+    /// The profile of a workspace.
+    async fn profile(&self, workspace: WorkspaceId) -> Outcome<Option<ProfileRecord>>;
+    /// The owner of a workspace.
+    async fn owner(&self, workspace: WorkspaceId) -> Outcome<Option<UserId>>;
     /// The workspace that a handle names.
     async fn by_handle(&self, handle: &Handle) -> Outcome<Option<WorkspaceId>>;
-    /// A workspace and a user's role in it, in one strongly consistent read: for somebody whose session is elsewhere.
+    /// A workspace and a user's role in it, in one strongly consistent read: for a user whose session is in another region.
     async fn membership(&self, workspace: WorkspaceId, user: UserId) -> Outcome<Option<(Workspace, Role)>>;
-    /// Saves a changed profile, if the workspace's version is still one less.
+    /// Saves a changed profile, if the stored version is one less.
     async fn save_profile(
         &self,
         proof: &EditsProfile,
-        workspace: &Workspace,
-        alongside: Alongside,
+        record: &ProfileRecord,
+        extras: TransactionExtras,
     ) -> Outcome<Saved>;
 }
 
 /// API keys.
 #[async_trait]
 pub trait ApiKeys: Send + Sync {
-    /// Who holds the key with this hash: one strongly consistent read.
+    /// The holder of the key with this hash, in one strongly consistent read.
     async fn holder(&self, hash: Digest256) -> Outcome<Option<KeyHolder>>;
     /// A workspace's keys, newest first, after `after`.
     async fn list(&self, workspace: WorkspaceId, after: Option<KeyId>, limit: usize)
     -> Outcome<Page<ApiKey>>;
     /// One key.
     async fn find(&self, workspace: WorkspaceId, key: KeyId) -> Outcome<Option<ApiKey>>;
-    /// Adds a key and what it is found by.
+    /// Adds a key and its holder.
     async fn create(
         &self,
-        proof: &ManagesKeys,
+        proof: &MakesKeys,
         key: &ApiKey,
         holder: &KeyHolder,
-        alongside: Alongside,
+        extras: TransactionExtras,
     ) -> Outcome<()>;
-    /// Removes a key and what it is found by; `false` if it is gone already.
-    async fn revoke(&self, proof: &ManagesKeys, key: &ApiKey, alongside: Alongside) -> Outcome<bool>;
+    /// Removes a key and its holder; `false` if the key is gone already.
+    async fn revoke(&self, proof: &ManagesKeys, key: &ApiKey, extras: TransactionExtras) -> Outcome<bool>;
 }
 
-/// A workspace's history and what its inbox remembers.
+/// A workspace's history and inbox.
 #[async_trait]
 pub trait History: Send + Sync {
     /// Events from `newest` back to `oldest` (both inclusive), newest first.
@@ -80,39 +92,38 @@ pub trait History: Send + Sync {
         newest: EventId,
         oldest: EventId,
         limit: usize,
-    ) -> Outcome<Page<Event>>;
-    /// What "all" was said of.
+    ) -> Outcome<Page<ActivityEvent>>;
+    /// The watermarks of the inbox: up to where all events are seen or archived.
     async fn inbox(&self, workspace: WorkspaceId) -> Outcome<Inbox>;
-    /// What was said of the newest `limit` events up to `newest` of which anything was. Only events that exist are marked, so
-    /// these are all the marks of as many events.
+    /// The newest `limit` marks on events up to `newest`. Only existing events have marks, so these cover the newest `limit` events.
     async fn marks(
         &self,
         workspace: WorkspaceId,
         newest: EventId,
         limit: usize,
     ) -> Outcome<BTreeMap<EventId, Mark>>;
-    /// Which of these events there are. At most 100.
+    /// Those of these events that exist. At most 100.
     async fn existing(&self, workspace: WorkspaceId, events: &[EventId]) -> Outcome<Vec<EventId>>;
-    /// Says something of single events.
+    /// Marks single events.
     async fn mark(&self, proof: &KeepsInbox, marks: &[(EventId, Marking)]) -> Outcome<()>;
-    /// Says something of all events so far.
+    /// Marks all events so far.
     async fn mark_all(&self, proof: &KeepsInbox, what: All, watermark: Watermark) -> Outcome<()>;
 }
 
-/// What is said of a single event.
+/// A mark on a single event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Marking {
-    /// It was seen.
+    /// The event is seen.
     Seen,
-    /// It goes into the archive, or comes out of it, at this time.
+    /// The event was archived (`true`) or restored at this time.
     Archived(bool, Timestamp),
 }
 
-/// What is said of all events.
+/// A mark on all events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum All {
-    /// They were seen.
+    /// All are seen.
     Seen,
-    /// They go into the archive, or come out of it.
+    /// All are archived (`true`) or restored.
     Archived(bool),
 }

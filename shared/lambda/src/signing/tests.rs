@@ -1,4 +1,4 @@
-//! The signatures are those of `aws-sigv4`, which signs for the SDK.
+//! Compares the signatures with those of `aws-sigv4`, which signs for the SDK.
 
 use std::{
     sync::{Arc, Mutex},
@@ -42,7 +42,7 @@ fn request(url: &str, headers: &[(String, String)], body: &[u8]) -> HttpRequest 
     request
 }
 
-/// The headers that `aws-sigv4` adds, by name.
+/// The headers that `aws-sigv4` adds, sorted by name.
 fn expected(
     request: &HttpRequest,
     credentials: &Credentials,
@@ -63,8 +63,8 @@ fn expected(
 }
 
 fn added(signed: Signed) -> Headers {
-    let token = signed.token.map(|token| (TOKEN.to_owned(), token));
-    let mut added = vec![(AUTHORIZATION.to_owned(), signed.authorization), (DATE.to_owned(), signed.date)];
+    let token = signed.token.map(|token| (TOKEN.to_string(), token));
+    let mut added = vec![(AUTHORIZATION.to_string(), signed.authorization), (DATE.to_string(), signed.date)];
     added.extend(token);
     added.sort();
     added
@@ -91,16 +91,16 @@ fn header_lists() -> impl Strategy<Value = Headers> {
 }
 
 proptest! {
-    /// One signer for several requests in a row, so that kept keys are used, and used for nothing else.
+    /// Uses one signer for several requests, so that cached keys are used, and only for their own scope.
     #[test]
-    fn each_request_is_signed_as_the_sdk_signs_it(
+    fn signatures_match_the_sdk(
         requests in prop::collection::vec(
             (
                 (urls(), header_lists(), prop::collection::vec(any::<u8>(), 0..300)),
                 prop_oneof!["secret-one", "secret-two"],
                 prop::option::of("[A-Za-z0-9/+=]{1,40}"),
                 prop_oneof![Just(("us-east-1", "dynamodb")), Just(("eu-central-1", "ses"))],
-                // Around midnight, in seconds from 2026 on.
+                // Around midnight, in seconds since 2026.
                 (0..3_u64, 0..4_u64).prop_map(|(day, second)| 1_767_225_598 + day * 86_400 + second),
             ),
             1..6,
@@ -116,7 +116,7 @@ proptest! {
 }
 
 #[test]
-fn what_is_not_plain_is_left_to_the_sdk() {
+fn special_request_is_left_to_the_sdk() {
     let header = |name: &str, value: &str| (name.to_owned(), value.to_owned());
     let plain = "https://a.example/";
     let odd = [
@@ -139,17 +139,17 @@ fn what_is_not_plain_is_left_to_the_sdk() {
 }
 
 #[test]
-fn neither_secret_nor_key_is_printed() {
+fn debug_output_omits_secret_and_key() {
     let signing = Signing::default();
     let request = request("https://a.example/", &[], b"");
     signing.0.sign(&request, &credentials("secret", Some("token")), ("us-east-1", "ses"), at(0)).unwrap();
     assert_eq!(format!("{signing:?}"), "Signing(Signer)");
 }
 
-/// Names and values.
+/// Header names and values.
 type Headers = Vec<(String, String)>;
 
-/// The headers, and the address, of the requests that would have been sent.
+/// The headers and addresses of captured requests.
 #[derive(Debug, Clone, Default)]
 struct Sent(Arc<Mutex<Vec<Headers>>>);
 
@@ -164,7 +164,7 @@ impl HttpConnector for Sent {
     }
 }
 
-/// Calls a service once as the SDK does and once as functions do.
+/// Calls a service once with the signer of the SDK and once with the signer of functions.
 macro_rules! both {
     ($config:expr, $sdk:ident, $service:literal, |$client:ident| $call:expr) => {
         let usual = $sdk::config::Builder::from($config).interceptor(Count).build();
@@ -175,7 +175,7 @@ macro_rules! both {
 }
 
 #[tokio::test]
-async fn every_service_gets_the_requests_that_the_sdk_would_send() {
+async fn requests_to_every_service_match_the_sdk() {
     let sent = Sent::default();
     let connector = SharedHttpConnector::new(sent.clone());
     let config = SdkConfig::builder()
@@ -200,7 +200,7 @@ async fn every_service_gets_the_requests_that_the_sdk_would_send() {
     let sent = sent.0.lock().unwrap();
     assert_eq!(sent.len(), 10);
     for pair in sent.chunks(2) {
-        assert!(pair[0].iter().any(|(name, _)| name == AUTHORIZATION));
+        assert!(pair[0].iter().any(|(name, _)| name == AUTHORIZATION.as_str()));
         assert_eq!(pair[0], pair[1]);
     }
 }

@@ -1,0 +1,7 @@
+//! Lambda entry point of `sessions-list`. Its grants (written by `cargo generate`):
+//!
+//! - Reads sessions, signing keys, the secret `forwarding`, workspaces.
+
+fn main() -> Result<(), lambda::Error> {
+    lambda::serve::<auth::sessions_list::SessionsList>()
+}

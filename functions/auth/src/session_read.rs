@@ -1,0 +1,163 @@
+//! `GET /api/auth/session`: returns the current session and, for a session in cookies, its CSRF token.
+//!
+//! A reloaded page has only cookies. The refresh cookie is sufficient, so that the page gets the CSRF token for
+//! refreshing an expired access token. Pages of other origins, also of the same site, may send this request but cannot
+//! read its response without CORS headers.
+
+use std::sync::Arc;
+
+use domain::{
+    Timestamp,
+    id::{SessionId, UserId},
+    ports::{Failure, SessionContext, Sessions, TokenKeys},
+    region::Region,
+    session::{self, Claims, RefreshToken, RefreshVerdict, Session},
+    user::personal_workspace,
+};
+use kit::{
+    Anyone, Code, CredentialError, Endpoint, Output, Ports, Problem, RequestContext, Services, Spec, Stop,
+    credentials::Credential,
+    grants::{directory, sessions, token_keys},
+    spec,
+    spec::Method::Get,
+};
+use schemars::JsonSchema;
+use serde::Serialize;
+
+/// Returns the current session.
+pub struct SessionRead;
+
+/// Dependencies.
+pub struct Deps {
+    kit: Services,
+    sessions: Arc<dyn Sessions>,
+    tokens: Arc<dyn TokenKeys>,
+}
+
+/// The current session.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Current {
+    user_id: UserId,
+    /// Absent before onboarding.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    username: Option<String>,
+    /// Whether onboarding is complete.
+    onboarded: bool,
+    /// The user's data region.
+    region: Region,
+    session_id: SessionId,
+    /// Time at which the session started.
+    #[schemars(schema_with = "kit::input::date_time")]
+    created_at: Timestamp,
+    /// End of the current step-up, which sensitive actions require. Absent if the session is not stepped up.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "kit::input::date_time")]
+    step_up_until: Option<Timestamp>,
+    /// Send this token in the `X-CSRF-Token` header of state-changing requests. Present only for cookie sessions.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    csrf_token: Option<String>,
+}
+impl Output for Current {}
+
+kit::errors! {
+    pub enum Error from CredentialError, Failure {
+        /// No token is valid.
+        Refused => Problem::unauthorized("This session is not valid or has ended. Sign in again."),
+        /// The session belongs to another region.
+        Elsewhere(region: Region) => Stop::elsewhere(region),
+    }
+}
+
+impl Endpoint for SessionRead {
+    const SPEC: Spec = spec("auth-session", Get, "/api/auth/session")
+        .summary("Get the current session and its CSRF token")
+        .may_forward()
+        .problems(&[Code::BadRequest, Code::Unauthorized])
+        .uses(&[directory::SIGNING_KEYS, sessions::CONTEXT, token_keys::DERIVATION_KEY]);
+    type Caller = Anyone;
+    type Deps = Deps;
+    type Input = ();
+    type Output = Current;
+    type Error = Error;
+
+    fn deps(ports: &impl Ports) -> Deps {
+        Deps { kit: ports.services(), sessions: ports.sessions(), tokens: ports.token_keys() }
+    }
+
+    async fn handle(deps: &Deps, call: &RequestContext<Anyone>, (): ()) -> Result<Current, Error> {
+        let token = presented(deps, call).await?.ok_or(Error::Refused)?;
+        let (region, user, id) = token.names();
+        if region != call.region {
+            return Err(Error::Elsewhere(region));
+        }
+        // A forged refresh token reads no session.
+        if let Token::RefreshCookie(token) = &token
+            && !token.is_genuine(&deps.tokens.derivation_key(id.made_at()).await?)
+        {
+            return Err(Error::Refused);
+        }
+        let context = deps.sessions.context(user, id, personal_workspace(user)).await?;
+        let context = context.filter(|context| token.opens(&context.session, call.now));
+        let SessionContext { session, workspace, .. } = context.ok_or(Error::Refused)?;
+        let csrf_token = match token {
+            Token::Bearer(_) => None,
+            Token::AccessCookie(_) | Token::RefreshCookie(_) => {
+                let key = deps.tokens.derivation_key(id.made_at()).await?;
+                Some(session::csrf_token(id, &key).expose().to_owned())
+            }
+        };
+        Ok(Current {
+            user_id: user,
+            onboarded: workspace.is_some(),
+            username: workspace.map(|workspace| workspace.handle.to_string()),
+            region,
+            session_id: id,
+            created_at: session.created_at,
+            step_up_until: session.is_stepped_up(call.now).then(|| session.stepped_up_until()),
+            csrf_token,
+        })
+    }
+}
+
+/// The token that identifies the session.
+enum Token {
+    Bearer(Claims),
+    AccessCookie(Claims),
+    RefreshCookie(RefreshToken),
+}
+
+impl Token {
+    fn names(&self) -> (Region, UserId, SessionId) {
+        match self {
+            Self::Bearer(claims) | Self::AccessCookie(claims) => (claims.iss, claims.sub, claims.sid),
+            Self::RefreshCookie(token) => (token.region, token.user, token.session),
+        }
+    }
+
+    fn opens(&self, session: &Session, now: Timestamp) -> bool {
+        match self {
+            Self::Bearer(_) | Self::AccessCookie(_) => session.is_live(now),
+            Self::RefreshCookie(token) => {
+                matches!(session.judge(token.hash(), now), RefreshVerdict::Rotate | RefreshVerdict::Repeat)
+            }
+        }
+    }
+}
+
+/// The access token, or the refresh token of a browser whose access token has expired.
+async fn presented(deps: &Deps, call: &RequestContext<Anyone>) -> Result<Option<Token>, Error> {
+    match call.credential()? {
+        Some(Credential::Bearer(token)) => {
+            return Ok(deps.kit.tokens.verify(&token, call.now).await?.map(Token::Bearer));
+        }
+        Some(Credential::Cookie(token)) => {
+            if let Some(claims) = deps.kit.tokens.verify(&token, call.now).await? {
+                return Ok(Some(Token::AccessCookie(claims)));
+            }
+        }
+        None => {}
+    }
+    let cookie = call.refresh_cookie()?;
+    Ok(cookie.and_then(|text| text.parse().ok()).map(Token::RefreshCookie))
+}

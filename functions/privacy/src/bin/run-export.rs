@@ -1,0 +1,10 @@
+//! Lambda entry point of `run-export`. Its grants (written by `cargo generate`):
+//!
+//! - Reads datasets, events, export bundles, exports due, files, jobs, keys, marks, memberships, models,
+//!   projects, sessions, trash, uploads, usage, users, workspaces.
+//! - Writes events, export bundles, exports due, jobs, outbox.
+//! - Deletes export bundles, exports due, jobs.
+
+fn main() -> Result<(), lambda::Error> {
+    lambda::work::<privacy::run_export::RunExport>()
+}

@@ -1,0 +1,208 @@
+//! Text of all emails.
+
+use domain::{
+    Timestamp,
+    deletion::{DeletionScope, Receipt},
+    email::EmailAddress,
+    id::JobId,
+    password_reset::ResetToken,
+    ports::Mail,
+    secret::Secret,
+    sign_up::{Attempt, VerificationCode},
+};
+
+/// Sends the code that verifies an email address, and names the sign-up.
+pub fn sign_up_code(attempt: &Attempt, code: &VerificationCode) -> Mail {
+    let code = code.expose();
+    let lines = [
+        format!("Your code is {code}"),
+        "Enter this code within 10 minutes to verify your email address and finish signing up.".to_owned(),
+        format!(
+            "This code is for the sign-up of {} from {}. The code works only in the browser or app that started the sign-up, or together with the password of that sign-up.",
+            attempt.at.strftime("%Y-%m-%d %H:%M UTC"),
+            attempt.device.as_str()
+        ),
+        "Don't share this code. If you didn't sign up, ignore this email.".to_owned(),
+    ];
+    mail(attempt.email.clone(), "sign-up-code", "Your verification code", &lines)
+}
+
+/// Tells the owner of an account that someone signed up with its email address.
+pub fn account_exists(to: EmailAddress) -> Mail {
+    let lines = [
+        "Someone tried to sign up with your email address.".to_owned(),
+        "Your email address already has an account. Sign in instead.".to_owned(),
+        "If you didn't try to sign up, ignore this email.".to_owned(),
+    ];
+    mail(to, "account-exists", "You already have an account", &lines)
+}
+
+/// Reports a new API key.
+pub fn api_key_created(to: EmailAddress, name: &str) -> Mail {
+    let lines = [
+        format!("A new API key was created for your account: {name}"),
+        "If you didn't create this API key, revoke the key in your settings and change your password."
+            .to_owned(),
+    ];
+    mail(to, "api-key-created", "A new API key was created", &lines)
+}
+
+/// Reports a session that ended because its refresh token was used twice.
+pub fn session_ended(to: EmailAddress) -> Mail {
+    let lines = [
+        "We ended one of your sessions because its token was used from two places.".to_owned(),
+        "Sign in again to continue. If you didn't expect this email, change your password.".to_owned(),
+    ];
+    mail(to, "session-ended", "We ended one of your sessions", &lines)
+}
+
+/// Sends a password reset token.
+pub fn password_reset(to: EmailAddress, token: &ResetToken) -> Mail {
+    let lines = [
+        "A password reset was requested for your account. To set a new password, enter this token within 30 minutes:"
+            .to_owned(),
+        token.text().expose().to_owned(),
+        "This token works once and replaces the tokens of earlier emails. Setting a new password signs you out everywhere.".to_owned(),
+        "Don't share this token. If you didn't request it, ignore this email.".to_owned(),
+    ];
+    mail(to, "password-reset", "Reset your password", &lines)
+}
+
+/// Reports a changed password.
+pub fn password_changed(to: EmailAddress) -> Mail {
+    let lines = [
+        "Your password was changed, and all your sessions were ended.".to_owned(),
+        "If you didn't change your password, request a password reset now and make sure that nobody else can read your email."
+            .to_owned(),
+    ];
+    mail(to, "password-changed", "Your password was changed", &lines)
+}
+
+/// Reports a finished data export. The email has no download link: downloading requires a session.
+pub fn export_ready(to: EmailAddress, export: JobId) -> Mail {
+    let lines = [
+        "Your data export is ready.".to_owned(),
+        "Sign in and open the page where you requested the export, or call the API while you are signed in:".to_owned(),
+        format!("GET /api/gdpr?jobId={export}"),
+        "The response contains a download link that works for one hour. Repeat the request to get a new link. We delete the export after 7 days."
+            .to_owned(),
+        "If you didn't request an export, reset your password.".to_owned(),
+    ];
+    mail(to, "export-ready", "Your data export is ready", &lines)
+}
+
+/// Reports a deleted account or team: erased data, kept data with reasons, and the signed receipt.
+pub fn deleted(to: EmailAddress, receipt: &Receipt, signed: &str) -> Mail {
+    let (kind, subject) = match receipt.scope {
+        DeletionScope::Account => ("account-deleted", "Your account was deleted"),
+        DeletionScope::Team => ("team-deleted", "Your team was deleted"),
+    };
+    let counted: Vec<String> =
+        receipt.erased.iter().map(|(what, count)| format!("{what}: {count}")).collect();
+    let opening = format!(
+        "{subject} on {}, as requested on {}, together with all its data.",
+        day(receipt.completed_at),
+        day(receipt.requested_at)
+    );
+    let erased = (!counted.is_empty()).then(|| format!("Erased data includes {}.", counted.join(", ")));
+    let kept = receipt.kept.iter().map(|kept| match kept.until {
+        Some(until) => format!("{}, until {}. {}", kept.what, day(until), kept.why),
+        None => format!("{}. {}", kept.what, kept.why),
+    });
+    let closing = [
+        "This is the signed receipt, a JSON Web Token (RFC 7519). The token's header names the key that verifies the receipt. \
+         Our public keys are at /.well-known/jwks.json, and our retired keys at /.well-known/jwks.json?retired=true."
+            .to_owned(),
+        signed.to_owned(),
+    ];
+    let kept_begins = "Data that is still kept, and why:".to_owned();
+    let lines: Vec<String> =
+        [opening].into_iter().chain(erased).chain([kept_begins]).chain(kept).chain(closing).collect();
+    mail(to, kind, subject, &lines)
+}
+
+fn day(at: Timestamp) -> String {
+    at.strftime("%Y-%m-%d").to_string()
+}
+
+fn mail(to: EmailAddress, kind: &'static str, subject: &str, lines: &[String]) -> Mail {
+    let text = lines.join("\n\n") + "\n";
+    let paragraphs: String = lines.iter().map(|line| format!("<p>{}</p>", escape(line))).collect();
+    let html = format!("<!doctype html><html><body>{paragraphs}</body></html>");
+    Mail { to, kind, subject: subject.to_owned(), text: Secret::new(text), html: Secret::new(html) }
+}
+
+fn escape(text: &str) -> String {
+    let entity = |character: char| match character {
+        '&' => "&amp;".to_owned(),
+        '<' => "&lt;".to_owned(),
+        '>' => "&gt;".to_owned(),
+        '"' => "&quot;".to_owned(),
+        other => other.to_string(),
+    };
+    text.chars().map(entity).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::{credential::PasswordHash, deletion::Kept, region::Region, user_agent::Device};
+
+    use super::*;
+
+    #[test]
+    fn code_mail_names_its_sign_up() {
+        let at = Timestamp::from_second(1_800_000_000).unwrap();
+        let attempt: Attempt = Attempt {
+            id: "att_01m858qy4a1ar9by88nhafn40x".parse().unwrap(),
+            email: EmailAddress::parse("a@example.com").unwrap(),
+            password: PasswordHash::nobody(),
+            region: Region::Eu,
+            at,
+            tries: 0,
+            source: None,
+            device: Device::of_user_agent(Some("<b>Mozilla/5.0 (X11; Linux x86_64) Firefox/140.0</b>")),
+        };
+        let mail = sign_up_code(&attempt, &VerificationCode::from_bytes(&[7; 32], Region::Eu));
+        let text = mail.text.expose();
+        assert!(
+            text.contains("the sign-up of 2027-01-15 08:00 UTC from Firefox on Linux. The code works only"),
+            "{text}"
+        );
+        assert!(!mail.html.expose().contains("<b>"));
+    }
+
+    #[test]
+    fn markup_in_a_key_name_is_escaped() {
+        let to = EmailAddress::parse("a@example.com").unwrap();
+        let mail = api_key_created(to, "<img src=x onerror=\"alert(1)\">");
+        assert!(!mail.html.expose().contains("<img"));
+    }
+
+    #[test]
+    fn deletion_mail_lists_erased_and_kept_data() {
+        let at = |day: i64| Timestamp::from_second(day * 86_400).unwrap();
+        let kept = Kept { what: "A thing", why: "For a reason.", until: Some(at(30)) };
+        let receipt = Receipt {
+            iss: Region::Eu,
+            iat: 0,
+            jti: JobId::floor(at(0)),
+            scope: DeletionScope::Team,
+            region: Region::Eu,
+            requested_at: at(0),
+            completed_at: at(1),
+            erased: [("files".to_owned(), 3), ("projects".to_owned(), 1)].into(),
+            kept: vec![kept, Kept { what: "No invoices", why: "There are none.", until: None }],
+        };
+        let mail = deleted(EmailAddress::parse("a@example.com").unwrap(), &receipt, "e30.e30.AAAA");
+        let said = [
+            "Your team was deleted on 1970-01-02, as requested on 1970-01-01, together with all its data.",
+            "Erased data includes files: 3, projects: 1.",
+            "A thing, until 1970-01-31. For a reason.",
+            "No invoices. There are none.",
+            "e30.e30.AAAA",
+        ];
+        for line in said {
+            assert!(mail.text.expose().lines().any(|other| other == line), "{}", mail.text.expose());
+        }
+    }
+}

@@ -1,0 +1,18 @@
+//! The options of the platform.
+
+use std::path::PathBuf;
+
+use url::Url;
+
+/// The options of the platform.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// The port of the entry point; the regions use the following ports. 0 selects free ports.
+    pub port: u16,
+    /// The data folder.
+    pub data: PathBuf,
+    /// An external emulator for DynamoDB and S3 instead of the embedded stand-ins.
+    pub aws: Option<Url>,
+    /// A folder with the built binaries of functions, to run instead of their library code.
+    pub binaries: Option<PathBuf>,
+}

@@ -1,0 +1,232 @@
+//! Domain events. A change writes its event to the outbox in its own transaction; the outbox's stream publishes it to the
+//! functions that consume it. An event's row names its type and its consumers; subscriptions derive from it.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    handle::Handle,
+    id::{AttemptId, JobId, KeyId, MessageId, ResetId, SessionId, UserId, WorkspaceId},
+    profile::KeyName,
+    resource::ResourceId,
+    user::EmailHash,
+};
+
+/// A type of domain event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct EventType {
+    /// The `detail-type` on the bus.
+    pub name: &'static str,
+    /// The functions that handle events of this type.
+    pub consumers: Consumers,
+}
+
+/// The functions that handle events of a type.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Consumers {
+    /// The functions with these ids. Each of them receives every event.
+    Functions(&'static [&'static str]),
+    /// No function, for this reason.
+    None(&'static str),
+}
+
+impl EventType {
+    /// The ids of the functions that handle events of this type.
+    pub const fn functions(self) -> &'static [&'static str] {
+        match self.consumers {
+            Consumers::Functions(functions) => functions,
+            Consumers::None(_) => &[],
+        }
+    }
+}
+
+const fn to(functions: &'static [&'static str]) -> Consumers {
+    Consumers::Functions(functions)
+}
+
+const fn unconsumed(reason: &'static str) -> Consumers {
+    Consumers::None(reason)
+}
+
+/// Declares the domain events, one row each: fields, name on the bus, consumers.
+macro_rules! domain_events {
+    ($(
+        $(#[$doc:meta])*
+        $event:ident $({ $($(#[$of_field:meta])* $field:ident: $type:ty,)* })? $name:literal $consumers:expr;
+    )*) => {
+        /// Something that happened. An event carries ids; consumers read what they need, so that nothing personal or secret
+        /// is on the bus.
+        #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+        #[serde(tag = "type", rename_all_fields = "camelCase")]
+        pub enum DomainEvent {
+            $($(#[$doc])* #[serde(rename = $name)] $event $({ $($(#[$of_field])* $field: $type,)* })?,)*
+        }
+
+        impl DomainEvent {
+            /// Every type of event.
+            pub const TYPES: &'static [EventType] = &[$(EventType { name: $name, consumers: $consumers },)*];
+
+            /// The name of the event's type.
+            pub const fn name(&self) -> &'static str {
+                match self {
+                    $(Self::$event { .. } => $name,)*
+                }
+            }
+        }
+    };
+}
+
+domain_events! {
+    /// A sign-up started. The address receives a code, or a mail that it has an account.
+    SignUpStarted {
+        /// The sign-up record.
+        address: EmailHash,
+        /// The attempt in that record.
+        attempt: AttemptId,
+    } "sign-up-started" to(&["send-mail"]);
+
+    /// An address was verified and an account was created.
+    AccountOpened {
+        /// The new user.
+        user: UserId,
+        /// The address, for its claim in the directory.
+        address: EmailHash,
+    } "account-opened" to(&["confirm-claims"]);
+
+    /// A workspace was created.
+    WorkspaceOpened {
+        /// The new workspace.
+        workspace: WorkspaceId,
+        /// Its handle, for its claim in the directory.
+        #[serde(deserialize_with = "crate::handle::existing")]
+        handle: Handle,
+    } "workspace-opened" to(&["confirm-claims"]);
+
+    /// The settings of a workspace changed.
+    SettingsChanged {
+        /// The workspace.
+        workspace: WorkspaceId,
+    } "settings-changed" unconsumed("no function depends on settings");
+
+    /// An API key was created.
+    ApiKeyCreated {
+        /// The key's workspace.
+        workspace: WorkspaceId,
+        /// The user who created it and who receives a mail.
+        user: UserId,
+        /// The key.
+        key: KeyId,
+        /// The key's name.
+        name: KeyName,
+    } "api-key-created" to(&["send-mail"]);
+
+    /// An API key was revoked.
+    ApiKeyRevoked {
+        /// The key's workspace.
+        workspace: WorkspaceId,
+        /// The key.
+        key: KeyId,
+    } "api-key-revoked" unconsumed("every check reads the key");
+
+    /// A rotated refresh token was used again, and its session was ended.
+    RefreshTokenReused {
+        /// The session's user, who receives a mail.
+        user: UserId,
+        /// The session.
+        session: SessionId,
+    } "refresh-token-reused" to(&["send-mail"]);
+
+    /// A password reset was requested. If the address has an account, its primary address receives a token.
+    PasswordForgotten {
+        /// The address that was entered.
+        address: EmailHash,
+        /// The id that the token is derived from.
+        reset: ResetId,
+    } "password-forgotten" to(&["send-mail"]);
+
+    /// A password was changed.
+    PasswordChanged {
+        /// The user, who receives a mail.
+        user: UserId,
+    } "password-changed" to(&["send-mail"]);
+
+    /// A resource was deleted permanently. Everything in it must be removed.
+    PurgeBegun {
+        /// The resource's workspace.
+        workspace: WorkspaceId,
+        /// The resource.
+        root: ResourceId,
+    } "purge-begun" to(&["purge-trash"]);
+
+    /// The trash of a workspace was emptied. Everything in it must be removed.
+    TrashEmptied {
+        /// The workspace.
+        workspace: WorkspaceId,
+    } "trash-emptied" to(&["purge-trash"]);
+
+    /// More is due than one run of `purge-trash` removes.
+    PurgeGoesOn "purge-goes-on" to(&["purge-trash"]);
+
+    /// An export has more to write.
+    ExportGoesOn {
+        /// The user who requested it.
+        user: UserId,
+        /// The export.
+        export: JobId,
+    } "export-goes-on" to(&["run-export"]);
+
+    /// The bundle of an export is ready for download.
+    ExportReady {
+        /// The user who requested it and who receives a mail.
+        user: UserId,
+        /// The export.
+        export: JobId,
+    } "export-ready" to(&["send-mail"]);
+
+    /// The deletion of an account or a team has more to erase.
+    DeletionGoesOn {
+        /// The user who requested it.
+        user: UserId,
+        /// The deletion.
+        deletion: JobId,
+    } "deletion-goes-on" to(&["run-deletion"]);
+}
+
+impl DomainEvent {
+    /// The names of the types that this function consumes.
+    pub fn consumed_by(function: &str) -> impl Iterator<Item = &'static str> + use<'_> {
+        let is_consumed = move |event: &&EventType| event.functions().contains(&function);
+        Self::TYPES.iter().filter(is_consumed).map(|event| event.name)
+    }
+
+    /// The subject of the event. Events with the same subject are published in order.
+    pub fn subject(&self) -> String {
+        match self {
+            Self::SignUpStarted { address, .. } => format!("sign-up/{address}"),
+            Self::PasswordForgotten { address, .. } => format!("password-reset/{address}"),
+            Self::AccountOpened { user, .. }
+            | Self::RefreshTokenReused { user, .. }
+            | Self::PasswordChanged { user } => user.to_string(),
+            Self::WorkspaceOpened { workspace, .. }
+            | Self::SettingsChanged { workspace }
+            | Self::ApiKeyCreated { workspace, .. }
+            | Self::ApiKeyRevoked { workspace, .. }
+            | Self::TrashEmptied { workspace } => workspace.to_string(),
+            Self::PurgeBegun { root, .. } => root.to_string(),
+            Self::PurgeGoesOn => "purge".to_owned(),
+            Self::ExportGoesOn { export, .. } | Self::ExportReady { export, .. } => export.to_string(),
+            Self::DeletionGoesOn { deletion, .. } => deletion.to_string(),
+        }
+    }
+}
+
+/// A domain event in the outbox and on the bus.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Message {
+    /// Identifies the message: a consumer handles it once.
+    pub id: MessageId,
+    /// When the message was written.
+    pub at: Timestamp,
+    /// The event.
+    pub notice: DomainEvent,
+}

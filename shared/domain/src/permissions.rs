@@ -1,0 +1,225 @@
+//! Authorization. A proof is a value that only this module can create; operations that change data require a proof.
+
+use jiff::Timestamp;
+
+use crate::{
+    activity::Actor,
+    api_key::KeyHolder,
+    id::{UserId, WorkspaceId},
+    role::Role,
+    session::Session,
+    user::personal_workspace,
+    workspace::Workspace,
+};
+
+/// A member of a workspace with a role.
+#[derive(Clone)]
+pub struct Member {
+    /// The workspace.
+    pub workspace: Workspace,
+    /// The member's role in the workspace.
+    pub role: Role,
+    /// The user.
+    pub user: UserId,
+    /// Whether the session is stepped up, which sensitive actions require.
+    pub stepped_up: bool,
+}
+
+impl Member {
+    /// The member as the actor of an event.
+    pub fn actor(&self) -> Actor {
+        Actor { user: self.user, key: None }
+    }
+}
+
+/// The caller may see the workspace but may not do this.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Denied {
+    /// Requires the owner.
+    #[error("Workspace owner access required")]
+    OwnerOnly,
+    /// Requires a higher role.
+    #[error("This action requires the role {} or higher.", .0.as_str())]
+    RoleTooLow(Role),
+    /// Requires a recent sign-in or password confirmation.
+    #[error("Sign in again or confirm your password to continue.")]
+    StepUpNeeded,
+}
+
+/// Proof that the caller may revoke keys of this workspace.
+pub struct ManagesKeys {
+    workspace: WorkspaceId,
+}
+
+/// Proof that the caller may create keys of this workspace.
+pub struct MakesKeys {
+    workspace: WorkspaceId,
+}
+
+/// Proof that the caller may read the values of this workspace's keys.
+pub struct RevealsKeys {
+    workspace: WorkspaceId,
+}
+
+/// Proof that the caller may change this workspace's profile.
+pub struct EditsProfile {
+    workspace: WorkspaceId,
+}
+
+/// Proof that the caller may manage this workspace's inbox.
+pub struct KeepsInbox {
+    workspace: WorkspaceId,
+}
+
+/// Proof that the caller may create, update, trash, restore and delete this workspace's resources.
+#[derive(Clone, Copy)]
+pub struct EditsResources {
+    workspace: WorkspaceId,
+    actor: Actor,
+}
+
+/// Proof that a user may export their data.
+pub struct ExportsData {
+    user: UserId,
+}
+
+/// Proof that the caller may permanently delete an account or a team.
+pub struct DeletesForGood {
+    workspace: WorkspaceId,
+}
+
+impl DeletesForGood {
+    /// The workspace of the proof.
+    pub fn workspace(&self) -> WorkspaceId {
+        self.workspace
+    }
+}
+
+impl EditsResources {
+    /// The workspace of the proof.
+    pub fn workspace(&self) -> WorkspaceId {
+        self.workspace
+    }
+
+    /// The actor.
+    pub fn actor(&self) -> Actor {
+        self.actor
+    }
+}
+
+impl ManagesKeys {
+    /// The workspace of the proof.
+    pub fn workspace(&self) -> WorkspaceId {
+        self.workspace
+    }
+}
+
+impl MakesKeys {
+    /// The workspace of the proof.
+    pub fn workspace(&self) -> WorkspaceId {
+        self.workspace
+    }
+}
+
+impl ExportsData {
+    /// The user of the proof.
+    pub fn user(&self) -> UserId {
+        self.user
+    }
+}
+
+impl RevealsKeys {
+    /// The workspace of the proof.
+    pub fn workspace(&self) -> WorkspaceId {
+        self.workspace
+    }
+}
+
+impl EditsProfile {
+    /// The workspace of the proof.
+    pub fn workspace(&self) -> WorkspaceId {
+        self.workspace
+    }
+}
+
+impl KeepsInbox {
+    /// The workspace of the proof.
+    pub fn workspace(&self) -> WorkspaceId {
+        self.workspace
+    }
+}
+
+/// Checks that `role` includes `needed`.
+pub fn at_least(role: Role, needed: Role) -> Result<(), Denied> {
+    match (role >= needed, needed) {
+        (true, _) => Ok(()),
+        (false, Role::Owner) => Err(Denied::OwnerOnly),
+        (false, _) => Err(Denied::RoleTooLow(needed)),
+    }
+}
+
+/// Allows the owner with a session. API keys are not [`Member`]s, so a key cannot create or revoke keys.
+pub fn may_manage_keys(member: &Member) -> Result<ManagesKeys, Denied> {
+    at_least(member.role, Role::Owner)?;
+    Ok(ManagesKeys { workspace: member.workspace.id })
+}
+
+/// Allows the owner with a stepped-up session, because a key outlives the session that created it.
+pub fn may_make_keys(member: &Member) -> Result<MakesKeys, Denied> {
+    let workspace = may_manage_keys(member)?.workspace;
+    if member.stepped_up { Ok(MakesKeys { workspace }) } else { Err(Denied::StepUpNeeded) }
+}
+
+/// Allows the owner with a stepped-up session.
+pub fn may_reveal_keys(member: &Member) -> Result<RevealsKeys, Denied> {
+    let workspace = may_manage_keys(member)?.workspace;
+    if member.stepped_up { Ok(RevealsKeys { workspace }) } else { Err(Denied::StepUpNeeded) }
+}
+
+/// Allows admins and the owner.
+pub fn may_edit_profile(member: &Member) -> Result<EditsProfile, Denied> {
+    at_least(member.role, Role::Admin)?;
+    Ok(EditsProfile { workspace: member.workspace.id })
+}
+
+/// Allows editors and higher roles.
+pub fn may_edit_resources(member: &Member) -> Result<EditsResources, Denied> {
+    at_least(member.role, Role::Editor)?;
+    Ok(EditsResources { workspace: member.workspace.id, actor: member.actor() })
+}
+
+/// Allows an API key, acting as the owner of its workspace.
+pub fn key_may_edit_resources(key: &KeyHolder, owner: UserId) -> EditsResources {
+    EditsResources { workspace: key.workspace, actor: Actor { user: owner, key: Some(key.key) } }
+}
+
+/// Allows a user with a stepped-up session, because the copy outlives the session that requested it.
+pub fn may_export(session: &Session, now: Timestamp) -> Result<ExportsData, Denied> {
+    if session.is_stepped_up(now) {
+        Ok(ExportsData { user: session.user })
+    } else {
+        Err(Denied::StepUpNeeded)
+    }
+}
+
+/// Allows the user with a stepped-up session.
+pub fn may_delete_account(session: &Session, now: Timestamp) -> Result<DeletesForGood, Denied> {
+    let workspace = personal_workspace(session.user);
+    if session.is_stepped_up(now) { Ok(DeletesForGood { workspace }) } else { Err(Denied::StepUpNeeded) }
+}
+
+/// Allows the owner of the team with a stepped-up session.
+pub fn may_delete_team(
+    session: &Session,
+    team: &Workspace,
+    now: Timestamp,
+) -> Result<DeletesForGood, Denied> {
+    at_least(if team.owner == session.user { Role::Owner } else { Role::Viewer }, Role::Owner)?;
+    may_delete_account(session, now)?;
+    Ok(DeletesForGood { workspace: team.id })
+}
+
+/// Allows every member of the workspace.
+pub fn may_keep_inbox(member: &Member) -> KeepsInbox {
+    KeepsInbox { workspace: member.workspace.id }
+}

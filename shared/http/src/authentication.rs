@@ -1,0 +1,239 @@
+//! Authenticates the caller, in two steps: first what a credential proves by itself, then what is stored about its holder.
+
+use domain::{
+    Timestamp,
+    api_key::{KeyHolder, PresentedKey},
+    directory::Name,
+    handle::Handle,
+    id::{UserId, WorkspaceId},
+    permissions::{self, Member},
+    ports::{SessionContext, Workspaces},
+    region::Region,
+    role::Role,
+    session::Claims,
+    user::personal_workspace,
+};
+use http::HeaderMap;
+
+use crate::{
+    access::{CredentialKind, Scope},
+    caller::{ApiClient, DeletedAccount, Identified, Person, TokenIds},
+    credentials::{Credential, check_csrf, credential},
+    delegated_caller::DelegatedCaller,
+    problem::{Code, Problem},
+    services::Services,
+    spec::{Method, Spec},
+    stop::Stop,
+};
+
+/// A credential of this region that is genuine, before anything is read about its holder.
+pub(crate) enum Presented<'a> {
+    /// The endpoint reads no credentials.
+    Nothing,
+    /// The session's home region authenticated the caller.
+    Delegated(&'a DelegatedCaller),
+    /// An API key of the right form, with the right checksum.
+    Key(PresentedKey),
+    /// The claims of an access token whose signature is right.
+    Session(Claims),
+}
+
+impl Presented<'_> {
+    /// The ids that the credential names, if it is an access token and the request acts in the personal workspace.
+    pub(crate) fn token_ids(&self, owner: Option<&str>, now: Timestamp) -> Option<TokenIds> {
+        match (self, owner) {
+            (Self::Session(claims), None) => {
+                Some(TokenIds { user: claims.sub, workspace: personal_workspace(claims.sub), now })
+            }
+            _ => None,
+        }
+    }
+}
+
+/// Verifies the credential of a request, or forwards the request to the credential's home region.
+pub(crate) async fn authenticate<'a>(
+    services: &Services,
+    spec: &Spec,
+    method: Method,
+    headers: &HeaderMap,
+    delegated: Option<&'a DelegatedCaller>,
+    now: Timestamp,
+) -> Result<Presented<'a>, Stop> {
+    if !spec.is_private() {
+        return Ok(Presented::Nothing);
+    }
+    if let Some(caller) = delegated {
+        return Ok(Presented::Delegated(caller));
+    }
+    let credential = credential(headers)?;
+    match credential.ok_or_else(|| Problem::unauthorized("Sign in, or send an API key, to continue."))? {
+        Credential::Bearer(key) if key.starts_with("ul_") => {
+            let key = PresentedKey::parse(&key).ok_or_else(Problem::invalid_key)?;
+            if !spec.access.takes(CredentialKind::ApiKey) {
+                return Err(Problem::unauthorized("API keys can't be used here. Sign in instead.").into());
+            }
+            at_home(services, key.region)?;
+            Ok(Presented::Key(key))
+        }
+        Credential::Bearer(token) => {
+            let claims = verify_token(services, &token, now).await?;
+            at_home(services, claims.iss)?;
+            Ok(Presented::Session(claims))
+        }
+        Credential::Cookie(token) => {
+            let claims = verify_token(services, &token, now).await?;
+            at_home(services, claims.iss)?;
+            if method != Method::Get {
+                check_csrf(&claims, headers)?;
+            }
+            Ok(Presented::Session(claims))
+        }
+    }
+}
+
+/// Forwards a request whose credential belongs to another region.
+fn at_home(services: &Services, home: Region) -> Result<(), Stop> {
+    if home == services.region { Ok(()) } else { Err(Stop::elsewhere(home)) }
+}
+
+/// Reads the holder of a credential, and refuses a caller that the endpoint's access excludes.
+pub(crate) async fn identify(
+    services: &Services,
+    spec: &Spec,
+    presented: &Presented<'_>,
+    owner: Option<&str>,
+    now: Timestamp,
+) -> Result<Identified, Stop> {
+    match presented {
+        Presented::Nothing => Ok(Identified::Nobody),
+        Presented::Delegated(caller) => identify_delegated(services, spec, caller, owner).await,
+        Presented::Key(key) => identify_key(services, spec, *key, owner).await,
+        Presented::Session(claims) => identify_person(services, spec, claims, owner, now).await,
+    }
+}
+
+/// The holder of an API key of this region. Its form, checksum and region are checked first, then one read; no KMS call.
+pub async fn verify_key(services: &Services, key: &str) -> Result<KeyHolder, Stop> {
+    let key = PresentedKey::parse(key).filter(|key| key.region == services.region);
+    holder(services, key.ok_or_else(Problem::invalid_key)?).await
+}
+
+async fn holder(services: &Services, key: PresentedKey) -> Result<KeyHolder, Stop> {
+    Ok(services.keys.holder(key.hash).await?.ok_or_else(Problem::invalid_key)?)
+}
+
+/// The owner of a key's workspace. A team's is read: a team may pass to another owner, and its keys with it.
+pub async fn owner_of(services: &Services, holder: &KeyHolder) -> Result<UserId, Stop> {
+    match holder.personal_owner() {
+        Some(owner) => Ok(owner),
+        None => {
+            let owner = services.workspaces.owner(holder.workspace).await?;
+            Ok(owner.ok_or_else(Problem::invalid_key)?)
+        }
+    }
+}
+
+/// The claims of an access token.
+pub async fn verify_token(services: &Services, token: &str, now: Timestamp) -> Result<Claims, Stop> {
+    let claims = services.tokens.verify(token, now).await?;
+    let invalid = || Problem::unauthorized("This session is not valid or has expired. Sign in again.");
+    Ok(claims.ok_or_else(invalid)?)
+}
+
+async fn identify_key(
+    services: &Services,
+    spec: &Spec,
+    key: PresentedKey,
+    owner: Option<&str>,
+) -> Result<Identified, Stop> {
+    let holder = holder(services, key).await?;
+    if owner.is_some_and(|owner| owner != holder.handle.as_str()) {
+        return Err(Problem::not_found().into());
+    }
+    // A key that only reads needs no owner: that saves a read for a team's key.
+    let owner = match spec.access.has_role(Role::Editor) {
+        true => Some(owner_of(services, &holder).await?),
+        false => None,
+    };
+    Ok(Identified::Key(Box::new(ApiClient { holder, owner })))
+}
+
+async fn identify_person(
+    services: &Services,
+    spec: &Spec,
+    claims: &Claims,
+    owner: Option<&str>,
+    now: Timestamp,
+) -> Result<Identified, Stop> {
+    let own = personal_workspace(claims.sub);
+    let asked = match owner {
+        Some(handle) => workspace_of(&*services.workspaces, handle).await?,
+        None => Some(own),
+    };
+    let context = services.sessions.context(claims.sub, claims.sid, asked.unwrap_or(own)).await?;
+    let context = context.filter(|context| context.session.is_live(now));
+    let Some(SessionContext { session, workspace, role }) = context else {
+        return identify_deleted(services, spec, claims).await;
+    };
+    let needed = match spec.access.scope {
+        Scope::Workspace(role) => role,
+        Scope::Person | Scope::Nothing => {
+            return Ok(Identified::Person(Person { session, onboarded: workspace.is_some() }));
+        }
+    };
+    let stepped_up = session.is_stepped_up(now);
+    if let (Some(handle), None) = (owner, asked)
+        && let Some(region) = home_of(services, handle).await?
+    {
+        let caller = DelegatedCaller { user: claims.sub, stepped_up, owner: handle.to_owned() };
+        return Err(Stop::Forward(region, Some(caller)));
+    }
+    let (Some(workspace), Some(role)) = (workspace.filter(|_| asked.is_some()), role) else {
+        let first = Problem::new(Code::OnboardingRequired, "Finish setting up your account first.");
+        return Err(if owner.is_none() { first } else { Problem::not_found() }.into());
+    };
+    permissions::at_least(role, needed)?;
+    Ok(Identified::Member(Box::new(Member { workspace, role, user: claims.sub, stepped_up })))
+}
+
+/// A person whose session ended. Refused, unless the session requested the deletion that ended it, at endpoints that answer
+/// such a person.
+async fn identify_deleted(services: &Services, spec: &Spec, claims: &Claims) -> Result<Identified, Stop> {
+    let (user, session) = (claims.sub, claims.sid);
+    let job = if spec.answers_deleted { services.sessions.deletion_by(user, session).await? } else { None };
+    let job = job.ok_or_else(|| Problem::unauthorized("This session has ended. Sign in again."))?;
+    Ok(Identified::Deleted(DeletedAccount { user, job }))
+}
+
+/// A person that the session's home region authenticated, in the workspace of this region that it names.
+async fn identify_delegated(
+    services: &Services,
+    spec: &Spec,
+    caller: &DelegatedCaller,
+    owner: Option<&str>,
+) -> Result<Identified, Stop> {
+    let handle = owner.filter(|owner| *owner == caller.owner).ok_or_else(Problem::not_found)?;
+    let asked = workspace_of(&*services.workspaces, handle).await?.ok_or_else(Problem::not_found)?;
+    let found = services.workspaces.membership(asked, caller.user).await?;
+    let (workspace, role) = found.ok_or_else(Problem::not_found)?;
+    if let Some(needed) = spec.access.needed_role() {
+        permissions::at_least(role, needed)?;
+    }
+    let (user, stepped_up) = (caller.user, caller.stepped_up);
+    Ok(Identified::Member(Box::new(Member { workspace, role, user, stepped_up })))
+}
+
+/// The other region that a handle belongs to.
+async fn home_of(services: &Services, handle: &str) -> Result<Option<Region>, Stop> {
+    let Ok(handle) = Handle::parse_existing(handle) else { return Ok(None) };
+    let holder = services.directory.find(&Name::Handle(handle)).await?;
+    Ok(holder.map(|holder| holder.region).filter(|region| *region != services.region))
+}
+
+/// The workspace that a handle names. A name that can't be a handle names none: the answer is the same.
+async fn workspace_of(workspaces: &dyn Workspaces, handle: &str) -> Result<Option<WorkspaceId>, Stop> {
+    match Handle::parse_existing(handle) {
+        Ok(handle) => Ok(workspaces.by_handle(&handle).await?),
+        Err(_) => Ok(None),
+    }
+}

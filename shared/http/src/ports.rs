@@ -1,0 +1,115 @@
+//! What functions are built from, by area: one method a port. Lambda's boot code implements the traits over the SDK clients.
+
+use std::sync::Arc;
+
+use domain::{
+    blob::{Blobs, Bundles, Presigner},
+    ports::{
+        Accounts, AddressHashes, ApiKeys, Bus, Codes, Consumed, Deletions, Directory, Exports, History,
+        Inventory, Mailer, PasswordResets, Purges, Resources, Rotations, Sessions, SignUps, Throttles,
+        TokenKeys, Trash, Uploads, Vault, Workspaces,
+    },
+};
+
+use crate::services::Services;
+
+/// The ports of every area.
+pub trait Ports:
+    AuthPorts
+    + WorkspacePorts
+    + ResourcePorts
+    + PrivacyPorts
+    + MessagePorts
+    + DirectoryPorts
+    + SecretPorts
+    + FilePorts
+{
+    /// What dispatch itself works with.
+    fn services(&self) -> Services;
+}
+
+/// Signing up, signing in, and staying signed in.
+pub trait AuthPorts {
+    /// Pending sign-ups.
+    fn sign_ups(&self) -> Arc<dyn SignUps>;
+    /// Users and credentials.
+    fn accounts(&self) -> Arc<dyn Accounts>;
+    /// Sessions.
+    fn sessions(&self) -> Arc<dyn Sessions>;
+    /// Password resets.
+    fn password_resets(&self) -> Arc<dyn PasswordResets>;
+    /// Counters of failed attempts.
+    fn throttles(&self) -> Arc<dyn Throttles>;
+}
+
+/// Workspaces, their API keys and their histories.
+pub trait WorkspacePorts {
+    /// Workspaces and handles.
+    fn workspaces(&self) -> Arc<dyn Workspaces>;
+    /// API keys.
+    fn api_keys(&self) -> Arc<dyn ApiKeys>;
+    /// Histories and inboxes.
+    fn history(&self) -> Arc<dyn History>;
+}
+
+/// Projects, datasets and models; the trash; uploads; permanent removal.
+pub trait ResourcePorts {
+    /// Projects, datasets and models.
+    fn resources(&self) -> Arc<dyn Resources>;
+    /// The trash.
+    fn trash(&self) -> Arc<dyn Trash>;
+    /// Uploads and files.
+    fn uploads(&self) -> Arc<dyn Uploads>;
+    /// Permanent removal.
+    fn purges(&self) -> Arc<dyn Purges>;
+}
+
+/// A person's data: exports and deletions.
+pub trait PrivacyPorts {
+    /// Exports.
+    fn exports(&self) -> Arc<dyn Exports>;
+    /// Everything that an account and its workspace hold.
+    fn inventory(&self) -> Arc<dyn Inventory>;
+    /// Deletions.
+    fn deletions(&self) -> Arc<dyn Deletions>;
+}
+
+/// Mail and the event bus.
+pub trait MessagePorts {
+    /// Mail.
+    fn mailer(&self) -> Arc<dyn Mailer>;
+    /// The event bus.
+    fn bus(&self) -> Arc<dyn Bus>;
+    /// Leases on messages.
+    fn consumed(&self) -> Arc<dyn Consumed>;
+}
+
+/// Data that every region may have.
+pub trait DirectoryPorts {
+    /// The directory: names and public keys.
+    fn directory(&self) -> Arc<dyn Directory>;
+}
+
+/// Envelope encryption, and the secrets that tokens, codes and hashes are made with.
+pub trait SecretPorts {
+    /// Envelope encryption.
+    fn vault(&self) -> Arc<dyn Vault>;
+    /// Token signing.
+    fn token_keys(&self) -> Arc<dyn TokenKeys>;
+    /// Hashes of addresses and networks.
+    fn address_hashes(&self) -> Arc<dyn AddressHashes>;
+    /// Mailed codes.
+    fn codes(&self) -> Arc<dyn Codes>;
+    /// New versions of secrets.
+    fn rotations(&self) -> Arc<dyn Rotations>;
+}
+
+/// Files and export bundles in the bucket.
+pub trait FilePorts {
+    /// Signed requests that clients send to the bucket.
+    fn presigner(&self) -> Arc<dyn Presigner>;
+    /// Objects in the bucket.
+    fn blobs(&self) -> Arc<dyn Blobs>;
+    /// Writing export bundles.
+    fn bundles(&self) -> Arc<dyn Bundles>;
+}

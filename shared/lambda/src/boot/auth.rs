@@ -1,0 +1,30 @@
+//! Signing up, signing in, and staying signed in.
+
+use std::sync::Arc;
+
+use domain::ports::{Accounts, PasswordResets, Sessions, SignUps, Throttles};
+use kit::ports::AuthPorts;
+
+use super::FunctionRuntime;
+
+impl AuthPorts for FunctionRuntime {
+    fn sign_ups(&self) -> Arc<dyn SignUps> {
+        self.store()
+    }
+
+    fn accounts(&self) -> Arc<dyn Accounts> {
+        self.store()
+    }
+
+    fn sessions(&self) -> Arc<dyn Sessions> {
+        self.store()
+    }
+
+    fn password_resets(&self) -> Arc<dyn PasswordResets> {
+        self.store()
+    }
+
+    fn throttles(&self) -> Arc<dyn Throttles> {
+        self.store()
+    }
+}

@@ -1,0 +1,39 @@
+//! Envelope encryption, and the secrets that tokens, codes and hashes are made with.
+
+use std::sync::Arc;
+
+use domain::ports::{AddressHashes, Codes, Rotations, TokenKeys, Vault};
+use kit::ports::SecretPorts;
+
+use super::FunctionRuntime;
+use crate::client::client;
+
+impl SecretPorts for FunctionRuntime {
+    fn vault(&self) -> Arc<dyn Vault> {
+        let sdk = Arc::clone(&self.sdk);
+        let client = move || client!(aws_sdk_kms, "kms", &*sdk);
+        let (key, entropy) = (self.config.kms_key.clone(), Arc::clone(&self.entropy));
+        Arc::new(keys::KmsVault::new(client, key, self.config.region, entropy))
+    }
+
+    fn token_keys(&self) -> Arc<dyn TokenKeys> {
+        self.is_certain("secretsmanager");
+        self.secrets()
+    }
+
+    fn address_hashes(&self) -> Arc<dyn AddressHashes> {
+        self.is_certain("secretsmanager");
+        self.secrets()
+    }
+
+    fn codes(&self) -> Arc<dyn Codes> {
+        self.is_certain("secretsmanager");
+        self.secrets()
+    }
+
+    fn rotations(&self) -> Arc<dyn Rotations> {
+        let client = client!(aws_sdk_secretsmanager, "secretsmanager", &*self.sdk);
+        let names = self.config.secret_names();
+        Arc::new(keys::SecretRotations::new(client, self.config.region, names, Arc::clone(&self.entropy)))
+    }
+}

@@ -1,0 +1,22 @@
+//! Workspaces, their API keys and their histories.
+
+use std::sync::Arc;
+
+use domain::ports::{ApiKeys, History, Workspaces};
+use kit::ports::WorkspacePorts;
+
+use super::FunctionRuntime;
+
+impl WorkspacePorts for FunctionRuntime {
+    fn workspaces(&self) -> Arc<dyn Workspaces> {
+        self.store()
+    }
+
+    fn api_keys(&self) -> Arc<dyn ApiKeys> {
+        self.store()
+    }
+
+    fn history(&self) -> Arc<dyn History> {
+        self.store()
+    }
+}

@@ -1,0 +1,32 @@
+//! The directory: written in the authority's region, read in the region's own replica.
+
+use super::{actions::*, method::PortMethod};
+use crate::items::ItemKind::*;
+
+port! {
+    /// Names and public keys.
+    directory = "Directory" {
+        FIND_HANDLE = "find": [get(HandleClaims)];
+        FIND_ADDRESS = "find": [get(AddressClaims)];
+        CLAIM_HANDLE = "claim": [
+            far(put(HandleClaims)), far(put(PendingClaims)), far(check(ReservedHandles)), far(get(HandleClaims)),
+        ];
+        CLAIM_ADDRESS = "claim":
+            [far(put(AddressClaims)), far(put(PendingClaims)), far(get(AddressClaims))];
+        CONFIRM_HANDLE = "confirm": [far(put(HandleClaims)), far(delete(PendingClaims))];
+        CONFIRM_ADDRESS = "confirm": [far(put(AddressClaims)), far(delete(PendingClaims))];
+        RELEASE_HANDLE = "release": [far(delete(HandleClaims)), far(delete(PendingClaims))];
+        RELEASE_ADDRESS = "release": [far(delete(AddressClaims)), far(delete(PendingClaims))];
+        GIVE_UP_HANDLE = "give_up":
+            [far(delete(HandleClaims)), far(delete(PendingClaims)), far(put(ReservedHandles))];
+        GIVE_UP_ADDRESS = "give_up": [far(delete(AddressClaims)), far(delete(PendingClaims))];
+        IS_FREE = "is_free":
+            [get(HandleClaims), far(batch_get(HandleClaims)), far(batch_get(ReservedHandles))];
+        OVERDUE = "overdue": [far(query(PendingClaims))];
+        SIGNING_KEYS = "signing_keys": [query(SigningKeys)];
+        PUBLISH_SIGNING_KEY = "publish_signing_key": [far(put(SigningKeys))];
+        RETIRED_KEYS = "retired_keys": [query(RetiredKeys)];
+        WITHDRAW_SIGNING_KEY = "withdraw_signing_key":
+            [far(get(SigningKeys)), far(delete(SigningKeys)), far(put(RetiredKeys))];
+    }
+}

@@ -1,0 +1,535 @@
+//! Writes items of every kind through the ports: always the same ones, with every optional field present in one and absent
+//! in another. Records are made from JSON, so that a new optional field does not have to be named here.
+
+use domain::{
+    Timestamp,
+    activity::Watermark,
+    directory::{Claim, Name},
+    handle::Handle,
+    id::{self, Id, IdKind, WorkspaceId},
+    permissions::{
+        EditsResources, ExportsData, Member, may_delete_account, may_delete_team, may_edit_resources,
+        may_export, may_keep_inbox, may_make_keys,
+    },
+    ports::{
+        Accounts, All, ApiKeys, Closing, Consumed, Deletions, Directory as _, Exports, History, Live,
+        Marking, NewAccount, NewPassword, Opened, PasswordResets, Purges, RateWindows, Resources, Sessions,
+        SignUps, Throttles, TransactionExtras, Trash, Uploads, Workspaces,
+    },
+    region::Region,
+    resource::ResourceId,
+    role::Role,
+    secret::Digest256,
+    session::Session,
+    throttle::{Settled, Slot},
+    trash::{Trashed, may_remove},
+    upload::Upload,
+    workspace::{Profile, Workspace},
+};
+use serde_json::from_value;
+use tests::{Value, json};
+
+use super::Tables;
+
+/// A handle that was given up.
+pub const GIVEN_UP: &str = "given-up";
+
+/// So many seconds into the test.
+pub fn at(second: i64) -> Timestamp {
+    Timestamp::from_second(1_900_000_000 + second).unwrap()
+}
+
+fn millis(second: i64) -> i64 {
+    at(second).as_millisecond()
+}
+
+/// The nth id of a kind.
+pub fn nth<K: IdKind>(n: u64) -> Id<K> {
+    Id::from(ulid::Ulid::from_parts(1_900_000_000_000 + n, n.into()))
+}
+
+fn user(n: u64) -> id::UserId {
+    nth(n)
+}
+
+fn workspace_id(n: u64) -> WorkspaceId {
+    nth(n)
+}
+
+fn none() -> TransactionExtras {
+    TransactionExtras::default()
+}
+
+fn session(n: u64, of: u64, previous: Option<&str>) -> Session {
+    from_value(json!({
+        "id": nth::<id::OfSession>(n), "user": user(of), "created_at": at(1), "authenticated_at": at(2),
+        "refreshed_at": at(3), "current": Digest256::of(format!("current {n}")),
+        "previous": previous.map(Digest256::of),
+    }))
+    .unwrap()
+}
+
+fn workspace(n: u64, handle: &str, kind: &str, plan: &str) -> Workspace {
+    from_value(json!({
+        "id": workspace_id(n), "handle": handle, "kind": kind, "owner": user(if kind == "team" { 1 } else { n }),
+        "region": "us", "plan": plan, "openingCredit": 5_000_000 + n, "dataKey": format!("wrapped key {n}"),
+        "createdAt": at(4),
+    }))
+    .unwrap()
+}
+
+/// A profile of no more than a name.
+fn bare(name: &str) -> Profile {
+    from_value(json!({ "displayName": name })).unwrap()
+}
+
+/// A profile with everything.
+fn full() -> Profile {
+    from_value(json!({
+        "displayName": "Ada Lovelace", "company": "Analytical Engines", "useCase": "Agriculture",
+        "bio": "I build engines.", "iconColor": "#1a2b3c", "iconLetter": "AL", "earlyAccess": true,
+        "socials": {
+            "github": "https://github.com/ada", "linkedin": "https://www.linkedin.com/in/ada-lovelace",
+            "twitter": "https://x.com/ada_l", "youtube": "https://www.youtube.com/@ada-tube",
+            "scholar": "https://scholar.google.com/citations?user=adaSchola_AJ",
+            "discord": "https://discord.gg/adainvite", "website": "https://ada.example/me",
+        },
+    }))
+    .unwrap()
+}
+
+fn owner_of(workspace: &Workspace) -> Member {
+    let user = workspace.owner;
+    Member { workspace: workspace.clone(), role: Role::Owner, user, stepped_up: true }
+}
+
+/// Writes items of every kind.
+pub async fn everything(tables: &Tables) {
+    accounts(tables).await;
+    let ada = workspaces(tables).await;
+    keys_and_inbox(tables, &ada).await;
+    extras(tables, &ada).await;
+    let proof = may_edit_resources(&owner_of(&ada)).unwrap();
+    let dataset = assets(tables, &proof).await;
+    uploads(tables, &proof, dataset).await;
+    trash(tables, &proof).await;
+    exports(tables).await;
+    deletions(tables).await;
+    operations(tables).await;
+    directory(tables).await;
+}
+
+/// Opens an account.
+async fn open_account(tables: &Tables, n: u64) -> NewAccount {
+    let store = &tables.store;
+    let email = format!("person-{n}@people.example");
+    let attempt = json!({
+        "id": nth::<id::OfAttempt>(n), "password": format!("hash {n}"), "region": "us", "at": at(0), "tries": 0,
+        "superseded": false,
+    });
+    let hash = Digest256::of(&email);
+    let sign_up = json!({
+        "email_hash": hash, "email": email, "user": user(n), "attempts": [attempt], "version": 1,
+    });
+    let person = json!({ "id": user(n), "region": "us", "primary_email": email, "created_at": at(5) });
+    let account = NewAccount {
+        sign_up: from_value(sign_up).unwrap(),
+        user: from_value(person).unwrap(),
+        password: from_value(json!(format!("hash {n}"))).unwrap(),
+        session: session(n, n, None),
+    };
+    SignUps::save(store, &account.sign_up, none()).await.unwrap();
+    assert_eq!(store.open_account(&account, none()).await.unwrap(), Opened::Yes);
+    account
+}
+
+/// Accounts, a sign-up that waits, a session that was refreshed, a password that was reset.
+async fn accounts(tables: &Tables) {
+    let store = &tables.store;
+    open_account(tables, 1).await;
+    open_account(tables, 2).await;
+    let attempt = |n: u64, superseded: bool| {
+        json!({
+            "id": nth::<id::OfAttempt>(n), "password": format!("hash of attempt {n}"), "region": "eu",
+            "at": at(i64::try_from(n).unwrap()), "tries": n, "superseded": superseded,
+        })
+    };
+    let address = Digest256::of("waiting");
+    let sign_up = json!({
+        "email_hash": address, "email": "Waiting@people.example", "user": user(9),
+        "attempts": [attempt(11, true), attempt(12, false)], "version": 1,
+    });
+    SignUps::save(store, &from_value(sign_up).unwrap(), none()).await.unwrap();
+    let (before, after) = (session(1, 1, None), session(1, 1, Some("previous 1")));
+    Sessions::replace(store, &before, &after).await.unwrap();
+    let asked = json!({ "address": address, "at": [at(21), at(82)], "version": 1 });
+    store.ask(&from_value(asked).unwrap(), none()).await.unwrap();
+    let new = NewPassword {
+        user: user(1),
+        password: from_value(json!("hash after the reset")).unwrap(),
+        by: from_value(json!({ "id": nth::<id::OfReset>(1), "at": at(22) })).unwrap(),
+        before: None,
+        sessions: Vec::new(),
+        throttle: "none".to_owned(),
+    };
+    PasswordResets::set(store, &new, none()).await.unwrap();
+    assert!(store.password(user(1)).await.unwrap().is_some());
+}
+
+/// A full workspace and bare ones, with members.
+async fn workspaces(tables: &Tables) -> Workspace {
+    let store = &tables.store;
+    let ada = workspace(1, "ada-lovelace", "personal", "free");
+    store.open(&ada, &full(), none()).await.unwrap();
+    let others =
+        [workspace(2, "bob-babbage", "personal", "enterprise"), workspace(3, "the-team", "team", "pro")];
+    for workspace in &others {
+        store.open(workspace, &bare(workspace.handle.as_str()), none()).await.unwrap();
+    }
+    for (n, role) in [Role::Viewer, Role::Editor, Role::Admin, Role::Owner].into_iter().enumerate() {
+        let (team, user) = (workspace_id(3), user(u64::try_from(n).unwrap() + 1));
+        tables.put("workspaces", store::member_item(team, user, role).unwrap()).await;
+        tables.put("workspaces", store::membership_item(user, team, role).unwrap()).await;
+    }
+    ada
+}
+
+/// Two keys, and marks of events.
+async fn keys_and_inbox(tables: &Tables, ada: &Workspace) {
+    let (store, owner) = (&tables.store, owner_of(ada));
+    for n in 1..=2 {
+        let (key, name) = (nth::<id::OfKey>(n), format!("key number {n}"));
+        let record = json!({
+            "id": key, "workspace": ada.id, "name": name, "prefix": format!("ul_prefix{n}"),
+            "hash": Digest256::of(format!("key {n}")), "sealed": format!("sealed {n}"), "created_at": at(30),
+        });
+        let holder = json!({
+            "key": key, "name": name, "workspace": ada.id, "handle": ada.handle, "kind": ada.kind,
+            "region": "us",
+        });
+        let proof = may_make_keys(&owner).unwrap();
+        let (record, holder) = (from_value(record).unwrap(), from_value(holder).unwrap());
+        ApiKeys::create(store, &proof, &record, &holder, none()).await.unwrap();
+    }
+    let proof = may_keep_inbox(&owner);
+    let marks = [(1, Marking::Seen), (2, Marking::Archived(true, at(31))), (2, Marking::Seen)];
+    for (n, mark) in marks.into_iter().chain([(3, Marking::Archived(false, at(32)))]) {
+        store.mark(&proof, &[(nth(n), mark)]).await.unwrap();
+    }
+    for (n, all) in [(1, All::Seen), (2, All::Archived(true)), (3, All::Archived(false))] {
+        let watermark = Watermark { up_to: nth(n), at: at(33 + i64::try_from(n).unwrap()) };
+        store.mark_all(&proof, all, watermark).await.unwrap();
+    }
+}
+
+const ACTIONS: [&str; 15] = [
+    "created",
+    "updated",
+    "deleted",
+    "trashed",
+    "restored",
+    "started",
+    "completed",
+    "failed",
+    "cancelled",
+    "uploaded",
+    "shared",
+    "unshared",
+    "exported",
+    "cloned",
+    "analyzed",
+];
+const RESOURCE_TYPES: [&str; 12] = [
+    "project",
+    "dataset",
+    "model",
+    "training",
+    "settings",
+    "api_key",
+    "export",
+    "deployment",
+    "onboarding",
+    "team",
+    "billing",
+    "security",
+];
+
+/// Every message.
+fn notices() -> Vec<Value> {
+    let (user, workspace, address) = (user(1), workspace_id(1), Digest256::of("address"));
+    let (key, job, session) = (nth::<id::OfKey>(1), nth::<id::OfJob>(1), nth::<id::OfSession>(1));
+    vec![
+        json!({ "type": "sign-up-started", "address": address, "attempt": nth::<id::OfAttempt>(1) }),
+        json!({ "type": "account-opened", "user": user, "address": address }),
+        json!({ "type": "workspace-opened", "workspace": workspace, "handle": "ada-lovelace" }),
+        json!({ "type": "settings-changed", "workspace": workspace }),
+        json!({ "type": "api-key-created", "workspace": workspace, "user": user, "key": key, "name": "ci" }),
+        json!({ "type": "api-key-revoked", "workspace": workspace, "key": key }),
+        json!({ "type": "refresh-token-reused", "user": user, "session": session }),
+        json!({ "type": "password-forgotten", "address": address, "reset": nth::<id::OfReset>(1) }),
+        json!({ "type": "password-changed", "user": user }),
+        json!({ "type": "purge-begun", "workspace": workspace, "root": nth::<id::OfDataset>(1) }),
+        json!({ "type": "trash-emptied", "workspace": workspace }),
+        json!({ "type": "purge-goes-on" }),
+        json!({ "type": "export-goes-on", "user": user, "export": job }),
+        json!({ "type": "export-ready", "user": user, "export": job }),
+        json!({ "type": "deletion-goes-on", "user": user, "deletion": job }),
+    ]
+}
+
+/// Every line of a history, every message, and a receipt, each alongside a session that ends again.
+async fn extras(tables: &Tables, ada: &Workspace) {
+    for (n, (action, notice)) in (1..).zip(ACTIONS.into_iter().zip(notices())) {
+        let resource = RESOURCE_TYPES[usize::try_from(n).unwrap() % RESOURCE_TYPES.len()];
+        let mut event = json!({
+            "id": nth::<id::OfEvent>(n), "workspace": ada.id, "actor": { "user": user(n) }, "action": action,
+            "resource_type": resource,
+        });
+        if n.is_multiple_of(2) {
+            event["actor"]["key"] = json!(nth::<id::OfKey>(n));
+            event["resource_id"] = json!(format!("resource {n}"));
+            event["resource_name"] = json!(format!("name {n}"));
+            event["metadata"] = json!({ "bio": { "from": null, "to": format!("bio {n}") }, "count": 40 + n });
+        }
+        let message = json!({ "id": nth::<id::OfMessage>(n), "at": at(40), "notice": notice });
+        let receipt = (n == 1).then(|| {
+            let (scope, fingerprint) = (Digest256::of("scope"), Digest256::of("request"));
+            json!({
+                "scope": scope, "fingerprint": fingerprint, "reference": "what was made", "made_at": at(41),
+                "expires_at": at(42),
+            })
+        });
+        let extras = TransactionExtras {
+            event: Some(from_value(event).unwrap()),
+            message: Some(from_value(message).unwrap()),
+            receipt: receipt.map(|receipt| from_value(receipt).unwrap()),
+        };
+        let session = session(100 + n, 1, None);
+        Sessions::begin(&tables.store, &session, None, extras).await.unwrap();
+        tables.store.end(session.user, session.id, none()).await.unwrap();
+    }
+}
+
+fn resource(id: impl Into<String>, project: Option<u64>, n: u64) -> Value {
+    let id = id.into();
+    json!({
+        "id": id, "workspace": workspace_id(1), "project": project.map(nth::<id::OfProject>),
+        "slug": format!("slug-{n}"), "name": format!("Name {n}"), "visibility": "private", "created_at": at(50),
+        "updated_at": at(51), "version": 1,
+    })
+}
+
+async fn live(tables: &Tables, id: ResourceId) -> Live {
+    Resources::find(&tables.store, workspace_id(1), id).await.unwrap().unwrap()
+}
+
+/// Projects, datasets and models, bare and full.
+async fn assets(tables: &Tables, proof: &EditsResources) -> ResourceId {
+    let mut all: Vec<Value> = Vec::new();
+    all.extend((1..=4).map(|n| resource(nth::<id::OfProject>(n), None, n)));
+    all.extend((1..=6).map(|n| resource(nth::<id::OfDataset>(n), None, n)));
+    let projects = (1..).zip([Some(1), Some(1), None, Some(2)]);
+    all.extend(projects.map(|(n, project)| resource(nth::<id::OfModel>(n), project, n)));
+    for (n, asset) in all.iter_mut().enumerate().step_by(2) {
+        asset["description"] = json!(format!("About {n}."));
+        asset["visibility"] = json!("public");
+    }
+    for asset in all {
+        Resources::create(&tables.store, proof, &from_value(asset).unwrap(), None, none()).await.unwrap();
+    }
+    ResourceId::Dataset(nth(1))
+}
+
+/// One upload in each state; models' files and datasets'.
+async fn uploads(tables: &Tables, proof: &EditsResources, dataset: ResourceId) {
+    let (store, model) = (&tables.store, |n| ResourceId::Model(nth(n)));
+    let assets = [dataset, dataset, model(1), dataset, model(2), ResourceId::Dataset(nth(4))];
+    for (n, asset) in (1..).zip(assets) {
+        let mut begun = json!({
+            "id": nth::<id::OfUpload>(n), "workspace": workspace_id(1), "asset": asset,
+            "name": format!("file-{n}.zip"), "content_type": "application/zip", "bytes": 60 + n,
+            "by": { "user": user(1) }, "begun_at": millis(61), "state": "begun",
+        });
+        if n.is_multiple_of(2) {
+            begun["by"]["key"] = json!(nth::<id::OfKey>(1));
+        }
+        let upload = |json: &Value| from_value::<Upload>(json.clone()).unwrap();
+        let before = upload(&begun);
+        let of = live(tables, asset).await;
+        Uploads::begin(store, proof, &of, &before, None, none()).await.unwrap();
+        match n {
+            1 => {}
+            2 => drop(store.give_up(workspace_id(1), before.id, at(62)).await.unwrap()),
+            _ => {
+                begun["state"] = json!("complete");
+                let of = live(tables, asset).await;
+                store.complete(proof, &of, &before, &upload(&begun), at(63), none()).await.unwrap();
+            }
+        }
+    }
+}
+
+/// Things in the trash, one that the trash was emptied of, and one that is being removed.
+async fn trash(tables: &Tables, proof: &EditsResources) {
+    let store = &tables.store;
+    let mut trashed = Vec::new();
+    let ids = [
+        ResourceId::Dataset(nth(2)),
+        ResourceId::Dataset(nth(3)),
+        ResourceId::Model(nth(2)),
+        ResourceId::Project(nth(3)),
+        ResourceId::Dataset(nth(4)),
+        ResourceId::Project(nth(2)),
+    ];
+    for (n, id) in (70..).step_by(2).zip(ids) {
+        let of = live(tables, id).await;
+        let origin = of.project.as_ref();
+        let origin = origin.map(|it| json!({ "id": it.id, "name": it.name, "slug": it.slug }));
+        let mut it = json!({ "resource": of.resource, "by": { "user": user(1) }, "at": millis(n) });
+        if origin.is_some() {
+            (it["origin"], it["by"]["key"]) = (json!(origin), json!(nth::<id::OfKey>(1)));
+        }
+        let it: Trashed = from_value(it).unwrap();
+        Trash::put(store, proof, &of, &it, none()).await.unwrap();
+        trashed.push(it);
+        if n == 70 {
+            let seen = Resources::usage(store, workspace_id(1)).await.unwrap();
+            store.empty(proof, &seen, at(71), none()).await.unwrap();
+        }
+    }
+    let seen = Resources::usage(store, workspace_id(1)).await.unwrap();
+    let removed = &trashed[1];
+    let purge = json!({ "root": removed.resource.id, "workspace": workspace_id(1), "begun_at": millis(90) });
+    let removes = may_remove(proof, removed, &seen, at(89)).unwrap();
+    Trash::remove(store, &removes, removed, &from_value(purge).unwrap(), none()).await.unwrap();
+}
+
+/// The proof that a person may export, from a session of that moment.
+pub fn export_proof(of: id::UserId) -> ExportsData {
+    let session = json!({
+        "id": nth::<id::OfSession>(900), "user": of, "created_at": at(0), "authenticated_at": at(0),
+        "refreshed_at": at(0), "current": Digest256::of("current"), "previous": null,
+    });
+    may_export(&from_value(session).unwrap(), at(0)).unwrap()
+}
+
+/// Exports in every state.
+async fn exports(tables: &Tables) {
+    let store = &tables.store;
+    let export = |n: u64, of: u64, version: u64, more: Value| {
+        let mut export = json!({
+            "id": nth::<id::OfJob>(n), "user": user(of), "format": if n.is_multiple_of(2) { "json" } else { "zip" },
+            "status": "queued", "created_at": millis(90), "version": version,
+        });
+        export.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        from_value::<domain::export::Export>(export).unwrap()
+    };
+    let runs = json!({
+        "status": "running", "lease_ends": millis(91), "upload": "the upload", "parts": ["first", "second"],
+        "position": "datasets", "progress": 42, "bytes": 4_711, "restarts": 3,
+    });
+    let ended =
+        |status: &str| json!({ "status": status, "ended_at": millis(92), "progress": 100, "bytes": 5 });
+    for (n, of, then) in
+        [(1, 1, ended("completed")), (2, 1, runs), (3, 2, ended("failed")), (4, 3, json!({}))]
+    {
+        let queued = export(n, of, 1, json!({}));
+        store.start(&export_proof(user(of)), &queued, none()).await.unwrap();
+        if then != json!({}) {
+            Exports::replace(store, &queued, &export(n, of, 2, then), none()).await.unwrap();
+        }
+    }
+}
+
+/// The deletion of an account that is under way, one of a team that is, and one of a team that is over.
+async fn deletions(tables: &Tables) {
+    let store = &tables.store;
+    let account = open_account(tables, 4).await;
+    let own = workspace(4, "leaving", "personal", "free");
+    let teams = [workspace(5, "leaving-team", "team", "pro"), workspace(6, "left-team", "team", "pro")];
+    for workspace in [&own].into_iter().chain(&teams) {
+        store.open(workspace, &bare("leaving"), none()).await.unwrap();
+    }
+    let deletion = |n: u64, of: &Workspace, version: u64, more: Value| {
+        let mut deletion = json!({
+            "id": nth::<id::OfJob>(n), "scope": "team", "user": of.owner, "workspace": of.id, "region": "us",
+            "handle": of.handle, "receipt_to": "receipt@people.example", "status": "queued",
+            "created_at": millis(100), "version": version,
+        });
+        deletion.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        from_value(deletion).unwrap()
+    };
+    let of_account = json!({ "scope": "account", "address": account.sign_up.email_hash });
+    let queued = deletion(11, &own, 1, of_account.clone());
+    let proof = may_delete_account(&account.session, at(5)).unwrap();
+    let closing = Closing { deletion: &queued, user: Some(&account.user), workspace: Some(&own) };
+    store.close(&proof, &closing, none()).await.unwrap();
+    let mut runs = of_account;
+    let more = json!({
+        "status": "running", "looks_again": true, "done": 7, "counted": "0/KEY#1",
+        "counts": { "API keys": 101, "files": 102 },
+    });
+    runs.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    Deletions::replace(store, &queued, &deletion(11, &own, 2, runs), none()).await.unwrap();
+    let owner = session(1, 1, None);
+    for (n, team) in (12..).zip(&teams) {
+        let queued = deletion(n, team, 1, json!({}));
+        let proof = may_delete_team(&owner, team, at(5)).unwrap();
+        let closing = Closing { deletion: &queued, user: None, workspace: Some(team) };
+        store.close(&proof, &closing, none()).await.unwrap();
+        if n == 13 {
+            let ended = json!({ "status": "completed", "ended_at": millis(103), "counts": { "files": 104 } });
+            let ended = deletion(n, team, 2, ended);
+            Deletions::replace(store, &queued, &ended, none()).await.unwrap();
+            Deletions::forget(store, &ended).await.unwrap();
+        }
+    }
+}
+
+/// Counters, and who acted on which message.
+async fn operations(tables: &Tables) {
+    let store = &tables.store;
+    for n in 1..=4 {
+        let slot = Slot { count: u32::try_from(n - 1).unwrap(), room: 5, forget: false };
+        Throttles::reserve(store, "sign-in/somebody", nth(n), slot, at(111)).await.unwrap();
+        // The last one is still being judged.
+        if n < 4 {
+            Throttles::settle(store, "sign-in/somebody", nth(n), Settled::Failed).await.unwrap();
+        }
+    }
+    store.take("a key", at(120), 17, 100).await.unwrap();
+    for n in 1..=2 {
+        Consumed::claim(store, "send-mail", nth(n), at(112), at(113)).await.unwrap();
+    }
+    store.done("send-mail", nth(2), at(114)).await.unwrap();
+}
+
+/// Names that are claimed, confirmed and given up, and public keys.
+async fn directory(tables: &Tables) {
+    let directory = &tables.directory;
+    let handle = |handle: &str, n| {
+        Claim::on_handle(Handle::parse_existing(handle).unwrap(), Region::Us, workspace_id(n), at(120))
+    };
+    let address = |address: &str, n| {
+        Claim::on_address(from_value(json!(Digest256::of(address))).unwrap(), Region::Eu, user(n), at(121))
+    };
+    let names =
+        [handle("confirmed", 1), address("confirmed", 1), handle("pending", 2), address("pending", 2)];
+    for claim in &names {
+        directory.claim(claim).await.unwrap();
+    }
+    for claim in &names[..2] {
+        directory.confirm(claim).await.unwrap();
+    }
+    let given_up = handle(GIVEN_UP, 3);
+    directory.claim(&given_up).await.unwrap();
+    directory.confirm(&given_up).await.unwrap();
+    let name = Name::Handle(Handle::parse_existing(GIVEN_UP).unwrap());
+    let holder = directory.find(&name).await.unwrap().unwrap();
+    directory.give_up(&name, &holder, at(122)).await.unwrap();
+    for n in 1..=2 {
+        let key = json!({ "kid": format!("kid-{n}"), "region": "eu", "x": format!("public key {n}") });
+        directory.publish_signing_key(&from_value(key).unwrap()).await.unwrap();
+    }
+    directory.withdraw_signing_key(Region::Eu, "kid-2").await.unwrap();
+}
