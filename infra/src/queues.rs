@@ -1,0 +1,28 @@
+//! The queues between the event bus and its consumers: a rule sends an event to the queue of each consumer, and Lambda
+//! invokes the consumer with batches from it. The template and the local platform use the same numbers.
+
+use kit::WorkerSpec;
+
+use crate::template::worker_seconds;
+
+/// How long a failed message is retried, in seconds. Most outages end within six hours.
+const RETRIED: u32 = 21_600;
+/// The maximum number of messages in an invocation.
+pub const BATCH: u32 = 5;
+/// The maximum number of concurrent invocations of a consumer. The minimum that Lambda accepts is 2.
+pub const CONCURRENCY: u32 = 2;
+/// How long a message that was not processed stays in the dead-letter queue: 14 days, the maximum of SQS.
+pub const DEAD_LETTER_SECONDS: u32 = 1_209_600;
+
+/// How long a received message is invisible, and therefore the delay before a retry, in seconds: six timeouts of the
+/// function, as AWS [recommends].
+///
+/// [recommends]: https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html
+pub fn visibility_seconds(consumer: &WorkerSpec) -> u32 {
+    6 * worker_seconds(consumer)
+}
+
+/// How often a message is received before it becomes a dead letter.
+pub fn max_receives(consumer: &WorkerSpec) -> u32 {
+    RETRIED / visibility_seconds(consumer)
+}
