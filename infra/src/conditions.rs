@@ -7,8 +7,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use kit::ItemKind;
 
-use crate::template::REGION;
-
 /// A test of one condition key. A request without the key fails the test.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct IamCondition {
@@ -66,7 +64,7 @@ impl Text {
     fn yaml(&self) -> String {
         match self {
             Self::Fixed(text) => format!("\"{text}\""),
-            Self::WithRegion(before) => format!("!Sub [\"{before}${{Region}}\", {REGION}]"),
+            Self::WithRegion(before) => format!("!Sub \"{before}${{Region}}\""),
             Self::Sender => "!Sub \"no-reply@${MailDomain}\"".to_owned(),
         }
     }

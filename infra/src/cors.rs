@@ -1,4 +1,4 @@
-//! The CORS rules of the file bucket. A test compares them with `template.yaml`.
+//! The CORS rules of the file bucket. A test compares them with the data stack.
 
 /// A CORS rule.
 pub struct Rule {
@@ -55,7 +55,7 @@ mod tests {
 
     #[test]
     fn template_has_exactly_these_rules() {
-        let template = include_str!("../../template.yaml");
+        let template = include_str!("../stacks/data.yaml");
         let (_, after) = template.split_once("CorsRules:\n").unwrap();
         let found: Vec<&str> =
             after.lines().map(str::trim).take_while(|line| line.starts_with('-')).collect();

@@ -2,6 +2,7 @@
 //! template, the OpenAPI document and the reference tables of the docs. `cargo generate` writes them; `cargo generate
 //! --check` reports files that differ.
 
+mod areas;
 pub mod conditions;
 pub mod cors;
 pub mod data_model;
@@ -12,25 +13,15 @@ pub mod openapi;
 pub mod output;
 mod parameters;
 mod problems;
+pub mod queues;
 #[cfg(test)]
 mod samples;
 mod schemas;
 pub mod statements;
 pub mod template;
 
+pub use areas::{areas, every};
 pub use functions::{Functions, grants};
-
-/// Visits every function of every area.
-pub fn every(visitor: &mut impl kit::Visitor) {
-    auth::register(visitor);
-    settings::register(visitor);
-    api_keys::register(visitor);
-    activity::register(visitor);
-    resources::register(visitor);
-    trash::register(visitor);
-    privacy::register(visitor);
-    workers::register(visitor);
-}
 
 /// Converts kebab case to Pascal case: `auth-sign-up` to `AuthSignUp`.
 fn pascal(id: &str) -> String {

@@ -4,7 +4,7 @@ use std::{fs, io, path::Path};
 
 use domain::region::Region;
 
-use crate::{Functions, data_model, endpoints, grants, mains, openapi, template};
+use crate::{Functions, areas, data_model, endpoints, grants, mains, openapi, template};
 
 /// An error while generating the files.
 #[derive(Debug, thiserror::Error)]
@@ -52,16 +52,23 @@ pub struct FileDifference {
 pub fn files(root: &Path) -> Result<Vec<File>, Error> {
     let functions = Functions::all();
     let openapi = serde_json::to_string_pretty(&openapi::document(&functions))? + "\n";
-    let template = template::fill_in(&read(root, "template.yaml")?, &functions)?;
+    let areas = areas();
+    let parent = template::parent(&read(root, "template.yaml")?, &areas)?;
+    let data = template::data(&read(root, "infra/stacks/data.yaml")?)?;
     let documents = [
-        ("template.yaml", template),
+        ("template.yaml", parent),
+        ("infra/stacks/data.yaml", data),
         ("infra/regions", regions()),
         ("docs/openapi.json", openapi),
         ("docs/data-model.md", data_model::document(&entities(root)?)),
         ("docs/endpoints.md", endpoints::document(&functions)),
     ];
     let documents = documents.into_iter().map(|(path, contents)| File { path: path.to_owned(), contents });
-    Ok(documents.chain(mains(root)?).collect())
+    let stacks = areas.iter().map(|(area, functions)| File {
+        path: format!("infra/stacks/{area}.yaml"),
+        contents: template::area(area, functions),
+    });
+    Ok(documents.chain(stacks).chain(mains(root)?).collect())
 }
 
 /// The mains of all functions, with comments that list their grants.

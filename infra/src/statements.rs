@@ -8,10 +8,7 @@ use domain::{blob, region::Region};
 use kit::{Grant, ItemKind, On};
 use store::tables::Table;
 
-use crate::{
-    conditions::{self, Context, Deployment, IamCondition, Test, Text},
-    template::{REGION, table_id},
-};
+use crate::conditions::{self, Context, Deployment, IamCondition, Test, Text};
 
 /// The secrets with the same value in every region.
 const SHARED_SECRETS: [&str; 2] = ["addresses", "forwarding"];
@@ -71,29 +68,31 @@ impl IamResource {
 
     /// The resource as the template's YAML.
     fn yaml(self) -> String {
-        let here = "${AWS::Region}:${AWS::AccountId}";
         let arn = |rest: String| format!("!Sub \"arn:${{AWS::Partition}}:{rest}\"");
-        let directory = |region: &str| {
-            arn(format!("dynamodb:{region}:${{AWS::AccountId}}:table/${{DirectoryTableName}}"))
-        };
+        let here =
+            |service: &str, rest: &str| arn(format!("{service}:${{AWS::Region}}:${{AWS::AccountId}}:{rest}"));
+        let bucket =
+            |path: &str| arn(format!("s3:::${{Platform}}-${{Region}}-files-${{AWS::AccountId}}{path}"));
         match self {
-            Self::Table(Table::Directory) => directory("${AWS::Region}"),
-            Self::Table(table) => format!("!GetAtt {}.Arn", table_id(table)),
-            Self::Authority => directory(Region::AUTHORITY.aws()),
-            Self::Key => "!GetAtt Key.Arn".to_owned(),
-            Self::Bus => "!GetAtt Bus.Arn".to_owned(),
-            Self::Mail => arn(format!("ses:{here}:identity/${{MailDomain}}")),
-            Self::Bucket => "!GetAtt Files.Arn".to_owned(),
-            Self::Files => format!("!Sub \"${{Files.Arn}}/{}*\"", blob::FOLDER),
-            Self::Bundles => format!("!Sub \"${{Files.Arn}}/{}*\"", blob::BUNDLES),
-            // Secrets Manager appends a hyphen and six random characters to the name in an ARN.
-            Self::Secret(name) if SHARED_SECRETS.contains(&name) => {
-                arn(format!("secretsmanager:{here}:secret:${{AWS::StackName}}/shared/{name}-??????"))
+            Self::Table(Table::Directory) => here("dynamodb", "table/${DirectoryTableName}"),
+            Self::Table(table) => {
+                here("dynamodb", &format!("table/{}", table.name("${Platform}-${Region}-")))
             }
-            Self::Secret(name) => format!(
-                "!Sub [\"arn:${{AWS::Partition}}:secretsmanager:{here}:secret:${{AWS::StackName}}/${{Region}}/{name}-??????\", \
-                 {REGION}]"
-            ),
+            Self::Authority => arn(format!(
+                "dynamodb:{}:${{AWS::AccountId}}:table/${{DirectoryTableName}}",
+                Region::AUTHORITY.aws()
+            )),
+            Self::Key => "!Ref Key".to_owned(),
+            Self::Bus => here("events", "event-bus/${Platform}-${Region}-events"),
+            Self::Mail => here("ses", "identity/${MailDomain}"),
+            Self::Bucket => bucket(""),
+            Self::Files => bucket(&format!("/{}*", blob::FOLDER)),
+            Self::Bundles => bucket(&format!("/{}*", blob::BUNDLES)),
+            // Secrets Manager appends a hyphen and six random characters to the name in an ARN.
+            Self::Secret(name) => {
+                let scope = if SHARED_SECRETS.contains(&name) { "shared" } else { "${Region}" };
+                here("secretsmanager", &format!("secret:${{Platform}}/{scope}/{name}-??????"))
+            }
         }
     }
 }
@@ -208,7 +207,7 @@ mod tests {
     /// (<https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html>).
     const LONGEST: usize = 10_240;
     /// An upper bound for the length of names chosen at deployment.
-    const NAME: usize = 64;
+    const NAME: usize = 32;
 
     #[test]
     fn statement_of_an_action_lists_exactly_its_item_kinds() {
@@ -218,7 +217,7 @@ mod tests {
             Grant::items("PutItem", ItemKind::Sessions),
         ];
         let text = policies(&grants);
-        let batch = "Action: [dynamodb:BatchGetItem]\n              Resource: !GetAtt IdentityTable.Arn\n              \
+        let batch = "Action: [dynamodb:BatchGetItem]\n              Resource: !Sub \"arn:${AWS::Partition}:dynamodb:${AWS::Region}:${AWS::AccountId}:table/${Platform}-${Region}-identity\"\n              \
                      Condition:\n                \"Null\": { \"dynamodb:LeadingKeys\": \"false\" }\n                \
                      ForAllValues:StringLike: { \"dynamodb:LeadingKeys\": [\"USER#*\", \"SESSIONS#*\"] }\n";
         assert!(text.contains(batch), "{text}");
@@ -229,8 +228,8 @@ mod tests {
     #[test]
     fn file_grants_cover_only_the_folder_of_files() {
         let text = policies(&["PutObject", "DeleteObject", "ListBucket"].map(Grant::files));
-        let objects = "Action: [s3:DeleteObject, s3:PutObject]\n              Resource: !Sub \"${Files.Arn}/files/*\"\n";
-        let list = "Action: [s3:ListBucket]\n              Resource: !GetAtt Files.Arn\n              \
+        let objects = "Action: [s3:DeleteObject, s3:PutObject]\n              Resource: !Sub \"arn:${AWS::Partition}:s3:::${Platform}-${Region}-files-${AWS::AccountId}/files/*\"\n";
+        let list = "Action: [s3:ListBucket]\n              Resource: !Sub \"arn:${AWS::Partition}:s3:::${Platform}-${Region}-files-${AWS::AccountId}\"\n              \
                     Condition:\n                StringLike: { \"s3:prefix\": [\"files/*\"] }\n";
         assert!(text.contains(objects) && text.contains(list) && !text.contains("exports/"), "{text}");
     }
@@ -239,7 +238,7 @@ mod tests {
     fn bundle_grants_cover_only_the_folder_of_bundles() {
         let text = policies(&["PutObject", "AbortMultipartUpload", "ListBucket"].map(Grant::bundles));
         let objects = "Action: [s3:AbortMultipartUpload, s3:PutObject]\n              \
-                       Resource: !Sub \"${Files.Arn}/exports/*\"\n";
+                       Resource: !Sub \"arn:${AWS::Partition}:s3:::${Platform}-${Region}-files-${AWS::AccountId}/exports/*\"\n";
         let list = "{ \"s3:prefix\": [\"exports/*\"] }";
         assert!(text.contains(objects) && text.contains(list) && !text.contains("files/"), "{text}");
     }
@@ -270,17 +269,21 @@ mod tests {
     #[test]
     fn every_policy_is_within_the_iam_quota() {
         let name = "n".repeat(NAME);
-        let table = format!("arn:aws:dynamodb:ap-southeast-1:000000000000:table/{name}-operations");
         let mut lengths: Vec<(usize, &str)> = Vec::new();
         for (id, grants) in crate::grants() {
             let mut text = policies(&grants);
-            for short in ["AWS::Partition", "AWS::Region", "AWS::AccountId", "AWS::StackName"] {
-                text = text.replace(&format!("${{{short}}}"), &name);
+            let values = [
+                ("AWS::Partition", "aws"),
+                ("AWS::Region", "ap-southeast-1"),
+                ("AWS::AccountId", "000000000000"),
+                ("Region", "ap"),
+                ("Platform", &name),
+                ("DirectoryTableName", &name),
+                ("MailDomain", &name),
+            ];
+            for (short, value) in values {
+                text = text.replace(&format!("${{{short}}}"), value);
             }
-            for short in ["${DirectoryTableName}", "${MailDomain}"] {
-                text = text.replace(short, &name);
-            }
-            text = text.replace("!GetAtt", &table).replace(REGION, "");
             lengths.push((text.chars().filter(|letter| !letter.is_whitespace()).count(), id));
         }
         let longest = lengths.iter().max().unwrap();

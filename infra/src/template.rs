@@ -1,9 +1,12 @@
-//! Writes the generated parts of `template.yaml`. Each submodule writes one part.
+//! Writes the templates: the generated parts of `template.yaml` (the parent) and `infra/stacks/data.yaml`, and the nested
+//! stack of each area. Each submodule writes one part.
 
 mod alarms;
+mod api;
 mod functions;
-mod routes;
+mod queues;
 mod secrets;
+mod stacks;
 mod tables;
 mod triggers;
 
@@ -13,35 +16,61 @@ use store::tables::Table;
 use crate::{Functions, pascal};
 pub use functions::{REQUEST_SECONDS, worker_seconds};
 
-/// YAML that looks up the name of the data region.
-pub(crate) const REGION: &str = r#"{ Region: !FindInMap [DataRegions, !Ref "AWS::Region", Name] }"#;
+/// YAML that looks up the name of the data region, in the parent and in the data stack.
+const REGION: &str = r#"{ Region: !FindInMap [DataRegions, !Ref "AWS::Region", Name] }"#;
 
-/// An error while filling in the template.
+/// An error while filling in a template.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
     /// A comment that marks a generated part is missing.
-    #[error("template.yaml lacks \"# --- generated {0}: begin ---\" or the matching end")]
+    #[error("the template lacks \"# --- generated {0}: begin ---\" or the matching end")]
     NoMarkers(&'static str),
     /// CloudWatch alarms can't cover an interval this long.
     #[error("{0}: the schedule exceeds the seven days that a CloudWatch alarm can evaluate")]
     TooSeldom(&'static str),
 }
 
-/// Replaces the generated parts of the template.
+/// Replaces the generated parts of `template.yaml`.
 ///
 /// # Errors
 ///
 /// When a marker is missing, or an alarm can't monitor a schedule.
-pub fn fill_in(template: &str, functions: &Functions) -> Result<String, Error> {
+pub fn parent(template: &str, areas: &[(&str, Functions)]) -> Result<String, Error> {
+    let functions = Functions::all();
+    let parts = [
+        ("regions", regions()),
+        ("dependencies", stacks::dependencies(areas)),
+        ("paths", api::paths(&functions)),
+        ("stacks", stacks::stacks(areas)),
+        ("queues", queues::queues(&functions)),
+        ("rotations", secrets::rotations()),
+        ("alarms", alarms::alarms(&functions)?),
+    ];
+    fill_in(template, parts)
+}
+
+/// Replaces the generated parts of the data stack.
+///
+/// # Errors
+///
+/// When a marker is missing.
+pub fn data(template: &str) -> Result<String, Error> {
     let parts = [
         ("regions", regions()),
         ("directory", tables::directory()),
-        ("secrets", secrets::secrets(functions)),
+        ("secrets", secrets::secrets()),
         ("tables", tables::tables()),
-        ("routes", routes::settings(functions)),
-        ("functions", functions::functions(functions)),
-        ("alarms", alarms::alarms(functions)?),
+        ("streams", tables::streams()),
     ];
+    fill_in(template, parts)
+}
+
+/// Renders the nested stack of an area.
+pub fn area(name: &str, functions: &Functions) -> String {
+    stacks::template(name, functions)
+}
+
+fn fill_in<const N: usize>(template: &str, parts: [(&'static str, String); N]) -> Result<String, Error> {
     parts.into_iter().try_fold(template.to_owned(), |template, (part, text)| replace(&template, part, &text))
 }
 
@@ -60,8 +89,15 @@ fn regions() -> String {
     Region::ALL.iter().map(|region| format!("    {}: {{ Name: {region} }}\n", region.aws())).collect()
 }
 
-/// The logical id of a table in the template.
-pub(crate) fn table_id(table: Table) -> String {
+/// The ARN of the alias that callers of a function invoke, as text for `!Sub`.
+fn function_arn(id: &str) -> String {
+    format!(
+        "arn:${{AWS::Partition}}:lambda:${{AWS::Region}}:${{AWS::AccountId}}:function:${{Platform}}-{id}:live"
+    )
+}
+
+/// The logical id of a table in the data stack.
+fn table_id(table: Table) -> String {
     format!("{}Table", pascal(table.as_str()))
 }
 
@@ -108,7 +144,7 @@ mod tests {
 
     #[test]
     fn lifecycle_rule_deletes_expired_bundles() {
-        let template = include_str!("../../template.yaml");
+        let template = include_str!("../stacks/data.yaml");
         let days = domain::export::KEPT.as_hours() / 24;
         let rule = format!("Prefix: {}, ExpirationInDays: {days}, ", domain::blob::BUNDLES);
         assert!(template.contains(&rule), "{rule}");
@@ -116,7 +152,7 @@ mod tests {
 
     #[test]
     fn every_region_knows_the_urls_of_all_regions() {
-        let template = include_str!("../../template.yaml");
+        let template = area("auth", &Functions::default());
         for region in Region::ALL {
             assert!(template.contains(&format!("{region}=https://{region}.${{ApiDomain}}")), "{region}");
         }

@@ -1,92 +1,32 @@
-"""Expands the template as SAM does, and compares it with AWS quotas.
+"""Expands the templates as SAM does, and compares every stack with AWS quotas, today and with all planned functions.
 
     limits                      prints the table of docs/deployment.md
     limits --write              updates the table in docs/deployment.md
-    limits --check              fails if the table is outdated, or if more than 80 % of a quota is used
-    limits --expanded FILE      also writes the expanded template to a file
+    limits --check              fails if the table is outdated, or if the projection uses more than 60 % of a quota
 
 Sizes are computed with sample values: the longest names of a region.
 """
 
 import argparse
-import copy
 import json
-import os
-import re
 import sys
-from pathlib import Path
 
-# The translator needs a region, but no access to AWS.
-os.environ.setdefault("AWS_DEFAULT_REGION", "us-east-1")
+from stack_templates import APP, DATA, ROOT, Values, expand, sources
 
-from samtranslator.translator.transform import transform
-from samtranslator.yaml_helper import yaml_parse
-
-ROOT = Path(__file__).resolve().parents[2]
-TEMPLATE, PAGE = ROOT / "template.yaml", ROOT / "docs" / "deployment.md"
+PAGE = ROOT / "docs" / "deployment.md"
 BEGIN, END = "<!-- limits: begin -->\n", "<!-- limits: end -->\n"
 REGIONS = 3
+# The functions of the whole product, with the areas to come.
+PLANNED = 110
 # The maximum share of a quota.
-MAX_SHARE = 0.8
+MAX_SHARE = 0.6
 METRIC_MONTH = 0.10
-
-SAMPLES = {
-    "AWS::AccountId": "123456789012",
-    "AWS::Partition": "aws",
-    "AWS::Region": "ap-southeast-1",
-    "AWS::StackName": "account-platform",
-    "Region": "ap",
-    "ApiDomain": "api.accounts.example.com",
-    "MailDomain": "accounts.example.com",
-    "DirectoryTableName": "account-directory",
-}
+# Concurrent executions that can be reserved: the quota, without the 100 that AWS keeps for functions without reservation.
+RESERVABLE = 900
 
 
-class ManagedPolicies:
-    """Maps names of AWS managed policies to ARNs."""
-
-    class Arns(dict):
-        def __missing__(self, name):
-            return f"arn:aws:iam::aws:policy/{name}"
-
-    def load(self):
-        return self.Arns()
-
-
-def expand(template):
-    template = copy.deepcopy(template)
-    for resource in template["Resources"].values():
-        if resource["Type"] == "AWS::Serverless::Function":
-            # The translator requires an S3 location, which packaging would set.
-            resource["Properties"]["CodeUri"] = "s3://bucket/key"
-    return transform(template, {}, ManagedPolicies())
-
-
-def filled(value):
-    """Replaces intrinsic functions by sample values."""
-    if isinstance(value, list):
-        return [filled(one) for one in value]
-    if not isinstance(value, dict):
-        return value
-    if len(value) == 1:
-        ((name, of),) = value.items()
-        if name == "Ref":
-            return SAMPLES.get(of, f"account-platform-{of}-ABCDEFGHIJKL")
-        if name == "Fn::If":
-            return filled(of[2])
-        if name == "Fn::FindInMap":
-            return SAMPLES["Region"]
-        if name == "Fn::GetAtt":
-            thing = of if isinstance(of, str) else of[0]
-            return f"arn:aws:service:ap-southeast-1:123456789012:thing/account-platform-ap-{thing}"
-        if name == "Fn::Sub":
-            text = of if isinstance(of, str) else of[0]
-            return re.sub(r"\$\{([^}]+)\}", lambda match: filled({"Ref": match[1]}), text)
-    return {key: filled(one) for key, one in value.items()}
-
-
-def size(value):
-    return rounded(len(json.dumps(filled(value), separators=(",", ":"))))
+def compact(value):
+    return len(json.dumps(value, separators=(",", ":")))
 
 
 def rounded(size):
@@ -95,53 +35,79 @@ def rounded(size):
     return -(-size // unit) * unit
 
 
-def counts(template, expanded):
-    """Quotas as rows of name, usage and maximum."""
-    resources = expanded["Resources"].values()
-    of_type = lambda kind: [it.get("Properties", {}) for it in resources if it["Type"] == kind]
-    roles, functions = of_type("AWS::IAM::Role"), of_type("AWS::Lambda::Function")
-    (api,) = of_type("AWS::ApiGatewayV2::Api")
-    (boundary,) = of_type("AWS::IAM::ManagedPolicy")
+class Platform:
+    """The expanded templates of all stacks."""
+
+    def __init__(self):
+        from samtranslator.yaml_helper import yaml_parse
+
+        self.texts = sources()
+        self.stacks = {name: expand(yaml_parse(text)) for name, text in self.texts.items()}
+        self.values = Values(self.stacks)
+        self.areas = [name for name in self.stacks if name not in (APP, DATA)]
+
+    def of_type(self, kind):
+        """The stack's name and the properties of every resource of a type."""
+        every = ((name, it) for name, stack in self.stacks.items() for it in stack["Resources"].values())
+        return [(name, it.get("Properties", {})) for name, it in every if it["Type"] == kind]
+
+    def size(self, stack, value):
+        return compact(self.values.of(stack, value))
+
+    def largest(self, kind, size):
+        return max(size(stack, it) for stack, it in self.of_type(kind))
+
+
+def counts(platform):
+    """Quotas as rows of name, usage today, whether it grows with the number of functions, and maximum."""
+    stacks, size = platform.stacks, platform.size
+    roles, functions = platform.of_type("AWS::IAM::Role"), platform.of_type("AWS::Lambda::Function")
+    ((_, api),) = platform.of_type("AWS::ApiGatewayV2::Api")
     routes = sum(len(methods) for methods in api["Body"]["paths"].values())
-    inline = lambda role: sum(size(policy["PolicyDocument"]) for policy in role.get("Policies", []))
+    inline = lambda stack, role: sum(size(stack, policy["PolicyDocument"]) for policy in role.get("Policies", []))
+    resources = {name: len(stack["Resources"]) for name, stack in stacks.items()}
+    area = max(platform.areas, key=resources.get)
+    bytes_of = lambda name: len(platform.texts[name].encode())
+    largest = max(stacks, key=bytes_of)
+    reserved = sum(int(it.get("ReservedConcurrentExecutions", 0)) for _, it in functions)
     return [
-        ("resources in a stack", len(resources), 500),
-        ("template, bytes", rounded(TEMPLATE.stat().st_size), 1024 * 1024),
-        ("expanded template, bytes", rounded(len(json.dumps(expanded, separators=(",", ":")))), 1024 * 1024),
-        ("parameters", len(template["Parameters"]), 200),
-        ("outputs", len(template["Outputs"]), 200),
-        ("routes of an API", routes, 300),
-        ("integrations of an API", routes, 300),
-        ("inline policies of the largest role, characters", max(map(inline, roles)), 10_240),
-        ("permissions boundary, characters", size(boundary["PolicyDocument"]), 6_144),
-        ("managed policies of a role", max(len(role.get("ManagedPolicyArns", [])) for role in roles), 10),
-        (f"roles in an account, with all {REGIONS} regions", REGIONS * len(roles), 1_000),
-        ("environment variables of a function, bytes", max(size(it["Environment"]["Variables"]) for it in functions), 4_096),
-        ("rules of an event bus", len(of_type("AWS::Events::Rule")), 300),
-        ("longest event pattern, characters", max(size(it["EventPattern"]) for it in of_type("AWS::Events::Rule")), 2_048),
+        ("resources of the data stack", resources[DATA], False, 500),
+        ("resources of the parent", resources[APP], True, 500),
+        (f"resources of the largest area, `{area}`", resources[area], True, 500),
+        ("resources of the parent and all areas", sum(resources.values()) - resources[DATA], True, 2_500),
+        (f"template, bytes, `{largest}`", rounded(bytes_of(largest)), True, 1024 * 1024),
+        ("expanded template, bytes", rounded(max(map(compact, stacks.values()))), True, 1024 * 1024),
+        ("parameters of a stack", max(len(it.get("Parameters", {})) for it in stacks.values()), False, 200),
+        ("outputs of a stack", max(len(it.get("Outputs", {})) for it in stacks.values()), False, 200),
+        ("routes of an API", routes, True, 300),
+        ("integrations of an API", routes, True, 300),
+        ("inline policies of the largest role, characters", rounded(platform.largest("AWS::IAM::Role", inline)), False, 10_240),
+        ("permissions boundary, characters", rounded(platform.largest("AWS::IAM::ManagedPolicy", lambda stack, it: size(stack, it["PolicyDocument"]))), False, 6_144),
+        ("managed policies of a role", max(len(role.get("ManagedPolicyArns", [])) for _, role in roles), False, 10),
+        (f"roles in an account, with all {REGIONS} regions", REGIONS * len(roles), True, 1_000),
+        ("reserved concurrent executions", reserved, True, RESERVABLE),
+        ("environment variables of a function, bytes", rounded(platform.largest("AWS::Lambda::Function", lambda stack, it: size(stack, it["Environment"]["Variables"]))), False, 4_096),
+        ("rules of an event bus", len(platform.of_type("AWS::Events::Rule")), True, 300),
+        ("longest event pattern, characters", rounded(platform.largest("AWS::Events::Rule", lambda stack, it: size(stack, it["EventPattern"]))), True, 2_048),
     ]
 
 
-def watched(expanded):
-    """The number of alarms and of their metrics, which determine the price."""
-    alarms = [it["Properties"] for it in expanded["Resources"].values() if it["Type"] == "AWS::CloudWatch::Alarm"]
-    metrics = [sum("MetricStat" in metric for metric in alarm.get("Metrics", [])) or 1 for alarm in alarms]
-    return len(alarms), sum(metrics)
+def metrics(alarm):
+    """The number of metrics of an alarm, which determine its price."""
+    return sum("MetricStat" in metric for metric in alarm.get("Metrics", [])) or 1
 
 
-def table(template, expanded):
-    rows = counts(template, expanded)
-    lines = ["| quota | usage | maximum | used |", "|---|---|---|---|"]
-    lines += [f"| {what} | {now:,} | {most:,} | {100 * now / most:.0f} % |" for what, now, most in rows]
-    alarms, metrics = watched(expanded)
-    each = 4
-    room = (int(500 * MAX_SHARE) - rows[0][1]) // each
-    lines += [
-        "",
-        f"An endpoint needs {each} resources (function, role, permission, log group): {room} more fit before the stack reaches"
-        f" {100 * MAX_SHARE:.0f} % of the first quota.",
-        f"{alarms} alarms monitor {metrics} metrics at ${METRIC_MONTH:.2f} each: ${metrics * METRIC_MONTH:.2f} per month and region.",
+def table(platform):
+    functions = len(platform.of_type("AWS::Lambda::Function"))
+    rows = [
+        (what, now, -(-now * PLANNED // functions) if grows else now, most)
+        for what, now, grows, most in counts(platform)
     ]
+    lines = [f"| quota | usage with {functions} functions | with {PLANNED} | maximum | then used |", "|---|---|---|---|---|"]
+    lines += [f"| {what} | {now:,} | {then:,} | {most:,} | {100 * then / most:.0f} % |" for what, now, then, most in rows]
+    alarms = [it for _, it in platform.of_type("AWS::CloudWatch::Alarm")]
+    paid = sum(map(metrics, alarms))
+    lines += ["", f"{len(alarms)} alarms monitor {paid} metrics at ${METRIC_MONTH:.2f} each: ${paid * METRIC_MONTH:.2f} per month and region."]
     return rows, "\n".join(lines) + "\n"
 
 
@@ -152,7 +118,7 @@ def parts(page):
 
 
 def check(rows, text):
-    wrong = [f"{what}: {now:,} of {most:,}" for what, now, most in rows if now > MAX_SHARE * most]
+    wrong = [f"{what}: {then:,} of {most:,}" for what, _, then, most in rows if then > MAX_SHARE * most]
     if parts(PAGE.read_text())[1] != text:
         wrong.append(f"the table in {PAGE.relative_to(ROOT)} is outdated; run `infra/limits --write`")
     for line in wrong:
@@ -164,13 +130,8 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--write", action="store_true")
     parser.add_argument("--check", action="store_true")
-    parser.add_argument("--expanded", type=Path)
     options = parser.parse_args()
-    template = yaml_parse(TEMPLATE.read_text())
-    expanded = expand(template)
-    if options.expanded:
-        options.expanded.write_text(json.dumps(expanded, indent=1))
-    rows, text = table(template, expanded)
+    rows, text = table(Platform())
     if options.write:
         before, _, after = parts(PAGE.read_text())
         PAGE.write_text(before + BEGIN + text + END + after)

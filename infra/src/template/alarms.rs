@@ -1,13 +1,13 @@
 //! CloudWatch alarms on functions. Each alarm monitors several functions, because a stack can't hold an alarm per
-//! function and CloudWatch charges for each metric in an alarm. Alarms on API Gateway already cover the errors of all
-//! endpoints together.
+//! function and CloudWatch charges for each metric in an alarm. Alarms on API Gateway, on log lines and on other services are written by
+//! hand in the template.
 
 use std::fmt::Write as _;
 
 use kit::{Trigger, WorkerSpec, spec::Every};
 
 use super::{
-    Error,
+    Error, REGION,
     functions::{WORK_SECONDS, worker_seconds},
 };
 use crate::{Functions, pascal};
@@ -26,8 +26,9 @@ pub(super) fn alarms(functions: &Functions) -> Result<String, Error> {
     let infallible: Vec<&str> = endpoints.chain(ids(&once)).collect();
     let (slow, quick): (Vec<&WorkerSpec>, Vec<&WorkerSpec>) =
         functions.workers.iter().partition(|worker| worker_seconds(worker) == WORK_SECONDS);
-    let mut all = vec![defects()];
-    all.extend(groups("FunctionErrors", &infallible, &CRASHES));
+    let crashes = groups("FunctionErrors", &infallible, &CRASHES);
+    let mut all = vec![release(crashes.len())];
+    all.extend(crashes);
     all.extend(groups("WorkErrors", &ids(&retried), &BACKGROUND_ERRORS));
     all.extend(groups("WorkDuration", &ids(&slow), &BACKGROUND_DURATION));
     all.extend(groups("WaitingDuration", &ids(&quick), &AUTHORIZER_DURATION));
@@ -37,6 +38,25 @@ pub(super) fn alarms(functions: &Functions) -> Result<String, Error> {
         }
     }
     Ok(all.join("\n"))
+}
+
+/// The alarm that takes a deployment back: any of the alarms on functions that serve requests. One composite alarm, because
+/// CloudFormation accepts five rollback triggers
+/// (<https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_RollbackConfiguration.html>).
+fn release(crashes: usize) -> String {
+    let rule: Vec<String> = (0..crashes)
+        .map(|n| format!("ALARM(\\\"${{{}}}\\\")", numbered("FunctionErrors", n, crashes)))
+        .collect();
+    format!(
+        r#"  Crashes:
+    Type: AWS::CloudWatch::CompositeAlarm
+    Properties:
+      AlarmName: !Sub ["${{Platform}}-${{Region}}-crashes", {REGION}]
+      AlarmDescription: "A function that serves requests crashed or timed out. The alarms below it notify."
+      AlarmRule: !Sub "{}"
+"#,
+        rule.join(" OR ")
+    )
 }
 
 /// Whether failed events are retried and finally become dead letters. Callers of other functions see the error
@@ -97,52 +117,16 @@ const AUTHORIZER_DURATION: Measure = Measure {
     periods: 1,
 };
 
-/// The log lines that reveal a defect: metric filter, log group, pattern. The access log counts status 500, because the
-/// metric of API Gateway combines 500 and 503. An unreadable stored value and an email that SES refuses permanently
-/// fail no request.
-const DEFECT_LINES: [(&str, &str, &str); 4] = [
-    ("InternalErrors", "ApiLogs", r#"{ $.status = "500" }"#),
-    ("UnreadableValues", "ApiKeysListLogs", r#"{ $.defect = "*" }"#),
-    ("RefusedMails", "SendMailLogs", r#"{ $.message = "mail refused" }"#),
-    ("RefusedReceipts", "RunDeletionLogs", r#"{ $.message = "mail refused" }"#),
-];
-
-/// The alarm on defects of the code or the deployment, such as a missing grant.
-fn defects() -> String {
-    let filter = |(name, logs, pattern): &(&str, &str, &str)| {
-        format!(
-            r#"  {name}:
-    Type: AWS::Logs::MetricFilter
-    Properties:
-      LogGroupName: !Ref {logs}
-      FilterPattern: '{pattern}'
-      MetricTransformations:
-        - {{ MetricNamespace: !Ref "AWS::StackName", MetricName: InternalErrors, MetricValue: "1", DefaultValue: 0 }}
-
-"#
-        )
-    };
-    let mut text: String = DEFECT_LINES.iter().map(filter).collect();
-    text += &alarm(
-        "Defects",
-        "A request failed with status 500, a stored value is unreadable, or SES refused an email permanently. Look for ERROR in the logs.",
-        "notBreaching",
-    );
-    text += r#"      ComparisonOperator: GreaterThanOrEqualToThreshold
-      Threshold: 1
-      EvaluationPeriods: 1
-      Period: 300
-      Statistic: Sum
-      Namespace: !Ref "AWS::StackName"
-      MetricName: InternalErrors
-"#;
-    text
-}
-
 /// Renders as many alarms as these functions need.
 fn groups(name: &str, ids: &[&str], measure: &Measure) -> Vec<String> {
-    let name = |n: usize| if ids.len() > MAX_METRICS { format!("{name}{}", n + 1) } else { name.to_owned() };
-    ids.chunks(MAX_METRICS).enumerate().map(|(n, ids)| group(&name(n), ids, measure)).collect()
+    let chunks = ids.chunks(MAX_METRICS);
+    let all = chunks.len();
+    chunks.enumerate().map(|(n, ids)| group(&numbered(name, n, all), ids, measure)).collect()
+}
+
+/// The logical id of the `n`th of several alarms with the same purpose.
+fn numbered(name: &str, n: usize, all: usize) -> String {
+    if all > 1 { format!("{name}{}", n + 1) } else { name.to_owned() }
 }
 
 fn group(name: &str, ids: &[&str], measure: &Measure) -> String {
@@ -224,16 +208,15 @@ fn late_publication(id: &str) -> String {
     let mut text = alarm(&format!("{}Behind", pascal(id)), description, "notBreaching");
     let _ = write!(
         text,
-        r"      ComparisonOperator: GreaterThanOrEqualToThreshold
+        r#"      ComparisonOperator: GreaterThanOrEqualToThreshold
       Threshold: 300000
       EvaluationPeriods: 3
       Period: 60
       Statistic: Maximum
       Namespace: AWS/Lambda
       MetricName: IteratorAge
-      Dimensions: [{{ Name: FunctionName, Value: !Ref {} }}]
-",
-        pascal(id)
+      Dimensions: [{{ Name: FunctionName, Value: !Sub "${{Platform}}-{id}" }}]
+"#
     );
     text
 }
@@ -255,8 +238,7 @@ fn alarm(name: &str, description: &str, missing: &str) -> String {
 fn measured(n: usize, id: &str, metric: &str, statistic: &str, period: i64) -> String {
     format!(
         "{{ Id: m{n}, ReturnData: false, MetricStat: {{ Stat: {statistic}, Period: {period}, Metric: {{ \
-         Namespace: AWS/Lambda, MetricName: {metric}, Dimensions: [{{ Name: FunctionName, Value: !Ref {} }}] }} }} }}",
-        pascal(id)
+         Namespace: AWS/Lambda, MetricName: {metric}, Dimensions: [{{ Name: FunctionName, Value: !Sub \"${{Platform}}-{id}\" }}] }} }} }}"
     )
 }
 
@@ -271,25 +253,24 @@ mod tests {
         let ids = all.operations.iter().map(|operation| operation.spec.id);
         for id in ids.chain(all.workers.iter().map(|worker| worker.id)) {
             let metric = format!(
-                "MetricName: Errors, Dimensions: [{{ Name: FunctionName, Value: !Ref {} }}]",
-                pascal(id)
+                "MetricName: Errors, Dimensions: [{{ Name: FunctionName, Value: !Sub \"${{Platform}}-{id}\" }}]"
             );
             assert_eq!(text.matches(&metric).count(), 1, "{id}");
         }
     }
 
     #[test]
-    fn single_internal_error_sets_off_an_alarm() {
+    fn crash_of_any_endpoint_takes_a_deployment_back() {
         let text = alarms(&Functions::all()).unwrap();
-        for (_, logs, pattern) in DEFECT_LINES {
-            assert!(
-                text.contains(&format!("LogGroupName: !Ref {logs}\n      FilterPattern: '{pattern}'")),
-                "{logs}"
-            );
+        let (_, rule) = text.split_once("AlarmRule: ").unwrap();
+        let (rule, _) = rule.split_once('\n').unwrap();
+        let alarms = text
+            .lines()
+            .filter(|line| line.starts_with("  FunctionErrors"))
+            .map(|line| line.trim_end_matches(':').trim());
+        for alarm in alarms {
+            assert!(rule.contains(&format!("ALARM(\\\"${{{alarm}}}\\\")")), "{alarm}: {rule}");
         }
-        let (_, alarm) = text.split_once("  Defects:\n").unwrap();
-        let (alarm, _) = alarm.split_once("\n\n").unwrap();
-        assert!(alarm.contains("Threshold: 1\n") && alarm.contains("MetricName: InternalErrors"), "{alarm}");
     }
 
     #[test]

@@ -1,18 +1,24 @@
-//! Renders a function and a log group for every endpoint and worker.
+//! Renders the functions of an area.
 
 use std::fmt::Write as _;
 
-use kit::{Spec, Trigger, WorkerSpec, routes::Route, spec::Memory};
+use kit::{Spec, Trigger, WorkerSpec, spec::Memory};
 
 use super::{quoted, triggers};
 use crate::{Functions, pascal, statements::policies};
 
-/// The timeout of endpoints in seconds, as in the template's `Globals`.
+/// The timeout of endpoints in seconds.
 pub const REQUEST_SECONDS: u32 = 5;
 /// The timeout of background work in seconds.
 pub(super) const WORK_SECONDS: u32 = 60;
-/// The retention of logs in days. Logs are for debugging; permanent records are in tables.
-const LOG_DAYS: u32 = 30;
+
+/// Concurrent executions that are reserved for an endpoint that hashes passwords. A request occupies it for about a
+/// second. The reservation is also its limit, so that a flood of sign-ins takes no more from other functions.
+const RESERVED_FOR_PASSWORDS: u32 = 30;
+/// Concurrent executions that are reserved for a worker, so that requests can't use them up. Queues use fewer.
+const RESERVED_FOR_WORK: u32 = 5;
+/// The same for the reader of the outbox stream: one execution per shard and parallel batch.
+const RESERVED_FOR_STREAM: u32 = 2 * triggers::PARALLEL_BATCHES;
 
 /// Renders all functions.
 pub(super) fn functions(functions: &Functions) -> String {
@@ -29,21 +35,13 @@ pub fn worker_seconds(spec: &WorkerSpec) -> u32 {
 fn endpoint(spec: &Spec) -> String {
     let mut text = function(spec.id, spec.summary);
     if spec.memory != Memory::Small {
-        let _ = writeln!(text, "      MemorySize: {}", spec.memory.megabytes());
-    }
-    text.push_str("      Events:\n");
-    for Route { method, path, kind } in spec.routes() {
-        let method = method.as_str();
-        let _ = write!(
+        let megabytes = spec.memory.megabytes();
+        let _ = writeln!(
             text,
-            "        {name}{kind}:\n          Type: HttpApi\n          \
-             Properties: {{ ApiId: !Ref Api, Method: {method}, Path: {path} }}\n",
-            name = pascal(&method.to_ascii_lowercase()),
-            kind = kind.map(pascal).unwrap_or_default(),
-            path = quoted(&path),
+            "      MemorySize: {megabytes}\n      ReservedConcurrentExecutions: {RESERVED_FOR_PASSWORDS}"
         );
     }
-    text + &policies(&spec.grants()) + &logs(spec.id)
+    text + &policies(&spec.grants())
 }
 
 fn worker(spec: &WorkerSpec) -> String {
@@ -52,48 +50,42 @@ fn worker(spec: &WorkerSpec) -> String {
     if seconds != REQUEST_SECONDS {
         let _ = writeln!(text, "      Timeout: {seconds}");
     }
+    if let Some(reserved) = reserved(spec) {
+        let _ = writeln!(text, "      ReservedConcurrentExecutions: {reserved}");
+    }
     text.push_str(&triggers::events(spec));
-    text + &policies(&spec.grants()) + &triggers::permission(spec) + &logs(spec.id)
+    text + &policies(&spec.grants()) + &triggers::permission(spec)
+}
+
+/// The concurrent executions that are reserved for a worker. None for the authorizer, which grows with requests.
+fn reserved(spec: &WorkerSpec) -> Option<u32> {
+    match () {
+        () if spec.has(Trigger::Authorizer) => None,
+        () if spec.has(Trigger::OutboxStream) => Some(RESERVED_FOR_STREAM),
+        () => Some(RESERVED_FOR_WORK),
+    }
 }
 
 fn function(id: &str, summary: &str) -> String {
     format!(
-        r"  {name}:
+        r#"  {name}:
     Type: AWS::Serverless::Function
     Properties:
+      FunctionName: !Sub "${{Platform}}-{id}"
       Description: {summary}
-      CodeUri: target/lambda/{id}/
-      LoggingConfig: {{ LogGroup: !Ref {name}Logs }}
-",
+      CodeUri: ../../target/lambda/{id}/
+      AutoPublishAliasAllProperties: true
+"#,
         name = pascal(id),
         summary = quoted(summary),
     )
 }
 
-fn logs(id: &str) -> String {
-    format!(
-        r#"
-  {name}Logs:
-    Type: AWS::Logs::LogGroup
-    Properties: {{ LogGroupName: !Sub "/${{AWS::StackName}}/{id}", RetentionInDays: {LOG_DAYS}, KmsKeyId: !GetAtt Key.Arn }}
-"#,
-        name = pascal(id),
-    )
-}
-
 #[cfg(test)]
 mod tests {
-    use crate::samples::several;
+    use crate::queues;
 
     use super::*;
-
-    #[test]
-    fn template_globals_match_timeout_and_memory() {
-        let template = include_str!("../../../template.yaml");
-        let (globals, _) = template.split_once("\nResources:\n").unwrap();
-        assert!(globals.contains(&format!("\n    Timeout: {REQUEST_SECONDS}\n")));
-        assert!(globals.contains(&format!("\n    MemorySize: {}\n", Memory::Small.megabytes())));
-    }
 
     /// Otherwise two workers could write the same bundle.
     #[test]
@@ -104,26 +96,16 @@ mod tests {
     }
 
     #[test]
-    fn endpoint_on_several_paths_is_one_function() {
-        let text = functions(&several());
-        assert_eq!(text.matches("Type: AWS::Serverless::Function\n").count(), 1);
-        for (event, path) in [("GetApples", "/api/apples/{id}"), ("GetPears", "/api/pears/{id}")] {
-            let properties = format!("{{ ApiId: !Ref Api, Method: GET, Path: \"{path}\" }}\n");
-            let event =
-                format!("        {event}:\n          Type: HttpApi\n          Properties: {properties}");
-            assert!(text.contains(&event), "{text}");
-        }
+    fn queues_use_less_than_the_reserved_concurrency() {
+        assert!(queues::CONCURRENCY < RESERVED_FOR_WORK);
     }
 
     #[test]
-    fn every_function_has_its_own_log_group() {
+    fn every_endpoint_that_hashes_passwords_has_its_own_limit() {
         let all = Functions::all();
+        let hashing = all.operations.iter().filter(|operation| operation.spec.memory == Memory::FullCpu);
         let text = functions(&all);
-        let ids = all.operations.iter().map(|operation| operation.spec.id);
-        for id in ids.chain(all.workers.iter().map(|worker| worker.id)) {
-            let name = pascal(id);
-            assert!(text.contains(&format!("LoggingConfig: {{ LogGroup: !Ref {name}Logs }}\n")), "{id}");
-            assert!(text.contains(&format!("\n  {name}Logs:\n    Type: AWS::Logs::LogGroup\n")), "{id}");
-        }
+        let limit = format!("ReservedConcurrentExecutions: {RESERVED_FOR_PASSWORDS}\n");
+        assert_eq!(text.matches(&limit).count(), hashing.count());
     }
 }

@@ -3,7 +3,7 @@
 use domain::region::Region;
 
 use super::{REGION, quoted};
-use crate::{Functions, pascal};
+use crate::pascal;
 
 /// The worker that creates the values of secrets.
 const ROTATION_WORKER: &str = "rotate-secrets";
@@ -44,27 +44,28 @@ const SECRETS: [(&str, Scope, &str); 4] = [
     ("forwarding", Scope::Shared, "Signs requests that regions forward to each other"),
 ];
 
-/// Renders all secrets, and their rotation if the rotation worker exists.
-pub(super) fn secrets(functions: &Functions) -> String {
-    let mut all = Vec::from(SECRETS.map(|(name, scope, description)| secret(name, scope, description)));
-    if functions.workers.iter().any(|worker| worker.id == ROTATION_WORKER) {
-        let rotated = SECRETS.iter().filter(|(name, ..)| *name != ADDRESSES);
-        all.extend(rotated.map(|(name, scope, _)| rotation(name, *scope)));
-    }
-    all.join("\n")
+/// Renders all secrets.
+pub(super) fn secrets() -> String {
+    SECRETS.map(|(name, scope, description)| secret(name, scope, description)).join("\n")
+}
+
+/// Renders the rotation of all secrets but the one that never rotates.
+pub(super) fn rotations() -> String {
+    let rotated = SECRETS.iter().filter(|(name, ..)| *name != ADDRESSES);
+    rotated.map(|(name, scope, _)| rotation(name, *scope)).collect::<Vec<_>>().join("\n")
 }
 
 fn secret(name: &str, scope: Scope, description: &str) -> String {
     let (header, full_name, kept) = match scope {
         Scope::Region => (
             "",
-            format!("!Sub [\"${{AWS::StackName}}/${{Region}}/{name}\", {REGION}]"),
+            format!("!Sub [\"${{Platform}}/${{Region}}/{name}\", {REGION}]"),
             "KmsKeyId: !Ref Key".to_owned(),
         ),
         Scope::Shared => (
             "    Metadata: { checkov: { skip: [{ id: CKV_AWS_149, comment: \"Replicas can't \
              share the key of one region.\" }] } }\n",
-            format!("!Sub \"${{AWS::StackName}}/shared/{name}\""),
+            format!("!Sub \"${{Platform}}/shared/{name}\""),
             format!("ReplicaRegions: [{}]", replicas()),
         ),
     };
@@ -87,19 +88,23 @@ fn secret(name: &str, scope: Scope, description: &str) -> String {
 
 /// The rotation schedule of a secret. The first rotation starts immediately.
 fn rotation(name: &str, scope: Scope) -> String {
+    let place = match scope {
+        Scope::Region => format!("!Sub [\"${{Platform}}/${{Region}}/{name}\", {REGION}]"),
+        Scope::Shared => format!("!Sub \"${{Platform}}/shared/{name}\""),
+    };
     format!(
-        r"  {id}Rotation:
+        r#"  {id}Rotation:
     Type: AWS::SecretsManager::RotationSchedule
-{condition}    DependsOn: {function}Permission
+{condition}    DependsOn: WorkersStack
     Properties:
-      SecretId: !Ref {id}Secret
-      RotationLambdaARN: !GetAtt {function}.Arn
+      SecretId: {place}
+      RotationLambdaARN: !Sub "{function}"
       RotationRules: {{ AutomaticallyAfterDays: {ROTATION_DAYS} }}
       RotateImmediatelyOnUpdate: true
-",
+"#,
         id = pascal(name),
         condition = scope.condition(),
-        function = pascal(ROTATION_WORKER),
+        function = super::function_arn(ROTATION_WORKER),
     )
 }
 
@@ -117,28 +122,37 @@ mod tests {
 
     /// The secrets that a text names, for example `shared/addresses` and `${Region}/tokens`.
     fn named(text: &str, end: &str) -> BTreeSet<String> {
-        let names = text.split("${AWS::StackName}/").skip(1).filter_map(|rest| rest.split_once(end));
+        let names = text.split("${Platform}/").skip(1).filter_map(|rest| rest.split_once(end));
         names.map(|(name, _)| name.to_owned()).filter(|name| !name.contains('\n')).collect()
     }
 
     #[test]
     fn secrets_match_the_grants_of_functions() {
-        let all = Functions::all();
-        let granted = named(&functions(&all), "-??????");
-        assert_eq!(named(&secrets(&all), "\""), granted);
+        let granted = named(&functions(&Functions::all()), "-??????");
+        assert_eq!(named(&secrets(), "\""), granted);
         assert_eq!(granted.len(), SECRETS.len());
+    }
+
+    /// Another literal would replace every value at the next deployment.
+    #[test]
+    fn secrets_begin_as_the_same_empty_document() {
+        assert_eq!(secrets().matches("      SecretString: '{}'\n").count(), SECRETS.len());
+        assert!(!secrets().contains("GenerateSecretString"));
     }
 
     #[test]
     fn every_secret_except_addresses_rotates() {
-        let mut functions = Functions::all();
-        functions.workers.retain(|worker| worker.id != ROTATION_WORKER);
-        assert!(!secrets(&functions).contains("RotationSchedule"));
-        functions.workers.push(kit::worker(ROTATION_WORKER, kit::Trigger::Authorizer, "", &[]));
-        let text = secrets(&functions);
+        let text = rotations();
         for (name, ..) in SECRETS {
-            let is_rotated = text.contains(&format!("SecretId: !Ref {}Secret", pascal(name)));
-            assert_eq!(is_rotated, name != "addresses", "{name}");
+            let is_rotated = text.contains(&format!("/{name}\""));
+            assert_eq!(is_rotated, name != ADDRESSES, "{name}");
         }
+    }
+
+    #[test]
+    fn rotation_worker_is_in_the_stack_that_rotations_wait_for() {
+        let (_, workers) = crate::areas().into_iter().find(|(area, _)| *area == "workers").unwrap();
+        assert!(workers.workers.iter().any(|worker| worker.id == ROTATION_WORKER));
+        assert_eq!(super::super::stacks::stack_id("workers"), "WorkersStack");
     }
 }

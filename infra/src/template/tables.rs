@@ -4,13 +4,29 @@ use domain::region::Region;
 use store::tables::{PARTITION_KEY, SORT_KEY, TTL, Table};
 
 use super::{REGION, table_id};
+use crate::pascal;
 
 /// The prefix of table names. It contains the data region, so functions can refuse the tables of another region.
-const TABLE_PREFIX: &str = "${AWS::StackName}-${Region}-";
+const TABLE_PREFIX: &str = "${Platform}-${Region}-";
 
 /// Renders the tables of the region.
 pub(super) fn tables() -> String {
     Table::REGIONAL.map(table).join("\n")
+}
+
+/// The stream of each table that is read as one, as an export of the data stack.
+pub(super) fn streams() -> String {
+    let streamed = Table::REGIONAL.into_iter().filter(|table| table.is_streamed());
+    let output = |table: Table| {
+        format!(
+            "  {name}Stream:\n    Description: The ARN of the stream of the table {table}.\n    Value: !GetAtt \
+             {id}.StreamArn\n    Export: {{ Name: !Sub \"${{Platform}}-{table}-stream\" }}\n",
+            name = pascal(table.as_str()),
+            id = table_id(table),
+            table = table.as_str(),
+        )
+    };
+    streamed.map(output).collect()
 }
 
 /// The directory's time-to-live setting, and its replicas, one per region.

@@ -1,18 +1,18 @@
-//! Renders the triggers of workers, and their error handling: a failed event is retried and then kept in the
-//! dead-letter queue.
+//! Renders the triggers of workers, and their error handling: what fails is retried and then kept, a message of a queue in
+//! the dead-letter queue, everything else in the queue of failed invocations.
 
 use kit::{ItemKind, Trigger, WorkerSpec, spec::Every};
 use store::tables::{PARTITION_KEY, Table};
 
-use crate::pascal;
+use crate::{pascal, queues};
 
 /// The maximum age of a retried event in seconds. Most outages end within six hours. The outbox stream keeps records
 /// for 24 hours, so the record of a dead letter is still available.
-const MAX_EVENT_AGE: u32 = 21_600;
+pub(super) const MAX_EVENT_AGE: u32 = 21_600;
 /// The maximum number of delivery attempts of EventBridge and EventBridge Scheduler ([retry policy]).
 ///
 /// [retry policy]: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-retry-policy.html
-const MAX_DELIVERIES: u32 = 185;
+pub(super) const MAX_DELIVERIES: u32 = 185;
 /// The maximum number of retries of a failed asynchronous invocation ([error handling]). Throttled invocations don't
 /// count.
 ///
@@ -23,7 +23,7 @@ const RETRIES: u32 = 2;
 const BATCH_RETRIES: u32 = 1_000;
 /// The number of batches per shard that Lambda processes concurrently. Records with the same partition key stay in
 /// order; a failing batch blocks only its own tenth of the records.
-const PARALLEL_BATCHES: u32 = 10;
+pub(super) const PARALLEL_BATCHES: u32 = 10;
 
 /// Renders the event sources of a worker, as properties of its function.
 pub(super) fn events(spec: &WorkerSpec) -> String {
@@ -31,16 +31,15 @@ pub(super) fn events(spec: &WorkerSpec) -> String {
     if events.is_empty() {
         return events;
     }
-    let handed_over = |trigger| matches!(trigger, Trigger::Bus | Trigger::Schedule(_));
-    let asynchronous = if spec.triggers().any(handed_over) { asynchronous() } else { String::new() };
+    let asynchronous = if spec.schedule().is_some() { asynchronous() } else { String::new() };
     format!("{asynchronous}      Events:\n{events}")
 }
 
 fn event(trigger: Trigger, spec: &WorkerSpec) -> String {
     match trigger {
         Trigger::OutboxStream => outbox(),
-        Trigger::Bus => bus(&spec.events()),
-        Trigger::Schedule(every) => schedule(every),
+        Trigger::Bus => queue(spec.id),
+        Trigger::Schedule(every) => schedule(spec.id, every),
         // The resource policies below permit these callers.
         Trigger::Authorizer | Trigger::Rotation => String::new(),
     }
@@ -51,28 +50,29 @@ pub(super) fn permission(spec: &WorkerSpec) -> String {
     if !spec.has(Trigger::Rotation) {
         return String::new();
     }
-    // Secrets Manager, on behalf of secrets of this account.
+    // Secrets Manager, on behalf of secrets of this platform.
     format!(
         r#"
   {name}Permission:
     Type: AWS::Lambda::Permission
     Properties:
       Action: lambda:InvokeFunction
-      FunctionName: !Ref {name}
+      FunctionName: !Ref {name}.Alias
       Principal: secretsmanager.amazonaws.com
       SourceAccount: !Ref "AWS::AccountId"
+      SourceArn: !Sub "arn:${{AWS::Partition}}:secretsmanager:${{AWS::Region}}:${{AWS::AccountId}}:secret:${{Platform}}/*"
 "#,
         name = pascal(spec.id),
     )
 }
 
-/// EventBridge and EventBridge Scheduler only deliver an event; Lambda retries it from then on.
+/// EventBridge Scheduler only delivers an event; Lambda retries it from then on.
 fn asynchronous() -> String {
     format!(
         r"      EventInvokeConfig:
         MaximumRetryAttempts: {RETRIES}
         MaximumEventAgeInSeconds: {MAX_EVENT_AGE}
-        DestinationConfig: {{ OnFailure: {{ Type: SQS, Destination: !GetAtt DeadLetters.Arn }} }}
+        DestinationConfig: {{ OnFailure: {{ Type: SQS, Destination: !Ref FailedInvocations }} }}
 "
     )
 }
@@ -85,44 +85,43 @@ fn outbox() -> String {
             r#"        Outbox:
           Type: DynamoDB
           Properties:
-            Stream: !GetAtt {table}.StreamArn
+            Stream: !Ref {table}Stream
             StartingPosition: TRIM_HORIZON
             BatchSize: 100
             ParallelizationFactor: {PARALLEL_BATCHES}
             BisectBatchOnFunctionError: true
             MaximumRetryAttempts: {BATCH_RETRIES}
             MaximumRecordAgeInSeconds: {MAX_EVENT_AGE}
-            DestinationConfig: {{ OnFailure: {{ Type: SQS, Destination: !GetAtt DeadLetters.Arn }} }}
+            DestinationConfig: {{ OnFailure: {{ Type: SQS, Destination: !Ref FailedInvocations }} }}
             FunctionResponseTypes: [ReportBatchItemFailures]
             FilterCriteria:
               Filters:
                 - Pattern: '{{"eventName":["INSERT"],"dynamodb":{{"Keys":{{"{PARTITION_KEY}":{{"S":[{{"prefix":"{outbox}"}}]}}}}}}}}'
 "#,
-            table = super::table_id(table),
+            table = pascal(table.as_str()),
             outbox = ItemKind::Outbox.prefix(),
         )
     };
     streamed.map(event).collect()
 }
 
-fn bus(types: &[&str]) -> String {
+/// The event source for the consumer's queue.
+fn queue(consumer: &str) -> String {
     format!(
-        r"        Bus:
-          Type: EventBridgeRule
+        r#"        Queue:
+          Type: SQS
           Properties:
-            EventBusName: !Ref Bus
-            RetryPolicy: {{ MaximumEventAgeInSeconds: {MAX_EVENT_AGE}, MaximumRetryAttempts: {MAX_DELIVERIES} }}
-            DeadLetterConfig: {{ Arn: !GetAtt DeadLetters.Arn }}
-            Pattern:
-              source: [{source}]
-              detail-type: [{types}]
-",
-        source = events::SOURCE,
-        types = types.join(", "),
+            Queue: !Sub "arn:${{AWS::Partition}}:sqs:${{AWS::Region}}:${{AWS::AccountId}}:${{Platform}}-{consumer}"
+            BatchSize: {BATCH}
+            FunctionResponseTypes: [ReportBatchItemFailures]
+            ScalingConfig: {{ MaximumConcurrency: {CONCURRENCY} }}
+"#,
+        BATCH = queues::BATCH,
+        CONCURRENCY = queues::CONCURRENCY,
     )
 }
 
-fn schedule(every: Every) -> String {
+fn schedule(id: &str, every: Every) -> String {
     let rate = match every {
         Every::Minutes(1) => "1 minute".to_owned(),
         Every::Minutes(minutes) => format!("{minutes} minutes"),
@@ -132,13 +131,15 @@ fn schedule(every: Every) -> String {
         Every::Days(days) => format!("{days} days"),
     };
     format!(
-        r"        Schedule:
+        r#"        Schedule:
           Type: ScheduleV2
           Properties:
+            Name: !Sub "${{Platform}}-{id}"
+            RoleArn: !Ref SchedulerRole
             ScheduleExpression: rate({rate})
             RetryPolicy: {{ MaximumEventAgeInSeconds: {MAX_EVENT_AGE}, MaximumRetryAttempts: {MAX_DELIVERIES} }}
-            DeadLetterConfig: {{ Arn: !GetAtt DeadLetters.Arn }}
-"
+            DeadLetterConfig: {{ Arn: !Ref FailedInvocations }}
+"#
     )
 }
 
@@ -147,33 +148,34 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_failed_event_becomes_a_dead_letter() {
+    fn every_failed_invocation_is_kept() {
         let all = crate::Functions::all();
-        let is_set_off =
-            |worker: &&WorkerSpec| !worker.has(Trigger::Authorizer) && !worker.has(Trigger::Rotation);
-        for worker in all.workers.iter().filter(is_set_off) {
+        for worker in &all.workers {
             let text = super::events(worker);
-            let (failed, kept) = (text.matches(ON_FAILURE).count(), text.matches(DEAD_LETTER).count());
-            let handed_over = worker.triggers().filter(|trigger| *trigger != Trigger::OutboxStream).count();
-            assert_eq!((failed, kept), (1, handed_over), "{}", worker.id);
+            let scheduled = usize::from(worker.schedule().is_some());
+            let streamed = usize::from(worker.has(Trigger::OutboxStream));
+            assert_eq!(text.matches(ON_FAILURE).count(), scheduled + streamed, "{}", worker.id);
+            assert_eq!(text.matches(UNDELIVERED).count(), scheduled, "{}", worker.id);
         }
     }
 
-    const ON_FAILURE: &str = "OnFailure: { Type: SQS, Destination: !GetAtt DeadLetters.Arn }";
-    const DEAD_LETTER: &str = "DeadLetterConfig: { Arn: !GetAtt DeadLetters.Arn }";
+    const ON_FAILURE: &str = "OnFailure: { Type: SQS, Destination: !Ref FailedInvocations }";
+    const UNDELIVERED: &str = "DeadLetterConfig: { Arn: !Ref FailedInvocations }";
 
     #[test]
-    fn worker_has_schedule_and_event_triggers() {
+    fn worker_has_schedule_and_queue() {
         let both =
             kit::worker("run-export", Trigger::Schedule(Every::Days(1)), "Exports", &[]).also(Trigger::Bus);
         let text = super::events(&both);
         for (part, times) in [
             ("      EventInvokeConfig:\n", 1),
             ("      Events:\n", 1),
+            ("Name: !Sub \"${Platform}-run-export\"\n", 1),
             ("ScheduleExpression: rate(1 day)\n", 1),
-            ("detail-type: [export-goes-on]\n", 1),
+            (":${Platform}-run-export\"\n            BatchSize: ", 1),
+            ("FunctionResponseTypes: [ReportBatchItemFailures]\n", 1),
             (ON_FAILURE, 1),
-            (DEAD_LETTER, 2),
+            (UNDELIVERED, 1),
         ] {
             assert_eq!(text.matches(part).count(), times, "{part}\n{text}");
         }

@@ -127,7 +127,7 @@ mod tests {
 
     #[test]
     fn instance_has_exactly_the_variables_of_the_template() {
-        let template = include_str!("../../../../template.yaml");
+        let template = include_str!("../../../stacks/auth.yaml");
         let (_, after) = template.split_once("      Variables:\n").unwrap();
         let named = after.lines().map_while(|line| line.strip_prefix("        "));
         let named = named.filter(|line| !line.starts_with('#'));
