@@ -77,7 +77,9 @@ impl IamCondition {
             true => Text::WithRegion(kind.prefix().to_owned()),
             false => Text::Fixed(format!("{}*", kind.prefix())),
         };
-        Self { key: "dynamodb:LeadingKeys", test: Test::EachLike(kinds.iter().map(pattern).collect()) }
+        // Kinds of different tables may have the same prefix.
+        let patterns: BTreeSet<Text> = kinds.iter().map(pattern).collect();
+        Self { key: "dynamodb:LeadingKeys", test: Test::EachLike(patterns.into_iter().collect()) }
     }
 
     /// Whether a request with this context satisfies the condition.

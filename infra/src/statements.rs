@@ -1,14 +1,19 @@
 //! Derives the IAM statements of the functions' roles from their grants. The generator writes them into the template
 //! and the local platform enforces them, so tests cover the deployed policies.
 
+mod items;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use domain::{blob, region::Region};
-use kit::{Grant, ItemKind, On};
+use kit::{Grant, On};
 use store::tables::Table;
 
 use crate::conditions::{self, Context, Deployment, IamCondition, Test, Text};
+
+use items::ItemGrants;
+pub use items::{TRANSACTION_KEYS, TransactionKeys};
 
 /// The secrets with the same value in every region.
 const SHARED_SECRETS: [&str; 2] = ["addresses", "forwarding"];
@@ -16,13 +21,13 @@ const SHARED_SECRETS: [&str; 2] = ["addresses", "forwarding"];
 /// The only action on files and bundles whose IAM resource is the bucket.
 const LIST: &str = "ListBucket";
 
-/// An `Allow` statement on one resource.
+/// An `Allow` statement.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Statement {
     /// The actions, for example `dynamodb:GetItem`.
     pub actions: BTreeSet<String>,
-    /// The resource.
-    pub resource: IamResource,
+    /// The resources.
+    pub resources: BTreeSet<IamResource>,
     /// The conditions on a request. All must hold.
     pub conditions: Vec<IamCondition>,
 }
@@ -97,37 +102,29 @@ impl IamResource {
     }
 }
 
-/// Derives the statements that allow exactly these grants.
-///
-/// Each action on a table has one statement with all item kinds it may access. DynamoDB evaluates the keys of a batch
-/// together, so two statements with one kind each would not allow a mixed batch.
+/// Derives the statements that allow exactly these grants, as the template has them.
 pub fn statements(grants: &[Grant]) -> Vec<Statement> {
-    let mut items: BTreeMap<(IamResource, String), BTreeSet<ItemKind>> = BTreeMap::new();
+    for_transactions(grants, TRANSACTION_KEYS)
+}
+
+/// Derives the statements for a deployment that judges transactions with these keys.
+pub fn for_transactions(grants: &[Grant], keys: TransactionKeys) -> Vec<Statement> {
+    let mut items = ItemGrants::default();
     let mut others: BTreeMap<IamResource, BTreeSet<String>> = BTreeMap::new();
     for grant in grants {
         let (resource, action) = (IamResource::of(grant), grant.iam_action());
         match grant.on {
-            On::ItemKind(kind) | On::Authority(kind) => {
-                items.entry((resource, action)).or_default().insert(kind);
-            }
+            On::ItemKind(kind) | On::Authority(kind) => items.add(resource, action, kind),
             On::DataKeys | On::Secret(_) | On::Bus | On::Mail | On::Files | On::Bundles => {
                 others.entry(resource).or_default().insert(action);
             }
         }
     }
-    let mut alike: BTreeMap<(IamResource, BTreeSet<ItemKind>), BTreeSet<String>> = BTreeMap::new();
-    for ((resource, action), kinds) in items {
-        alike.entry((resource, kinds)).or_default().insert(action);
-    }
-    let on_items = alike.into_iter().map(|((resource, kinds), actions)| {
-        let conditions = vec![IamCondition::items(&kinds)];
-        Statement { actions, resource, conditions }
-    });
     let on_others = others.into_iter().map(|(resource, actions)| {
         let conditions = conditions_on(resource, grants);
-        Statement { actions, resource, conditions }
+        Statement { actions, resources: BTreeSet::from([resource]), conditions }
     });
-    on_items.chain(on_others).collect()
+    items.statements(keys).chain(on_others).collect()
 }
 
 /// The conditions on requests to resources other than tables.
@@ -177,10 +174,14 @@ impl Statement {
 
     fn yaml(&self) -> String {
         let actions: Vec<&str> = self.actions.iter().map(String::as_str).collect();
+        let resources: Vec<String> = self.resources.iter().map(|resource| resource.yaml()).collect();
+        let resource = match resources.as_slice() {
+            [one] => one.clone(),
+            several => format!("[{}]", several.join(", ")),
+        };
         format!(
-            "            - Effect: Allow\n              Action: [{}]\n              Resource: {}\n{}",
+            "            - Effect: Allow\n              Action: [{}]\n              Resource: {resource}\n{}",
             actions.join(", "),
-            self.resource.yaml(),
             conditions::yaml(&self.conditions),
         )
     }
@@ -188,7 +189,11 @@ impl Statement {
 
 /// Renders the inline policy of a role with these grants, as the template's YAML.
 pub fn policies(grants: &[Grant]) -> String {
-    let statements = statements(grants);
+    rendered(statements(grants))
+}
+
+/// Renders statements as an inline policy.
+fn rendered(statements: Vec<Statement>) -> String {
     if statements.is_empty() {
         return String::new();
     }
@@ -201,6 +206,8 @@ pub fn policies(grants: &[Grant]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use kit::ItemKind;
+
     use super::*;
 
     /// The maximum size of all inline policies of a role in characters, without white space
@@ -219,7 +226,7 @@ mod tests {
         let text = policies(&grants);
         let batch = "Action: [dynamodb:BatchGetItem]\n              Resource: !Sub \"arn:${AWS::Partition}:dynamodb:${AWS::Region}:${AWS::AccountId}:table/${Platform}-${Region}-identity\"\n              \
                      Condition:\n                \"Null\": { \"dynamodb:LeadingKeys\": \"false\" }\n                \
-                     ForAllValues:StringLike: { \"dynamodb:LeadingKeys\": [\"USER#*\", \"SESSIONS#*\"] }\n";
+                     ForAllValues:StringLike: { \"dynamodb:LeadingKeys\": [\"SESSIONS#*\", \"USER#*\"] }\n";
         assert!(text.contains(batch), "{text}");
         assert!(text.contains("{ \"dynamodb:LeadingKeys\": [\"SESSIONS#*\"] }"), "{text}");
         assert_eq!(policies(&[]), "");
@@ -256,10 +263,10 @@ mod tests {
     fn table_and_key_statements_have_conditions() {
         for (id, grants) in crate::grants() {
             for statement in statements(&grants) {
-                let free = matches!(
-                    statement.resource,
-                    IamResource::Secret(_) | IamResource::Files | IamResource::Bundles
-                );
+                let free = |resource: &IamResource| {
+                    matches!(resource, IamResource::Secret(_) | IamResource::Files | IamResource::Bundles)
+                };
+                let free = statement.resources.iter().all(free);
                 assert!(free || !statement.conditions.is_empty(), "{id}: {statement:?}");
                 assert!(statement.actions.iter().all(|action| !action.contains('*')), "{id}: {statement:?}");
             }
@@ -270,18 +277,20 @@ mod tests {
     fn every_policy_is_within_the_iam_quota() {
         let name = "n".repeat(NAME);
         let mut lengths: Vec<(usize, &str)> = Vec::new();
-        for (id, grants) in crate::grants() {
-            let mut text = policies(&grants);
-            let values = [
-                ("AWS::Partition", "aws"),
-                ("AWS::Region", "ap-southeast-1"),
-                ("AWS::AccountId", "000000000000"),
-                ("Region", "ap"),
-                ("Platform", &name),
-                ("DirectoryTableName", &name),
-                ("MailDomain", &name),
-            ];
-            for (short, value) in values {
+        let values = [
+            ("AWS::Partition", "aws"),
+            ("AWS::Region", "ap-southeast-1"),
+            ("AWS::AccountId", "000000000000"),
+            ("Region", "ap"),
+            ("Platform", &name),
+            ("DirectoryTableName", &name),
+            ("MailDomain", &name),
+        ];
+        let both = [TransactionKeys::Item, TransactionKeys::All];
+        let roles = crate::grants().into_iter();
+        for ((id, grants), keys) in roles.flat_map(|role| both.map(|keys| (role.clone(), keys))) {
+            let mut text = rendered(for_transactions(&grants, keys));
+            for (short, value) in &values {
                 text = text.replace(&format!("${{{short}}}"), value);
             }
             lengths.push((text.chars().filter(|letter| !letter.is_whitespace()).count(), id));

@@ -229,7 +229,11 @@ async fn a_folder_without_all_programs_is_said_clearly() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");
     let binaries = Some(folder.path().join("target"));
-    let refused = Platform::start(Options { port: 0, data, aws: None, binaries }).await.err().unwrap();
+    let refused =
+        Platform::start(Options { port: 0, data, aws: None, binaries, leading_keys: tests::leading_keys() })
+            .await
+            .err()
+            .unwrap();
     let refused = refused.to_string();
     assert!(refused.contains("auth-sign-in") && refused.contains("bootstrap"), "{refused}");
 }

@@ -51,9 +51,11 @@ fn granted_by((home, need): &(String, IamPermission)) -> Vec<String> {
     let at = if far { "authority" } else { "items" };
     let kind = |key: &String| table.and_then(|table| ItemKind::of(table, key));
     match service {
-        "dynamodb" => {
-            keys.map(|key| format!("Grant::{at}(\"{action}\", ItemKind::{:?})", kind(key).unwrap())).collect()
-        }
+        // Keys of other tables are needs of their own.
+        "dynamodb" => keys
+            .filter_map(kind)
+            .map(|kind| format!("Grant::{at}(\"{action}\", ItemKind::{kind:?})"))
+            .collect(),
         "kms" => vec![format!("Grant::data_keys(\"{action}\")")],
         "secretsmanager" => vec![format!("Grant::secret(\"{}\")", need.on.rsplit('/').next().unwrap())],
         "events" => vec!["Grant::bus()".to_owned()],
@@ -81,15 +83,30 @@ fn name(grant: &Grant) -> String {
 
 /// What functions with these grants would be refused, of all that they need.
 fn missing(grants: &[(&'static str, Vec<Grant>)], needs: &Needs) -> Vec<String> {
-    let roles = Roles::new(grants.iter().cloned());
+    let roles = Roles::new(grants.iter().cloned(), tests::leading_keys());
     let mut missing = Vec::new();
     for (function, needed) in needs {
         let refused = needed.iter().filter(|(home, need)| !roles.allows(function, home, need));
-        missing.extend(refused.flat_map(granted_by).map(|grant| format!("{function}: {grant}")));
+        let refused: BTreeSet<String> = refused.flat_map(granted_by).collect();
+        let has = |grant: &&String| {
+            grants.iter().any(|(id, has)| id == function && has.iter().any(|has| written(has) == **grant))
+        };
+        // One missing kind refuses a batch for each of its tables, and so also names kinds that are granted.
+        let (granted, ungranted): (Vec<&String>, Vec<&String>) = refused.iter().partition(has);
+        let named = if ungranted.is_empty() { granted } else { ungranted };
+        missing.extend(named.into_iter().map(|grant| format!("{function}: {grant}")));
     }
-    missing.sort();
-    missing.dedup();
     missing
+}
+
+/// A grant on items, as [`granted_by`] writes it.
+fn written(grant: &Grant) -> String {
+    let (at, kind) = match grant.on {
+        On::ItemKind(kind) => ("items", kind),
+        On::Authority(kind) => ("authority", kind),
+        _ => return String::new(),
+    };
+    format!("Grant::{at}(\"{}\", ItemKind::{kind:?})", grant.action)
 }
 
 /// The grants of a function without which it could do all that it needs.
@@ -153,4 +170,38 @@ async fn grants_are_exactly_what_functions_use() {
     let unused: Vec<String> =
         grants.iter().flat_map(|(function, grants)| unused(function, grants, &needs)).collect();
     assert!(unused.is_empty(), "granted, but not needed: {unused:#?}\n{}", seen(&needs, &unused));
+}
+
+/// What a batch over these kinds needs in `eu`: one permission a table, with its own keys or with all.
+fn batch_needs(kinds: &[ItemKind], all_keys: bool) -> BTreeSet<(String, IamPermission)> {
+    let keys = |table: Option<Table>| {
+        let kinds = kinds.iter().filter(|kind| table.is_none_or(|table| kind.table() == table));
+        kinds.map(|kind| kind.partition("x")).collect::<BTreeSet<String>>()
+    };
+    let need = |kind: &ItemKind| IamPermission {
+        action: "dynamodb:BatchGetItem".to_owned(),
+        on: kind.table().name("account-eu-"),
+        region: Region::Eu.aws().to_owned(),
+        context: BTreeMap::from([(
+            "dynamodb:LeadingKeys".to_owned(),
+            keys((!all_keys).then_some(kind.table())),
+        )]),
+    };
+    kinds.iter().map(|kind| (Region::Eu.aws().to_owned(), need(kind))).collect()
+}
+
+#[test]
+fn missing_grant_of_a_batch_is_named_however_keys_are_judged() {
+    let kinds = [ItemKind::Sessions, ItemKind::Members, ItemKind::Usage];
+    let grants: Vec<Grant> = kinds.iter().map(|kind| Grant::items("BatchGetItem", *kind)).collect();
+    for all_keys in [false, true] {
+        let needs = Needs::from([("reader".to_owned(), batch_needs(&kinds, all_keys))]);
+        assert_eq!(missing(&[("reader", grants.clone())], &needs), Vec::<String>::new());
+        for (n, kind) in kinds.iter().enumerate() {
+            let mut others = grants.clone();
+            others.remove(n);
+            let named = missing(&[("reader", others)], &needs);
+            assert_eq!(named, [format!("reader: Grant::items(\"BatchGetItem\", ItemKind::{kind:?})")]);
+        }
+    }
 }

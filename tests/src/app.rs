@@ -17,7 +17,7 @@ use tokio::sync::{Mutex, Semaphore, SemaphorePermit};
 
 use crate::{
     Answer, PASSWORD, Person,
-    report::{Stopwatch, home, region_down},
+    report::{Stopwatch, home, leading_keys, region_down},
 };
 
 /// A running platform, as it looks to clients of one region's endpoint; it ends with the last handle on it.
@@ -66,6 +66,8 @@ impl App {
     ///
     /// - `ACCOUNT_TEST_AWS`: an external emulator instead of the embedded stand-ins.
     /// - `ACCOUNT_TEST_BINARIES`: a folder with the functions' built binaries.
+    /// - `ACCOUNT_TEST_LEADING_KEYS`: `per-batch` or `per-request`: the keys that batches, or batches and transactions, are
+    ///   judged with.
     /// - `ACCOUNT_TEST_OUTAGE`: a region whose AWS refuses every call except while names are claimed.
     /// - `ACCOUNT_TEST_REGION`: the region that people live in. In an outage, tests take turns between the regions that are up.
     /// - `ACCOUNT_TEST_REPORT`: a file that gets a line for each platform, with how long it ran, and for each test left out.
@@ -100,7 +102,10 @@ impl App {
         let aws = std::env::var("ACCOUNT_TEST_AWS").ok().map(|url| url.parse().unwrap());
         let (home, outage) = (home(), region_down());
         let data = folder.path().join("data");
-        let platform = Platform::start(Options { port: 0, data, aws, binaries }).await.unwrap();
+        let platform =
+            Platform::start(Options { port: 0, data, aws, binaries, leading_keys: leading_keys() })
+                .await
+                .unwrap();
         let addresses = |region| Addresses {
             api: platform.region_url(region),
             aws: platform.aws_endpoint(region).unwrap(),

@@ -19,7 +19,7 @@ pub use answer::Answer;
 pub use app::{App, binaries, outage};
 pub use person::Person;
 pub use privacy::Download;
-pub use report::{authority_is_up, every, is_left_out};
+pub use report::{authority_is_up, every, is_left_out, leading_keys};
 pub use resources::{FILE_TYPE, in_trash, kind_of, names, path_of};
 pub use serde_json::{Value, json};
 pub use tools::python_tools;

@@ -2,6 +2,7 @@
 
 use std::{fs::OpenOptions, io::Write as _, thread, time::Instant};
 
+use aws::LeadingKeys;
 use domain::{region::Region, secret::Digest256};
 
 /// The name of the running test: the harness names threads so.
@@ -17,6 +18,16 @@ fn region_of(variable: &str) -> Option<Region> {
 /// The region that is down, if the suite runs in an outage.
 pub fn region_down() -> Option<Region> {
     region_of("ACCOUNT_TEST_OUTAGE")
+}
+
+/// The keys that permissions for batches and transactions are judged with.
+pub fn leading_keys() -> LeadingKeys {
+    match std::env::var("ACCOUNT_TEST_LEADING_KEYS").as_deref() {
+        Ok("per-batch") => LeadingKeys::PerBatch,
+        Ok("per-request") => LeadingKeys::PerRequest,
+        Ok("per-table") | Err(_) => LeadingKeys::PerTable,
+        Ok(other) => panic!("ACCOUNT_TEST_LEADING_KEYS has the value {other}"),
+    }
 }
 
 /// Whether names can be claimed: not in an outage of the directory's authority.

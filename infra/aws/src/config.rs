@@ -8,7 +8,7 @@ use url::Url;
 
 use crate::directory::DirectoryTable;
 use crate::journal::Journal;
-use crate::permission::IamPolicy;
+use crate::permission::{IamPolicy, LeadingKeys};
 
 /// The source of the current time.
 pub type TimeSource = Arc<dyn Fn() -> jiff::Timestamp + Send + Sync>;
@@ -33,6 +33,8 @@ pub struct StandInConfig {
     pub bus: Arc<dyn EventSink>,
     /// The permissions of the functions.
     pub policy: Arc<dyn IamPolicy>,
+    /// The keys that a permission for a batch or a transaction is judged with.
+    pub leading_keys: LeadingKeys,
 }
 
 /// Receives the events that `PutEvents` accepts, and delivers them to consumers.

@@ -21,7 +21,7 @@ use crate::fault::{self, FaultKind, FaultResponse};
 use crate::journal::{CallOutcome, Journal};
 use crate::kms::Kms;
 use crate::permission;
-use crate::permission::IamPolicy;
+use crate::permission::{IamPolicy, LeadingKeys};
 use crate::request::{self, Caller, Request};
 use crate::s3::S3;
 use crate::secrets::Secrets;
@@ -45,6 +45,7 @@ pub(crate) struct Gateway {
     pub(crate) directory_writes: watch::Sender<u64>,
     directory: DirectoryTable,
     policy: Arc<dyn IamPolicy>,
+    leading_keys: LeadingKeys,
     tables: Tables,
     kms: Arc<Kms>,
     pub(crate) secrets: Arc<Secrets>,
@@ -87,6 +88,7 @@ impl Gateway {
             journal: config.journal,
             directory: config.directory,
             policy: config.policy,
+            leading_keys: config.leading_keys,
             writes: watch::Sender::new(0),
             directory_writes: watch::Sender::new(0),
         })
@@ -189,7 +191,7 @@ impl Gateway {
         entry.outcome.fault = struck;
         let named = TableNames::of(&caller, body.bytes());
         entry.outcome.table = named.joined();
-        entry.outcome.needs = permission::needs(&caller, &named, &parts, body.bytes());
+        entry.outcome.needs = permission::needs(&caller, &named, (&parts, body.bytes()), self.leading_keys);
         let rules = (&self.directory, &*self.policy);
         let allowed = permission::check(&caller, &named, &entry.outcome.needs, rules);
         let struck_with = struck.and_then(|kind| fault::answer(kind, &caller, body.bytes()));

@@ -45,7 +45,7 @@ pub use crate::fault::{Fault, FaultKind};
 use crate::gateway::Gateway;
 pub use crate::index::StreamPositions;
 pub use crate::journal::{Capacity, Journal, RecordedCall};
-pub use crate::permission::{AllowAll, IamPermission, IamPolicy};
+pub use crate::permission::{AllowAll, IamPermission, IamPolicy, LeadingKeys};
 use crate::server::{Regions, Server};
 pub use crate::ses::{SentMail, address_refusal};
 pub use crate::start_error::StandInError;

@@ -48,13 +48,43 @@ impl IamPolicy for AllowAll {
     }
 }
 
+/// Which keys of a request the condition key `dynamodb:LeadingKeys` has where a request is about several items. AWS documents it
+/// for a single table only
+/// (<https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/specifying-conditions.html>).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum LeadingKeys {
+    /// For a table of a batch, the keys in that table; for an item of a transaction, its own key.
+    #[default]
+    PerTable,
+    /// For a table of a batch, the keys in all its tables; for an item of a transaction, its own key.
+    PerBatch,
+    /// For a table of a batch and for an item of a transaction, all keys in the request.
+    PerRequest,
+}
+
+impl LeadingKeys {
+    /// Whether the condition key has all keys in this request.
+    fn has_all_of(self, request: &Fields) -> bool {
+        match self {
+            Self::PerTable => false,
+            Self::PerBatch => request.contains_key("RequestItems"),
+            Self::PerRequest => request.contains_key("RequestItems") || request.contains_key("TransactItems"),
+        }
+    }
+}
+
 /// Condition keys and their values.
 type Context = BTreeMap<String, BTreeSet<String>>;
 
 type Fields = Map<String, Value>;
 
 /// The permissions that a call needs.
-pub(crate) fn needs(caller: &Caller, named: &TableNames, parts: &Parts, body: &[u8]) -> Vec<IamPermission> {
+pub(crate) fn needs(
+    caller: &Caller,
+    named: &TableNames,
+    (parts, body): (&Parts, &[u8]),
+    leading_keys: LeadingKeys,
+) -> Vec<IamPermission> {
     let request: Fields = serde_json::from_slice(body).unwrap_or_default();
     let text = |name: &str| request.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
     let service = caller.service.name();
@@ -66,7 +96,7 @@ pub(crate) fn needs(caller: &Caller, named: &TableNames, parts: &Parts, body: &[
     };
     let one = |on: String, context: Context| vec![need(&caller.operation, on, context)];
     let needs: Vec<IamPermission> = match caller.service {
-        Service::DynamoDb => of_tables(caller, named, &request)
+        Service::DynamoDb => judged_with(leading_keys, &request, of_tables(caller, named, &request))
             .into_iter()
             .map(|(action, table, partitions)| {
                 need(&action, table, keyed("dynamodb:LeadingKeys", partitions))
@@ -115,7 +145,20 @@ fn of_buses(request: &Fields) -> Vec<(String, Context)> {
 /// An action, its table, and the partition keys in the request.
 type TablePermission = (String, String, BTreeSet<String>);
 
-/// Transactions need a permission per item, batches one per table with all its keys.
+/// The permissions with the keys that the condition key has.
+fn judged_with(
+    leading_keys: LeadingKeys,
+    request: &Fields,
+    tables: BTreeSet<TablePermission>,
+) -> BTreeSet<TablePermission> {
+    if !leading_keys.has_all_of(request) {
+        return tables;
+    }
+    let all: BTreeSet<String> = tables.iter().flat_map(|(.., partitions)| partitions.clone()).collect();
+    tables.into_iter().map(|(action, table, _)| (action, table, all.clone())).collect()
+}
+
+/// Transactions need a permission per item, batches one per table. Each has the keys of its item or table.
 fn of_tables(caller: &Caller, named: &TableNames, request: &Fields) -> BTreeSet<TablePermission> {
     let operation = || caller.operation.clone();
     if let Some(Value::Array(items)) = request.get("TransactItems") {

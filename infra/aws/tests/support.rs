@@ -5,7 +5,8 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use aws::{
-    AllowAll, Aws, DirectoryTable, EventSink, Fault, IamPolicy, Journal, SECRET_ACCESS_KEY, StandInConfig,
+    AllowAll, Aws, DirectoryTable, EventSink, Fault, IamPolicy, Journal, LeadingKeys, SECRET_ACCESS_KEY,
+    StandInConfig,
 };
 use aws_credential_types::Credentials;
 use aws_smithy_http_client::Builder;
@@ -105,6 +106,7 @@ impl Local {
             journal: Arc::clone(&self.journal),
             bus: Arc::clone(&self.bus) as Arc<dyn EventSink>,
             policy: Arc::clone(&self.policy),
+            leading_keys: LeadingKeys::default(),
         };
         self.aws = Some(aws::start(config).await.unwrap());
     }

@@ -2,7 +2,8 @@
 
 use std::{io::Write, path::PathBuf, process::ExitCode};
 
-use clap::Parser;
+use aws::LeadingKeys;
+use clap::{Parser, ValueEnum};
 use domain::region::Region;
 use local::{Options, Platform};
 
@@ -26,6 +27,29 @@ struct Arguments {
     /// code.
     #[arg(long, value_name = "DIR")]
     binaries: Option<PathBuf>,
+    /// Keys that a permission for a batch or a transaction is judged with: those of its table or item, for batches all, or
+    /// for both all.
+    #[arg(long, value_enum, default_value_t)]
+    leading_keys: JudgedKeys,
+}
+
+/// The values of `--leading-keys`.
+#[derive(Clone, Copy, Default, ValueEnum)]
+enum JudgedKeys {
+    #[default]
+    PerTable,
+    PerBatch,
+    PerRequest,
+}
+
+impl From<JudgedKeys> for LeadingKeys {
+    fn from(keys: JudgedKeys) -> Self {
+        match keys {
+            JudgedKeys::PerTable => Self::PerTable,
+            JudgedKeys::PerBatch => Self::PerBatch,
+            JudgedKeys::PerRequest => Self::PerRequest,
+        }
+    }
 }
 
 #[tokio::main]
@@ -45,8 +69,15 @@ async fn main() -> ExitCode {
 async fn run(arguments: Arguments) -> Result<(), Box<dyn std::error::Error>> {
     let temporary = arguments.ephemeral.then(tempfile::tempdir).transpose()?;
     let data = temporary.as_ref().map_or(arguments.data.clone(), |folder| folder.path().to_owned());
-    let Arguments { port, aws, binaries, .. } = arguments;
-    let platform = Platform::start(Options { port, data: data.clone(), aws, binaries }).await?;
+    let Arguments { port, aws, binaries, leading_keys, .. } = arguments;
+    let platform = Platform::start(Options {
+        port,
+        data: data.clone(),
+        aws,
+        binaries,
+        leading_keys: leading_keys.into(),
+    })
+    .await?;
     let url = platform.url();
     let mut out = std::io::stdout();
     writeln!(out, "The platform is ready at {url}")?;

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use aws::LeadingKeys;
 use url::Url;
 
 /// The options of the platform.
@@ -15,4 +16,6 @@ pub struct Options {
     pub aws: Option<Url>,
     /// A folder with the built binaries of functions, to run instead of their library code.
     pub binaries: Option<PathBuf>,
+    /// The keys that a permission for a batch or a transaction is judged with.
+    pub leading_keys: LeadingKeys,
 }

@@ -3,11 +3,11 @@
 
 use std::collections::BTreeMap;
 
-use aws::IamPermission;
+use aws::{IamPermission, LeadingKeys};
 use domain::{blob, region::Region};
 use infra::{
     conditions::Deployment,
-    statements::{IamResource, Statement, statements},
+    statements::{self, IamResource, Statement, TRANSACTION_KEYS, TransactionKeys},
 };
 use kit::Grant;
 use store::tables::Table;
@@ -21,9 +21,18 @@ pub struct Roles(BTreeMap<&'static str, Vec<Statement>>);
 pub const EVENT_SOURCE: &str = "event-source";
 
 impl Roles {
-    /// Derives the roles of functions from their grants.
-    pub fn new(grants: impl IntoIterator<Item = (&'static str, Vec<Grant>)>) -> Self {
-        Self(grants.into_iter().map(|(function, grants)| (function, statements(&grants))).collect())
+    /// Derives the roles of functions from their grants. If transactions are judged with all their keys, the statements are
+    /// those that the template would have then.
+    pub fn new(
+        grants: impl IntoIterator<Item = (&'static str, Vec<Grant>)>,
+        leading_keys: LeadingKeys,
+    ) -> Self {
+        let keys = match leading_keys {
+            LeadingKeys::PerTable | LeadingKeys::PerBatch => TRANSACTION_KEYS,
+            LeadingKeys::PerRequest => TransactionKeys::All,
+        };
+        let statements = |grants: Vec<Grant>| statements::for_transactions(&grants, keys);
+        Self(grants.into_iter().map(|(function, grants)| (function, statements(grants))).collect())
     }
 }
 
@@ -38,7 +47,7 @@ impl aws::IamPolicy for Roles {
         let deployment = Deployment { region: home.to_string(), sender: config.mail_from.clone() };
         let mut statements = self.0.get(function).into_iter().flatten();
         statements.any(|statement| {
-            is_about(statement.resource, home, &config.bucket, need)
+            statement.resources.iter().any(|resource| is_about(*resource, home, &config.bucket, need))
                 && statement.allows(&need.action, &need.context, &deployment)
         })
     }

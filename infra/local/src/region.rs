@@ -85,7 +85,8 @@ impl StandIns {
             external: options.aws.clone(),
             journal: Arc::clone(journal),
             bus: bus.clone(),
-            policy: Arc::new(Roles::new(infra::grants())),
+            policy: Arc::new(Roles::new(infra::grants(), options.leading_keys)),
+            leading_keys: options.leading_keys,
         });
         Ok(Self { region, aws: started.await?, folder, bus })
     }

@@ -8,7 +8,7 @@ use std::{
     },
 };
 
-use aws::Journal;
+use aws::{Journal, LeadingKeys};
 use domain::{Timestamp, region::Region};
 use kit::Grant;
 use lambda::{Config, FunctionRuntime, HttpClient, OsEntropy, SystemClock};
@@ -53,7 +53,8 @@ impl Bucket {
             external: None,
             journal: Arc::clone(&journal),
             bus: Arc::new(NoBus),
-            policy: Arc::new(Roles::new(grants)),
+            policy: Arc::new(Roles::new(grants, LeadingKeys::default())),
+            leading_keys: LeadingKeys::default(),
         });
         let bucket = Self { aws: aws.await.unwrap(), journal, now, folder };
         let sdk = lambda::patient_sdk_config(

@@ -7,6 +7,7 @@
 mod backend;
 mod database;
 mod operations;
+mod reserved;
 mod table_names;
 mod tables;
 

@@ -7,6 +7,7 @@ use crate::answer::{Answer, Refusal};
 use crate::config::StandInConfig;
 use crate::dynamo::Databases;
 use crate::dynamo::backend::Backend;
+use crate::dynamo::reserved;
 use crate::dynamo::table_names::TableNames;
 use crate::journal::CallOutcome;
 use crate::request::Caller;
@@ -45,6 +46,9 @@ impl Tables {
         body: Bytes,
         outcome: &mut CallOutcome,
     ) -> Answer {
+        if let Some(refusal) = reserved::refusal(&body) {
+            return refusal.answer(Service::DynamoDb);
+        }
         let about_directory = named.has(&self.directory);
         if about_directory && !named.is_only(&self.directory) {
             let message = format!(
