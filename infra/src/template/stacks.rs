@@ -45,7 +45,7 @@ const PARAMETERS: [Parameter; 10] = [
     ),
     Parameter(
         "FailedInvocations",
-        "The ARN of the queue for invocations that failed for good.",
+        "The ARN of the queue for invocations that failed permanently.",
         "!GetAtt FailedInvocations.Arn",
     ),
 ];
