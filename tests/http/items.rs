@@ -96,7 +96,8 @@ impl Tables {
     }
 }
 
-async fn make(client: &Client, name: String) {
+/// Makes a table.
+pub async fn make(client: &Client, name: String) {
     let attribute = |name: &str| {
         let attribute = AttributeDefinition::builder().attribute_name(name);
         attribute.attribute_type(ScalarAttributeType::S).build().unwrap()

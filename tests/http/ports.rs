@@ -208,7 +208,7 @@ async fn items(app: &App, table: &str) -> Vec<Item> {
 /// The items of the tables that changes are written to, without the notes on handled messages, which workers write.
 async fn everything(app: &App) -> Vec<Vec<Item>> {
     let mut tables = Vec::new();
-    for table in ["identity", "workspaces", "activity", "resources", "operations"] {
+    for table in ["identity", "workspaces", "activity", "resources", "operations", "erasures"] {
         let mut items = items(app, table).await;
         items.retain(|item| !key_of(item).0.starts_with("DONE#"));
         tables.push(items);

@@ -17,6 +17,7 @@ mod receipt;
 mod refused;
 mod repeated;
 mod requests;
+mod restored;
 mod upgraded;
 
 use std::time::{Duration, Instant};

@@ -4,7 +4,7 @@ import pathlib
 import re
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-CRATES = sorted(ROOT.glob("shared/*")) + sorted(ROOT.glob("functions/*")) + [ROOT / "infra", ROOT / "infra/aws", ROOT / "infra/local"]
+CRATES = sorted(ROOT.glob("shared/*")) + sorted(ROOT.glob("functions/*")) + [ROOT / "infra", ROOT / "infra/aws", ROOT / "infra/local", ROOT / "infra/restore"]
 
 
 def blank(match):

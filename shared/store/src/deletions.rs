@@ -1,6 +1,6 @@
 //! Deletion.  Table `operations`: PK `JOBS#<user>`  SK `DELETION#<job>`, of a team gone a week after its end, and
 //! `RUNNING#delete#<workspace>` (uniqueness: the running one); PK `DELETIONSDUE`  SK
-//! `<13 digits of milliseconds>#<user>#<job>`; PK `ERASED#<SHA-256 of an id>`  SK `ERASURE`, gone when no backup is older.
+//! `<13 digits of milliseconds>#<user>#<job>`.
 //! Reads: one (get), the running one (get), due ones (query, the longest due first), the remaining records of an account or a
 //! team (query, page by page), all strongly consistent.
 //! Writes: one transaction removes access; batches that may be repeated delete everything else, records that lead to others
@@ -10,13 +10,12 @@ use async_trait::async_trait;
 use domain::{
     Timestamp,
     api_key::ApiKey,
-    deletion::{Deletion, DeletionScope, Erasure, Part},
+    deletion::{Deletion, DeletionScope, Part},
     export::Export,
     id::{JobId, SessionId, UserId, WorkspaceId},
     permissions::DeletesForGood,
     ports::{Closed, Closing, Deletions, Exports, Failure, Outcome, Page, Purges, Saved, TransactionExtras},
     resource::{Kind, ResourceId},
-    secret::Digest256,
     trash::Due,
     usage::Usage,
     user::personal_workspace,
@@ -29,8 +28,8 @@ use tables::{ItemKind, Owner};
 use crate::{
     accounts, api_keys,
     client::Store,
-    due,
-    item::{Item, Key, from_item, text, to_expiring_item, to_item},
+    due, erasures,
+    item::{Key, from_item, text, to_expiring_item, to_item},
     jobs::{Job, due_key},
     lists::sort_key,
     resources::ensure_same_workspace,
@@ -51,13 +50,6 @@ fn key_of(user: UserId, id: JobId) -> Key {
 
 fn running_key(user: UserId, workspace: WorkspaceId) -> Key {
     Key::new(ItemKind::Jobs, user, format!("RUNNING#delete#{workspace}"))
-}
-
-/// The record that an account or a team is being erased. An account has the id of its personal workspace.
-fn erasure_item(deletion: &Deletion) -> Outcome<(Key, Item)> {
-    let erasure = Erasure { at: deletion.created_at };
-    let key = Key::new(ItemKind::Erasures, Digest256::of(deletion.workspace.bare()).to_hex(), "ERASURE");
-    Ok((key.clone(), to_expiring_item(&key, &erasure, erasure.forgotten_at())?))
 }
 
 fn job_of(deletion: &Deletion) -> Outcome<Job> {
@@ -156,7 +148,7 @@ impl Deletions for Store {
         if deletion.scope == DeletionScope::Account {
             transaction = transaction.close_person(closing)?;
         }
-        let (key, erasure) = erasure_item(deletion)?;
+        let (key, erasure) = erasures::item(deletion)?;
         let transaction = transaction
             .close_workspace(deletion, closing.workspace)
             .put("erasure", &key, erasure, Condition::none())

@@ -13,6 +13,7 @@ mod delete;
 mod deletions;
 mod directory;
 mod due;
+mod erasures;
 mod exports;
 mod extras;
 mod failure;

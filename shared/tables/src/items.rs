@@ -126,7 +126,7 @@ kinds! {
     /// Deletions by the time at which they are due.
     DeletionsDue: Operations "DELETIONSDUE", User, Done("with the deletion"), Omitted("an index of deletions"), [];
     /// Erased accounts and teams, by hashes of their ids: a restored backup must forget them again.
-    Erasures: Operations "ERASED#", Region, Expires("when no backup is older than the erasure"),
+    Erasures: Erasures "ERASED#", Region, Expires("when no backup is older than the erasure"),
         Omitted("hashes of ids of what was deleted"), [];
     /// In the directory: the workspace of a handle.
     HandleClaims: Directory "HANDLE#", Workspace, InTransaction("names"), Omitted("an index of workspaces"), [];

@@ -13,6 +13,8 @@ pub enum Table {
     Resources,
     /// Idempotency records, throttles, rate windows, outbox, jobs.
     Operations,
+    /// The ledger of erasures. Apart from the others, because it must survive a restore of them.
+    Erasures,
     /// Data that every region may have: holders of handles and of hashed addresses, public signing keys. One table for all
     /// regions, replicated to each.
     Directory,
@@ -20,17 +22,22 @@ pub enum Table {
 
 impl Table {
     /// Every table.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Identity,
         Self::Workspaces,
         Self::Activity,
         Self::Resources,
         Self::Operations,
+        Self::Erasures,
         Self::Directory,
     ];
 
     /// The tables that each region has for itself.
-    pub const REGIONAL: [Self; 5] =
+    pub const REGIONAL: [Self; 6] =
+        [Self::Identity, Self::Workspaces, Self::Activity, Self::Resources, Self::Operations, Self::Erasures];
+
+    /// The tables of a region that are restored to an earlier time, all to the same second.
+    pub const RESTORED: [Self; 5] =
         [Self::Identity, Self::Workspaces, Self::Activity, Self::Resources, Self::Operations];
 
     /// The short name.
@@ -41,6 +48,7 @@ impl Table {
             Self::Activity => "activity",
             Self::Resources => "resources",
             Self::Operations => "operations",
+            Self::Erasures => "erasures",
             Self::Directory => "directory",
         }
     }
@@ -52,7 +60,7 @@ impl Table {
 
     /// Whether its items have a time to live (attribute [`TTL`]).
     pub fn expires(self) -> bool {
-        matches!(self, Self::Identity | Self::Operations | Self::Directory)
+        matches!(self, Self::Identity | Self::Operations | Self::Erasures | Self::Directory)
     }
 
     /// Whether its changes are streamed (new images): the outbox is read from there, and replication needs it.
@@ -67,3 +75,15 @@ pub const PARTITION_KEY: &str = "pk";
 pub const SORT_KEY: &str = "sk";
 /// The attribute that DynamoDB deletes by, in seconds since 1970. Housekeeping only: readers compare times themselves.
 pub const TTL: &str = "ttl";
+
+#[cfg(test)]
+mod tests {
+    use super::Table;
+
+    #[test]
+    fn every_table_but_ledger_and_directory_is_restored() {
+        let apart = [Table::Erasures, Table::Directory];
+        let others = Table::ALL.into_iter().filter(|table| !apart.contains(table));
+        assert_eq!(others.collect::<Vec<_>>(), Table::RESTORED);
+    }
+}

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use tests::{App, Value};
 
-const TABLES: [&str; 5] = ["identity", "workspaces", "activity", "operations", "resources"];
+const TABLES: [&str; 6] = ["identity", "workspaces", "activity", "operations", "resources", "erasures"];
 
 #[derive(Debug, PartialEq)]
 pub struct Everything {
