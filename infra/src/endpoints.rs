@@ -68,6 +68,7 @@ fn trigger(trigger: Trigger, worker: &WorkerSpec) -> String {
         Trigger::OutboxStream => "the outbox's stream".to_owned(),
         Trigger::Bus => format!("events: {}", worker.events().join(", ")),
         Trigger::Schedule(every) => format!("a schedule: {}", often(every)),
+        Trigger::MailFeedback => "bounces and complaints from SES".to_owned(),
         Trigger::Authorizer => "API Gateway authorizer, for other services".to_owned(),
         Trigger::Rotation => "Secrets Manager rotation".to_owned(),
     }

@@ -89,7 +89,13 @@ impl IamResource {
             )),
             Self::Key => "!Ref Key".to_owned(),
             Self::Bus => here("events", "event-bus/${Platform}-${Region}-events"),
-            Self::Mail => here("ses", "identity/${MailDomain}"),
+            // A mail with a configuration set needs both
+            // (https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonsimpleemailservicev2.html).
+            Self::Mail => {
+                let identity = here("ses", "identity/${MailDomain}");
+                let set = here("ses", "configuration-set/${Platform}-${Region}");
+                format!("[{identity}, {set}]")
+            }
             Self::Bucket => bucket(""),
             Self::Files => bucket(&format!("/{}*", blob::FOLDER)),
             Self::Bundles => bucket(&format!("/{}*", blob::BUNDLES)),

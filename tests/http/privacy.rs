@@ -22,7 +22,7 @@ mod upgraded;
 
 use std::time::{Duration, Instant};
 
-use tests::Person;
+use tests::{App, Person};
 
 /// After so many seconds, a deletion has looked again: an hour and ten minutes later, and a run of the schedule.
 pub const SECOND_LOOK: i64 = 86 * 60;
@@ -39,10 +39,20 @@ pub async fn until<H: Future<Output = bool>>(what: &str, holds: impl Fn() -> H) 
     }
 }
 
+/// The same for the effect of a message, which is delivered again if it failed.
+pub async fn until_delivered<H: Future<Output = bool>>(app: &App, what: &str, holds: impl Fn() -> H) {
+    let (began, mut n) = (Instant::now(), 0);
+    while !holds().await {
+        assert!(began.elapsed() < PATIENCE, "{what}");
+        n += 1;
+        app.wait_for_message(n).await;
+    }
+}
+
 /// Waits until somebody's deletion has looked for the first time.
 pub async fn looked_once(who: &Person) {
     let is_over = |job: &tests::Value| job["steps_done"] == "all" && job["looks_again"] == false;
-    until("the first look does not come to its end", move || async move {
+    until_delivered(&who.app, "the first look does not come to its end", move || async move {
         who.jobs().await.iter().filter(|job| !job["steps_done"].is_null()).all(is_over)
     })
     .await;

@@ -97,6 +97,7 @@ async fn rejected_calls_of_workers_lose_no_message() {
                 tokio::time::sleep(std::time::Duration::from_millis(10)).await;
             }
             app.no_faults().await;
+            app.redeliver().await;
             app.code(&email).await;
             assert_eq!(app.mail(&email).await.len(), 1, "{service} {kind}");
         }

@@ -21,7 +21,7 @@ pub use person::Person;
 pub use privacy::Download;
 pub use report::{authority_is_up, every, is_left_out, leading_keys};
 pub use resources::{FILE_TYPE, in_trash, kind_of, names, path_of};
-pub use serde_json::{Value, json};
+pub use serde_json::{Value, from_str, json};
 pub use tools::python_tools;
 
 /// A password that the estimator lets pass.

@@ -2,6 +2,7 @@
 
 mod attempts;
 mod home;
+mod mail_allowance;
 mod new_password;
 mod sign_up_secret;
 mod tokens;

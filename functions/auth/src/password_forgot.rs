@@ -8,20 +8,20 @@ use domain::{
     email::EmailAddress,
     id::{OfReset, ResetId},
     password_reset::Asked,
-    ports::{Accounts, AddressHashes, Directory, Failure, PasswordResets, Rounds, Saved},
+    ports::{Accounts, AddressHashes, Directory, Failure, PasswordResets, RateWindows, Rounds, Saved},
     region::Region,
-    throttle::{Network, NetworkLimit},
+    throttle::{Network, NetworkLimit, Wait},
 };
 use kit::{
     Anyone, Body, Endpoint, Output, Ports, RequestContext, Spec, Stop,
-    grants::{accounts, address_hashes, directory, extras, password_resets},
+    grants::{accounts, address_hashes, directory, extras, password_resets, rate_windows},
     spec,
     spec::Method::Post,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::home;
+use crate::{home, mail_allowance};
 
 /// Requests a password reset.
 pub struct PasswordForgot;
@@ -32,6 +32,7 @@ pub struct Deps {
     accounts: Arc<dyn Accounts>,
     directory: Arc<dyn Directory>,
     resets: Arc<dyn PasswordResets>,
+    windows: Arc<dyn RateWindows>,
 }
 
 /// The account whose password to reset.
@@ -54,6 +55,8 @@ kit::errors! {
     pub enum Error from Failure {
         /// The address belongs to another region.
         Elsewhere(region: Region) => Stop::elsewhere(region),
+        /// The region sends no more mails for strangers in this hour.
+        TooMany(wait: Wait) => wait,
     }
 }
 
@@ -72,6 +75,7 @@ impl Endpoint for PasswordForgot {
             directory::FIND_ADDRESS,
             password_resets::ASKED,
             password_resets::ASK,
+            rate_windows::TAKE,
             extras::MESSAGE,
         ]);
     type Caller = Anyone;
@@ -86,6 +90,7 @@ impl Endpoint for PasswordForgot {
             accounts: ports.accounts(),
             directory: ports.directory(),
             resets: ports.password_resets(),
+            windows: ports.rate_windows(),
         }
     }
 
@@ -111,6 +116,7 @@ impl Endpoint for PasswordForgot {
             return Err(Error::Elsewhere(home));
         }
         let reset = call.id::<OfReset>();
+        let mut is_counted = false;
         let mut rounds = Rounds::new();
         loop {
             rounds.begin()?;
@@ -118,6 +124,9 @@ impl Endpoint for PasswordForgot {
             // Exceeding the limit is not an error: a 429 would reveal that someone else has just requested a reset for
             // this address, and the earlier email is on its way.
             let Ok(again) = before.again(source, reset, call.now) else { return Ok(answer) };
+            if !std::mem::replace(&mut is_counted, true) {
+                mail_allowance::take(&*deps.windows, call.now).await?.map_err(Error::TooMany)?;
+            }
             let notice = DomainEvent::PasswordForgotten { address, reset };
             match deps.resets.ask(&again, call.extras(None, Some(notice), reset)).await? {
                 Saved::Yes => return Ok(answer),

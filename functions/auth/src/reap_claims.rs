@@ -12,8 +12,9 @@ use kit::{
     grants::{accounts, directory, workspaces},
     spec::Every,
     worker,
+    worker::Tick,
 };
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 /// Settles overdue claims.
 pub struct ReapClaims;
@@ -24,10 +25,6 @@ pub struct Deps {
     accounts: Arc<dyn Accounts>,
     workspaces: Arc<dyn Workspaces>,
 }
-
-/// The event of the schedule, which carries no data.
-#[derive(Deserialize)]
-pub struct Tick {}
 
 /// The result.
 #[derive(Default, Serialize)]

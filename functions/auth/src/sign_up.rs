@@ -8,7 +8,7 @@ use domain::{
     email::EmailAddress,
     id::{AttemptId, OfAttempt, OfUser},
     password::Password,
-    ports::{AddressHashes, Codes, Failure, Rounds, Saved, SignUps},
+    ports::{AddressHashes, Codes, Failure, MailBlocks, RateWindows, Rounds, Saved, SignUps},
     region::Region,
     sign_up::{Attempt, CODE_VALID, SignUp, SignUpToken},
     throttle::{Network, NetworkLimit, Wait},
@@ -16,9 +16,9 @@ use domain::{
 };
 use http::{HeaderName, HeaderValue, header};
 use kit::{
-    Anyone, Body, Endpoint, Output, Params, Ports, RequestContext, Spec, Stop,
+    Anyone, Body, Code, Endpoint, Output, Params, Ports, Problem, RequestContext, Spec, Stop,
     credentials::{SIGN_UP_COOKIE, set_cookie},
-    grants::{address_hashes, codes, extras, sign_ups},
+    grants::{address_hashes, codes, extras, mail_blocks, rate_windows, sign_ups},
     spec,
     spec::Method::Post,
 };
@@ -26,6 +26,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    mail_allowance,
     new_password::{self, PasswordError},
     tokens::{Cookies, TokenDeliveryQuery},
 };
@@ -38,6 +39,8 @@ pub struct Deps {
     addresses: Arc<dyn AddressHashes>,
     codes: Arc<dyn Codes>,
     sign_ups: Arc<dyn SignUps>,
+    blocks: Arc<dyn MailBlocks>,
+    windows: Arc<dyn RateWindows>,
 }
 
 /// The account to create.
@@ -91,8 +94,13 @@ kit::errors! {
         Elsewhere(region: Region) => Stop::elsewhere(region),
         /// Too many codes were sent.
         TooMany(wait: Wait) => wait,
+        /// Mail to the address bounced or was reported as spam.
+        Undeliverable => Problem::new(Code::EmailUndeliverable, UNDELIVERABLE),
     }
 }
+
+/// Anybody can cause a mail to any address, so this reveals nothing about accounts.
+const UNDELIVERABLE: &str = "We can't send email to this address: an earlier email bounced or was reported as spam. Use another address, or try again in a week.";
 
 impl Endpoint for StartSignUp {
     const SPEC: Spec = spec("auth-sign-up", Post, "/api/auth/sign-up")
@@ -102,13 +110,15 @@ impl Endpoint for StartSignUp {
         .limits_network(NetworkLimit::SignUp)
         .once()
         .full_cpu()
-        .problems(&[kit::Code::RateLimited])
+        .problems(&[Code::RateLimited, Code::EmailUndeliverable])
         .uses(&[
             address_hashes::HASH,
             address_hashes::SOURCE,
             codes::SIGN_UP_TOKEN,
             sign_ups::FIND,
             sign_ups::SAVE,
+            mail_blocks::FIND,
+            rate_windows::TAKE,
             extras::MESSAGE,
         ]);
     type Caller = Anyone;
@@ -118,7 +128,13 @@ impl Endpoint for StartSignUp {
     type Error = Error;
 
     fn deps(ports: &impl Ports) -> Deps {
-        Deps { addresses: ports.address_hashes(), codes: ports.codes(), sign_ups: ports.sign_ups() }
+        Deps {
+            addresses: ports.address_hashes(),
+            codes: ports.codes(),
+            sign_ups: ports.sign_ups(),
+            blocks: ports.mail_blocks(),
+            windows: ports.rate_windows(),
+        }
     }
 
     async fn handle(
@@ -140,14 +156,19 @@ impl Endpoint for StartSignUp {
 /// Adds a sign-up attempt to the record of the address.
 async fn start(deps: &Deps, call: &RequestContext<Anyone>, form: SignUpBody) -> Result<AttemptId, Error> {
     let address = deps.addresses.hash(&form.email).await?;
-    let (source, found) = futures::try_join!(
+    let (source, found, block) = futures::try_join!(
         deps.addresses.source(address, Network::of(call.network)),
-        deps.sign_ups.find(address)
+        deps.sign_ups.find(address),
+        deps.blocks.find(address)
     )?;
+    if block.is_some_and(|block| block.holds(call.now)) {
+        return Err(Error::Undeliverable);
+    }
     let or_none = |found: Option<SignUp>| found.unwrap_or_else(|| SignUp::none(address, call.id::<OfUser>()));
     let mut waiting = or_none(found);
     // Refuse before the expensive hash. `SignUp::start` checks again.
     waiting.may_start(source, call.now).map_err(Error::TooMany)?;
+    mail_allowance::take(&*deps.windows, call.now).await?.map_err(Error::TooMany)?;
     let about = [form.email.as_str(), form.email.domain()].map(str::to_owned).into();
     let attempt = Attempt {
         id: call.id::<OfAttempt>(),

@@ -143,7 +143,7 @@ impl Worker for RunDeletion {
                     go_on(deps, job, &mut report, user, deletion).await?;
                 }
             }
-            Event::Tick {} => match deps.deletions.due(job.now, JOBS).await?.as_slice() {
+            Event::Tick(_) => match deps.deletions.due(job.now, JOBS).await?.as_slice() {
                 [(user, id)] => go_on(deps, job, &mut report, *user, *id).await?,
                 due => hand_over_all(deps, job, &mut report, due).await?,
             },

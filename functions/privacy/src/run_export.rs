@@ -173,7 +173,7 @@ impl Worker for RunExport {
                     run(deps, job, export, &mut report).await?;
                 }
             }
-            Event::Tick {} => look_after(deps, job, &mut report).await?,
+            Event::Tick(_) => look_after(deps, job, &mut report).await?,
         }
         Ok(report)
     }

@@ -1,4 +1,4 @@
-//! `GET /api/settings`: returns a workspace's settings.
+//! `GET /api/settings`: returns a workspace's settings. `expand=mail` includes whether the owner's address gets mail.
 
 use std::sync::Arc;
 
@@ -6,9 +6,10 @@ use domain::{
     Timestamp,
     email::EmailAddress,
     id::{UserId, WorkspaceId},
+    mail_block::BlockReason,
     permissions::Member,
     plan::Plan,
-    ports::{Accounts, Failure, Outcome, Workspaces},
+    ports::{Accounts, AddressHashes, Failure, MailBlocks, Outcome, Workspaces},
     profile::{Bio, Company, DisplayName, IconColor, IconLetters, UseCase},
     region::Region,
     role::Role,
@@ -17,13 +18,13 @@ use domain::{
     workspace::{Profile, ProfileRecord, Workspace, WorkspaceKind},
 };
 use kit::{
-    Access, Endpoint, Output, Ports, Prefetched, Problem, RequestContext, Spec, TokenIds,
-    grants::{accounts, workspaces},
+    Access, Endpoint, Output, Params, Ports, Prefetched, Problem, RequestContext, Spec, TokenIds,
+    grants::{accounts, address_hashes, mail_blocks, workspaces},
     spec,
     spec::Method::Get,
 };
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// Returns a workspace's settings.
 pub struct ReadSettings;
@@ -32,6 +33,43 @@ pub struct ReadSettings;
 pub struct Deps {
     accounts: Arc<dyn Accounts>,
     workspaces: Arc<dyn Workspaces>,
+    addresses: Arc<dyn AddressHashes>,
+    blocks: Arc<dyn MailBlocks>,
+}
+
+/// Level of detail.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SettingsQuery {
+    /// `mail`: include `mail`.
+    #[serde(default)]
+    expand: Option<SettingsExpansion>,
+}
+
+/// Values of `expand`.
+#[derive(Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[schemars(inline)]
+pub enum SettingsExpansion {
+    /// Include whether the owner's address gets mail.
+    Mail,
+}
+
+/// Whether an address gets mail.
+#[derive(Serialize, JsonSchema)]
+pub struct MailStatus {
+    /// Why the address gets no mail at the moment, or `null` if it does.
+    block: Option<BlockStatus>,
+}
+
+/// Why an address gets no mail, and for how long.
+#[derive(Serialize, JsonSchema)]
+pub struct BlockStatus {
+    /// An email bounced, or was reported as spam.
+    reason: BlockReason,
+    /// When the address gets mail again.
+    #[schemars(schema_with = "kit::input::date_time")]
+    until: Timestamp,
 }
 
 /// A workspace's settings.
@@ -48,6 +86,9 @@ pub struct Settings {
     /// The owner's primary email address. Only the owner sees this field.
     #[serde(skip_serializing_if = "Option::is_none")]
     email: Option<EmailAddress>,
+    /// Whether `email` gets mail. Present with `expand=mail`, and only for the owner.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mail: Option<MailStatus>,
     image_url: Option<String>,
     account_type: WorkspaceKind,
     icon_color: Option<IconColor>,
@@ -71,6 +112,7 @@ impl Settings {
             plan: workspace.plan,
             username: workspace.handle.to_string(),
             email,
+            mail: None,
             image_url: None,
             account_type: workspace.kind,
             icon_color: profile.icon_color,
@@ -93,32 +135,48 @@ impl Endpoint for ReadSettings {
     const SPEC: Spec = spec("settings-read", Get, "/api/settings")
         .summary("Get a workspace's settings")
         .access(Access::member(Role::Viewer))
-        .uses(&[accounts::USER, workspaces::PROFILE]);
+        .uses(&[accounts::USER, workspaces::PROFILE, address_hashes::HASH, mail_blocks::FIND]);
     type Caller = Member;
     type Deps = Deps;
-    type Input = Prefetched<(), Records>;
+    type Input = Prefetched<Params<SettingsQuery>, Records>;
     type Output = Settings;
     type Error = Error;
 
     fn deps(ports: &impl Ports) -> Deps {
-        Deps { accounts: ports.accounts(), workspaces: ports.workspaces() }
+        Deps {
+            accounts: ports.accounts(),
+            workspaces: ports.workspaces(),
+            addresses: ports.address_hashes(),
+            blocks: ports.mail_blocks(),
+        }
     }
 
-    async fn prefetch(deps: &Deps, ids: &TokenIds, Prefetched((), early): &mut Self::Input) {
+    async fn prefetch(deps: &Deps, ids: &TokenIds, Prefetched(_, early): &mut Self::Input) {
         early.read(records(deps, ids.workspace, Some(ids.user))).await;
     }
 
     async fn handle(
         deps: &Deps,
         call: &RequestContext<Member>,
-        Prefetched((), early): Self::Input,
+        Prefetched(Params(query), early): Self::Input,
     ) -> Result<Settings, Error> {
         let member = &call.caller;
         let owner = (member.role == Role::Owner).then_some(member.user);
         let (user, record) = early.or_read(records(deps, member.workspace.id, owner)).await?;
         let email = user.filter(|_| owner.is_some()).map(|user| user.primary_email);
-        Ok(Settings::of(&member.workspace, record.ok_or(Error::Gone)?.profile, email))
+        let mail = match (&email, query.expand) {
+            (Some(email), Some(SettingsExpansion::Mail)) => Some(mail_status(deps, email, call.now).await?),
+            _ => None,
+        };
+        let settings = Settings::of(&member.workspace, record.ok_or(Error::Gone)?.profile, email);
+        Ok(Settings { mail, ..settings })
     }
+}
+
+async fn mail_status(deps: &Deps, email: &EmailAddress, now: Timestamp) -> Outcome<MailStatus> {
+    let block = deps.blocks.find(deps.addresses.hash(email).await?).await?;
+    let block = block.filter(|block| block.holds(now));
+    Ok(MailStatus { block: block.map(|block| BlockStatus { reason: block.reason, until: block.ends_at() }) })
 }
 
 /// The owner, if the caller is the owner, and the profile.

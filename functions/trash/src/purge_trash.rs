@@ -92,7 +92,7 @@ impl Worker for PurgeTrash {
     async fn handle(deps: &Deps, job: &RunContext, event: Event) -> Result<PurgeReport, Failure> {
         let notice = match event {
             Event::Message(message) => message.detail.notice,
-            Event::Tick {} => DomainEvent::PurgeGoesOn,
+            Event::Tick(_) => DomainEvent::PurgeGoesOn,
         };
         let mut run = Run { deps, job, steps: STEPS, report: PurgeReport::default() };
         match &notice {

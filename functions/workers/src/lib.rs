@@ -4,6 +4,7 @@ pub mod mail_templates;
 
 kit::functions! {
     worker publish_events::PublishEvents;
+    worker record_mail_feedback::RecordMailFeedback;
     worker rotate_secrets::RotateSecrets;
     worker send_mail::SendMail;
 }

@@ -16,7 +16,10 @@ pub fn sign_up_code(attempt: &Attempt, code: &VerificationCode) -> Mail {
     let code = code.expose();
     let lines = [
         format!("Your code is {code}"),
-        "Enter this code within 10 minutes to verify your email address and finish signing up.".to_owned(),
+        format!(
+            "Enter this code to verify your email address and finish signing up. The code expires at {}, 10 minutes after the sign-up.",
+            attempt.expires_at().strftime("%H:%M UTC")
+        ),
         format!(
             "This code is for the sign-up of {} from {}. The code works only in the browser or app that started the sign-up, or together with the password of that sign-up.",
             attempt.at.strftime("%Y-%m-%d %H:%M UTC"),
@@ -25,6 +28,20 @@ pub fn sign_up_code(attempt: &Attempt, code: &VerificationCode) -> Mail {
         "Don't share this code. If you didn't sign up, ignore this email.".to_owned(),
     ];
     mail(attempt.email.clone(), "sign-up-code", "Your verification code", &lines)
+}
+
+/// Sends a code that expired before it could be sent.
+pub fn late_sign_up_code(attempt: &Attempt, code: &VerificationCode) -> Mail {
+    let lines = [
+        format!("Your code {} has expired, because this email was delayed.", code.expose()),
+        format!(
+            "Sign up again to get a new code. This code was for the sign-up of {} from {}.",
+            attempt.at.strftime("%Y-%m-%d %H:%M UTC"),
+            attempt.device.as_str()
+        ),
+        "If you didn't sign up, ignore this email.".to_owned(),
+    ];
+    mail(attempt.email.clone(), "sign-up-code", "Your verification code was delayed", &lines)
 }
 
 /// Tells the owner of an account that someone signed up with its email address.
@@ -66,6 +83,15 @@ pub fn password_reset(to: EmailAddress, token: &ResetToken) -> Mail {
         "Don't share this token. If you didn't request it, ignore this email.".to_owned(),
     ];
     mail(to, "password-reset", "Reset your password", &lines)
+}
+
+/// Tells that a reset token expired before it could be sent.
+pub fn late_password_reset(to: EmailAddress) -> Mail {
+    let lines = [
+        "A password reset was requested for your account. Its token has expired, because this email was delayed.".to_owned(),
+        "Request another password reset. If you didn't request one, ignore this email.".to_owned(),
+    ];
+    mail(to, "password-reset", "Your password reset was delayed", &lines)
 }
 
 /// Reports a changed password.

@@ -8,8 +8,13 @@ use domain::{
     domain_events::Message,
     ports::{Bus, Failure},
 };
-use kit::{ItemKind, Ports, RunContext, Trigger, Worker, WorkerSpec, grants::bus, worker};
-use serde::{Deserialize, Serialize};
+use kit::{
+    ItemKind, Ports, RunContext, Trigger, Worker, WorkerSpec,
+    grants::bus,
+    worker,
+    worker::{BatchResponse, ItemFailure},
+};
+use serde::Deserialize;
 use serde_dynamo::{AttributeValue, Item};
 
 /// Publishes the outbox.
@@ -41,20 +46,6 @@ pub struct StreamRecord {
 pub struct StreamChange {
     sequence_number: String,
     new_image: Option<Item>,
-}
-
-/// The record to continue with, if not all messages were published.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct BatchResponse {
-    batch_item_failures: Vec<ItemFailure>,
-}
-
-/// The record that failed.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct ItemFailure {
-    item_identifier: String,
 }
 
 impl Worker for PublishEvents {

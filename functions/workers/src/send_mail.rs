@@ -1,23 +1,30 @@
 //! `send-mail`: writes and sends the mail for a domain event, once.
 //!
 //! A message is delivered at least once. A second mail is sent only if the worker ends between sending a mail and recording
-//! it. Deleted accounts receive no mail. A mail that the mail service refuses permanently is logged and not sent again.
+//! it, or if the mail service accepts a mail and does not say so. Deleted accounts receive no mail. A mail that the mail service
+//! refuses permanently is logged and not sent again. An address whose mail bounced or was reported as spam gets none. While the service is down, the message waits in its queue, for hours; a mail
+//! whose code or token has expired meanwhile says so.
 
 use std::sync::Arc;
 
 use domain::{
+    Timestamp,
     directory::Name,
     domain_events::{DomainEvent, Message},
     email::EmailAddress,
     id::{AttemptId, ResetId, UserId},
-    password_reset::ResetToken,
-    ports::{Accounts, Codes, Consumed, Directory, Failure, Mail, Mailer, SignUps, TokenKeys},
-    region::Region,
+    password_reset::{ResetToken, VALID},
+    ports::{
+        Accounts, AddressHashes, Codes, Consumed, Directory, Failure, Mail, MailBlocks, Mailer, SignUps,
+        TokenKeys,
+    },
     user::EmailHash,
 };
 use kit::{
     Ports, RunContext, Trigger, Worker, WorkerSpec,
-    grants::{accounts, codes, consumed, directory, mailer, sign_ups, token_keys},
+    grants::{
+        accounts, address_hashes, codes, consumed, directory, mail_blocks, mailer, sign_ups, token_keys,
+    },
     worker,
     worker::{Envelope, is_accepted, once},
 };
@@ -37,6 +44,8 @@ pub struct Deps {
     sign_ups: Arc<dyn SignUps>,
     codes: Arc<dyn Codes>,
     tokens: Arc<dyn TokenKeys>,
+    addresses: Arc<dyn AddressHashes>,
+    blocks: Arc<dyn MailBlocks>,
     mailer: Arc<dyn Mailer>,
     consumed: Arc<dyn Consumed>,
 }
@@ -46,7 +55,7 @@ pub struct Deps {
 pub struct MailReport {
     /// Whether a mail was accepted for delivery.
     sent: bool,
-    /// Whether a mail was refused permanently.
+    /// Whether a mail was refused permanently, or its address is blocked.
     refused: bool,
 }
 
@@ -62,6 +71,8 @@ impl Worker for SendMail {
             codes::SIGN_UP_CODES,
             token_keys::DERIVATION_KEY,
             directory::FIND_ADDRESS,
+            address_hashes::HASH,
+            mail_blocks::FIND,
             mailer::SEND,
             consumed::CLAIM,
             consumed::DONE,
@@ -80,6 +91,8 @@ impl Worker for SendMail {
             sign_ups: ports.sign_ups(),
             codes: ports.codes(),
             tokens: ports.token_keys(),
+            addresses: ports.address_hashes(),
+            blocks: ports.mail_blocks(),
             mailer: ports.mailer(),
             consumed: ports.consumed(),
         }
@@ -87,16 +100,16 @@ impl Worker for SendMail {
 
     async fn handle(deps: &Deps, job: &RunContext, event: Envelope) -> Result<MailReport, Failure> {
         let Message { id, notice, .. } = event.detail;
-        let send = write_and_send(deps, job.region, notice);
+        let send = write_and_send(deps, job, notice);
         let accepted = once(&*deps.consumed, NAME, id, job.now, send).await?.flatten();
         Ok(MailReport { sent: accepted == Some(true), refused: accepted == Some(false) })
     }
 }
 
 /// Writes and sends the mail for an event, if the event has one. Returns whether the mail was accepted.
-async fn write_and_send(deps: &Deps, region: Region, notice: DomainEvent) -> Result<Option<bool>, Failure> {
+async fn write_and_send(deps: &Deps, job: &RunContext, notice: DomainEvent) -> Result<Option<bool>, Failure> {
     let mail = match notice {
-        DomainEvent::SignUpStarted { address, attempt } => sign_up(deps, address, attempt).await?,
+        DomainEvent::SignUpStarted { address, attempt } => sign_up(deps, job.now, address, attempt).await?,
         DomainEvent::ApiKeyCreated { user, name, .. } => {
             to_user(deps, user, |to| mail_templates::api_key_created(to, name.as_str())).await?
         }
@@ -104,7 +117,7 @@ async fn write_and_send(deps: &Deps, region: Region, notice: DomainEvent) -> Res
             to_user(deps, user, mail_templates::session_ended).await?
         }
         DomainEvent::PasswordForgotten { address, reset } => {
-            password_reset(deps, region, address, reset).await?
+            password_reset(deps, job, address, reset).await?
         }
         DomainEvent::PasswordChanged { user } => {
             to_user(deps, user, mail_templates::password_changed).await?
@@ -122,14 +135,27 @@ async fn write_and_send(deps: &Deps, region: Region, notice: DomainEvent) -> Res
         | DomainEvent::ExportGoesOn { .. }
         | DomainEvent::DeletionGoesOn { .. } => None,
     };
-    match &mail {
-        Some(mail) => Ok(Some(is_accepted(NAME, mail, &deps.mailer.send(mail).await?))),
-        None => Ok(None),
+    let Some(mail) = mail else { return Ok(None) };
+    if is_blocked(deps, job.now, &mail).await? {
+        tracing::info!(worker = NAME, kind = mail.kind, "no mail: the address is blocked");
+        return Ok(Some(false));
     }
+    Ok(Some(is_accepted(NAME, &mail, &deps.mailer.send(&mail).await?)))
+}
+
+/// Whether the recipient gets no mail, after a bounce or a complaint.
+async fn is_blocked(deps: &Deps, now: Timestamp, mail: &Mail) -> Result<bool, Failure> {
+    let address = deps.addresses.hash(&mail.to).await?;
+    Ok(deps.blocks.find(address).await?.is_some_and(|block| block.holds(now)))
 }
 
 /// The mail with the code or, if the address has an account, a mail that says so: only a reader of that mailbox learns which.
-async fn sign_up(deps: &Deps, address: EmailHash, attempt: AttemptId) -> Result<Option<Mail>, Failure> {
+async fn sign_up(
+    deps: &Deps,
+    now: Timestamp,
+    address: EmailHash,
+    attempt: AttemptId,
+) -> Result<Option<Mail>, Failure> {
     let name = Name::Address(address);
     let (waiting, user) = (deps.sign_ups.find(address), deps.accounts.by_address(address));
     let (waiting, user, holder) = futures::try_join!(waiting, user, deps.directory.find(&name))?;
@@ -139,19 +165,24 @@ async fn sign_up(deps: &Deps, address: EmailHash, attempt: AttemptId) -> Result<
     }
     let code = deps.codes.sign_up_codes(&[attempt.id]).await?.pop();
     let code = code.ok_or_else(|| Failure::Broken("no code for a sign-up".to_owned()))?;
-    Ok(Some(mail_templates::sign_up_code(attempt, &code)))
+    let is_late = attempt.expires_at() <= now;
+    let write = if is_late { mail_templates::late_sign_up_code } else { mail_templates::sign_up_code };
+    Ok(Some(write(attempt, &code)))
 }
 
 /// The mail with the token, if the address has an account. It goes to the account's primary address.
 async fn password_reset(
     deps: &Deps,
-    region: Region,
+    job: &RunContext,
     address: EmailHash,
     reset: ResetId,
 ) -> Result<Option<Mail>, Failure> {
     let Some(user) = deps.accounts.by_address(address).await? else { return Ok(None) };
+    if reset.made_at().saturating_add(VALID).is_ok_and(|end| end <= job.now) {
+        return to_user(deps, user, mail_templates::late_password_reset).await;
+    }
     let key = deps.tokens.derivation_key(reset.made_at()).await?;
-    let token = ResetToken::new(region, user, reset, &key);
+    let token = ResetToken::new(job.region, user, reset, &key);
     to_user(deps, user, |to| mail_templates::password_reset(to, &token)).await
 }
 

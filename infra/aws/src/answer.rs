@@ -16,7 +16,7 @@ pub(crate) type Body = UnsyncBoxBody<Bytes, BoxError>;
 /// A complete HTTP response.
 pub(crate) type Answer = Response<Body>;
 
-/// The error codes that all JSON services of AWS share. DynamoDB puts them in a namespace of their own.
+/// The error codes that all JSON services of AWS share. DynamoDB and SQS put them in a namespace of their own.
 const SHARED: [&str; 8] = [
     "AccessDeniedException",
     "ExpiredTokenException",
@@ -60,6 +60,7 @@ impl Refusal {
             Service::SecretsManager => "InternalServiceError",
             Service::Ses => "InternalServiceErrorException",
             Service::Events => "InternalException",
+            Service::Sqs => "InternalFailure",
             Service::S3 => "InternalError",
         };
         Self::new(code, "We encountered an internal error. Please try again.").with_status(500)
@@ -81,17 +82,16 @@ impl Refusal {
         match service {
             Service::S3 => self.xml(),
             Service::Ses => self.rest_json(),
-            Service::DynamoDb => self.json("application/x-amz-json-1.0", true),
-            _ => self.json("application/x-amz-json-1.1", false),
+            Service::DynamoDb => self.json("application/x-amz-json-1.0", "com.amazonaws.dynamodb.v20120810#"),
+            Service::Sqs => self.json("application/x-amz-json-1.0", "com.amazonaws.sqs#"),
+            _ => self.json("application/x-amz-json-1.1", ""),
         }
     }
 
-    fn json(self, content_type: &'static str, spaced: bool) -> Answer {
-        let space = match (spaced, SHARED.contains(&self.code)) {
-            (false, _) => "",
-            (true, true) => "com.amazon.coral.service#",
-            (true, false) => "com.amazonaws.dynamodb.v20120810#",
-        };
+    /// `own` is the namespace of the service's own codes; without one, shared codes have none either.
+    fn json(self, content_type: &'static str, own: &str) -> Answer {
+        let is_shared = !own.is_empty() && SHARED.contains(&self.code);
+        let space = if is_shared { "com.amazon.coral.service#" } else { own };
         let mut body = self.extra;
         body.insert("__type".to_owned(), json!(format!("{space}{}", self.code)));
         if let Some(message) = self.message {
@@ -123,7 +123,7 @@ impl Refusal {
 pub(crate) fn success(service: Service, body: &Value) -> Answer {
     let content_type = match service {
         Service::Ses => "application/json",
-        Service::DynamoDb => "application/x-amz-json-1.0",
+        Service::DynamoDb | Service::Sqs => "application/x-amz-json-1.0",
         _ => "application/x-amz-json-1.1",
     };
     answer(200, content_type, body.to_string())

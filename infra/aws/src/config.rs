@@ -3,7 +3,6 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use serde_json::Value;
 use url::Url;
 
 use crate::directory::DirectoryTable;
@@ -29,16 +28,45 @@ pub struct StandInConfig {
     pub external: Option<Url>,
     /// Records calls and injects faults; shared by all regions.
     pub journal: Arc<Journal>,
-    /// Receives the events that `PutEvents` accepts.
-    pub bus: Arc<dyn EventSink>,
+    /// The queues of the region. They exist from the start.
+    pub queues: Vec<QueueConfig>,
+    /// The rules of the region's event buses.
+    pub rules: Vec<EventRule>,
     /// The permissions of the functions.
     pub policy: Arc<dyn IamPolicy>,
     /// The keys that a permission for a batch or a transaction is judged with.
     pub leading_keys: LeadingKeys,
 }
 
-/// Receives the events that `PutEvents` accepts, and delivers them to consumers.
-pub trait EventSink: Send + Sync {
-    /// Takes an event in the envelope that consumers receive, from `version` to `detail`.
-    fn put(&self, region: &str, event: Value);
+/// A queue.
+#[derive(Debug, Clone)]
+pub struct QueueConfig {
+    /// The name.
+    pub name: String,
+    /// How long a received message is invisible, in seconds.
+    pub visibility_seconds: u32,
+    /// How long a message is kept, in seconds.
+    pub retention_seconds: u32,
+    /// Where messages go that were received too often.
+    pub redrive: Option<RedrivePolicy>,
+}
+
+/// When a message becomes a dead letter.
+#[derive(Debug, Clone)]
+pub struct RedrivePolicy {
+    /// The name of the dead-letter queue.
+    pub queue: String,
+    /// How often a message is received before.
+    pub max_receives: u32,
+}
+
+/// A rule of an event bus: matching events go to a queue.
+#[derive(Debug, Clone)]
+pub struct EventRule {
+    /// The source of the events.
+    pub source: String,
+    /// Their types.
+    pub detail_types: Vec<String>,
+    /// The name of the queue.
+    pub queue: String,
 }

@@ -1,6 +1,6 @@
 //! EventBridge: `PutEvents` on any bus
-//! (<https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutEvents.html>). Passes accepted events to the
-//! [`EventSink`](crate::config::EventSink) in the envelope that consumers receive. The platform implements the rules.
+//! (<https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutEvents.html>). Accepted events go to
+//! the queues of the matching rules, in the envelope that consumers receive.
 
 use std::sync::Arc;
 
@@ -11,7 +11,8 @@ use serde_json::{Map, Value, json};
 
 use crate::account::ACCOUNT;
 use crate::answer::Refusal;
-use crate::config::{EventSink, StandInConfig, TimeSource};
+use crate::bus::EventBuses;
+use crate::config::{StandInConfig, TimeSource};
 use crate::durable;
 
 /// The maximum number of entries per call.
@@ -22,7 +23,7 @@ const LARGEST: usize = 256 * 1024;
 pub(crate) struct Events {
     region: String,
     now: TimeSource,
-    bus: Arc<dyn EventSink>,
+    bus: Arc<EventBuses>,
 }
 
 #[derive(Deserialize)]
@@ -44,8 +45,8 @@ struct Entry {
 }
 
 impl Events {
-    pub(crate) fn new(config: &StandInConfig) -> Self {
-        Self { region: config.region.clone(), now: Arc::clone(&config.now), bus: Arc::clone(&config.bus) }
+    pub(crate) fn new(config: &StandInConfig, bus: Arc<EventBuses>) -> Self {
+        Self { region: config.region.clone(), now: Arc::clone(&config.now), bus }
     }
 
     pub(crate) fn apply(&self, operation: &str, body: &Bytes) -> Result<Value, Refusal> {
@@ -95,8 +96,13 @@ impl Events {
             "resources": entry.resources,
             "detail": detail,
         });
-        self.bus.put(&self.region, envelope);
-        json!({ "EventId": id })
+        match self.bus.put(&envelope) {
+            Ok(()) => json!({ "EventId": id }),
+            Err(error) => {
+                tracing::error!(%error, "event could not be stored");
+                json!({ "ErrorCode": "InternalFailure", "ErrorMessage": "Internal failure" })
+            }
+        }
     }
 }
 

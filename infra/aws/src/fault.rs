@@ -1,5 +1,8 @@
 //! Planned faults: failures of calls that tests inject.
 
+use std::time::Duration;
+
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
@@ -11,7 +14,7 @@ use crate::service::Service;
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Fault {
-    /// The name of the service in signatures and IAM: `dynamodb`, `kms`, `secretsmanager`, `ses`, `events`, `s3`.
+    /// The name of the service in signatures and IAM: `dynamodb`, `kms`, `secretsmanager`, `ses`, `events`, `sqs`, `s3`.
     pub service: String,
     /// Matches only this operation.
     #[serde(default)]
@@ -28,6 +31,15 @@ pub struct Fault {
     /// The number of calls to fail; 0 for all subsequent calls.
     #[serde(default = "one")]
     pub times: u64,
+    /// Matches only calls before this time of the local clock.
+    #[serde(default)]
+    pub until: Option<Timestamp>,
+    /// Matches only calls whose body contains this text, such as an address.
+    #[serde(default)]
+    pub containing: Option<String>,
+    /// The delay of a `late` response in milliseconds.
+    #[serde(default)]
+    pub millis: u64,
     /// The kind of failure.
     pub kind: FaultKind,
 }
@@ -56,6 +68,10 @@ pub enum FaultKind {
     Stall,
     /// A batch is returned unprocessed. Batch operations only.
     Unprocessed,
+    /// The call is applied at once, and its response comes after `millis`.
+    Late,
+    /// SES refuses the recipient permanently: it is on the suppression list of the account. SES only.
+    Rejected,
     /// Another transaction is in progress on the same items. DynamoDB writes and transactions only.
     Conflict,
 }
@@ -74,13 +90,15 @@ impl From<Fault> for ArmedFault {
 
 impl ArmedFault {
     /// Counts the call if it matches. Returns the kind of failure if the fault applies.
-    pub(crate) fn counts(&mut self, caller: &Caller) -> Option<FaultKind> {
+    pub(crate) fn counts(&mut self, caller: &Caller, body: &[u8], now: Timestamp) -> Option<StruckBy> {
         let fault = &self.fault;
         let same = |wanted: &Option<String>, is: &str| wanted.as_deref().is_none_or(|wanted| wanted == is);
         let matches = fault.service == caller.service.name()
             && same(&fault.operation, &caller.operation)
             && same(&fault.region, &caller.region)
             && same(&fault.function, &caller.function)
+            && fault.until.is_none_or(|until| now < until)
+            && fault.containing.as_deref().is_none_or(|text| contains(body, text))
             && applies(fault.kind, caller);
         if !matches {
             return None;
@@ -88,8 +106,19 @@ impl ArmedFault {
         self.met += 1;
         let first = fault.nth.max(1);
         let due = self.met >= first && (fault.times == 0 || self.met - first < fault.times);
-        due.then_some(fault.kind)
+        due.then(|| StruckBy { kind: fault.kind, delay: Duration::from_millis(fault.millis) })
     }
+}
+
+/// A fault that applies to a call.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct StruckBy {
+    pub(crate) kind: FaultKind,
+    pub(crate) delay: Duration,
+}
+
+fn contains(body: &[u8], text: &str) -> bool {
+    text.is_empty() || body.windows(text.len()).any(|window| window == text.as_bytes())
 }
 
 /// Whether the service can fail this call in this way.
@@ -111,6 +140,7 @@ fn applies(kind: FaultKind, caller: &Caller) -> bool {
                     "TransactWriteItems" | "TransactGetItems" | "PutItem" | "UpdateItem" | "DeleteItem"
                 )
         }
+        FaultKind::Rejected => caller.service == Service::Ses,
         _ => true,
     }
 }
@@ -126,7 +156,7 @@ pub(crate) enum FaultResponse {
 /// The response of a fault in place of the service. `None` if the fault produces no response.
 pub(crate) fn answer(kind: FaultKind, caller: &Caller, body: &[u8]) -> Option<FaultResponse> {
     let refusal = match kind {
-        FaultKind::LostResponse | FaultKind::Stall => return None,
+        FaultKind::LostResponse | FaultKind::Stall | FaultKind::Late => return None,
         FaultKind::Unprocessed if caller.service == Service::S3 => {
             return Some(FaultResponse::AnsweredXml(UNDELETED));
         }
@@ -136,6 +166,9 @@ pub(crate) fn answer(kind: FaultKind, caller: &Caller, body: &[u8]) -> Option<Fa
         FaultKind::Validation => invalid(caller.service),
         FaultKind::Throttled => throttled(caller.service),
         FaultKind::Error => Refusal::internal(caller.service, &"planned fault"),
+        FaultKind::Rejected => {
+            Refusal::new("MessageRejected", "Email address is on the suppression list of your account.")
+        }
         FaultKind::Conflict => conflict(caller, body),
     };
     Some(FaultResponse::Refused(refusal))

@@ -13,11 +13,12 @@ use serde_json::Value;
 use tokio::sync::{RwLock, watch};
 
 use crate::answer::{self, Answer, Body, BoxError, Refusal, Refused, success, whole};
+use crate::bus::EventBuses;
 use crate::config::StandInConfig;
 use crate::directory::DirectoryTable;
 use crate::dynamo::{self, Databases, TableNames, Tables};
 use crate::events::Events;
-use crate::fault::{self, FaultKind, FaultResponse};
+use crate::fault::{self, FaultKind, FaultResponse, StruckBy};
 use crate::journal::{CallOutcome, Journal};
 use crate::kms::Kms;
 use crate::permission;
@@ -25,8 +26,9 @@ use crate::permission::{IamPolicy, LeadingKeys};
 use crate::request::{self, Caller, Request};
 use crate::s3::S3;
 use crate::secrets::Secrets;
-use crate::service::Service;
+use crate::service::{Service, header};
 use crate::ses::Ses;
+use crate::sqs::{Queues, Sqs};
 use crate::start_error::StandInError;
 use crate::upstream::Upstream;
 
@@ -51,6 +53,8 @@ pub(crate) struct Gateway {
     pub(crate) secrets: Arc<Secrets>,
     pub(crate) ses: Arc<Ses>,
     events: Arc<Events>,
+    pub(crate) queues: Arc<Queues>,
+    sqs: Arc<Sqs>,
     s3: ObjectStore,
     /// Every call holds a read lock while it is applied.
     underway: Arc<RwLock<()>>,
@@ -75,13 +79,18 @@ impl Gateway {
             Some(upstream) => ObjectStore::External(Box::new(upstream.clone())),
             None => ObjectStore::Embedded(S3::open(&config)?),
         };
+        let queues =
+            Arc::new(Queues::open(&config.folder.join("sqs"), &config.queues, Arc::clone(&config.now))?);
+        let bus = Arc::new(EventBuses::new(config.rules.clone(), Arc::clone(&queues)));
         Ok(Self {
             s3,
             underway: Arc::default(),
             tables: Tables::new(&config, databases, external),
             secrets: Arc::new(Secrets::open(&config, Arc::clone(&kms))?),
-            ses: Arc::new(Ses::open(&config)?),
-            events: Arc::new(Events::new(&config)),
+            ses: Arc::new(Ses::open(&config, Arc::clone(&bus))?),
+            events: Arc::new(Events::new(&config, bus)),
+            sqs: Arc::new(Sqs::new(&config, Arc::clone(&queues))),
+            queues,
             kms,
             region: config.region,
             now: config.now,
@@ -151,7 +160,8 @@ impl Gateway {
         if let Err((service, refusal)) = self.admit(&request, body.bytes()) {
             return Ok(refusal.answer(service));
         }
-        let struck = self.journal.strike(&request.caller);
+        let struck_by = self.journal.strike(&request.caller, body.bytes(), (self.now)());
+        let struck = struck_by.map(|fault| fault.kind);
         if struck == Some(FaultKind::Stall) {
             let mut entry = self.journal.entry(&request.caller);
             entry.outcome.fault = struck;
@@ -165,7 +175,11 @@ impl Gateway {
             drop(underway);
             answer
         };
-        tokio::spawn(recorded).await.map_err(|_| ConnectionDropped)?
+        let answer = tokio::spawn(recorded).await.map_err(|_| ConnectionDropped)?;
+        if let Some(StruckBy { kind: FaultKind::Late, delay }) = struck_by {
+            tokio::time::sleep(delay).await;
+        }
+        answer
     }
 
     fn admit(&self, request: &Request, body: &[u8]) -> Result<(), Refused> {
@@ -272,6 +286,11 @@ impl Gateway {
             Service::Events => {
                 let events = Arc::clone(&self.events);
                 off_thread(move || events.apply(&operation, &body)).await
+            }
+            Service::Sqs => {
+                let sqs = Arc::clone(&self.sqs);
+                let host = header(&parts, "host").unwrap_or_default().to_owned();
+                off_thread(move || sqs.apply(&operation, &host, &body)).await
             }
             // S3 requests are dispatched in `apply_s3`.
             Service::S3 => Ok(Err(Refusal::new("NotImplemented", "Not implemented").with_status(501))),

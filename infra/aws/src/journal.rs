@@ -4,9 +4,10 @@ use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
+use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::fault::{ArmedFault, Fault, FaultKind};
+use crate::fault::{ArmedFault, Fault, FaultKind, StruckBy};
 use crate::permission::IamPermission;
 use crate::request::Caller;
 
@@ -102,10 +103,10 @@ impl Journal {
     }
 
     /// Counts a call against all matching faults. Returns the first fault that applies.
-    pub(crate) fn strike(&self, caller: &Caller) -> Option<FaultKind> {
+    pub(crate) fn strike(&self, caller: &Caller, body: &[u8], now: Timestamp) -> Option<StruckBy> {
         let mut struck = None;
         for armed in lock(&self.faults).iter_mut() {
-            let due = armed.counts(caller);
+            let due = armed.counts(caller, body, now);
             struck = struck.or(due);
         }
         struck

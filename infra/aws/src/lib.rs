@@ -1,5 +1,5 @@
 //! Local stand-ins for the AWS services of this project: DynamoDB and its streams, KMS, Secrets Manager, SES,
-//! EventBridge and S3. The functions call them with the real SDK clients, over HTTP on 127.0.0.1.
+//! EventBridge, SQS and S3. The functions call them with the real SDK clients, over HTTP on 127.0.0.1.
 //!
 //! [`start`] starts one region with one address for all services. The credential scope of a request's signature selects
 //! the service (<https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html>). A
@@ -12,6 +12,7 @@
 
 mod account;
 mod answer;
+mod bus;
 mod config;
 mod directory;
 mod durable;
@@ -22,6 +23,7 @@ mod gateway;
 mod index;
 mod journal;
 mod kms;
+mod mail_feedback;
 mod permission;
 mod request;
 mod s3;
@@ -30,6 +32,7 @@ mod server;
 mod service;
 mod ses;
 mod signature;
+mod sqs;
 mod start_error;
 mod upstream;
 
@@ -38,16 +41,18 @@ use std::sync::Arc;
 use tokio::sync::watch;
 
 pub use crate::account::{ACCOUNT, SECRET_ACCESS_KEY};
-pub use crate::config::{EventSink, StandInConfig, TimeSource};
+pub use crate::config::{EventRule, QueueConfig, RedrivePolicy, StandInConfig, TimeSource};
 pub use crate::directory::DirectoryTable;
 use crate::dynamo::Databases;
 pub use crate::fault::{Fault, FaultKind};
 use crate::gateway::Gateway;
 pub use crate::index::StreamPositions;
 pub use crate::journal::{Capacity, Journal, RecordedCall};
+pub use crate::mail_feedback::Feedback;
 pub use crate::permission::{AllowAll, IamPermission, IamPolicy, LeadingKeys};
 use crate::server::{Regions, Server};
 pub use crate::ses::{SentMail, address_refusal};
+pub use crate::sqs::{QueueDepth, QueueError, Queues, ReceivedMessage};
 pub use crate::start_error::StandInError;
 
 /// The running stand-ins of a region. Dropping it stops them without waiting.
@@ -113,6 +118,11 @@ impl Aws {
         self.databases.is_some()
     }
 
+    /// The queues of the region.
+    pub fn queues(&self) -> Arc<Queues> {
+        Arc::clone(&self.gateway.queues)
+    }
+
     /// Notifies of successful writes to the region's own tables, so that stream readers need not poll.
     pub fn writes(&self) -> watch::Receiver<u64> {
         self.gateway.writes.subscribe()
@@ -141,6 +151,11 @@ impl Aws {
     /// The mail sent from this region, newest first, one entry per recipient. `to` limits the result to one recipient.
     pub fn mail(&self, to: Option<&str>) -> Vec<SentMail> {
         self.gateway.ses.sent(to)
+    }
+
+    /// Publishes what becomes of the mail to an address that was sent from this region.
+    pub fn report_mail(&self, to: &str, feedback: Feedback) -> Result<(), QueueError> {
+        self.gateway.ses.publish(to, feedback)
     }
 
     /// Deletes expired items of the region's own tables and of its replica of the directory. DynamoDB also deletes them

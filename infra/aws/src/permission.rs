@@ -107,6 +107,7 @@ pub(crate) fn needs(
         Service::Events => {
             of_buses(&request).into_iter().flat_map(|(bus, context)| one(bus, context)).collect()
         }
+        Service::Sqs => one(of_queue(&request), Context::new()),
         Service::Ses => one("mail".to_owned(), keyed("ses:FromAddress", [text("FromEmailAddress")])),
         Service::S3 => files::of_files(&caller.operation, parts, body)
             .into_iter()
@@ -115,6 +116,13 @@ pub(crate) fn needs(
     };
     // A call without a resource also needs permission.
     if needs.is_empty() { one(String::new(), Context::new()) } else { needs }
+}
+
+/// The name of the queue in a URL, an ARN or a name.
+fn of_queue(request: &Fields) -> String {
+    let members = ["QueueUrl", "QueueName", "SourceArn"];
+    let named = members.iter().find_map(|member| request.get(*member).and_then(Value::as_str));
+    named.and_then(|queue| queue.rsplit(['/', ':']).next()).unwrap_or_default().to_owned()
 }
 
 fn keyed(key: &str, values: impl IntoIterator<Item = String>) -> Context {

@@ -11,12 +11,13 @@ pub(crate) enum Service {
     SecretsManager,
     Ses,
     Events,
+    Sqs,
     S3,
 }
 
 impl Service {
-    const ALL: [Self; 6] =
-        [Self::DynamoDb, Self::Kms, Self::SecretsManager, Self::Ses, Self::Events, Self::S3];
+    const ALL: [Self; 7] =
+        [Self::DynamoDb, Self::Kms, Self::SecretsManager, Self::Ses, Self::Events, Self::Sqs, Self::S3];
 
     /// The name in the credential scope, which is also the prefix of IAM actions.
     pub(crate) fn name(self) -> &'static str {
@@ -26,6 +27,7 @@ impl Service {
             Self::SecretsManager => "secretsmanager",
             Self::Ses => "ses",
             Self::Events => "events",
+            Self::Sqs => "sqs",
             Self::S3 => "s3",
         }
     }
@@ -42,6 +44,7 @@ impl Service {
             ("TrentService.", Self::Kms),
             ("secretsmanager.", Self::SecretsManager),
             ("AWSEvents.", Self::Events),
+            ("AmazonSQS.", Self::Sqs),
         ];
         let by_target = prefixes.into_iter().find(|(prefix, _)| target.starts_with(prefix));
         match by_target {

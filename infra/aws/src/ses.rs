@@ -1,6 +1,7 @@
 //! SES: `SendEmail` of API version 2 with simple content
 //! (<https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_SendEmail.html>). No mail leaves the machine. A file,
-//! separate from the data of the region, keeps one line per recipient.
+//! separate from the data of the region, keeps one line per recipient. A mail with a configuration set to an address of the
+//! mailbox simulator bounces or is reported as spam, with an event on the default bus.
 
 use std::borrow::Cow;
 use std::sync::{Arc, Mutex};
@@ -12,10 +13,13 @@ use serde_json::{Value, json};
 use url::Host;
 
 use crate::answer::Refusal;
+use crate::bus::EventBuses;
 use crate::config::{StandInConfig, TimeSource};
 use crate::durable::{self, JsonLines};
 use crate::journal::lock;
+use crate::mail_feedback::Feedback;
 use crate::service::Service;
+use crate::sqs::QueueError;
 use crate::start_error::StandInError;
 
 /// The maximum number of recipients of a message, of all kinds together.
@@ -49,6 +53,7 @@ pub(crate) struct Ses {
     now: TimeSource,
     file: JsonLines,
     sent: Mutex<Vec<SentMail>>,
+    bus: Arc<EventBuses>,
 }
 
 #[derive(Deserialize)]
@@ -60,6 +65,7 @@ struct SendEmail {
     content: Option<Content>,
     #[serde(default)]
     email_tags: Vec<Tag>,
+    configuration_set_name: Option<String>,
 }
 
 #[derive(Deserialize, Default)]
@@ -104,13 +110,13 @@ struct Tag {
 }
 
 impl Ses {
-    pub(crate) fn open(config: &StandInConfig) -> Result<Self, StandInError> {
+    pub(crate) fn open(config: &StandInConfig, bus: Arc<EventBuses>) -> Result<Self, StandInError> {
         if let Some(folder) = config.mail.parent() {
             durable::make_folder(folder)?;
         }
         let (file, sent) = JsonLines::open(config.mail.clone())?;
         let (region, now) = (config.region.clone(), Arc::clone(&config.now));
-        Ok(Self { region, now, file, sent: Mutex::new(sent) })
+        Ok(Self { region, now, file, sent: Mutex::new(sent), bus })
     }
 
     /// The sent emails, newest first.
@@ -129,11 +135,29 @@ impl Ses {
         }
         let request: SendEmail =
             serde_json::from_slice(body).map_err(|error| bad(format!("Invalid request: {error}")))?;
+        let publishes = request.configuration_set_name.as_ref().is_some_and(|name| !name.is_empty());
         let mails = self.mails(request)?;
+        let simulated: Vec<(String, Feedback)> = match publishes {
+            true => {
+                let simulated = |mail: &SentMail| Some((mail.to.clone(), Feedback::of_simulator(&mail.to)?));
+                mails.iter().filter_map(simulated).collect()
+            }
+            false => Vec::new(),
+        };
         let mut sent = lock(&self.sent);
         self.file.append(&mails).map_err(|error| Refusal::internal(Service::Ses, &error))?;
         sent.extend(mails);
+        drop(sent);
+        for (to, feedback) in simulated {
+            self.publish(&to, feedback).map_err(|error| Refusal::internal(Service::Ses, &error))?;
+        }
         Ok(json!({ "MessageId": format!("{}-000000", durable::uuid()) }))
+    }
+
+    /// Publishes what becomes of the mail to an address.
+    pub(crate) fn publish(&self, to: &str, feedback: Feedback) -> Result<(), QueueError> {
+        let from = lock(&self.sent).iter().rev().find(|mail| mail.to == to).map(|mail| mail.from.clone());
+        self.bus.put(&feedback.event(to, &from.unwrap_or_default(), &self.region, (self.now)()))
     }
 
     fn mails(&self, request: SendEmail) -> Result<Vec<SentMail>, Refusal> {

@@ -88,7 +88,7 @@ async fn injected_errors_match_the_errors_of_each_service() {
     }
     local.journal.clear_faults();
     assert_eq!(count(&dynamodb).await, 0);
-    assert!(local.aws().mail(None).is_empty() && local.bus.0.lock().unwrap().is_empty());
+    assert!(local.aws().mail(None).is_empty() && local.events_on_bus().is_empty());
 }
 
 #[tokio::test]
@@ -141,7 +141,7 @@ async fn unprocessed_fault_returns_the_whole_batch() {
     local.fault(json!({ "service": "events", "kind": "unprocessed" }));
     let sent = local.events("f").put_events().entries(crate::events::entry("{}")).send().await.unwrap();
     assert_eq!(sent.failed_entry_count, 1);
-    assert!(local.bus.0.lock().unwrap().is_empty());
+    assert!(local.events_on_bus().is_empty());
 }
 
 #[tokio::test]

@@ -27,7 +27,7 @@ async fn function_of_another_region_is_refused_by_every_service() {
         code(local.secrets("f").get_secret_value().secret_id("s").send().await),
         "ResourceNotFoundException"
     );
-    assert!(local.bus.0.lock().unwrap().is_empty());
+    assert!(local.events_on_bus().is_empty());
 }
 
 #[tokio::test]

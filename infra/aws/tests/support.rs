@@ -1,12 +1,12 @@
 //! A region in a temporary folder, SDK clients, and a clock that tests advance.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::{Arc, Mutex};
 
 use aws::{
-    AllowAll, Aws, DirectoryTable, EventSink, Fault, IamPolicy, Journal, LeadingKeys, SECRET_ACCESS_KEY,
-    StandInConfig,
+    AllowAll, Aws, DirectoryTable, EventRule, Fault, IamPolicy, Journal, LeadingKeys, QueueConfig, RedrivePolicy,
+    SECRET_ACCESS_KEY, StandInConfig,
 };
 use aws_credential_types::Credentials;
 use aws_smithy_http_client::Builder;
@@ -42,20 +42,33 @@ pub const DIRECTORY: &str = "directory";
 /// The region that takes the writes of the directory, unless a test says otherwise.
 pub const AUTHORITY: &str = "us-east-1";
 
-/// The events on the bus.
-#[derive(Default)]
-pub struct Collected(pub Mutex<Vec<(String, Value)>>);
+/// The queue of the rules, and its dead-letter queue.
+pub const EVENTS: &str = "events";
+pub const DEAD_LETTERS: &str = "dead-letters";
 
-impl EventSink for Collected {
-    fn put(&self, region: &str, event: Value) {
-        self.0.lock().unwrap().push((region.to_owned(), event));
-    }
+fn queues() -> Vec<QueueConfig> {
+    let queue = |name: &str, redrive| QueueConfig {
+        name: name.to_owned(),
+        visibility_seconds: 180,
+        retention_seconds: 345_600,
+        redrive,
+    };
+    let redrive = RedrivePolicy { queue: DEAD_LETTERS.to_owned(), max_receives: 3 };
+    vec![queue(EVENTS, Some(redrive)), queue(DEAD_LETTERS, None)]
+}
+
+fn rules() -> Vec<EventRule> {
+    let rule = |source: &str, detail_types: &[&str]| EventRule {
+        source: source.to_owned(),
+        detail_types: detail_types.iter().map(|it| (*it).to_owned()).collect(),
+        queue: EVENTS.to_owned(),
+    };
+    vec![rule("account", &["key.created"]), rule("aws.ses", &["Email Bounced", "Email Complaint Received"])]
 }
 
 pub struct Local {
     pub aws: Option<Aws>,
     pub journal: Arc<Journal>,
-    pub bus: Arc<Collected>,
     pub folder: PathBuf,
     _temporary: Option<TempDir>,
     pub external: Option<url::Url>,
@@ -77,7 +90,6 @@ impl Local {
         let mut local = Self {
             aws: None,
             journal: Arc::new(Journal::new()),
-            bus: Arc::default(),
             folder: folder.to_owned(),
             _temporary: None,
             external: None,
@@ -104,7 +116,8 @@ impl Local {
             now: Arc::new(move || Timestamp::from_second(seconds.load(Ordering::SeqCst)).unwrap()),
             external: self.external.clone(),
             journal: Arc::clone(&self.journal),
-            bus: Arc::clone(&self.bus) as Arc<dyn EventSink>,
+            queues: queues(),
+            rules: rules(),
             policy: Arc::clone(&self.policy),
             leading_keys: LeadingKeys::default(),
         };
@@ -128,6 +141,16 @@ impl Local {
     pub fn fault(&self, fault: Value) {
         let faults: Vec<Fault> = serde_json::from_value(Value::Array(vec![fault])).unwrap();
         self.journal.set_faults(faults);
+    }
+
+    /// Takes the events that the rules put into their queue.
+    pub fn events_on_bus(&self) -> Vec<Value> {
+        let queues = self.aws().queues();
+        let received = queues.receive(EVENTS, 100, None).unwrap();
+        for message in &received {
+            queues.delete(EVENTS, &message.receipt).unwrap();
+        }
+        received.iter().map(|message| serde_json::from_str(&message.body).unwrap()).collect()
     }
 
     /// Whether a file of the region contains these bytes.

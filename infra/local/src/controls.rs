@@ -50,11 +50,14 @@ pub fn router(controls: Arc<Controls>) -> Router {
         .route("/_local/health", get(health))
         .route("/_local/mail", get(mail))
         .route("/_local/mailbox", get(mailbox))
+        .route("/_local/mail-feedback", post(mail_feedback))
         .route("/_local/clock", get(read_clock).post(move_clock))
         .route("/_local/replication", get(read_replication).post(set_replication))
         .route("/_local/run/{function}", post(run))
         .route("/_local/rotate/{secret}", post(rotate))
         .route("/_local/compact", post(compact))
+        .route("/_local/queues", get(queues))
+        .route("/_local/redeliver", post(redeliver))
         .route("/_local/calls", get(calls))
         .route("/_local/faults", post(set_faults).delete(clear_faults))
         .route(
@@ -84,6 +87,28 @@ async fn mail(State(here): Here, Query(query): Query<MailQuery>) -> Response {
 
 async fn mailbox(State(here): Here, Query(query): Query<MailQuery>) -> Html<String> {
     Html(pages::mailbox(&all_mail(&here, query.to.as_deref())))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct FeedbackBody {
+    to: String,
+    feedback: aws::Feedback,
+}
+
+/// Has the mails to an address bounce or be reported as spam, in each region that sent it one.
+async fn mail_feedback(State(here): Here, Json(body): Json<FeedbackBody>) -> Response {
+    let senders = here.regions.iter().filter_map(|running| {
+        let mail = running.aws.mail(Some(&body.to)).into_iter().next()?;
+        Some(running.aws.report_mail(&mail.to, body.feedback))
+    });
+    match senders.collect::<Result<Vec<()>, _>>() {
+        Ok(sent) if sent.is_empty() => {
+            (StatusCode::NOT_FOUND, "no mail went to this address").into_response()
+        }
+        Ok(_) => StatusCode::NO_CONTENT.into_response(),
+        Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response(),
+    }
 }
 
 /// The mail of all regions, newest first, with the data region in each.
@@ -219,6 +244,37 @@ async fn compact(State(here): Here) -> Response {
         }
         Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, error).into_response(),
     }
+}
+
+/// The messages in each queue that has any, by region: those that can be received, those that a function is handling, and
+/// those that wait to be received again.
+async fn queues(State(here): Here) -> Json<Value> {
+    let of_region = |running: &Arc<RunningRegion>| {
+        let queues = running.aws.queues();
+        let depth = |name: &str| {
+            // A function may end in between.
+            let handled = queues.held(name, |receipt| running.handling.has(receipt));
+            let aws::QueueDepth { visible, in_flight } = queues.depth(name).unwrap_or_default();
+            let waiting = in_flight.saturating_sub(handled);
+            let state = json!({ "visible": visible, "handled": handled, "waiting": waiting });
+            (visible + in_flight > 0).then(|| (name.to_owned(), state))
+        };
+        let depths: Map<String, Value> = queues.names().filter_map(depth).collect();
+        (running.region.to_string(), Value::from(depths))
+    };
+    Json(Value::Object(here.regions.iter().map(of_region).collect()))
+}
+
+/// Makes failed messages visible now that would otherwise wait for their visibility timeout.
+async fn redeliver(State(here): Here) -> Response {
+    let mut count = 0;
+    for running in &here.regions {
+        match running.aws.queues().make_visible(|receipt| running.handling.has(receipt)) {
+            Ok(visible) => count += visible,
+            Err(error) => return (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response(),
+        }
+    }
+    Json(json!({ "messages": count })).into_response()
 }
 
 #[derive(Deserialize)]

@@ -78,6 +78,11 @@ pub struct MountedWorker {
 }
 
 impl MountedWorker {
+    /// A worker that `function` runs.
+    pub fn new(spec: WorkerSpec, function: Function) -> Self {
+        Self { spec, function }
+    }
+
     /// Runs the worker with an event.
     pub async fn run(&self, event: Value) -> Result<Value, String> {
         let result =
@@ -126,10 +131,10 @@ impl MountedFunctions {
         self.workers.keys().copied().collect()
     }
 
-    /// The workers that consume events of this type, with their ids.
-    pub fn consumers(&self, detail_type: &str) -> Vec<(&'static str, Arc<MountedWorker>)> {
-        let consumers = self.workers.iter().filter(|(_, worker)| worker.spec.events().contains(&detail_type));
-        consumers.map(|(id, worker)| (*id, Arc::clone(worker))).collect()
+    /// The workers that a queue triggers, with their ids.
+    pub fn queue_readers(&self) -> Vec<(&'static str, Arc<MountedWorker>)> {
+        let readers = self.workers.iter().filter(|(_, worker)| worker.spec.reads_queue());
+        readers.map(|(id, worker)| (*id, Arc::clone(worker))).collect()
     }
 
     /// The workers with a schedule.
@@ -174,7 +179,7 @@ impl<M: Mount> Visitor for MountVisitor<'_, M> {
     }
 
     fn worker<W: Worker>(&mut self) {
-        let worker = MountedWorker { spec: W::SPEC, function: self.mount.worker::<W>() };
+        let worker = MountedWorker::new(W::SPEC, self.mount.worker::<W>());
         self.functions.workers.insert(W::SPEC.id, Arc::new(worker));
     }
 }
@@ -192,8 +197,7 @@ mod tests {
         functions.workers.insert(spec.id, Arc::new(MountedWorker { spec, function }));
         let ids =
             |found: Vec<(&'static str, Arc<MountedWorker>)>| found.iter().map(|it| it.0).collect::<Vec<_>>();
-        assert_eq!(ids(functions.consumers("export-goes-on")), ["run-export"]);
-        assert_eq!(ids(functions.consumers("export-ready")), [""; 0]);
+        assert_eq!(ids(functions.queue_readers()), ["run-export"]);
         let scheduled = functions.scheduled();
         assert_eq!(scheduled.iter().map(|it| (it.id, it.every)).collect::<Vec<_>>(), [("run-export", every)]);
         assert!(functions.stream_readers().is_empty() && functions.rotator().is_none());

@@ -1,9 +1,10 @@
 //! Runs the library code of functions in this process. Each function has its own boot, so that it calls AWS under its
 //! own name.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
+use infra::template::worker_seconds;
 use kit::{Endpoint, Worker};
 use lambda::{FunctionRuntime, Server, WorkerHost};
 use serde::{Serialize, de::DeserializeOwned};
@@ -24,9 +25,10 @@ impl<B: Fn(&'static str) -> FunctionRuntime> Mount for InProcess<B> {
 
     fn worker<W: Worker>(&self) -> Function {
         let hand = Arc::new(WorkerHost::<W>::new((self.0)(W::SPEC.id)));
+        let time = Duration::from_secs(worker_seconds(&W::SPEC).into());
         Function::new(move |event| {
             let hand = Arc::clone(&hand);
-            Box::pin(async move { written(&hand.run(read(&event)?).await.map_err(failed)?) })
+            Box::pin(async move { written(&hand.run(&event, time).await.map_err(failed)?) })
         })
     }
 }

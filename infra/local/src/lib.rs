@@ -2,14 +2,15 @@
 //! AWS that the real SDK clients call.
 //!
 //! The functions run as library code or as the built binaries, each behind a Lambda Runtime API (`binaries`). These
-//! modules replace AWS services: `gateway` API Gateway, `delivery` the table stream and the event bus, `schedule`
-//! EventBridge Scheduler, `replication` the global table of the directory, and `rotation` the rotation and replication
+//! modules replace AWS services: `gateway` API Gateway, `delivery` the table stream, `consumer` Lambda's polling of queues,
+//! `schedule` EventBridge Scheduler, `replication` the global table of the directory, and `rotation` the rotation and replication
 //! of Secrets Manager. `controls` has no counterpart in a deployment.
 
 mod admission;
 mod binaries;
 mod clock;
 mod compaction;
+mod consumer;
 mod controls;
 mod data_folder;
 mod delivery;

@@ -10,12 +10,14 @@ pub const INDEX: &str = r#"<!doctype html><html lang="en"><meta charset="utf-8">
 <h1>Local platform</h1><ul>
 <li><a href="/_local/reference">API reference</a> (<a href="/_local/openapi.json">OpenAPI document</a>)</li>
 <li><a href="/_local/mailbox">Mailbox</a> (<a href="/_local/mail">as JSON</a>; <code>?to=ADDRESS</code>)</li>
+<li><code>POST /_local/mail-feedback</code> with <code>{"to": ADDRESS, "feedback": "bounce"}</code> (or <code>transient-bounce</code>, <code>complaint</code>): what becomes of the mails to an address</li>
 <li><a href="/_local/calls">AWS calls</a> (<code>?since=N</code>)</li>
 <li><a href="/_local/clock">Clock</a>: <code>POST {"advanceSeconds": N}</code> or <code>{"now": "…"}</code> moves it, <code>{"stopped": true}</code> stops it</li>
 <li><a href="/_local/replication">Replication</a> of the directory: <code>POST {"paused": true}</code> or <code>false</code></li>
 <li><code>POST /_local/run/FUNCTION?region=REGION</code> with an event: runs a worker; the event is optional for scheduled workers</li>
 <li><code>POST /_local/rotate/SECRET?region=REGION</code>: rotates a secret (<code>tokens</code>, <code>codes</code>, <code>forwarding</code>)</li>
 <li><code>POST /_local/compact</code>: erases deleted items and read stream records from the tables' files</li>
+<li><a href="/_local/queues">Queues</a>; <code>POST /_local/redeliver</code>: delivers failed messages again at once</li>
 <li><code>POST /_local/faults</code> with a plan, <code>DELETE</code> clears it</li>
 <li><a href="/_local/health">Health</a></li></ul></html>"#;
 

@@ -15,7 +15,8 @@ use crate::{
     admission::Admission,
     binaries::RegionBinaries,
     clock::LocalClock,
-    delivery::{self, LocalBus, Outbox},
+    consumer::{Consumer, Handling},
+    delivery::Outbox,
     functions::{MountedFunctions, credentials},
     in_process::InProcess,
     options::Options,
@@ -34,7 +35,6 @@ pub struct StandIns {
     /// The stand-ins.
     pub aws: aws::Aws,
     folder: PathBuf,
-    bus: Arc<LocalBus>,
 }
 
 impl StandIns {
@@ -68,9 +68,6 @@ impl StandIns {
         journal: &Arc<aws::Journal>,
     ) -> Result<Self, StartError> {
         let folder = options.data.join(region.as_str());
-        let unusable =
-            |error: std::io::Error| StartError::Data { folder: folder.clone(), reason: error.to_string() };
-        let bus = Arc::new(LocalBus::open(folder.join("bus")).map_err(unusable)?);
         let now = Arc::clone(clock);
         let started = aws::start(aws::StandInConfig {
             region: region.aws().to_owned(),
@@ -84,11 +81,12 @@ impl StandIns {
             now: Arc::new(move || now.now()),
             external: options.aws.clone(),
             journal: Arc::clone(journal),
-            bus: bus.clone(),
+            queues: region_config::queues(),
+            rules: region_config::rules(),
             policy: Arc::new(Roles::new(infra::grants(), options.leading_keys)),
             leading_keys: options.leading_keys,
         });
-        Ok(Self { region, aws: started.await?, folder, bus })
+        Ok(Self { region, aws: started.await?, folder })
     }
 
     /// The endpoint of these stand-ins, with credentials.
@@ -140,6 +138,8 @@ pub struct RunningRegion {
     pub aws: aws::Aws,
     /// The functions.
     pub functions: Arc<MountedFunctions>,
+    /// The messages that functions are handling.
+    pub handling: Arc<Handling>,
     /// The routes.
     pub routes: Routes,
     /// The clock.
@@ -164,7 +164,7 @@ impl RunningRegion {
         let region = stand_ins.region;
         let (functions, fleet) = way.mount(&stand_ins, config, clock);
         let functions = Arc::new(functions);
-        let StandIns { aws, folder, bus, .. } = &stand_ins;
+        let StandIns { aws, folder, .. } = &stand_ins;
         let sdk = stand_ins.endpoint(credentials(region, EVENT_SOURCE));
         let client = StreamsClient::new(&lambda::patient_sdk_config(region.aws(), &sdk, http));
         let outbox = Table::Operations.name(&config.table_prefix);
@@ -172,15 +172,30 @@ impl RunningRegion {
         let stream = Stream::open(client, outbox, position, aws.writes(), idle);
         let (stop, stopping) = watch::channel(false);
         let timetable = folder.join("schedule.json");
-        let tasks = vec![
+        let mut tasks = vec![
             tokio::spawn(follow(stream, Outbox(Arc::clone(&functions)), stopping.clone())),
-            tokio::spawn(delivery::deliver_bus(Arc::clone(bus), Arc::clone(&functions), stopping.clone())),
-            tokio::spawn(schedule::run(Arc::clone(&functions), Arc::clone(clock), timetable, stopping)),
+            tokio::spawn(schedule::run(
+                Arc::clone(&functions),
+                Arc::clone(clock),
+                timetable,
+                stopping.clone(),
+            )),
         ];
+        let handling = Arc::new(Handling::default());
+        let consumer = |(id, worker)| Consumer {
+            queues: aws.queues(),
+            queue: region_config::queue(id),
+            worker,
+            handling: Arc::clone(&handling),
+            clock: Arc::clone(clock),
+        };
+        let consumers = functions.queue_readers().into_iter().map(consumer);
+        tasks.extend(consumers.map(|consumer| tokio::spawn(consumer.follow(stopping.clone()))));
         let routes = Routes::new(functions.endpoints());
         let (tasks, clock) = (std::sync::Mutex::new(tasks), Arc::clone(clock));
         let admission = Arc::clone(admission);
-        Arc::new(Self { region, aws: stand_ins.aws, functions, routes, clock, admission, fleet, stop, tasks })
+        let aws = stand_ins.aws;
+        Arc::new(Self { region, aws, functions, handling, routes, clock, admission, fleet, stop, tasks })
     }
 
     /// Stops the triggers, then the binaries and, if no other owner remains, the stand-ins.

@@ -8,7 +8,7 @@ use kit::{Trigger, WorkerSpec, spec::Every};
 
 use super::{
     Error, REGION,
-    functions::{WORK_SECONDS, worker_seconds},
+    functions::{REQUEST_SECONDS, WORK_SECONDS, worker_seconds},
 };
 use crate::{Functions, pascal};
 
@@ -24,8 +24,11 @@ pub(super) fn alarms(functions: &Functions) -> Result<String, Error> {
         functions.workers.iter().partition(|worker| worker.triggers().any(is_retried));
     let ids = |workers: &[&WorkerSpec]| workers.iter().map(|worker| worker.id).collect::<Vec<_>>();
     let infallible: Vec<&str> = endpoints.chain(ids(&once)).collect();
-    let (slow, quick): (Vec<&WorkerSpec>, Vec<&WorkerSpec>) =
-        functions.workers.iter().partition(|worker| worker_seconds(worker) == WORK_SECONDS);
+    // The work of a single event does not grow with the data, so its duration needs no alarm.
+    let lasting = |seconds: u32| -> Vec<&WorkerSpec> {
+        functions.workers.iter().filter(|worker| worker_seconds(worker) == seconds).collect()
+    };
+    let (slow, quick) = (lasting(WORK_SECONDS), lasting(REQUEST_SECONDS));
     let crashes = groups("FunctionErrors", &infallible, &CRASHES);
     let mut all = vec![release(crashes.len())];
     all.extend(crashes);
@@ -62,7 +65,7 @@ fn release(crashes: usize) -> String {
 /// Whether failed events are retried and finally become dead letters. Callers of other functions see the error
 /// themselves.
 fn is_retried(trigger: Trigger) -> bool {
-    matches!(trigger, Trigger::OutboxStream | Trigger::Bus | Trigger::Schedule(_))
+    matches!(trigger, Trigger::OutboxStream | Trigger::Bus | Trigger::MailFeedback | Trigger::Schedule(_))
 }
 
 /// A metric that an alarm monitors for several functions.
@@ -152,7 +155,7 @@ fn of_trigger(id: &'static str, trigger: Trigger) -> Result<Option<String>, Erro
     Ok(match trigger {
         Trigger::Schedule(every) => Some(not_run(id, every)?),
         Trigger::OutboxStream => Some(late_publication(id)),
-        Trigger::Bus | Trigger::Authorizer | Trigger::Rotation => None,
+        Trigger::Bus | Trigger::MailFeedback | Trigger::Authorizer | Trigger::Rotation => None,
     })
 }
 

@@ -1,6 +1,9 @@
 //! Renders the queues between the event bus and its consumers, and the rules that fill them.
 
-use kit::{Trigger, WorkerSpec};
+use kit::{
+    Trigger, WorkerSpec,
+    worker::{FEEDBACK_SOURCE, FEEDBACK_TYPES},
+};
 
 use super::triggers::{MAX_DELIVERIES, MAX_EVENT_AGE};
 use crate::{Functions, pascal, queues};
@@ -12,7 +15,7 @@ pub(super) fn queues(functions: &Functions) -> String {
 
 /// Whether a queue invokes the worker.
 pub(super) fn reads(worker: &WorkerSpec) -> bool {
-    worker.has(Trigger::Bus)
+    worker.reads_queue()
 }
 
 /// The logical id of a consumer's queue.
@@ -23,7 +26,6 @@ pub(super) fn queue_id(consumer: &str) -> String {
 /// Encrypted with the key of SQS, so that the bus needs no permission for the region's key.
 fn queue(consumer: &WorkerSpec) -> String {
     let WorkerSpec { id, .. } = consumer;
-    let types = consumer.events().join(", ");
     format!(
         r#"  {queue}:
     Type: AWS::SQS::Queue
@@ -58,9 +60,7 @@ fn queue(consumer: &WorkerSpec) -> String {
   {rule}:
     Type: AWS::Events::Rule
     Properties:
-      EventBusName: !Ref Bus
-      EventPattern: {{ source: [{source}], detail-type: [{types}] }}
-      Targets:
+{events}      Targets:
         - Id: queue
           Arn: !GetAtt {queue}.Arn
           RetryPolicy: {{ MaximumEventAgeInSeconds: {MAX_EVENT_AGE}, MaximumRetryAttempts: {MAX_DELIVERIES} }}
@@ -71,8 +71,20 @@ fn queue(consumer: &WorkerSpec) -> String {
         visible = queues::visibility_seconds(consumer),
         kept = queues::DEAD_LETTER_SECONDS,
         receives = queues::max_receives(consumer),
-        source = events::SOURCE,
+        events = events_of(consumer),
     )
+}
+
+/// The events that a rule sends to the consumer's queue: those of the platform's own bus, or those that SES publishes on the
+/// default bus about mail.
+fn events_of(consumer: &WorkerSpec) -> String {
+    let pattern = |source: &str, types: &[&str]| {
+        format!("      EventPattern: {{ source: [{source}], detail-type: [{}] }}\n", types.join(", "))
+    };
+    match consumer.has(Trigger::MailFeedback) {
+        true => pattern(FEEDBACK_SOURCE, &FEEDBACK_TYPES),
+        false => format!("      EventBusName: !Ref Bus\n{}", pattern(events::SOURCE, &consumer.events())),
+    }
 }
 
 #[cfg(test)]
@@ -83,7 +95,7 @@ mod tests {
     fn every_consumer_has_a_queue_with_dead_letters() {
         let all = Functions::all();
         let text = queues(&all);
-        let consumers = all.workers.iter().filter(|worker| worker.has(Trigger::Bus)).count();
+        let consumers = all.workers.iter().filter(|worker| worker.reads_queue()).count();
         assert!(consumers > 0);
         for (part, times) in [
             ("Type: AWS::SQS::Queue\n", consumers),
@@ -92,5 +104,13 @@ mod tests {
         ] {
             assert_eq!(text.matches(part).count(), times, "{part}");
         }
+    }
+
+    #[test]
+    fn mail_feedback_comes_from_the_default_bus() {
+        let all = Functions::all();
+        let feedback = all.workers.iter().find(|worker| worker.has(Trigger::MailFeedback)).unwrap();
+        let text = queue(feedback);
+        assert!(text.contains("source: [aws.ses]") && !text.contains("EventBusName"), "{text}");
     }
 }

@@ -145,6 +145,7 @@ fn globals() -> String {
         DIRECTORY_TABLE: !Ref DirectoryTableName
         API_ENDPOINTS: !Sub "us=https://us.${{ApiDomain}},eu=https://eu.${{ApiDomain}},ap=https://ap.${{ApiDomain}}"
         MAIL_FROM: !Sub "no-reply@${{MailDomain}}"
+        MAIL_CONFIGURATION_SET: !Sub "${{Platform}}-${{Region}}"
         # These two variables shorten cold starts: docs/decisions/0047-shorten-start-up-by-environment.md.
         GLIBC_TUNABLES: glibc.malloc.tcache_count=127
         SMITHY_CLIENT_SDK_CUSTOM_PARTITION: /var/task/partitions.json

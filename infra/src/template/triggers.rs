@@ -38,7 +38,7 @@ pub(super) fn events(spec: &WorkerSpec) -> String {
 fn event(trigger: Trigger, spec: &WorkerSpec) -> String {
     match trigger {
         Trigger::OutboxStream => outbox(),
-        Trigger::Bus => queue(spec.id),
+        Trigger::Bus | Trigger::MailFeedback => queue(spec),
         Trigger::Schedule(every) => schedule(spec.id, every),
         // The resource policies below permit these callers.
         Trigger::Authorizer | Trigger::Rotation => String::new(),
@@ -106,17 +106,18 @@ fn outbox() -> String {
 }
 
 /// The event source for the consumer's queue.
-fn queue(consumer: &str) -> String {
+fn queue(consumer: &WorkerSpec) -> String {
     format!(
         r#"        Queue:
           Type: SQS
           Properties:
-            Queue: !Sub "arn:${{AWS::Partition}}:sqs:${{AWS::Region}}:${{AWS::AccountId}}:${{Platform}}-{consumer}"
+            Queue: !Sub "arn:${{AWS::Partition}}:sqs:${{AWS::Region}}:${{AWS::AccountId}}:${{Platform}}-{id}"
             BatchSize: {BATCH}
             FunctionResponseTypes: [ReportBatchItemFailures]
             ScalingConfig: {{ MaximumConcurrency: {CONCURRENCY} }}
 "#,
-        BATCH = queues::BATCH,
+        id = consumer.id,
+        BATCH = queues::batch_size(consumer),
         CONCURRENCY = queues::CONCURRENCY,
     )
 }

@@ -19,6 +19,7 @@ pub mod forwarding;
 pub mod handle;
 pub mod id;
 pub mod job;
+pub mod mail_block;
 pub mod password;
 pub mod password_reset;
 mod pasted;

@@ -189,7 +189,12 @@ pub struct Attempt {
 
 impl Attempt {
     fn is_live(&self, now: Timestamp) -> bool {
-        self.tries < TRIES && now < after(self.at, CODE_VALID)
+        self.tries < TRIES && now < self.expires_at()
+    }
+
+    /// When its code expires.
+    pub fn expires_at(&self) -> Timestamp {
+        after(self.at, CODE_VALID)
     }
 }
 

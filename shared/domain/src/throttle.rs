@@ -203,7 +203,13 @@ pub enum NetworkLimit {
 
 impl NetworkLimit {
     /// Length of a window, in seconds.
-    pub const WINDOW: i64 = 3_600;
+    const WINDOW: i64 = 3_600;
+
+    /// When the window of `now` ends.
+    pub fn window_end(now: Timestamp) -> Timestamp {
+        let ends = now.as_second().div_euclid(Self::WINDOW).saturating_add(1).saturating_mul(Self::WINDOW);
+        Timestamp::from_second(ends).unwrap_or(Timestamp::MAX)
+    }
 
     /// Maximum number of requests per window; `None` if only failures count.
     pub const fn per_window(self) -> Option<u32> {

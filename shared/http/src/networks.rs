@@ -86,9 +86,7 @@ pub(crate) async fn admit(
 
 /// Takes one request from the current window, or returns the wait until the next.
 async fn take(services: &Services, name: &str, most: u32, now: Timestamp) -> Outcome<Option<Wait>> {
-    let window = NetworkLimit::WINDOW;
-    let ends = now.as_second().div_euclid(window).saturating_add(1).saturating_mul(window);
-    let ends = Timestamp::from_second(ends).unwrap_or(Timestamp::MAX);
+    let ends = NetworkLimit::window_end(now);
     let taken = services.windows.take(name, ends, 1, most).await?;
     Ok((taken.granted == 0).then(|| Wait::between(now, ends)))
 }

@@ -6,8 +6,8 @@ use domain::{
     blob::{Blobs, Bundles, Presigner},
     ports::{
         Accounts, AddressHashes, ApiKeys, Bus, Codes, Consumed, Deletions, Directory, Exports, History,
-        Inventory, Mailer, PasswordResets, Purges, Resources, Rotations, Sessions, SignUps, Throttles,
-        TokenKeys, Trash, Uploads, Vault, Workspaces,
+        Inventory, MailBlocks, Mailer, PasswordResets, Purges, RateWindows, Resources, Rotations, Sessions,
+        SignUps, Throttles, TokenKeys, Trash, Uploads, Vault, Workspaces,
     },
 };
 
@@ -40,6 +40,8 @@ pub trait AuthPorts {
     fn password_resets(&self) -> Arc<dyn PasswordResets>;
     /// Counters of failed attempts.
     fn throttles(&self) -> Arc<dyn Throttles>;
+    /// Counters of requests.
+    fn rate_windows(&self) -> Arc<dyn RateWindows>;
 }
 
 /// Workspaces, their API keys and their histories.
@@ -78,6 +80,8 @@ pub trait PrivacyPorts {
 pub trait MessagePorts {
     /// Mail.
     fn mailer(&self) -> Arc<dyn Mailer>;
+    /// Addresses that get no mail.
+    fn mail_blocks(&self) -> Arc<dyn MailBlocks>;
     /// The event bus.
     fn bus(&self) -> Arc<dyn Bus>;
     /// Leases on messages.

@@ -76,6 +76,8 @@ codes! {
     UnsupportedMediaType "UNSUPPORTED_MEDIA_TYPE" 415;
     /// The code is wrong, expired, or was tried too often.
     CodeInvalid "CODE_INVALID" 422;
+    /// The address gets no mail at the moment.
+    EmailUndeliverable "EMAIL_UNDELIVERABLE" 422;
     /// The mailed token is wrong, expired, or was used.
     TokenInvalid "TOKEN_INVALID" 422;
     /// The code alone is not enough; the password must come with it.

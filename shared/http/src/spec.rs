@@ -325,6 +325,8 @@ pub enum Trigger {
     OutboxStream,
     /// The events on the bus that the function consumes ([`DomainEvent::TYPES`]).
     Bus,
+    /// What becomes of mails that SES accepted: bounces and complaints, from the default bus.
+    MailFeedback,
     /// API Gateway asks it to authenticate the callers of other services.
     Authorizer,
     /// EventBridge Scheduler, again and again.
@@ -405,8 +407,19 @@ impl WorkerSpec {
     pub fn schedule(&self) -> Option<Every> {
         self.triggers().find_map(|trigger| match trigger {
             Trigger::Schedule(every) => Some(every),
-            Trigger::OutboxStream | Trigger::Bus | Trigger::Authorizer | Trigger::Rotation => None,
+            Trigger::OutboxStream
+            | Trigger::Bus
+            | Trigger::MailFeedback
+            | Trigger::Authorizer
+            | Trigger::Rotation => None,
         })
+    }
+
+    /// Whether its events wait in a queue ([SQS]), which invokes it with batches of messages.
+    ///
+    /// [SQS]: https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html
+    pub fn reads_queue(&self) -> bool {
+        self.has(Trigger::Bus) || self.has(Trigger::MailFeedback)
     }
 
     /// Whether it has this trigger.

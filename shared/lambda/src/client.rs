@@ -142,11 +142,13 @@ impl ResolveEndpoint for FixedEndpoint {
     }
 }
 
-/// Creates the client of a service for functions. The service is named as in AWS addresses.
+/// Creates the client of a service for functions. The service is named as in AWS addresses. A last argument adapts its
+/// configuration.
 macro_rules! client {
-    ($sdk:ident, $service:literal, $config:expr) => {{
-        let mut config =
-            $sdk::config::Builder::from($config).push_auth_scheme($crate::signing::Signing::default());
+    ($sdk:ident, $service:literal, $config:expr $(, $adapt:path)?) => {{
+        let config = $sdk::config::Builder::from($config);
+        $(let config = $adapt(config);)?
+        let mut config = config.push_auth_scheme($crate::signing::Signing::default());
         // Nothing disables it, so the SDK need not look that up in every call.
         config.push_interceptor($sdk::config::SharedInterceptor::permanent($crate::client::Count));
         config.set_endpoint_resolver(Some($crate::client::FixedEndpoint::of($service, $config)));

@@ -23,6 +23,8 @@ pub struct Config {
     pub bucket: String,
     /// The sender address of emails.
     pub mail_from: String,
+    /// The SES configuration set of emails.
+    pub mail_configuration_set: String,
     /// The name of the directory table, the same in every region.
     pub directory_table: String,
     /// The URL of each region's API, for example `https://eu.api.example.com`.
@@ -91,6 +93,7 @@ impl Config {
             event_bus: own("EVENT_BUS")?,
             bucket: own("BUCKET")?,
             mail_from: var("MAIL_FROM")?,
+            mail_configuration_set: own("MAIL_CONFIGURATION_SET")?,
             directory_table: var("DIRECTORY_TABLE")?,
             endpoints: endpoints(&var("API_ENDPOINTS")?)?,
             refusals_after: millis(&variable, "REFUSALS_AFTER_MILLIS")?.unwrap_or(REFUSALS_AFTER),
@@ -150,6 +153,7 @@ mod tests {
             "EVENT_BUS" => "account-eu",
             "BUCKET" => "account-eu-files-000000000000",
             "MAIL_FROM" => "no-reply@account.example",
+            "MAIL_CONFIGURATION_SET" => "account-eu",
             "DIRECTORY_TABLE" => "account-directory",
             "API_ENDPOINTS" => "us=https://us.example,eu=https://eu.example/,ap=https://ap.example",
             _ => return None,
@@ -196,6 +200,7 @@ mod tests {
             ("KMS_KEY", "alias/account-us"),
             ("EVENT_BUS", "account-ap"),
             ("BUCKET", "account-us-files-000000000000"),
+            ("MAIL_CONFIGURATION_SET", "account-us"),
         ];
         for (name, value) in foreign {
             assert!(

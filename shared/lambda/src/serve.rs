@@ -1,9 +1,14 @@
 //! Serves one function, in Lambda until it ends the process, or in the process of the local platform.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
-use kit::{Endpoint, Ports, Services, Worker};
+use domain::Timestamp;
+use kit::{
+    Endpoint, Ports, Services, Worker,
+    worker::{BatchResponse, MessageBatch, handle_batch},
+};
 use lambda_http::{LambdaEvent, lambda_runtime::Runtime, service_fn};
+use serde::Serialize;
 use serde_json::value::RawValue;
 
 use crate::{
@@ -44,10 +49,27 @@ impl<W: Worker> WorkerHost<W> {
         Self { deps: W::deps(&boot), boot }
     }
 
-    /// Runs the worker once. An error is a message for logs.
-    pub async fn run(&self, event: W::Event) -> Result<W::Result, String> {
-        W::handle(&self.deps, &self.boot.job(), event).await.map_err(|error| error.to_string())
+    /// Runs the worker, which has so much `time`, with an event or a batch of messages. An error is a message for logs.
+    pub async fn run(&self, event: &[u8], time: Duration) -> Result<WorkerResponse<W::Result>, String> {
+        let batch = W::SPEC.reads_queue().then(|| serde_json::from_slice::<MessageBatch>(event));
+        if let Some(Ok(batch)) = batch {
+            let response = handle_batch::<W>(&self.deps, || self.boot.job(), batch, time).await;
+            return Ok(WorkerResponse::Batch(response));
+        }
+        let event = serde_json::from_slice(event).map_err(|error| format!("invalid event: {error}"))?;
+        let result = W::handle(&self.deps, &self.boot.job(), event).await;
+        result.map(WorkerResponse::Single).map_err(|error| error.to_string())
     }
+}
+
+/// The response of a worker.
+#[derive(Serialize)]
+#[serde(untagged)]
+pub enum WorkerResponse<R> {
+    /// To a batch of messages.
+    Batch(BatchResponse),
+    /// To a single event.
+    Single(R),
 }
 
 /// Serves an endpoint until Lambda ends the process.
@@ -77,13 +99,19 @@ pub fn work<W: Worker>() -> Result<(), Error> {
         Runtime::new(service_fn(move |event: LambdaEvent<Box<RawValue>>| {
             let hand = Arc::clone(&hand);
             async move {
-                let event: W::Event = serde_json::from_str(event.payload.get())?;
-                hand.run(event).await.map_err(Error::from)
+                let time = remaining(hand.boot.job().now, event.context.deadline);
+                hand.run(event.payload.get().as_bytes(), time).await.map_err(Error::from)
             }
         }))
         .run()
         .await
     })
+}
+
+/// The time until the deadline of an invocation, in milliseconds since 1970.
+fn remaining(now: Timestamp, deadline: u64) -> Duration {
+    let now = u64::try_from(now.as_millisecond()).unwrap_or_default();
+    Duration::from_millis(deadline.saturating_sub(now))
 }
 
 fn block_on(work: impl Future<Output = Result<(), Error>>) -> Result<(), Error> {

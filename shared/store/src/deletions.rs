@@ -32,6 +32,7 @@ use crate::{
     item::{Key, from_item, text, to_expiring_item, to_item},
     jobs::{Job, due_key},
     lists::sort_key,
+    mail_blocks,
     resources::ensure_same_workspace,
     transaction::{Condition, Transaction},
     workspaces,
@@ -255,7 +256,7 @@ impl Deletions for Store {
 }
 
 impl Transaction<'_> {
-    /// Deletes user, password and address, if they did not change since they were read. Label: `person`.
+    /// Deletes user, password and address, if they did not change since they were read, and the address's mail block. Label: `person`.
     fn close_person(self, closing: &Closing<'_>) -> Outcome<Self> {
         let user = closing.user.ok_or_else(|| Failure::Broken("an account without its person".to_owned()))?;
         let transaction = self
@@ -264,7 +265,11 @@ impl Transaction<'_> {
         Ok(match closing.deletion.address {
             Some(address) => {
                 let own = accounts::belongs_to(user.id);
-                transaction.delete("person", &accounts::address_key(address), own)
+                transaction.delete("person", &accounts::address_key(address), own).delete(
+                    "person",
+                    &mail_blocks::key_of(address),
+                    Condition::none(),
+                )
             }
             None => transaction,
         })
@@ -356,11 +361,15 @@ impl Store {
         self.delete_all(&notes).await
     }
 
-    /// Deletes the address, unless it belongs to another account by now.
+    /// Deletes the address and its mail block, unless it belongs to another account by now.
     async fn free_address(&self, deletion: &Deletion) -> Outcome<()> {
         let Some(address) = deletion.address else { return Ok(()) };
         let own = accounts::belongs_to(deletion.user);
-        self.transaction().delete("address", &accounts::address_key(address), own).commit().await?;
+        self.transaction()
+            .delete("address", &accounts::address_key(address), own)
+            .delete("block", &mail_blocks::key_of(address), Condition::none())
+            .commit()
+            .await?;
         Ok(())
     }
 

@@ -23,6 +23,7 @@ mod inventory;
 mod item;
 mod jobs;
 mod lists;
+mod mail_blocks;
 mod outbox;
 mod password_resets;
 mod purges;

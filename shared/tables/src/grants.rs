@@ -38,7 +38,7 @@ mod workspace;
 
 pub use auth::{accounts, password_resets, sessions, sign_ups, throttles};
 pub use files::{blobs, bundles, presigner};
-pub use messages::{bus, consumed, extras, idempotency_records, mailer, rate_windows};
+pub use messages::{bus, consumed, extras, idempotency_records, mail_blocks, mailer, rate_windows};
 pub use method::PortMethod;
 pub use names::directory;
 pub use privacy::{deletions, exports, inventory};
@@ -47,7 +47,7 @@ pub use secrets::{address_hashes, codes, forwarding_keys, rotations, token_keys,
 pub use workspace::{api_keys, history, workspaces};
 
 /// The methods of every port.
-pub const PORTS: [&[PortMethod]; 31] = [
+pub const PORTS: [&[PortMethod]; 32] = [
     accounts::ALL,
     address_hashes::ALL,
     api_keys::ALL,
@@ -64,6 +64,7 @@ pub const PORTS: [&[PortMethod]; 31] = [
     history::ALL,
     idempotency_records::ALL,
     inventory::ALL,
+    mail_blocks::ALL,
     mailer::ALL,
     password_resets::ALL,
     presigner::ALL,

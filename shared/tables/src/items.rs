@@ -61,6 +61,9 @@ kinds! {
     /// Password resets that were requested with an address.
     ResetsAsked: Identity "RESETS#", Region, Expires("an hour after the last request"),
         Omitted("requests of anybody who knows an address"), [];
+    /// Addresses that get no mail for a week.
+    MailBlocks: Identity "NOMAIL#", User, InTransaction("person"),
+        Omitted("a hash of the address, for a week"), [];
     /// Workspaces with their profiles and wrapped data keys.
     Workspaces: Workspaces "WS#", Workspace, Partition("workspace"), Section(&["account"]), ["dataKey"];
     /// Members of workspaces, with their roles.

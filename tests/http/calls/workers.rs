@@ -72,7 +72,7 @@ fn mail_events() -> Vec<Event> {
             name: "a code",
             set_off: |who, n| Box::pin(sign_up(who, n)),
             last_call: "UpdateItem",
-            least: (5, 4, 2.5, 2.0),
+            least: (6, 5, 3.5, 2.0),
             reason: BESIDE,
             sets_off: &[],
         },
@@ -81,7 +81,7 @@ fn mail_events() -> Vec<Event> {
             name: "a token",
             set_off: |who, n| Box::pin(forget_the_password(who, n)),
             last_call: "UpdateItem",
-            least: (5, 5, 2.0, 2.0),
+            least: (6, 6, 3.0, 2.0),
             reason: "",
             sets_off: &[],
         },
@@ -90,7 +90,7 @@ fn mail_events() -> Vec<Event> {
             name: "a notice",
             set_off: |who, n| Box::pin(make_key(who, n)),
             last_call: "UpdateItem",
-            least: (4, 4, 1.0, 2.0),
+            least: (5, 5, 2.0, 2.0),
             reason: "",
             sets_off: &[],
         },
@@ -99,7 +99,16 @@ fn mail_events() -> Vec<Event> {
             name: "a bundle that is ready",
             set_off: |who, _| Box::pin(export(who)),
             last_call: "UpdateItem",
-            least: (4, 4, 1.0, 2.0),
+            least: (5, 5, 2.0, 2.0),
+            reason: "",
+            sets_off: &[],
+        },
+        Event {
+            function: "record-mail-feedback",
+            name: "a bounce",
+            set_off: |who, _| Box::pin(bounce(who)),
+            last_call: "PutItem",
+            least: (1, 1, 0.0, 1.0),
             reason: "",
             sets_off: &[],
         },
@@ -236,6 +245,11 @@ async fn forget_the_password(who: Person, n: usize) {
     // The next mail waits for a minute; secrets stay cached for five.
     who.app.advance(61 * i64::from(n > 0)).await;
     password::forgot(&who.app, &who.email).await.expect(202);
+}
+
+async fn bounce(who: Person) {
+    let event = json!({ "to": who.email, "feedback": "bounce" });
+    who.app.post("/_local/mail-feedback", event).await.expect(204);
 }
 
 async fn make_key(who: Person, n: usize) {

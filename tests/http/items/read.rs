@@ -12,8 +12,8 @@ use domain::{
     id::{MessageId, UserId, WorkspaceId},
     ports::{
         Accounts, ApiKeys, Consumed, Created, DUE_PARTS, Deletions, Directory as _, Exports, History,
-        IdempotencyRecords, Inventory, MessageLease, PasswordResets, Purges, RateWindows, Resources,
-        Sessions, SignUps, Throttles, Trash, Uploads, Within, Workspaces,
+        IdempotencyRecords, Inventory, MailBlocks, MessageLease, PasswordResets, Purges, RateWindows,
+        Resources, Sessions, SignUps, Throttles, Trash, Uploads, Within, Workspaces,
     },
     region::Region,
     resource::{Kind, Resource, ResourceId, Slug},
@@ -83,6 +83,7 @@ async fn identity(tables: &Tables, kind: ItemKind, of: &str, last: &str) -> Valu
         }
         ItemKind::Addresses => json!({ "user": store.by_address(EmailHash(hash(of))).await.unwrap() }),
         ItemKind::SignUps => json!(SignUps::find(store, EmailHash(hash(of))).await.unwrap()),
+        ItemKind::MailBlocks => json!(MailBlocks::find(store, EmailHash(hash(of))).await.unwrap()),
         ItemKind::ResetsAsked => json!(store.asked(EmailHash(hash(of))).await.unwrap()),
         other => panic!("{other:?} has no reader here"),
     }

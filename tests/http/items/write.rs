@@ -13,8 +13,8 @@ use domain::{
     },
     ports::{
         Accounts, All, ApiKeys, Closing, Consumed, Deletions, Directory as _, Exports, History, Live,
-        Marking, NewAccount, NewPassword, Opened, PasswordResets, Purges, RateWindows, Resources, Sessions,
-        SignUps, Throttles, TransactionExtras, Trash, Uploads, Workspaces,
+        MailBlocks, Marking, NewAccount, NewPassword, Opened, PasswordResets, Purges, RateWindows, Resources,
+        Sessions, SignUps, Throttles, TransactionExtras, Trash, Uploads, Workspaces,
     },
     region::Region,
     resource::ResourceId,
@@ -160,6 +160,8 @@ async fn accounts(tables: &Tables) {
         "attempts": [attempt(11, true), attempt(12, false)], "version": 1,
     });
     SignUps::save(store, &from_value(sign_up).unwrap(), none()).await.unwrap();
+    let block = json!({ "address": address, "reason": "bounce", "at": at(83) });
+    MailBlocks::put(store, &from_value(block).unwrap()).await.unwrap();
     let (before, after) = (session(1, 1, None), session(1, 1, Some("previous 1")));
     Sessions::replace(store, &before, &after).await.unwrap();
     let asked = json!({ "address": address, "at": [at(21), at(82)], "version": 1 });

@@ -8,10 +8,11 @@ use domain::{
     domain_events::{DomainEvent, Message},
     id::{JobId, ResetId, UserId},
     job::Status,
+    mail_block::{BlockReason, MailBlock},
     password_reset::{Asked, LastReset},
     permissions::{DeletesForGood, may_delete_account, may_keep_inbox, may_make_keys},
     ports::{
-        All, ApiKeys, Closed, Closing, Deletions, Exports, Founded, History, Marking, NewAccount,
+        All, ApiKeys, Closed, Closing, Deletions, Exports, Founded, History, MailBlocks, Marking, NewAccount,
         NewPassword, Opened, PasswordResets, Saved, Sessions, SignUps, Started, TransactionExtras,
         Workspaces,
     },
@@ -85,6 +86,8 @@ impl Planted {
         let account = account_of(&waiting);
         let notice = DomainEvent::AccountOpened { user: account.user.id, address: hash_of(name) };
         assert_eq!(store.open_account(&account, message(notice)).await.unwrap(), Opened::Yes);
+        let block = MailBlock { address: hash_of(name), reason: BlockReason::Complaint, at: at(0) };
+        MailBlocks::put(&store, &block).await.unwrap();
         let workspace = workspace_of(account.user.id, handle);
         let line = event(workspace.id, 1);
         assert_eq!(

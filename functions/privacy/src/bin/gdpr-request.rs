@@ -4,7 +4,7 @@
 //!   `addresses`, the secret `forwarding`, users, workspaces.
 //! - Writes deletions due, erasures, events, exports due, idempotency records, jobs, key holders, keys,
 //!   outbox, sessions.
-//! - Deletes addresses, handles, key holders, keys, passwords, sessions, users, workspaces.
+//! - Deletes addresses, handles, key holders, keys, mail blocks, passwords, sessions, users, workspaces.
 
 fn main() -> Result<(), lambda::Error> {
     lambda::serve::<privacy::request::RequestPrivacyJob>()

@@ -9,9 +9,9 @@
 //!   workspaces.
 //! - Deletes address claims (in the authority), addresses, consumed, datasets, deletions due, due, events,
 //!   export bundles, exports due, files, groups, handle claims (in the authority), handles, jobs, key
-//!   holders, keys, last resets, marks, members, memberships, models, outbox, passwords, pending claims (in
-//!   the authority), projects, purges, sessions, sizes, slugs, trash, trash list, uploads, usage, users,
-//!   workspaces.
+//!   holders, keys, last resets, mail blocks, marks, members, memberships, models, outbox, passwords, pending
+//!   claims (in the authority), projects, purges, sessions, sizes, slugs, trash, trash list, uploads, usage,
+//!   users, workspaces.
 //! - Sends mail.
 
 fn main() -> Result<(), lambda::Error> {

@@ -1,7 +1,7 @@
 //! Lambda entry point of `settings-read`. Its grants (written by `cargo generate`):
 //!
-//! - Reads handle claims, handles, members, sessions, signing keys, the secret `forwarding`, users,
-//!   workspaces.
+//! - Reads handle claims, handles, mail blocks, members, sessions, signing keys, the secret `addresses`, the
+//!   secret `forwarding`, users, workspaces.
 
 fn main() -> Result<(), lambda::Error> {
     lambda::serve::<settings::settings_read::ReadSettings>()

@@ -1,6 +1,7 @@
 //! Lambda entry point of `send-mail`. Its grants (written by `cargo generate`):
 //!
-//! - Reads address claims, addresses, sign ups, the secret `codes`, the secret `tokens`, users.
+//! - Reads address claims, addresses, mail blocks, sign ups, the secret `addresses`, the secret `codes`, the
+//!   secret `tokens`, users.
 //! - Writes consumed.
 //! - Deletes consumed.
 //! - Sends mail.

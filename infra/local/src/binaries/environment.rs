@@ -88,6 +88,7 @@ fn of_template(config: &Config, partitions: &Path) -> Variables {
         ("DIRECTORY_TABLE", config.directory_table.clone()),
         ("API_ENDPOINTS", Region::ALL.map(endpoint).join(",")),
         ("MAIL_FROM", config.mail_from.clone()),
+        ("MAIL_CONFIGURATION_SET", config.mail_configuration_set.clone()),
         ("GLIBC_TUNABLES", "glibc.malloc.tcache_count=127".to_owned()),
         ("SMITHY_CLIENT_SDK_CUSTOM_PARTITION", partitions.display().to_string()),
         ("REFUSALS_AFTER_MILLIS", config.refusals_after.as_millis().to_string()),

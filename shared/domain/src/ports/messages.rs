@@ -1,10 +1,13 @@
-//! Mail, the bus, and leases on messages.
+//! Mail and the addresses that get none, the bus, and leases on messages.
 
 use async_trait::async_trait;
 use jiff::Timestamp;
 
 use super::outcome::Outcome;
-use crate::{domain_events::Message, email::EmailAddress, id::MessageId, secret::Secret};
+use crate::{
+    domain_events::Message, email::EmailAddress, id::MessageId, mail_block::MailBlock, secret::Secret,
+    user::EmailHash,
+};
 
 /// A mail to one person.
 pub struct Mail {
@@ -38,6 +41,15 @@ pub enum Delivery {
 pub trait Mailer: Send + Sync {
     /// Submits a mail for delivery. A failure is temporary: the service may accept the same mail later.
     async fn send(&self, mail: &Mail) -> Outcome<Delivery>;
+}
+
+/// Addresses that get no mail.
+#[async_trait]
+pub trait MailBlocks: Send + Sync {
+    /// The block of an address. It may have ended.
+    async fn find(&self, address: EmailHash) -> Outcome<Option<MailBlock>>;
+    /// Blocks an address, and replaces its earlier block.
+    async fn put(&self, block: &MailBlock) -> Outcome<()>;
 }
 
 /// The event bus.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use domain::ports::{Accounts, PasswordResets, Sessions, SignUps, Throttles};
+use domain::ports::{Accounts, PasswordResets, RateWindows, Sessions, SignUps, Throttles};
 use kit::ports::AuthPorts;
 
 use super::FunctionRuntime;
@@ -21,6 +21,10 @@ impl AuthPorts for FunctionRuntime {
     }
 
     fn password_resets(&self) -> Arc<dyn PasswordResets> {
+        self.store()
+    }
+
+    fn rate_windows(&self) -> Arc<dyn RateWindows> {
         self.store()
     }
 

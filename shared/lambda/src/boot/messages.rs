@@ -2,23 +2,28 @@
 
 use std::sync::Arc;
 
-use domain::ports::{Bus, Consumed, Mailer};
+use domain::ports::{Bus, Consumed, MailBlocks, Mailer};
 use kit::ports::MessagePorts;
 
 use super::FunctionRuntime;
-use crate::client::client;
+use crate::{client::client, config::Config};
 
 impl MessagePorts for FunctionRuntime {
     fn mailer(&self) -> Arc<dyn Mailer> {
         self.is_certain("email");
-        let client = client!(aws_sdk_sesv2, "email", &*self.sdk);
-        Arc::new(mail::SesMailer::new(client, self.config.mail_from.clone()))
+        let client = client!(aws_sdk_sesv2, "email", &*self.sdk, mail::patient);
+        let Config { mail_from, mail_configuration_set, .. } = self.config.clone();
+        Arc::new(mail::SesMailer::new(client, mail_from, mail_configuration_set))
     }
 
     fn bus(&self) -> Arc<dyn Bus> {
         self.is_certain("events");
         let client = client!(aws_sdk_eventbridge, "events", &*self.sdk);
         Arc::new(events::EventBridge::new(client, self.config.event_bus.clone()))
+    }
+
+    fn mail_blocks(&self) -> Arc<dyn MailBlocks> {
+        self.store()
     }
 
     fn consumed(&self) -> Arc<dyn Consumed> {

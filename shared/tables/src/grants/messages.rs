@@ -44,6 +44,14 @@ port! {
 }
 
 port! {
+    /// Addresses that get no mail.
+    mail_blocks = "MailBlocks" {
+        FIND = "find": [get(MailBlocks)];
+        PUT = "put": [put(MailBlocks)];
+    }
+}
+
+port! {
     /// The event bus.
     bus = "Bus" {
         PUBLISH = "publish": [Grant::bus()];

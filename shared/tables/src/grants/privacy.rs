@@ -34,7 +34,7 @@ port! {
     /// Deletions. `_ACCESS`: of API keys and sessions only.
     deletions = "Deletions" {
         CLOSE = "close": [
-            put(Jobs), put(DeletionsDue), put(Erasures), get(Jobs), delete(Users), delete(Passwords), delete(Addresses),
+            put(Jobs), put(DeletionsDue), put(Erasures), get(Jobs), delete(Users), delete(Passwords), delete(Addresses), delete(MailBlocks),
             delete(Workspaces), delete(Handles), check(Workspaces),
         ];
         FIND = "find": [get(Jobs)];
