@@ -67,6 +67,8 @@ pub async fn forgotten(who: &Person) {
         }
         tokio::time::sleep(Duration::from_secs(1)).await;
         who.app.try_worker("run-deletion").await;
+        // The schedule hands a job over again after minutes of the clock; so does the queue.
+        who.app.redeliver().await;
         false
     })
     .await;
