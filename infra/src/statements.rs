@@ -12,7 +12,7 @@ use store::tables::Table;
 
 use crate::conditions::{self, Context, Deployment, IamCondition, Test, Text};
 
-use items::ItemGrants;
+use items::{GrantedTable, ItemGrants, ItemStatement};
 pub use items::{TRANSACTION_KEYS, TransactionKeys};
 
 /// The secrets with the same value in every region.
@@ -120,7 +120,8 @@ pub fn for_transactions(grants: &[Grant], keys: TransactionKeys) -> Vec<Statemen
     for grant in grants {
         let (resource, action) = (IamResource::of(grant), grant.iam_action());
         match grant.on {
-            On::ItemKind(kind) | On::Authority(kind) => items.add(resource, action, kind),
+            On::ItemKind(kind) => items.add(GrantedTable::Here(kind.table()), action, kind),
+            On::Authority(kind) => items.add(GrantedTable::Authority, action, kind),
             On::DataKeys | On::Secret(_) | On::Bus | On::Mail | On::Files | On::Bundles => {
                 others.entry(resource).or_default().insert(action);
             }
@@ -130,7 +131,16 @@ pub fn for_transactions(grants: &[Grant], keys: TransactionKeys) -> Vec<Statemen
         let conditions = conditions_on(resource, grants);
         Statement { actions, resources: BTreeSet::from([resource]), conditions }
     });
-    items.statements(keys).chain(on_others).collect()
+    items.statements(keys).map(on_items).chain(on_others).collect()
+}
+
+fn on_items(ItemStatement { actions, tables, kinds }: ItemStatement) -> Statement {
+    let resource = |table| match table {
+        GrantedTable::Here(table) => IamResource::Table(table),
+        GrantedTable::Authority => IamResource::Authority,
+    };
+    let resources = tables.into_iter().map(resource).collect();
+    Statement { actions, resources, conditions: vec![IamCondition::items(&kinds)] }
 }
 
 /// The conditions on requests to resources other than tables.

@@ -9,7 +9,7 @@ use aws_sdk_dynamodb::types::{
 use aws_sdk_dynamodbstreams::types::{Record, ShardIteratorType};
 use futures::future::join_all;
 
-use crate::support::{Local, code};
+use crate::support::{Local, code, said};
 
 pub async fn table(dynamodb: &Client, name: &str) {
     let stream =
@@ -96,6 +96,29 @@ async fn acknowledged_writes_survive_a_restart() {
     local.restart().await;
     let dynamodb = local.dynamodb("f");
     assert!(has(&dynamodb, "things", "a").await && has(&dynamodb, "things", "b").await);
+}
+
+#[tokio::test]
+async fn reserved_word_in_an_expression_is_refused() {
+    let local = Local::start().await;
+    let dynamodb = local.dynamodb("f");
+    table(&dynamodb, "things").await;
+    let query = dynamodb.query().table_name("things").key_condition_expression("hash = :hash");
+    let refused = said(query.expression_attribute_values(":hash", text("a")).send().await);
+    let expected = "ValidationException: Invalid KeyConditionExpression: Attribute name is a reserved keyword; \
+                    reserved keyword: hash";
+    assert_eq!(refused, expected);
+    let update = || {
+        let update = dynamodb.update_item().table_name("things").key("pk", text("a"));
+        update.expression_attribute_values(":s", text("done"))
+    };
+    let refused = said(update().update_expression("SET status = :s").send().await);
+    assert!(refused.ends_with(
+        "Invalid UpdateExpression: Attribute name is a reserved keyword; reserved keyword: status"
+    ));
+    let named =
+        update().update_expression("SET #status = :s").expression_attribute_names("#status", "status");
+    named.send().await.unwrap();
 }
 
 #[tokio::test]

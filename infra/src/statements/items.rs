@@ -5,9 +5,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use kit::ItemKind;
 use store::tables::Table;
 
-use super::{IamResource, Statement};
-use crate::conditions::IamCondition;
-
 /// The keys that a permission for an item of a transaction is judged with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TransactionKeys {
@@ -43,30 +40,46 @@ impl SharedCall {
     }
 }
 
+/// The table of a grant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum GrantedTable {
+    /// A table of the region. For the directory, the local replica.
+    Here(Table),
+    /// The directory in the authority region.
+    Authority,
+}
+
 /// The tables that a call can combine: the region's own (`None`), or the directory, here or in the authority.
-type Group = Option<IamResource>;
+type Group = Option<GrantedTable>;
+
+/// A statement on items of these kinds in these tables.
+pub(super) struct ItemStatement {
+    pub(super) actions: BTreeSet<String>,
+    pub(super) tables: BTreeSet<GrantedTable>,
+    pub(super) kinds: BTreeSet<ItemKind>,
+}
 
 /// Actions on items, and the kinds that each is granted for.
 #[derive(Default)]
 pub(super) struct ItemGrants(BTreeMap<(Group, String), BTreeSet<ItemKind>>);
 
 impl ItemGrants {
-    pub(super) fn add(&mut self, resource: IamResource, action: String, kind: ItemKind) {
-        let is_own = matches!(resource, IamResource::Table(table) if table != Table::Directory);
-        let group = (!is_own).then_some(resource);
+    pub(super) fn add(&mut self, table: GrantedTable, action: String, kind: ItemKind) {
+        let is_own = matches!(table, GrantedTable::Here(own) if own != Table::Directory);
+        let group = (!is_own).then_some(table);
         self.0.entry((group, action)).or_default().insert(kind);
     }
 
     /// The statements that allow the actions. An action has one for all tables of its group: a key prefix stands for a kind of
     /// one table only. A batch over several tables passes, whether each table is judged with its own keys or with all.
-    pub(super) fn statements(self, keys: TransactionKeys) -> impl Iterator<Item = Statement> {
+    pub(super) fn statements(self, keys: TransactionKeys) -> impl Iterator<Item = ItemStatement> {
         let mut shared: BTreeMap<(Group, SharedCall), BTreeSet<ItemKind>> = BTreeMap::new();
         for ((group, action), kinds) in &self.0 {
             if let Some(call) = SharedCall::of(action, keys) {
                 shared.entry((*group, call)).or_default().extend(kinds);
             }
         }
-        let mut alike: BTreeMap<(BTreeSet<IamResource>, BTreeSet<ItemKind>), BTreeSet<String>> =
+        let mut alike: BTreeMap<(BTreeSet<GrantedTable>, BTreeSet<ItemKind>), BTreeSet<String>> =
             BTreeMap::new();
         for ((group, action), kinds) in self.0 {
             let call = SharedCall::of(&action, keys).and_then(|call| shared.get(&(group, call)));
@@ -75,19 +88,16 @@ impl ItemGrants {
                 None => apart(kinds).into_iter().map(|kinds| (kinds.clone(), kinds)).collect(),
             };
             for (kinds, keys) in parts {
-                let resources = group.map_or_else(|| tables(&kinds), |resource| BTreeSet::from([resource]));
-                alike.entry((resources, keys)).or_default().insert(action.clone());
+                let tables = group.map_or_else(|| tables(&kinds), |table| BTreeSet::from([table]));
+                alike.entry((tables, keys)).or_default().insert(action.clone());
             }
         }
-        alike.into_iter().map(|((resources, kinds), actions)| {
-            let conditions = vec![IamCondition::items(&kinds)];
-            Statement { actions, resources, conditions }
-        })
+        alike.into_iter().map(|((tables, kinds), actions)| ItemStatement { actions, tables, kinds })
     }
 }
 
-fn tables(kinds: &BTreeSet<ItemKind>) -> BTreeSet<IamResource> {
-    kinds.iter().map(|kind| IamResource::Table(kind.table())).collect()
+fn tables(kinds: &BTreeSet<ItemKind>) -> BTreeSet<GrantedTable> {
+    kinds.iter().map(|kind| GrantedTable::Here(kind.table())).collect()
 }
 
 /// The kinds of one statement, or those of one statement per table, if a prefix would allow a kind of another table, too.
@@ -95,7 +105,7 @@ fn apart(kinds: BTreeSet<ItemKind>) -> Vec<BTreeSet<ItemKind>> {
     let tables = tables(&kinds);
     let is_too_many = |other: &ItemKind| {
         !kinds.contains(other)
-            && tables.contains(&IamResource::Table(other.table()))
+            && tables.contains(&GrantedTable::Here(other.table()))
             && kinds.iter().any(|kind| kind.prefix() == other.prefix())
     };
     if !ItemKind::ALL.iter().any(is_too_many) {
@@ -115,7 +125,7 @@ mod tests {
     use super::*;
     use crate::{
         conditions::{Context, Deployment},
-        statements::for_transactions,
+        statements::{IamResource, Statement, for_transactions},
     };
 
     const BATCHES: [&str; 2] = ["dynamodb:BatchGetItem", "dynamodb:BatchWriteItem"];
