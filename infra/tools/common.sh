@@ -1,6 +1,8 @@
 # Functions that the scripts of infra/ share. They source this file from the repository's root.
 # shellcheck shell=bash
 
+. infra/tools/bash-version.sh
+
 tools=${ACCOUNT_TOOLS:-$HOME/.cache/account-platform/tools}
 # `no`, or the kind of deployment whose commands to print: `first` or `update`.
 dry_run=no
