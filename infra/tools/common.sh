@@ -14,8 +14,6 @@ die() {
     exit 1
 }
 
-# Older versions treat an empty array as an unset variable, and have no inherit_errexit. macOS has 3.2.
-((BASH_VERSINFO[0] * 100 + BASH_VERSINFO[1] >= 404)) || die "bash 4.4 or later is needed; this is $BASH_VERSION"
 # An error inside $(...) ends the script, too.
 shopt -s inherit_errexit
 export SAM_CLI_TELEMETRY=0

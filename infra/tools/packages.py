@@ -215,7 +215,7 @@ def main():
     refusals, newest = check_all(wanted.folder, functions)
     if refusals:
         sys.exit("error: these packages can't be deployed:\n  " + "\n  ".join(refusals))
-    print("%d packages are deployable; they need glibc %d.%d or newer" % (len(functions), *newest))
+    print("packages checked: %d; they need glibc %d.%d or newer" % (len(functions), *newest))
 
 
 if __name__ == "__main__":

@@ -284,6 +284,8 @@ async fn secrets_never_appear_in_data_logs_or_other_answers() {
     app.mail_of_kind(email, "api-key-created").await;
     app.mail_of_kind(email, "session-ended").await;
     story.get("/_local/calls", "").await.expect(200);
+    app.faults(json!([{ "service": "dynamodb", "function": "username-check", "kind": "denied" }])).await;
+    app.get("/api/username/check?username=denied13").await.expect(500);
     app.stop().await;
 
     let Story { secrets, answers, .. } = story;
@@ -302,6 +304,9 @@ async fn secrets_never_appear_in_data_logs_or_other_answers() {
     let named = ["endpoint=\"api-keys-create\"", "\"endpoint\":\"api-keys-create\""];
     assert!(named.iter().any(|named| text.contains(named)) && text.contains("auth-sign-up"), "{text}");
     assert_eq!(secrets.found_in(&lines), HashSet::new(), "the log tells secrets");
+    // An alarm counts denied calls of all functions by this field.
+    let denied = ["denied=\"dynamodb:", "\"denied\":\"dynamodb:"];
+    assert!(denied.iter().any(|denied| text.contains(denied)), "{text}");
 
     // With an external emulator, the tables are not in the folder.
     if std::env::var_os("ACCOUNT_TEST_AWS").is_none() {

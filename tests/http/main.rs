@@ -7,6 +7,7 @@ mod api_keys;
 mod binaries;
 mod calls;
 mod claims;
+mod cors;
 mod cursors;
 mod deaths;
 mod deletion_steps;

@@ -67,8 +67,9 @@ async fn unusable_port_or_folder_is_explained() {
     let app = App::start().await;
     let port: u16 = app.url().rsplit(':').next().unwrap().parse().unwrap();
     let folder = tempfile::tempdir().unwrap();
+    let leading_keys = tests::leading_keys();
     let options =
-        |port, data| Options { port, data, aws: None, binaries: None, leading_keys: tests::leading_keys() };
+        |port, data| Options { port, data, aws: None, binaries: None, leading_keys, origins: Vec::new() };
     let refused = Platform::start(options(port, folder.path().join("new"))).await.err().unwrap().to_string();
     assert!(refused.contains(&port.to_string()) && refused.contains("--port"), "{refused}");
     std::fs::write(folder.path().join("version"), "99").unwrap();

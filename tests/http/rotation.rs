@@ -18,6 +18,7 @@ use tokio::sync::RwLock;
 
 use crate::password::{self, NEW};
 
+mod ages;
 mod first;
 mod steps;
 

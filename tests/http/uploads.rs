@@ -1,7 +1,7 @@
 //! Files on their way to storage, and what counts of them.
 
 use domain::resource::Kind;
-use tests::{Answer, App, FILE_TYPE, Person, Value, json, path_of};
+use tests::{App, FILE_TYPE, Person, Value, checks_signatures, json, path_of};
 
 use crate::privacy;
 
@@ -17,11 +17,6 @@ async fn storage(who: &Person) -> Value {
 
 async fn stored(who: &Person) -> u64 {
     storage(who).await["usage"]["storage"]["current"].as_u64().unwrap()
-}
-
-/// External emulators look at neither the signature nor the time of a signed request.
-fn checks_signatures() -> bool {
-    std::env::var_os("ACCOUNT_TEST_AWS").is_none()
 }
 
 #[tokio::test]
@@ -163,63 +158,6 @@ async fn content_type_with_parameters_is_sent_in_its_one_form() {
         let complete = lea.complete(&place.text_at("/sessionId")).await.expect(200);
         assert_eq!(complete.at("/file/contentType"), kept);
     }
-}
-
-#[tokio::test]
-async fn browser_may_send_a_file_as_the_buckets_cors_rules_say() {
-    if !checks_signatures() {
-        return;
-    }
-    let app = App::start().await;
-    let mia = app.user("mia18").await;
-    let dataset = mia.make(Kind::Dataset, "coco").await;
-    let place = mia.begin_upload(&dataset, 5).await.expect(200);
-    let ask = async |origin: &str, method: &str, headers: &str| {
-        let mut request =
-            reqwest::Client::new().request(reqwest::Method::OPTIONS, place.text_at("/uploadUrl"));
-        let given = [
-            ("origin", origin),
-            ("access-control-request-method", method),
-            ("access-control-request-headers", headers),
-        ];
-        for (name, value) in given.into_iter().filter(|(_, value)| !value.is_empty()) {
-            request = request.header(name, value);
-        }
-        Answer::of(request.send().await.unwrap()).await
-    };
-    let page = "https://app.example";
-    let allowed = ask(page, "PUT", "Content-Type,if-none-match").await.expect(200);
-    for (name, value) in [
-        ("access-control-allow-origin", "*"),
-        ("access-control-allow-methods", "PUT"),
-        ("access-control-allow-headers", "content-type, if-none-match"),
-        ("access-control-max-age", "3600"),
-    ] {
-        assert_eq!(allowed.header(name), Some(value), "{name}");
-    }
-    ask("http://localhost:3000", "PUT", "").await.expect(200);
-    let range = ask(page, "GET", "range").await.expect(200);
-    assert_eq!(
-        range.header("access-control-expose-headers"),
-        Some("accept-ranges, content-disposition, content-range")
-    );
-    for (method, headers) in [("DELETE", ""), ("POST", ""), ("PUT", "authorization"), ("GET", "content-type")]
-    {
-        let refused = ask(page, method, headers).await.expect(403);
-        assert!(refused.text.contains("<Code>AccessForbidden</Code>"), "{}", refused.text);
-        assert!(refused.text.contains("CORSResponse: This CORS request is not allowed."), "{}", refused.text);
-        assert_eq!(refused.header("access-control-allow-origin"), None);
-    }
-    ask("", "PUT", "").await.expect(400);
-    ask(page, "", "").await.expect(400);
-    assert_eq!(app.file_keys().await.len(), 0, "a preflight changes nothing");
-    // The page sees the answer to the request itself too, also if it is a refusal.
-    for (content, status) in [("four", 403), ("12345", 200), ("12345", 412)] {
-        let sent = app.put_as(&place, content, "origin", page).await.expect(status);
-        assert_eq!(sent.header("access-control-allow-origin"), Some("*"), "{status}");
-    }
-    let unasked = app.put(&place, "12345").await.expect(412);
-    assert_eq!(unasked.header("access-control-allow-origin"), None, "no page asked");
 }
 
 #[tokio::test]

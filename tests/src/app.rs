@@ -75,15 +75,21 @@ impl App {
         Self::start_in(tempfile::tempdir().unwrap(), 1).await
     }
 
+    /// Starts one whose APIs and buckets pages of these origins may use.
+    pub async fn allowing(origins: &[&str]) -> Self {
+        let origins = origins.iter().map(ToString::to_string).collect();
+        Self::start_with(tempfile::tempdir().unwrap(), 1, binaries(), origins).await
+    }
+
     /// Starts one that runs its functions in its own process, whatever the variables say.
     pub async fn in_process() -> Self {
-        Self::start_with(tempfile::tempdir().unwrap(), 1, None).await
+        Self::start_with(tempfile::tempdir().unwrap(), 1, None, Vec::new()).await
     }
 
     /// Starts one that runs the functions' built binaries: those in `folder`, if no variable names others.
     pub async fn of_binaries(folder: &Path) -> Self {
         let binaries = Some(binaries().unwrap_or_else(|| folder.to_owned()));
-        Self::start_with(tempfile::tempdir().unwrap(), 1, binaries).await
+        Self::start_with(tempfile::tempdir().unwrap(), 1, binaries, Vec::new()).await
     }
 
     /// Starts one that has the machine to itself, for many requests at once.
@@ -93,19 +99,23 @@ impl App {
 
     /// Starts one on a folder that may have been used before.
     async fn start_in(folder: TempDir, rooms: u32) -> Self {
-        Self::start_with(folder, rooms, binaries()).await
+        Self::start_with(folder, rooms, binaries(), Vec::new()).await
     }
 
-    async fn start_with(folder: TempDir, rooms: u32, binaries: Option<PathBuf>) -> Self {
+    async fn start_with(
+        folder: TempDir,
+        rooms: u32,
+        binaries: Option<PathBuf>,
+        origins: Vec<String>,
+    ) -> Self {
         let room = ROOM.acquire_many(rooms).await.unwrap();
         let stopwatch = Stopwatch::start();
         let aws = std::env::var("ACCOUNT_TEST_AWS").ok().map(|url| url.parse().unwrap());
         let (home, outage) = (home(), region_down());
         let data = folder.path().join("data");
+        let leading_keys = leading_keys();
         let platform =
-            Platform::start(Options { port: 0, data, aws, binaries, leading_keys: leading_keys() })
-                .await
-                .unwrap();
+            Platform::start(Options { port: 0, data, aws, binaries, leading_keys, origins }).await.unwrap();
         let addresses = |region| Addresses {
             api: platform.region_url(region),
             aws: platform.aws_endpoint(region).unwrap(),

@@ -20,7 +20,7 @@ pub use app::{App, binaries, outage};
 pub use person::Person;
 pub use privacy::Download;
 pub use report::{authority_is_up, every, is_left_out, leading_keys};
-pub use resources::{FILE_TYPE, in_trash, kind_of, names, path_of};
+pub use resources::{FILE_TYPE, checks_signatures, in_trash, kind_of, names, path_of};
 pub use serde_json::{Value, from_str, json};
 pub use tools::python_tools;
 

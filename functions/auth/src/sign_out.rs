@@ -2,7 +2,8 @@
 //!
 //! Any genuine token ends its session, also an expired access token. An invalid token is not an error ([RFC 7009,
 //! section 2.2]): its session has already ended, and the browser must still delete its cookies. Cookies need no CSRF
-//! token here, because a reloaded page has none and an attacker gains nothing; requests from other origins are refused.
+//! token here, because a reloaded page has none and an attacker gains nothing. Pages of other origins may send tokens of their own,
+//! and no cookies.
 //!
 //! [RFC 7009, section 2.2]: https://www.rfc-editor.org/rfc/rfc7009#section-2.2
 
@@ -88,7 +89,7 @@ impl Endpoint for SignOut {
         call: &RequestContext<Anyone>,
         OptionalBody(form): Self::Input,
     ) -> Result<SignedOut, Error> {
-        if call.is_from_another_origin() {
+        if call.is_from_another_origin() && !brings_tokens_only(call, form.refresh_token.as_deref())? {
             return Err(Error::AnotherOrigin);
         }
         let named = named(deps, call, form.refresh_token).await?;
@@ -100,6 +101,17 @@ impl Endpoint for SignOut {
             _ => Ok(SignedOut { success: true }),
         }
     }
+}
+
+/// Whether the request has a token, and none in a cookie. For a token in a header or in JSON, browsers ask first, in a preflight,
+/// whether the page's origin is allowed. A form of any page could be sent without a token, and the response deletes cookies.
+fn brings_tokens_only(call: &RequestContext<Anyone>, given: Option<&str>) -> Result<bool, CredentialError> {
+    let (header, cookie) = match call.credential()? {
+        Some(Credential::Bearer(_)) => (true, false),
+        Some(Credential::Cookie(_)) => (false, true),
+        None => (false, false),
+    };
+    Ok((header || given.is_some()) && !cookie && call.refresh_cookie()?.is_none())
 }
 
 /// A session and its home region.

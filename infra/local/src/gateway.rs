@@ -102,6 +102,9 @@ async fn pass_on(
     request: Request,
 ) -> Result<Response, GatewayError> {
     let (parts, body) = request.into_parts();
+    if let Some(preflight) = region.cors.preflight(&parts) {
+        return Ok(preflight);
+    }
     let found = region.routes.find(parts.method.as_str(), parts.uri.path());
     let RouteMatch { endpoint, path, params } = found.ok_or(GatewayError::NotFound)?;
     let body = to_bytes(body, BODY_LIMIT).await.map_err(|_| GatewayError::TooLarge)?;
@@ -126,5 +129,6 @@ async fn pass_on(
     let result = tokio::spawn(invocation).await.map_err(|_| GatewayError::Failed)?.inspect_err(|failed| {
         tracing::warn!(function = spec.id, %failed, "invocation failed");
     })?;
-    Ok(payload::response(&result).ok_or(GatewayError::Failed)?.map(Body::from))
+    let response = payload::response(&result).ok_or(GatewayError::Failed)?.map(Body::from);
+    Ok(region.cors.grant(&parts.headers, response))
 }

@@ -12,6 +12,7 @@ mod clock;
 mod compaction;
 mod consumer;
 mod controls;
+mod cors;
 mod data_folder;
 mod delivery;
 mod files;
@@ -46,6 +47,7 @@ use crate::{
     binaries::{FunctionBinaries, RegionBinaries},
     clock::LocalClock,
     controls::Controls,
+    cors::ApiCors,
     listeners::Listeners,
     provision::RegionSetup,
     region::{FunctionMode, RunningRegion, StandIns},
@@ -81,7 +83,7 @@ impl Platform {
         let journal = Arc::new(aws::Journal::new());
         let stand_ins = StandIns::start_all(&options, &clock, &journal).await?;
         let (http, switch) = (HttpClient::new()?, Arc::new(ReplicationSwitch::default()));
-        let replication = match set_up(&options, &stand_ins, &endpoints, &http, &switch).await {
+        let replication = match set_up(&options, &stand_ins, (&url, &endpoints), &http, &switch).await {
             Ok(replication) => replication,
             Err(error) => {
                 StandIns::stop_all(stand_ins).await;
@@ -96,7 +98,7 @@ impl Platform {
             }
         };
         let authority = authority(&stand_ins).map(|it| it.aws.endpoint().to_owned()).unwrap_or_default();
-        let admission = Arc::new(Admission::default());
+        let (admission, cors) = (Arc::new(Admission::default()), ApiCors::new(&options.origins));
         let mount = |stand_ins: StandIns| {
             let config = region_config::config(stand_ins.region, &endpoints);
             let way = match (&built, &front) {
@@ -108,7 +110,7 @@ impl Platform {
                 ))),
                 _ => FunctionMode::InProcess { authority: &authority, http: &http },
             };
-            RunningRegion::start(stand_ins, &config, way, &http, &clock, &admission)
+            RunningRegion::start(stand_ins, &config, way, &http, &clock, (&admission, cors.clone()))
         };
         let regions: Vec<_> = stand_ins.into_iter().map(mount).collect();
         let (stop, stopping) = watch::channel(false);
@@ -152,13 +154,16 @@ impl Platform {
 async fn set_up(
     options: &Options,
     stand_ins: &[StandIns],
-    endpoints: &BTreeMap<Region, String>,
+    (url, endpoints): (&str, &BTreeMap<Region, String>),
     http: &HttpClient,
     switch: &Arc<ReplicationSwitch>,
 ) -> Result<Replication, String> {
+    // Pages that the platform itself serves use the buckets, too.
+    let own = std::iter::once(url.to_owned()).chain(endpoints.values().cloned());
+    let origins: Vec<String> = own.chain(options.origins.iter().cloned()).collect();
     let site = |it: &StandIns| {
         let config = region_config::config(it.region, endpoints);
-        RegionSetup::new(config, &it.endpoint(outsider("provision")), http)
+        RegionSetup::new(config, &it.endpoint(outsider("provision")), http, origins.clone())
     };
     let sites: Vec<RegionSetup> = stand_ins.iter().map(site).collect();
     provision::provision(&sites).await?;

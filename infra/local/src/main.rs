@@ -31,6 +31,14 @@ struct Arguments {
     /// for both all.
     #[arg(long, value_enum, default_value_t)]
     leading_keys: JudgedKeys,
+    /// Origins of web pages that may use the APIs and upload files, for example http://localhost:3000,https://app.example.com.
+    #[arg(long, value_name = "ORIGINS", value_delimiter = ',', value_parser = origin)]
+    origins: Vec<String>,
+}
+
+fn origin(text: &str) -> Result<String, String> {
+    let is_origin = infra::cors::is_origin(text);
+    is_origin.then(|| text.to_owned()).ok_or("use https://HOST[:PORT] or http://localhost[:PORT]".to_owned())
 }
 
 /// The values of `--leading-keys`.
@@ -69,13 +77,14 @@ async fn main() -> ExitCode {
 async fn run(arguments: Arguments) -> Result<(), Box<dyn std::error::Error>> {
     let temporary = arguments.ephemeral.then(tempfile::tempdir).transpose()?;
     let data = temporary.as_ref().map_or(arguments.data.clone(), |folder| folder.path().to_owned());
-    let Arguments { port, aws, binaries, leading_keys, .. } = arguments;
+    let Arguments { port, aws, binaries, leading_keys, origins, .. } = arguments;
     let platform = Platform::start(Options {
         port,
         data: data.clone(),
         aws,
         binaries,
         leading_keys: leading_keys.into(),
+        origins,
     })
     .await?;
     let url = platform.url();

@@ -18,4 +18,7 @@ pub struct Options {
     pub binaries: Option<PathBuf>,
     /// The keys that a permission for a batch or a transaction is judged with.
     pub leading_keys: LeadingKeys,
+    /// The origins of web pages that may use the APIs and the buckets, beside the pages of the platform itself: the template's
+    /// parameter `AllowedOrigins`.
+    pub origins: Vec<String>,
 }

@@ -16,6 +16,7 @@ use crate::{
     binaries::RegionBinaries,
     clock::LocalClock,
     consumer::{Consumer, Handling},
+    cors::ApiCors,
     delivery::Outbox,
     functions::{MountedFunctions, credentials},
     in_process::InProcess,
@@ -142,6 +143,8 @@ pub struct RunningRegion {
     pub handling: Arc<Handling>,
     /// The routes.
     pub routes: Routes,
+    /// The CORS configuration.
+    pub cors: ApiCors,
     /// The clock.
     pub clock: Arc<LocalClock>,
     /// The queue that the functions of all regions share.
@@ -159,7 +162,7 @@ impl RunningRegion {
         way: FunctionMode<'_>,
         http: &HttpClient,
         clock: &Arc<LocalClock>,
-        admission: &Arc<Admission>,
+        (admission, cors): (&Arc<Admission>, ApiCors),
     ) -> Arc<Self> {
         let region = stand_ins.region;
         let (functions, fleet) = way.mount(&stand_ins, config, clock);
@@ -194,8 +197,19 @@ impl RunningRegion {
         let routes = Routes::new(functions.endpoints());
         let (tasks, clock) = (std::sync::Mutex::new(tasks), Arc::clone(clock));
         let admission = Arc::clone(admission);
-        let aws = stand_ins.aws;
-        Arc::new(Self { region, aws, functions, handling, routes, clock, admission, fleet, stop, tasks })
+        Arc::new(Self {
+            region,
+            aws: stand_ins.aws,
+            functions,
+            handling,
+            routes,
+            cors,
+            clock,
+            admission,
+            fleet,
+            stop,
+            tasks,
+        })
     }
 
     /// Stops the triggers, then the binaries and, if no other owner remains, the stand-ins.

@@ -21,7 +21,10 @@ const MAX_METRICS: usize = 10;
 pub(super) fn alarms(functions: &Functions) -> Result<String, Error> {
     let endpoints = functions.operations.iter().map(|operation| operation.spec.id);
     let (retried, once): (Vec<&WorkerSpec>, Vec<&WorkerSpec>) =
-        functions.workers.iter().partition(|worker| worker.triggers().any(is_retried));
+        functions.workers.iter().partition(|worker| {
+            // Secrets Manager begins a failed rotation again hours later: the first failure is told.
+            worker.triggers().any(is_retried) && !worker.has(Trigger::Rotation)
+        });
     let ids = |workers: &[&WorkerSpec]| workers.iter().map(|worker| worker.id).collect::<Vec<_>>();
     let infallible: Vec<&str> = endpoints.chain(ids(&once)).collect();
     // The work of a single event does not grow with the data, so its duration needs no alarm.

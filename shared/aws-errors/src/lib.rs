@@ -54,7 +54,9 @@ pub fn failure<E: ProvideErrorMetadata>(service: &'static str, error: &SdkError<
     let detail = |text: &str| text.to_owned();
     match error {
         SdkError::ServiceError(context) => {
-            refused(service, context.err().code(), Some(context.raw().status().as_u16()))
+            let (error, status) = (context.err(), context.raw().status().as_u16());
+            report_denied(service, error.code(), error.message(), Some(status));
+            classify(service, error.code(), Some(status))
         }
         SdkError::ConstructionFailure(_) => {
             Failure::Rejected { service, detail: detail("unbuildable request") }
@@ -69,8 +71,38 @@ pub fn failure<E: ProvideErrorMetadata>(service: &'static str, error: &SdkError<
     }
 }
 
-/// Maps an error that `service` returned, by its code and HTTP status. An error of a part of a batch has no status.
-pub fn refused(service: &'static str, code: Option<&str>, status: Option<u16>) -> Failure {
+/// Maps the error of a part of a batch, which has a code but no status.
+pub fn refused(service: &'static str, code: Option<&str>) -> Failure {
+    report_denied(service, code, None, None);
+    classify(service, code, None)
+}
+
+/// Logs an error of IAM, in any function, with the field `denied`: the action, if the message names it, or the service. An alarm
+/// counts these lines. The rest of the message is left out: it may name resources.
+fn report_denied(service: &'static str, code: Option<&str>, message: Option<&str>, status: Option<u16>) {
+    // https://docs.aws.amazon.com/AWSEC2/latest/APIReference/CommonErrors.html. Answers without a body have only a status.
+    let is_denied = match code {
+        Some(code) => code.contains("AccessDenied") || code == "NotAuthorized",
+        None => status == Some(403),
+    };
+    if is_denied {
+        let denied = message.and_then(action).unwrap_or(service);
+        tracing::error!(denied, service, "access denied by IAM");
+    }
+}
+
+/// The action in a [message of IAM], such as `dynamodb:GetItem`.
+///
+/// [message of IAM]: https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_access-denied.html
+fn action(message: &str) -> Option<&str> {
+    let (_, rest) = message.split_once("is not authorized to perform: ")?;
+    let end = rest.find(|c: char| !(c.is_ascii_alphanumeric() || c == ':' || c == '-')).unwrap_or(rest.len());
+    let action = rest.get(..end)?;
+    action.contains(':').then_some(action)
+}
+
+/// Maps an error that `service` returned, by its code and HTTP status.
+fn classify(service: &'static str, code: Option<&str>, status: Option<u16>) -> Failure {
     let detail = match (code, status) {
         (Some(code), _) => code.to_owned(),
         (None, Some(status)) => format!("status {status}"),
@@ -96,10 +128,25 @@ fn status_is_temporary(status: u16) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::{io::Read, sync::Arc};
+
+    use serde_json::Value;
+
     use super::*;
 
     fn is_rejected(code: &str, status: u16) -> bool {
-        matches!(refused("s", Some(code), Some(status)), Failure::Rejected { .. })
+        matches!(classify("s", Some(code), Some(status)), Failure::Rejected { .. })
+    }
+
+    /// The log lines of an error.
+    fn logged(code: Option<&str>, message: Option<&str>, status: Option<u16>) -> Vec<Value> {
+        let (mut reader, writer) = std::io::pipe().unwrap();
+        let lines = tracing_subscriber::fmt().json().flatten_event(true).with_writer(Arc::new(writer));
+        let report = || report_denied("dynamodb", code, message, status);
+        tracing::subscriber::with_default(lines.finish(), report);
+        let mut text = String::new();
+        reader.read_to_string(&mut text).unwrap();
+        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
     }
 
     #[test]
@@ -158,19 +205,56 @@ mod tests {
         for (status, rejected) in
             [(403, true), (404, true), (400, true), (409, false), (429, false), (503, false)]
         {
-            let failure = refused("s3", None, Some(status));
+            let failure = classify("s3", None, Some(status));
             assert_eq!(matches!(failure, Failure::Rejected { .. }), rejected, "{status}");
             assert!(failure.to_string().ends_with(&format!("status {status}")), "{failure}");
         }
-        assert!(matches!(refused("s3", None, None), Failure::Unavailable { .. }));
+        assert!(matches!(refused("s3", None), Failure::Unavailable { .. }));
     }
 
     #[test]
     fn error_of_a_part_is_classified_by_code() {
         for (code, rejected) in [("AccessDenied", true), ("ValidationError", true), ("InternalError", false)]
         {
-            let failure = refused("s3", Some(code), None);
+            let failure = refused("s3", Some(code));
             assert_eq!(matches!(failure, Failure::Rejected { .. }), rejected, "{code}");
+        }
+    }
+
+    #[test]
+    fn denied_call_is_logged_with_its_action_only() {
+        let message = "User: arn:aws:sts::000000000000:assumed-role/auth-sign-in/x is not authorized to perform: \
+                       dynamodb:GetItem on resource: arn:aws:dynamodb:us-east-1:000000000000:table/secret-name because \
+                       no identity-based policy allows the dynamodb:GetItem action";
+        for (code, message, status, denied) in [
+            (Some("AccessDeniedException"), Some(message), Some(400), "dynamodb:GetItem"),
+            (Some("AccessDenied"), Some("Access Denied"), Some(403), "dynamodb"),
+            (Some("AccessDenied"), None, None, "dynamodb"),
+            (Some("com.amazonaws.x#AccessDeniedException"), None, Some(400), "dynamodb"),
+            (None, None, Some(403), "dynamodb"),
+            (Some("AccessDenied"), Some("is not authorized to perform: a@b.example"), Some(403), "dynamodb"),
+        ] {
+            let lines = logged(code, message, status);
+            assert_eq!(lines.len(), 1, "{code:?}");
+            assert_eq!(
+                (&lines[0]["denied"], &lines[0]["level"]),
+                (&denied.into(), &"ERROR".into()),
+                "{code:?}"
+            );
+            assert!(!lines[0].to_string().contains("arn:"), "{}", lines[0]);
+        }
+    }
+
+    #[test]
+    fn other_errors_are_not_logged_as_denied() {
+        for (code, status) in [
+            (Some("ExpiredTokenException"), Some(403)),
+            (Some("SignatureDoesNotMatch"), Some(403)),
+            (Some("ValidationException"), Some(400)),
+            (None, Some(404)),
+            (None, None),
+        ] {
+            assert_eq!(logged(code, None, status), [Value::Null; 0], "{code:?}");
         }
     }
 }

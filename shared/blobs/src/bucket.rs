@@ -79,7 +79,7 @@ impl Blobs for S3Blobs {
             let answer = request.send().await.map_err(|error| failure(&error))?;
             // Errors of single keys are in a successful response.
             if let Some(error) = answer.errors().first() {
-                return Err(aws_errors::refused(SERVICE, error.code(), None));
+                return Err(aws_errors::refused(SERVICE, error.code()));
             }
         }
         Ok(())

@@ -25,7 +25,7 @@ use crate::{
     delegated_caller::DelegatedCaller,
     endpoint::{Endpoint, Output},
     forwarding::{ForwardedRequest, passed_back},
-    idempotency::{Key, Once},
+    idempotency::{self, Key, Once},
     input::{Input, Raw},
     meter::Meter,
     networks::{self, Admission},
@@ -163,7 +163,7 @@ async fn arrive<E: Endpoint>(
     let answer = tokio::time::timeout(within, answer::<E>(arrival, trace));
     match answer.await.unwrap_or_else(|_| Err(Problem::too_late().into())) {
         Err(Stop::Forward(region, caller)) => {
-            let sent = forward(services, request, forwarded, trace, region, caller);
+            let sent = forward(services, &E::SPEC, (request, forwarded), trace, region, caller);
             sent.await.map_err(Stop::into_problem)
         }
         answer => answer.map_err(Stop::into_problem),
@@ -173,8 +173,8 @@ async fn arrive<E: Endpoint>(
 /// Forwards a request to the region that it belongs to.
 async fn forward(
     services: &Services,
-    request: &Request<Bytes>,
-    forwarded: Option<ForwardedRequest>,
+    spec: &Spec,
+    (request, forwarded): (&Request<Bytes>, Option<ForwardedRequest>),
     trace: &mut RequestTrace,
     region: Region,
     caller: Option<DelegatedCaller>,
@@ -189,7 +189,13 @@ async fn forward(
     let next = next.on_behalf_of(caller).refusing(trace.admission.wait());
     let sent = next.attach(&*services.forwarding, request).await?;
     trace.sent_to = Some(region);
-    Ok(passed_back(services.regions.send(region, sent, next.within()).await?))
+    let answer = services.regions.send(region, sent, is_repeatable(spec, request), next.within()).await?;
+    Ok(passed_back(answer))
+}
+
+/// Whether a request may arrive twice: it only reads, or its `Idempotency-Key` lets it make a change once.
+fn is_repeatable(spec: &Spec, request: &Request<Bytes>) -> bool {
+    !spec.changes() || (spec.once && request.headers().contains_key(idempotency::HEADER))
 }
 
 /// The client's address: as the gateway saw it, or as the forwarding region did.

@@ -65,11 +65,13 @@ const PASSED_BACK: [HeaderName; 13] = [
 /// Sends requests to the other regions.
 #[async_trait]
 pub trait Regions: Send + Sync {
-    /// The answer of `region` to a request, within this time.
+    /// The answer of `region` to a request, within this time. A `repeatable` request may be sent a second time if its
+    /// connection breaks.
     async fn send(
         &self,
         region: Region,
         request: Request<Bytes>,
+        repeatable: bool,
         within: Duration,
     ) -> Outcome<Response<Bytes>>;
 }

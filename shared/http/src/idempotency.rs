@@ -20,6 +20,9 @@ use crate::{
     stop::Stop,
 };
 
+/// The header with the key.
+pub(crate) const HEADER: &str = "idempotency-key";
+
 /// How long a record is kept.
 const KEPT: SignedDuration = SignedDuration::from_hours(24);
 const LONGEST: usize = 255;
@@ -70,7 +73,7 @@ impl Key {
         query: &str,
         body: &Bytes,
     ) -> Result<Option<Self>, Problem> {
-        let Some(value) = headers.get("idempotency-key") else { return Ok(None) };
+        let Some(value) = headers.get(HEADER) else { return Ok(None) };
         let text = value.to_str().unwrap_or_default();
         let readable =
             (1..=LONGEST).contains(&text.len()) && text.bytes().all(|byte| (0x20..0x7f).contains(&byte));

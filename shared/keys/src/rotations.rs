@@ -142,6 +142,14 @@ impl Rotations for SecretRotations {
         }
     }
 
+    async fn rotated_at(&self, secret: SecretName) -> Outcome<Timestamp> {
+        let request = self.client.describe_secret().secret_id(self.names.of(secret));
+        let answer = request.send().await.map_err(|error| failure(SERVICE, &error))?;
+        let rotated = answer.last_rotated_date.or(answer.created_date);
+        let rotated = rotated.ok_or_else(|| broken("the secret has no date"))?;
+        Timestamp::from_second(rotated.secs()).map_err(broken)
+    }
+
     async fn give_up(&self, rotation: &Rotation) -> Outcome<()> {
         let request = self.client.update_secret_version_stage().secret_id(self.names.of(rotation.secret));
         let request = request.version_stage(PENDING).remove_from_version_id(&rotation.version);

@@ -1,6 +1,10 @@
 //! The HTTP client of a process. All SDK clients and calls to other regions share its connections.
 
-use std::sync::Arc;
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use aws_smithy_runtime_api::client::{
     http::{HttpConnector, HttpConnectorFuture, SharedHttpClient, SharedHttpConnector, http_client_fn},
@@ -10,13 +14,15 @@ use aws_smithy_runtime_api::client::{
 use aws_smithy_types::body::SdkBody;
 use base64::{Engine, prelude::BASE64_STANDARD};
 use bytes::Bytes;
-use http::{Request, Response};
+use domain::Timestamp;
+use http::{Request, Response, Uri, uri::Authority};
 use http_body_util::{BodyExt, Limited};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::{
     client::legacy::{Client, connect::HttpConnector as TcpConnector},
     rt::TokioExecutor,
 };
+use kit::Clock;
 use rustls::{
     ClientConfig, RootCertStore, SupportedCipherSuite,
     crypto::{
@@ -32,13 +38,8 @@ use rustls::{
     pki_types::CertificateDer,
 };
 
-use crate::config::ConfigError;
+use crate::{amazon_roots::ANCHORS, config::ConfigError, system::SystemClock};
 
-/// The root certificates of all AWS endpoints, of services and APIs alike ([Amazon Trust Services]). The system's store
-/// contains over a hundred certificates, and parsing them takes longer than the rest of a cold start.
-///
-/// [Amazon Trust Services]: https://www.amazontrust.com/repository/
-const AMAZON_ROOTS: &[u8] = include_bytes!("amazon_roots.pem");
 /// The environment variable with a file of certificates to trust instead: a [setting] of all AWS SDKs.
 ///
 /// [setting]: https://docs.aws.amazon.com/sdkref/latest/guide/settings-reference.html
@@ -57,48 +58,111 @@ const SUITES: [SupportedCipherSuite; 3] = [
 /// [Lambda quotas]: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
 const MAX_RESPONSE: usize = 6 * 1024 * 1024;
 
+/// How long a connection may be unused and then still be used: less than load balancers keep one open ([60 seconds]).
+///
+/// [60 seconds]:
+/// https://docs.aws.amazon.com/elasticloadbalancing/latest/application/application-load-balancers.html#connection-idle-timeout
+const IDLE: Duration = Duration::from_secs(50);
+
 /// A client for HTTPS and, on the local machine, HTTP. It uses HTTP/1.1, as the services do, and has no timeouts of its
 /// own.
+///
+/// Lambda freezes a process between requests. Meanwhile the other side closes its connections, and nothing here learns of
+/// it: a request on such a connection gets no response. So each address has its own connections, and those that were not used
+/// for [`IDLE`] are dropped. Wall-clock time measures that, because it certainly goes on while the process is frozen.
 #[derive(Debug, Clone)]
-pub struct HttpClient(Client<HttpsConnector<TcpConnector>, SdkBody>);
+pub struct HttpClient {
+    connector: HttpsConnector<TcpConnector>,
+    pools: Arc<Mutex<HashMap<Authority, Pool>>>,
+    now: fn() -> Timestamp,
+}
+
+type Connections = Client<HttpsConnector<TcpConnector>, SdkBody>;
+
+/// The connections to one address.
+#[derive(Debug)]
+struct Pool {
+    connections: Connections,
+    used: Timestamp,
+}
+
+/// Why a request has no response.
+#[derive(Debug)]
+pub struct SendError {
+    /// A message for logs.
+    pub message: String,
+    /// Whether no connection was established, so that nothing of the request was sent.
+    pub is_unsent: bool,
+}
+
+impl SendError {
+    fn of(error: &hyper_util::client::legacy::Error) -> Self {
+        Self { message: text(error), is_unsent: error.is_connect() }
+    }
+
+    fn broken(error: impl std::fmt::Debug) -> Self {
+        Self { message: text(error), is_unsent: false }
+    }
+}
 
 impl HttpClient {
-    /// A client that trusts Amazon's root certificates.
+    /// A client that trusts the roots of all AWS endpoints, of services and APIs alike ([Amazon Trust Services]). The system's
+    /// store contains over a hundred certificates, and parsing them takes longer than the rest of a cold start.
+    ///
+    /// [Amazon Trust Services]: https://www.amazontrust.com/repository/
     ///
     /// # Errors
     ///
-    /// When the certificates are invalid. A test checks them.
+    /// When the TLS library lacks a protocol version. A test checks that it does not.
     pub fn new() -> Result<Self, ConfigError> {
-        Self::trusting(AMAZON_ROOTS)
+        Self::trusting(RootCertStore { roots: ANCHORS.to_vec() })
     }
 
-    /// A client that trusts the certificates in `AWS_CA_BUNDLE` or, if it is not set, Amazon's root certificates.
+    /// A client that trusts the certificates in `AWS_CA_BUNDLE` or, if it is not set, Amazon's roots.
     ///
     /// # Errors
     ///
     /// When the file can't be read or parsed.
     pub fn from_env() -> Result<Self, ConfigError> {
         let Ok(file) = std::env::var(BUNDLE) else { return Self::new() };
-        Self::trusting(&std::fs::read(file).map_err(|_| ConfigError::Unreadable(BUNDLE))?)
+        Self::trusting(roots(&std::fs::read(file).map_err(|_| ConfigError::Unreadable(BUNDLE))?)?)
     }
 
-    fn trusting(pem: &[u8]) -> Result<Self, ConfigError> {
-        let unreadable = |_| ConfigError::Unreadable(BUNDLE);
-        let mut roots = RootCertStore::empty();
-        for certificate in certificates(pem).ok_or(ConfigError::Unreadable(BUNDLE))? {
-            roots.add(certificate).map_err(unreadable)?;
-        }
+    fn trusting(roots: RootCertStore) -> Result<Self, ConfigError> {
         let cryptography = CryptoProvider { cipher_suites: SUITES.to_vec(), ..default_provider() };
         let tls = ClientConfig::builder_with_provider(Arc::new(cryptography))
             .with_safe_default_protocol_versions()
-            .map_err(unreadable)?
+            .map_err(|_| ConfigError::Unreadable(BUNDLE))?
             .with_root_certificates(roots)
             .with_no_client_auth();
         let mut tcp = TcpConnector::new();
         tcp.enforce_http(false);
         tcp.set_nodelay(true);
         let tls = HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http().enable_http1();
-        Ok(Self(Client::builder(TokioExecutor::new()).build(tls.wrap_connector(tcp))))
+        let now = || SystemClock.now();
+        Ok(Self { connector: tls.wrap_connector(tcp), pools: Arc::default(), now })
+    }
+
+    /// The connections to the address of a URI. Without those that were unused for too long: requests on them that have begun
+    /// go on.
+    fn connections(&self, uri: &Uri) -> Connections {
+        let new =
+            || Client::builder(TokioExecutor::new()).pool_idle_timeout(IDLE).build(self.connector.clone());
+        let Some(address) = uri.authority() else { return new() };
+        let now = (self.now)();
+        let mut pools = self.pools.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(pool) = pools.get_mut(address) {
+            let unused = now.duration_since(pool.used);
+            pool.used = now;
+            // The clock may also have been set back.
+            if unused.is_negative() || unused.unsigned_abs() > IDLE {
+                pool.connections = new();
+            }
+            return pool.connections.clone();
+        }
+        let connections = new();
+        pools.insert(address.clone(), Pool { connections: connections.clone(), used: now });
+        connections
     }
 
     /// An adapter for SDK clients.
@@ -111,11 +175,11 @@ impl HttpClient {
     ///
     /// # Errors
     ///
-    /// When there is no response or it is too large. The error is a message for logs.
-    pub async fn send(&self, request: Request<Bytes>) -> Result<Response<Bytes>, String> {
-        let answer = self.0.request(request.map(SdkBody::from)).await.map_err(text)?;
-        let (parts, body) = answer.into_parts();
-        let body = Limited::new(body, MAX_RESPONSE).collect().await.map_err(text)?;
+    /// When there is no response or it is too large.
+    pub async fn send(&self, request: Request<Bytes>) -> Result<Response<Bytes>, SendError> {
+        let answer = self.connections(request.uri()).request(request.map(SdkBody::from)).await;
+        let (parts, body) = answer.map_err(|error| SendError::of(&error))?.into_parts();
+        let body = Limited::new(body, MAX_RESPONSE).collect().await.map_err(SendError::broken)?;
         Ok(Response::from_parts(parts, body.to_bytes()))
     }
 }
@@ -126,7 +190,7 @@ impl HttpConnector for HttpClient {
             Ok(request) => request,
             Err(error) => return HttpConnectorFuture::ready(Err(ConnectorError::user(error.into()))),
         };
-        let answer = self.0.request(request);
+        let answer = self.connections(request.uri()).request(request);
         HttpConnectorFuture::new(async move {
             // The SDK may retry after any connection error.
             let answer = answer.await.map_err(|error| ConnectorError::io(error.into()))?;
@@ -134,6 +198,15 @@ impl HttpConnector for HttpClient {
             HttpResponse::try_from(answer).map_err(|error| ConnectorError::other(error.into(), None))
         })
     }
+}
+
+/// The trust anchors of certificates in PEM format.
+fn roots(pem: &[u8]) -> Result<RootCertStore, ConfigError> {
+    let mut roots = RootCertStore::empty();
+    for certificate in certificates(pem).ok_or(ConfigError::Unreadable(BUNDLE))? {
+        roots.add(certificate).map_err(|_| ConfigError::Unreadable(BUNDLE))?;
+    }
+    Ok(roots)
 }
 
 /// Parses certificates in [PEM] format. The parser of rustls runs in constant time, which is needed only for private
@@ -150,22 +223,75 @@ fn certificates(pem: &[u8]) -> Option<Vec<CertificateDer<'static>>> {
     text.split("-----BEGIN CERTIFICATE-----").skip(1).map(certificate).collect()
 }
 
+/// Errors of hyper print their causes only in this form.
 fn text(error: impl std::fmt::Debug) -> String {
     format!("{error:?}")
 }
 
 #[cfg(test)]
 mod tests {
+    use std::{
+        net::SocketAddr,
+        sync::atomic::{AtomicI64, Ordering},
+    };
+
     use rustls::pki_types::pem::PemObject;
+    use tokio::{
+        io::{AsyncReadExt, AsyncWriteExt},
+        net::TcpListener,
+    };
 
     use super::*;
 
+    /// A server that answers every request with the number of its connection, and never closes one.
+    async fn server() -> SocketAddr {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        tokio::spawn(async move {
+            for number in 1.. {
+                let (mut stream, _) = listener.accept().await.unwrap();
+                tokio::spawn(async move {
+                    let mut request = [0; 1_024];
+                    while let Ok(1..) = stream.read(&mut request).await {
+                        let answer = format!("HTTP/1.1 200 OK\r\ncontent-length: 1\r\n\r\n{number}");
+                        stream.write_all(answer.as_bytes()).await.unwrap();
+                    }
+                });
+            }
+        });
+        address
+    }
+
+    static SECONDS: AtomicI64 = AtomicI64::new(1_000_000);
+
+    fn now() -> Timestamp {
+        Timestamp::from_second(SECONDS.load(Ordering::Relaxed)).unwrap()
+    }
+
+    #[tokio::test]
+    async fn connection_that_was_frozen_is_not_used_again() {
+        let client = HttpClient { now, ..HttpClient::new().unwrap() };
+        let (here, there) = (server().await, server().await);
+        let connection = async |address: SocketAddr| {
+            let request = Request::get(format!("http://{address}/")).body(Bytes::new()).unwrap();
+            String::from_utf8(client.send(request).await.unwrap().into_body().to_vec()).unwrap()
+        };
+        assert_eq!((connection(here).await.as_str(), connection(there).await.as_str()), ("1", "1"));
+        for (frozen, expected) in [(49, "1"), (50, "1"), (51, "2"), (-1, "3"), (1, "3"), (86_400, "4")] {
+            SECONDS.fetch_add(frozen, Ordering::Relaxed);
+            assert_eq!(connection(here).await, expected, "after {frozen} s");
+        }
+        // It was not used all the time, although another was.
+        assert_eq!(connection(there).await, "2");
+    }
+
     #[test]
-    fn root_certificates_are_valid_and_few() {
-        let text = std::str::from_utf8(AMAZON_ROOTS).unwrap();
-        assert_eq!(text.matches("BEGIN CERTIFICATE").count(), 5);
+    fn anchors_are_those_of_amazons_root_certificates() {
+        const AMAZON_ROOTS: &[u8] = include_bytes!("amazon_roots.pem");
         let as_rustls_reads_them: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(AMAZON_ROOTS).collect();
         assert_eq!(certificates(AMAZON_ROOTS), as_rustls_reads_them.ok());
+        assert_eq!(roots(AMAZON_ROOTS).unwrap().roots, ANCHORS);
+        assert_eq!(ANCHORS.len(), 5);
         HttpClient::new().unwrap();
     }
 
@@ -178,7 +304,7 @@ mod tests {
             b"\xff",
         ];
         for bundle in bad {
-            assert_eq!(HttpClient::trusting(bundle).unwrap_err(), ConfigError::Unreadable(BUNDLE));
+            assert_eq!(roots(bundle).unwrap_err(), ConfigError::Unreadable(BUNDLE));
         }
     }
 }

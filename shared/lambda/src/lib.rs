@@ -1,5 +1,6 @@
 //! The Lambda runtime of functions: configuration from the environment, SDK clients, and serving.
 
+mod amazon_roots;
 mod boot;
 mod client;
 mod config;

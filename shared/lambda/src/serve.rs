@@ -10,6 +10,7 @@ use kit::{
 use lambda_http::{LambdaEvent, lambda_runtime::Runtime, service_fn};
 use serde::Serialize;
 use serde_json::value::RawValue;
+use tracing_subscriber::{fmt::MakeWriter, util::SubscriberInitExt};
 
 use crate::{
     boot::FunctionRuntime,
@@ -114,7 +115,50 @@ fn remaining(now: Timestamp, deadline: u64) -> Duration {
     Duration::from_millis(deadline.saturating_sub(now))
 }
 
+/// Log lines as Lambda expects them: JSON with `level`, and with `timestamp` in RFC 3339 ([format]). Lambda takes a line without a
+/// valid timestamp for one of level INFO.
+///
+/// [format]: https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-log-level.html
+fn log_lines<W>(writer: W) -> impl SubscriberInitExt + Into<tracing::Dispatch>
+where
+    W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
+{
+    tracing_subscriber::fmt().json().flatten_event(true).with_target(false).with_writer(writer).finish()
+}
+
 fn block_on(work: impl Future<Output = Result<(), Error>>) -> Result<(), Error> {
-    tracing_subscriber::fmt().json().flatten_event(true).without_time().with_target(false).init();
+    log_lines(std::io::stdout).init();
     tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(work)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read;
+
+    use domain::Timestamp;
+    use serde_json::Value;
+
+    use super::*;
+
+    #[test]
+    fn log_line_has_time_level_and_fields() {
+        let (mut reader, writer) = std::io::pipe().unwrap();
+        tracing::dispatcher::with_default(&log_lines(Arc::new(writer)).into(), || {
+            tracing::error!(code = "X", "it failed");
+            tracing::info!(days = 31, "it is old");
+        });
+        let mut text = String::new();
+        reader.read_to_string(&mut text).unwrap();
+        let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        let members = |line: &Value, names: [&str; 3]| names.map(|name| line[name].clone());
+        let expected: [Value; 3] = ["ERROR".into(), "it failed".into(), "X".into()];
+        assert_eq!(members(&lines[0], ["level", "message", "code"]), expected);
+        let expected: [Value; 3] = ["INFO".into(), "it is old".into(), 31.into()];
+        assert_eq!(members(&lines[1], ["level", "message", "days"]), expected);
+        for line in lines {
+            let timestamp = line["timestamp"].as_str().unwrap();
+            assert!(timestamp.ends_with('Z') && timestamp.contains('T'), "{timestamp}");
+            timestamp.parse::<Timestamp>().unwrap();
+        }
+    }
 }

@@ -204,7 +204,7 @@ const NONE: &str = "None";
 /// The failure of a transaction that was cancelled for other reasons: that of the first reason.
 fn cancelled(reasons: &[String]) -> Failure {
     let reason = reasons.iter().find(|reason| *reason != NONE);
-    aws_errors::refused(SERVICE, reason.map(String::as_str), None)
+    aws_errors::refused(SERVICE, reason.map(String::as_str))
 }
 
 /// The write whose condition failed; the idempotency record first, since it explains the others.

@@ -178,7 +178,7 @@ async fn invalid_rotation_event_changes_nothing() {
     for event in [
         json!({ "Step": "createSecret", "SecretId": "account/eu/codes", "ClientRequestToken": never }),
         json!({ "Step": "dropSecret", "SecretId": "account/us/codes", "ClientRequestToken": version }),
-        json!({}),
+        json!({ "Step": "createSecret" }),
     ] {
         app.post(run, event).await.expect(502);
     }

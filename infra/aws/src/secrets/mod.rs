@@ -140,6 +140,7 @@ impl Secrets {
             changed: now,
             versions: BTreeMap::new(),
             rotated_by: None,
+            rotated: None,
             primary: None,
         };
         if let Some(value) = value {
@@ -261,6 +262,7 @@ fn describe(secrets: &SecretsByName, input: DescribeSecret) -> Result<Value, Ref
         "VersionIdsToStages": stages,
         "RotationEnabled": secret.rotated_by.is_some(),
         "RotationLambdaARN": secret.rotated_by,
+        "LastRotatedDate": secret.rotated.map(seconds),
         "PrimaryRegion": secret.primary,
     }))
 }

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::labels::{check_move, forget_unlabelled, holder, take_away};
+use super::labels::{CURRENT, check_move, forget_unlabelled, holder, take_away};
 use super::secret::SecretsByName;
 use super::{Secrets, find_primary};
 use crate::answer::Refusal;
@@ -32,6 +32,10 @@ impl Secrets {
             input.remove_from_version_id.as_ref(),
         )?;
         if input.move_to_version_id.as_ref() != holder(&secret, &label) {
+            // A rotation is complete once its version is the current one.
+            if label == CURRENT && secret.rotated_by.is_some() {
+                secret.rotated = Some((self.now)());
+            }
             take_away(&mut secret, std::slice::from_ref(&label));
             if let Some(to) = input.move_to_version_id.and_then(|id| secret.versions.get_mut(&id)) {
                 to.stages.push(label);

@@ -18,6 +18,9 @@ pub(super) struct Secret {
     /// The rotation function.
     #[serde(default)]
     pub(super) rotated_by: Option<String>,
+    /// When the last rotation was completed.
+    #[serde(default)]
+    pub(super) rotated: Option<Timestamp>,
     /// The primary region, if the secret is a replica.
     #[serde(default)]
     pub(super) primary: Option<String>,

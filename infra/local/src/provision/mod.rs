@@ -16,6 +16,8 @@ use crate::sdk_error::why;
 /// A region to set up.
 pub struct RegionSetup {
     config: Config,
+    /// The origins of pages that may use the bucket.
+    origins: Vec<String>,
     dynamodb: aws_sdk_dynamodb::Client,
     kms: aws_sdk_kms::Client,
     s3: aws_sdk_s3::Client,
@@ -23,13 +25,14 @@ pub struct RegionSetup {
 }
 
 impl RegionSetup {
-    /// The region of `config`, with AWS at `endpoint`.
-    pub fn new(config: Config, endpoint: &AwsEndpoint, http: &HttpClient) -> Self {
+    /// The region of `config`, with AWS at `endpoint`. Pages of `origins` may use its bucket.
+    pub fn new(config: Config, endpoint: &AwsEndpoint, http: &HttpClient, origins: Vec<String>) -> Self {
         let sdk = lambda::patient_sdk_config(config.region.aws(), endpoint, http);
         // Virtual-hosted buckets would need a DNS lookup.
         let s3 = aws_sdk_s3::config::Builder::from(&sdk).force_path_style(true).build();
         Self {
             config,
+            origins,
             dynamodb: aws_sdk_dynamodb::Client::new(&sdk),
             kms: aws_sdk_kms::Client::new(&sdk),
             s3: aws_sdk_s3::Client::from_conf(s3),
@@ -50,7 +53,7 @@ impl RegionSetup {
         tokio::try_join!(
             try_join_all(tables),
             make_key(&self.kms, kms_key),
-            make_bucket(&self.s3, *region, bucket),
+            make_bucket(&self.s3, *region, bucket, &self.origins),
             secrets::make_own(&self.secrets, &self.config),
         )
         .map(drop)
@@ -89,7 +92,12 @@ async fn make_key(client: &aws_sdk_kms::Client, alias: &str) -> Result<(), Strin
     Ok(())
 }
 
-async fn make_bucket(client: &aws_sdk_s3::Client, region: Region, name: &str) -> Result<(), String> {
+async fn make_bucket(
+    client: &aws_sdk_s3::Client,
+    region: Region,
+    name: &str,
+    origins: &[String],
+) -> Result<(), String> {
     let mut request = client.create_bucket().bucket(name);
     // us-east-1 is the default region of S3, and S3 refuses it as a location constraint.
     if region != Region::Us {
@@ -105,18 +113,22 @@ async fn make_bucket(client: &aws_sdk_s3::Client, region: Region, name: &str) ->
             }) => {}
         Err(error) => return Err(why(error)),
     }
-    let rules = infra::cors::RULES.iter().map(cors_rule).collect::<Result<_, _>>().map_err(why)?;
+    let rule = |rule| cors_rule(rule, origins);
+    let rules = infra::cors::BUCKET_RULES.iter().map(rule).collect::<Result<_, _>>().map_err(why)?;
     let rules = CorsConfiguration::builder().set_cors_rules(Some(rules)).build().map_err(why)?;
     client.put_bucket_cors().bucket(name).cors_configuration(rules).send().await.map(drop).map_err(why)
 }
 
-fn cors_rule(rule: &infra::cors::Rule) -> Result<CorsRule, aws_sdk_s3::error::BuildError> {
+fn cors_rule(
+    rule: &infra::cors::BucketRule,
+    origins: &[String],
+) -> Result<CorsRule, aws_sdk_s3::error::BuildError> {
     let list = |names: &[&str]| Some(names.iter().map(ToString::to_string).collect::<Vec<_>>());
     CorsRule::builder()
         .set_allowed_methods(list(rule.methods))
-        .set_allowed_origins(list(rule.origins))
+        .set_allowed_origins(Some(origins.to_vec()))
         .set_allowed_headers(list(rule.headers))
         .set_expose_headers(list(rule.exposed))
-        .max_age_seconds(rule.max_age)
+        .max_age_seconds(infra::cors::MAX_AGE)
         .build()
 }

@@ -153,4 +153,6 @@ pub trait Rotations: Send + Sync {
     async fn finish(&self, rotation: &Rotation, made_from: Option<&str>) -> Outcome<Saved>;
     /// Abandons a version that is not the current one, so that another rotation can begin.
     async fn give_up(&self, rotation: &Rotation) -> Outcome<()>;
+    /// When a secret was last rotated; when it was created, if it never was.
+    async fn rotated_at(&self, secret: SecretName) -> Outcome<Timestamp>;
 }

@@ -72,5 +72,6 @@ port! {
         PREPARE = "prepare": concat::<12>(&[&DESCRIBE, &GET, &PUT]);
         FINISH = "finish": concat::<8>(&[&LABEL, &DESCRIBE]);
         GIVE_UP = "give_up": LABEL;
+        ROTATED_AT = "rotated_at": DESCRIBE;
     }
 }
