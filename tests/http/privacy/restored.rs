@@ -111,8 +111,7 @@ async fn residents(app: &App, count: usize) -> Vec<Person> {
     stream::iter(0..count).map(|n| resident(app, n)).buffered(6).collect().await
 }
 
-/// Which of these are in which files of the data folder, but for the mail and the logs of what was sent: those are their
-/// recipients'.
+/// Which of these are in which files of the data folder, but for the mail: that is its recipient's.
 async fn found(app: &App, needles: &Needles) -> BTreeMap<String, Vec<String>> {
     app.post("/_local/compact", json!(null)).await.expect(204);
     let mut found = search(needles, &app.data());
@@ -150,16 +149,8 @@ async fn settle(app: &App, only_looks: bool) -> restore::NamesReport {
     settle_names(&tables, (&authority, "account-directory"), app.home(), now, only_looks).await.unwrap()
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn restored_tables_forget_the_erased_and_serve_the_others() {
-    tests::needs_every_region!();
-    let app = App::alone().await;
-    let people = residents(&app, ACCOUNTS).await;
-    let (gone, others) = people.split_at(ERASED);
-    let (revoked, key) = others[0].make_key("to-be-revoked").await;
-    copy_tables(&app).await;
-
-    // After the time of the copy.
+/// The accounts that are erased after the time of the copy, to the end.
+async fn erase_all(app: &App, gone: &[Person]) {
     stream::iter(gone)
         .for_each_concurrent(5, |who| async move {
             who.ask_to_be_deleted().await.expect(202);
@@ -170,41 +161,68 @@ async fn restored_tables_forget_the_erased_and_serve_the_others() {
     for who in gone {
         forgotten(who).await;
     }
-    let owner = signed_in(&others[0], tests::PASSWORD).await;
-    owner.send(reqwest::Method::DELETE, &format!("/api/api-keys?keyId={revoked}"), None).await.expect(200);
-    let token = password::token(&app, &others[1].email).await;
-    password::reset(&app, &token, password::NEW).await.expect(200);
-    let late = app.user("planted-late-handle").await;
-    confirmed(&app, &late).await;
+}
 
-    let (mut values, mut ids) = (Needles::default(), Needles::default());
-    for (n, who) in gone.iter().enumerate() {
-        values.keep("value", &format!("planted-{n:02}"));
-        ids.keep("id", &who.id().bare());
-    }
-    let restoration = restoration(&app);
+/// An API key is revoked, a password replaced, and an account opened, which is returned.
+async fn live_on(app: &App, others: &[Person], revoked: &str) -> Person {
+    let owner = signed_in(&others[0], tests::PASSWORD).await;
+    owner.delete(&format!("/api/api-keys?keyId={revoked}")).await.expect(200);
+    let token = password::token(app, &others[1].email).await;
+    password::reset(app, &token, password::NEW).await.expect(200);
+    let late = app.user("planted-late-handle").await;
+    confirmed(app, &late).await;
+    late
+}
+
+/// Runs the command on the copies, twice.
+async fn erase_copies(app: &App) {
+    let restoration = restoration(app);
     let expected = restoration.look().await.unwrap();
     let report = restoration.erase().await.unwrap();
     assert_eq!(report, expected);
     assert_eq!(report.of_kind(RestoreAction::Erased, ItemKind::Users), ERASED as u64);
-    assert_eq!(report.of_kind(RestoreAction::Ended, ItemKind::Sessions) as usize, ACCOUNTS);
+    assert_eq!(report.of_kind(RestoreAction::Ended, ItemKind::Sessions), ACCOUNTS as u64);
     assert_eq!(report.of_kind(RestoreAction::Revoked, ItemKind::KeyHolders), 1);
     assert_eq!(report.of_kind(RestoreAction::Replaced, ItemKind::Passwords), 1);
     assert_eq!(restoration.erase().await.unwrap().changes(), 0, "a repeated run finds nothing");
     let ledger = ErasureLedger::read(&restoration.live).await.unwrap();
     assert_eq!(ledger.len(), ERASED);
     assert_eq!(erase_objects(&app.files(), &app.bucket(), &ledger, false).await.unwrap(), 0);
+}
+
+/// The files that hold a value of the erased, and the files of the region that hold their ids. Events that the bus delivered are no
+/// stored data.
+async fn left_of(app: &App, gone: &[Person]) -> [BTreeMap<String, Vec<String>>; 2] {
+    let (mut values, mut ids) = (Needles::default(), Needles::default());
+    for (n, who) in gone.iter().enumerate() {
+        values.keep("value", &format!("planted-{n:02}"));
+        ids.keep("id", &who.id().bare());
+    }
+    let (values, mut ids) = (found(app, &values).await, found(app, &ids).await);
+    ids.retain(|file, _| file.starts_with(app.home().as_str()) && !file.contains("bus/"));
+    [values, ids]
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn restored_tables_forget_the_erased_and_serve_the_others() {
+    tests::needs_every_region!();
+    let app = App::alone().await;
+    let people = residents(&app, ACCOUNTS).await;
+    let (gone, others) = people.split_at(ERASED);
+    let (revoked, key) = others[0].make_key("to-be-revoked").await;
+    copy_tables(&app).await;
+    erase_all(&app, gone).await;
+    let late = live_on(&app, others, &revoked).await;
+    assert!(left_of(&app, gone).await.iter().all(|files| !files.is_empty()), "the copies hold them");
+    erase_copies(&app).await;
 
     serve_copies(&app).await;
     let settled = settle(&app, true).await;
-    // The address and the handle of the account that began after the time of the copy.
+    // The address and the handle of the account that was opened after the time of the copy.
     assert_eq!((settled.given_up, settled.claimed, settled.conflicts.len()), (2, 0, 0));
     assert_eq!(settle(&app, false).await, settled);
     assert_eq!(settle(&app, false).await.given_up, 0);
-    assert_eq!(found(&app, &values).await, BTreeMap::new());
-    let mut left = found(&app, &ids).await;
-    left.retain(|file, _| file.starts_with(app.home().as_str()) && !file.contains("bus/"));
-    assert_eq!(left, BTreeMap::new());
+    assert_eq!(left_of(&app, gone).await, [BTreeMap::new(), BTreeMap::new()]);
 
     app.replicated().await;
     for (n, who) in others.iter().enumerate() {
