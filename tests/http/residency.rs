@@ -121,6 +121,14 @@ async fn personal_data_is_stored_in_the_chosen_region_only() {
             resident.visits(&other.person.handle).await;
         }
     }
+    for resident in &residents {
+        // The last thing: no more mail goes there.
+        let event = json!({ "to": resident.person.email, "feedback": "complaint" });
+        app.post("/_local/mail-feedback", event).await.expect(204);
+        let home = app.living_in(resident.home);
+        let settled = async || home.queue("record-mail-feedback").await == (0, 0, 0);
+        privacy::until_delivered(&home, "the complaint is not handled", settled).await;
+    }
     no_function_left_its_region(&app.calls(0).await);
     app.stop().await;
 
