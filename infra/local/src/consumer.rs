@@ -184,7 +184,8 @@ mod tests {
             let configs = [queue(QUEUE, Some(redrive)), queue(DEAD, None)];
             let queues =
                 Arc::new(Queues::open(folder.path(), &configs, Arc::new(move || now.now())).unwrap());
-            let (sender, invocations) = mpsc::unbounded_channel();
+            let (sender, invocations) =
+                mpsc::unbounded_channel::<(Value, tokio::sync::oneshot::Sender<Value>)>();
             let function = Function::new(move |event| {
                 let (answer, answered) = tokio::sync::oneshot::channel();
                 let _ = sender.send((serde_json::from_slice(&event).unwrap(), answer));
