@@ -1,4 +1,4 @@
-//! Describes every function as data.
+//! Describes every function as data, by area: one package in `functions/` each, deployed as one nested stack each.
 
 use kit::{Endpoint, Grant, Input, Spec, Visitor, Worker, WorkerSpec, caller::Caller};
 use schemars::{SchemaGenerator, generate::SchemaSettings};
@@ -35,7 +35,7 @@ impl Functions {
     /// Collects all functions.
     pub fn all() -> Self {
         let mut functions = Self::default();
-        crate::every(&mut functions);
+        every(&mut functions);
         functions
     }
 }
@@ -63,10 +63,40 @@ impl Visitor for Functions {
     }
 }
 
+/// Lists the areas once: their packages register their functions.
+macro_rules! areas {
+    ($($name:literal => $package:ident,)*) => {
+        /// Visits every function of every area.
+        pub fn every(visitor: &mut impl Visitor) {
+            $($package::register(visitor);)*
+        }
+
+        /// The functions of each area, by the name of its folder in `functions/`.
+        pub fn areas() -> Vec<(&'static str, Functions)> {
+            vec![$(($name, {
+                let mut functions = Functions::default();
+                $package::register(&mut functions);
+                functions
+            }),)*]
+        }
+    };
+}
+
+areas! {
+    "auth" => auth,
+    "settings" => settings,
+    "api-keys" => api_keys,
+    "activity" => activity,
+    "resources" => resources,
+    "trash" => trash,
+    "privacy" => privacy,
+    "workers" => workers,
+}
+
 /// The grants of each function, by function id.
 pub fn grants() -> Vec<(&'static str, Vec<Grant>)> {
     let mut all = Grants(Vec::new());
-    crate::every(&mut all);
+    every(&mut all);
     all.0
 }
 

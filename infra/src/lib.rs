@@ -2,7 +2,6 @@
 //! template, the OpenAPI document and the reference tables of the docs. `cargo generate` writes them; `cargo generate
 //! --check` reports files that differ.
 
-mod areas;
 pub mod conditions;
 pub mod cors;
 pub mod data_model;
@@ -19,9 +18,9 @@ mod samples;
 mod schemas;
 pub mod statements;
 pub mod template;
+pub mod timeouts;
 
-pub use areas::{areas, every};
-pub use functions::{Functions, grants};
+pub use functions::{Functions, areas, every, grants};
 
 /// Converts kebab case to Pascal case: `auth-sign-up` to `AuthSignUp`.
 fn pascal(id: &str) -> String {

@@ -3,7 +3,7 @@
 
 use kit::WorkerSpec;
 
-use crate::template::worker_seconds;
+use crate::timeouts::worker_seconds;
 
 /// How long a failed message is retried, in seconds. Most outages end within six hours.
 const RETRIED: u32 = 21_600;

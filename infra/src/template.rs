@@ -14,7 +14,6 @@ use domain::region::Region;
 use store::tables::Table;
 
 use crate::{Functions, pascal};
-pub use functions::{REQUEST_SECONDS, worker_seconds};
 
 /// YAML that looks up the name of the data region, in the parent and in the data stack.
 const REGION: &str = r#"{ Region: !FindInMap [DataRegions, !Ref "AWS::Region", Name] }"#;

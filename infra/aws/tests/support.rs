@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use aws::{
-    AllowAll, Aws, DirectoryTable, EventRule, Fault, IamPolicy, Journal, LeadingKeys, QueueConfig, RedrivePolicy,
-    SECRET_ACCESS_KEY, StandInConfig,
+    AllowAll, Aws, DirectoryTable, EventRule, Fault, IamPolicy, Journal, LeadingKeys, QueueConfig,
+    RedrivePolicy, SECRET_ACCESS_KEY, StandInConfig,
 };
 use aws_credential_types::Credentials;
 use aws_smithy_http_client::Builder;

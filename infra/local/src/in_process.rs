@@ -4,7 +4,7 @@
 use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use infra::template::worker_seconds;
+use infra::timeouts::worker_seconds;
 use kit::{Endpoint, Worker};
 use lambda::{FunctionRuntime, Server, WorkerHost};
 use serde::{Serialize, de::DeserializeOwned};

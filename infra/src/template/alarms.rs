@@ -6,11 +6,11 @@ use std::fmt::Write as _;
 
 use kit::{Trigger, WorkerSpec, spec::Every};
 
-use super::{
-    Error, REGION,
-    functions::{REQUEST_SECONDS, WORK_SECONDS, worker_seconds},
+use super::{Error, REGION};
+use crate::{
+    Functions, pascal,
+    timeouts::{REQUEST_SECONDS, WORK_SECONDS, worker_seconds},
 };
-use crate::{Functions, pascal};
 
 /// The maximum number of metrics in an alarm ([CloudWatch quotas]).
 ///
@@ -110,7 +110,7 @@ const BACKGROUND_DURATION: Measure = Measure {
     metric: "Duration",
     statistic: "Maximum",
     aggregate: "MAX",
-    threshold: super::functions::WORK_SECONDS * 800,
+    threshold: WORK_SECONDS * 800,
     periods: 1,
 };
 
@@ -119,7 +119,7 @@ const AUTHORIZER_DURATION: Measure = Measure {
     metric: "Duration",
     statistic: "Maximum",
     aggregate: "MAX",
-    threshold: super::functions::REQUEST_SECONDS * 800,
+    threshold: REQUEST_SECONDS * 800,
     periods: 1,
 };
 

@@ -5,14 +5,11 @@ use std::fmt::Write as _;
 use kit::{Spec, Trigger, WorkerSpec, spec::Memory};
 
 use super::{quoted, triggers};
-use crate::{Functions, pascal, statements::policies};
-
-/// The timeout of endpoints in seconds.
-pub const REQUEST_SECONDS: u32 = 5;
-/// The timeout of background work in seconds.
-pub(super) const WORK_SECONDS: u32 = 60;
-/// The timeout of a consumer of events in seconds. A mail, the slowest event, takes up to 20 seconds.
-const EVENT_SECONDS: u32 = 30;
+use crate::{
+    Functions, pascal,
+    statements::policies,
+    timeouts::{REQUEST_SECONDS, worker_seconds},
+};
 
 /// Concurrent executions that are reserved for an endpoint that hashes passwords. A request occupies it for about a
 /// second. The reservation is also its limit, so that a flood of sign-ins takes no more from other functions.
@@ -27,16 +24,6 @@ pub(super) fn functions(functions: &Functions) -> String {
     let endpoints = functions.operations.iter().map(|operation| endpoint(&operation.spec));
     let workers = functions.workers.iter().map(worker);
     endpoints.chain(workers).collect::<Vec<_>>().join("\n")
-}
-
-/// The timeout of a worker in seconds. An authorizer delays requests and has the timeout of an endpoint. A consumer whose
-/// events are short work has a shorter one: the delay before its retries is a multiple of it.
-pub fn worker_seconds(spec: &WorkerSpec) -> u32 {
-    match spec.has(Trigger::Authorizer) {
-        true => REQUEST_SECONDS,
-        false if spec.reads_queue() && spec.schedule().is_none() => EVENT_SECONDS,
-        false => WORK_SECONDS,
-    }
 }
 
 fn endpoint(spec: &Spec) -> String {
@@ -93,15 +80,6 @@ mod tests {
     use crate::queues;
 
     use super::*;
-
-    /// Otherwise two workers could write the same bundle.
-    #[test]
-    fn export_lease_outlasts_the_worker_timeout() {
-        let lease = domain::export::LEASE.as_secs();
-        let every = kit::spec::Every::Minutes(15);
-        let exports = kit::worker("x", Trigger::Bus, "", &[]).also(Trigger::Schedule(every));
-        assert!(i64::from(worker_seconds(&exports)) < lease, "{lease}");
-    }
 
     #[test]
     fn queues_use_less_than_the_reserved_concurrency() {

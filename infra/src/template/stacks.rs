@@ -4,11 +4,8 @@ use std::fmt::Write as _;
 
 use kit::{Trigger, WorkerSpec, spec::Memory};
 
-use super::{
-    functions::{self, REQUEST_SECONDS},
-    quoted,
-};
-use crate::{Functions, pascal};
+use super::{functions, quoted};
+use crate::{Functions, pascal, timeouts::REQUEST_SECONDS};
 
 /// The retention of logs in days. Logs are for debugging; permanent records are in tables.
 const LOG_DAYS: u32 = 30;

@@ -17,7 +17,7 @@ use std::{
 };
 
 use futures::future::join_all;
-use infra::template::{REQUEST_SECONDS, worker_seconds};
+use infra::timeouts::{REQUEST_SECONDS, worker_seconds};
 use kit::{Endpoint, Memory, Worker};
 use lambda::Config;
 
