@@ -119,7 +119,7 @@ fn remaining(now: Timestamp, deadline: u64) -> Duration {
 /// valid timestamp for one of level INFO.
 ///
 /// [format]: https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-log-level.html
-fn log_lines<W>(writer: W) -> impl SubscriberInitExt + Into<tracing::Dispatch>
+fn log_lines<W>(writer: W) -> impl SubscriberInitExt
 where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
