@@ -22,9 +22,9 @@ impl EventBuses {
     pub(crate) fn put(&self, event: &Value) -> Result<(), QueueError> {
         let text = |name: &str| event.get(name).and_then(Value::as_str).unwrap_or_default();
         let (source, detail_type) = (text("source"), text("detail-type"));
-        let matching = self.rules.iter().filter(|rule| {
+        let mut matching = self.rules.iter().filter(|rule| {
             rule.source == source && rule.detail_types.iter().any(|wanted| wanted == detail_type)
         });
-        matching.map(|rule| self.queues.send(&rule.queue, event.to_string()).map(drop)).collect()
+        matching.try_for_each(|rule| self.queues.send(&rule.queue, event.to_string()).map(drop))
     }
 }
