@@ -339,7 +339,7 @@ impl App {
     /// Waits a moment for the effect of a message, for the `n`th time. On a busy machine a message may have failed: then it
     /// is delivered again.
     pub async fn wait_for_message(&self, n: usize) {
-        if n % 50 == 0 {
+        if n.is_multiple_of(50) {
             self.redeliver().await;
         }
         tokio::time::sleep(Duration::from_millis(20)).await;

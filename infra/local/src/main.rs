@@ -42,6 +42,10 @@ fn origin(text: &str) -> Result<String, String> {
 }
 
 /// The values of `--leading-keys`.
+#[expect(
+    clippy::enum_variant_names,
+    reason = "the names of `LeadingKeys`, which are the values of the option"
+)]
 #[derive(Clone, Copy, Default, ValueEnum)]
 enum JudgedKeys {
     #[default]

@@ -83,7 +83,7 @@ mod tests {
 
     #[test]
     fn queues_use_less_than_the_reserved_concurrency() {
-        assert!(queues::CONCURRENCY < RESERVED_FOR_WORK);
+        const { assert!(queues::CONCURRENCY < RESERVED_FOR_WORK) };
     }
 
     #[test]

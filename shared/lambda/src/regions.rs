@@ -90,7 +90,7 @@ mod tests {
             loop {
                 let (mut stream, _) = listener.accept().await.unwrap();
                 let mut request = [0; 1_024];
-                stream.read(&mut request).await.unwrap();
+                let _ = stream.read(&mut request).await.unwrap();
                 if counted.fetch_add(1, Ordering::Relaxed) >= breaks {
                     stream.write_all(b"HTTP/1.1 204 No Content\r\n\r\n").await.unwrap();
                 }
