@@ -38,6 +38,9 @@ pub(super) fn alarms(functions: &Functions) -> Result<String, Error> {
     all.extend(groups("WorkErrors", &ids(&retried), &BACKGROUND_ERRORS));
     all.extend(groups("WorkDuration", &ids(&slow), &BACKGROUND_DURATION));
     all.extend(groups("WaitingDuration", &ids(&quick), &AUTHORIZER_DURATION));
+    let readers: Vec<&str> =
+        functions.workers.iter().filter(|worker| worker.reads_queue()).map(|worker| worker.id).collect();
+    all.extend(waiting_messages(&readers));
     for worker in &functions.workers {
         for trigger in worker.triggers() {
             all.extend(of_trigger(worker.id, trigger)?);
@@ -151,6 +154,31 @@ fn group(name: &str, ids: &[&str], measure: &Measure) -> String {
         let _ = writeln!(text, "        - {}", measured(n + 1, id, metric, statistic, 300));
     }
     text
+}
+
+/// The alarms on messages that wait in the queues of consumers. A message that fails is no error of the function.
+fn waiting_messages(consumers: &[&str]) -> Vec<String> {
+    let chunks = consumers.chunks(MAX_METRICS);
+    let alarms = chunks.len();
+    let of_chunk = |(n, ids): (usize, &[&str])| {
+        let description = "A message has waited for half an hour in the queue of a consumer.";
+        let mut text = alarm(&numbered("MessagesWait", n, alarms), description, "notBreaching");
+        text.push_str(
+            "      ComparisonOperator: GreaterThanOrEqualToThreshold\n      Threshold: 1800\n      EvaluationPeriods: 1\n      \
+             Metrics:\n        - { Id: all, Expression: \"MAX(METRICS())\" }\n",
+        );
+        for (m, id) in ids.iter().enumerate() {
+            let _ = writeln!(
+                text,
+                "        - {{ Id: m{}, ReturnData: false, MetricStat: {{ Stat: Maximum, Period: 300, Metric: {{ Namespace: \
+                 AWS/SQS, MetricName: ApproximateAgeOfOldestMessage, Dimensions: [{{ Name: QueueName, Value: !Sub \
+                 \"${{Platform}}-{id}\" }}] }} }} }}",
+                m + 1
+            );
+        }
+        text
+    };
+    chunks.enumerate().map(of_chunk).collect()
 }
 
 /// The alarm that a trigger needs, if any.
