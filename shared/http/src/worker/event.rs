@@ -33,7 +33,7 @@ mod tests {
     fn unreadable_message_is_no_tick() {
         let read = |text: &str| serde_json::from_str::<Event>(text);
         assert!(matches!(read("{}"), Ok(Event::Tick(_))));
-        for text in [r#"{"detail":{}}"#, r#"{"detail":1}"#, r#"{"x":1}"#, "[]", "null"] {
+        for text in [r#"{"detail":{}}"#, r#"{"detail":1}"#, r#"{"x":1}"#, "[{}]", "null"] {
             assert!(read(text).is_err(), "{text}");
         }
     }
