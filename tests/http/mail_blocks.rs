@@ -108,6 +108,7 @@ async fn sign_up_with_a_blocked_address_says_so_for_a_week() {
 
 #[tokio::test]
 async fn blocked_address_with_and_without_an_account_answers_alike() {
+    tests::needs_every_region!();
     let app = App::start().await;
     let ada = app.user("ada-alike").await;
     app.sign_up("nobody-alike@people.example").await.expect(202);
@@ -164,6 +165,7 @@ async fn use_up(app: &App) {
 
 #[tokio::test]
 async fn strangers_mails_are_limited_and_owners_are_not() {
+    tests::needs_every_region!();
     let app = App::start().await;
     // Not at the end of an hour, and at no second of a retry.
     app.stop_clock().await;
