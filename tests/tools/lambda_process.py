@@ -10,16 +10,15 @@ import json
 import os
 import pathlib
 import queue
-import random
 import re
 import signal
-import socket
 import ssl
 import subprocess
 import threading
 import time
 import urllib.request
 
+from local_platform import LocalPlatform
 
 EMAIL, PASSWORD = "budget@people.example", "a plain lamp above the desk"
 PARTITIONS = pathlib.Path(__file__).resolve().parents[2] / "infra" / "partitions.json"
@@ -166,37 +165,18 @@ def patiently(what):
     raise Failed("the local platform does not answer")
 
 
-def free_ports(count):
-    """The first of a number of free ports in a row, below the range that the system gives to clients."""
-    while True:
-        first = random.randrange(15_000, 32_000)
-        try:
-            with contextlib.ExitStack() as held:
-                for port in range(first, first + count):
-                    held.enter_context(socket.create_server(("127.0.0.1", port)))
-            return first
-        except OSError:
-            pass
-
-
 @contextlib.contextmanager
 def platform(local, folder):
     """A local platform with one user, and its AWS over TLS."""
-    port = free_ports(4)
-    process = subprocess.Popen([local, "--data", str(folder / "data"), "--port", str(port)],
-                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        yield Platform(f"http://127.0.0.1:{port}", folder)
-    finally:
-        process.terminate()
-        process.wait(30)
+    with LocalPlatform(local, folder) as running:
+        yield Platform(running.url, folder)
 
 
 class Platform:
     """A running platform: a user's access token and API key, and the address of its AWS."""
 
     def __init__(self, url, folder):
-        health = patiently(lambda: ask(f"{url}/_local/health"))
+        health = ask(f"{url}/_local/health")
         host, port = re.fullmatch(r"http://(.+):(\d+)", health["aws"]["us"]).groups()
         self.url = url
         self.token, self.key = person(url)
