@@ -71,7 +71,7 @@ chosen_regions() {
     local name known
     known=$(grep -v '^#' infra/regions)
     for name in "$@"; do
-        grep -q "^$name " <<<"$known" || die "unknown region $name"
+        [[ $name =~ ^[a-z]+$ ]] && grep -q "^$name " <<<"$known" || die "unknown region $name"
     done
     if [ "$#" = 0 ]; then echo "$known"; else grep -E "^($(IFS='|'; echo "$*")) " <<<"$known"; fi
 }
