@@ -3,6 +3,7 @@
 use std::{fs, io, path::Path};
 
 use domain::region::Region;
+use store::tables::Table;
 
 use crate::{Functions, areas, data_model, endpoints, grants, mains, openapi, template};
 
@@ -59,6 +60,7 @@ pub fn files(root: &Path) -> Result<Vec<File>, Error> {
         ("template.yaml", parent),
         ("infra/stacks/data.yaml", data),
         ("infra/regions", regions()),
+        ("infra/tables", tables()),
         ("docs/openapi.json", openapi),
         ("docs/data-model.md", data_model::document(&entities(root)?)),
         ("docs/endpoints.md", endpoints::document(&functions)),
@@ -89,6 +91,17 @@ fn regions() -> String {
     let lines = std::iter::once(Region::AUTHORITY).chain(others).map(|it| format!("{it} {}\n", it.aws()));
     let header = "# Written by `cargo generate`: data region and AWS region, in the order in which they are deployed.\n";
     header.to_owned() + &lines.collect::<String>()
+}
+
+/// The list of tables that `infra/restore-region` reads: those that are restored, with settings that a backup does not hold.
+fn tables() -> String {
+    let line = |table: Table| {
+        let expires = if table.expires() { " expires" } else { "" };
+        let streamed = if table.is_streamed() { " streamed" } else { "" };
+        format!("{}{expires}{streamed}\n", table.as_str())
+    };
+    let header = "# Written by `cargo generate`: tables that are restored together, and settings that a backup does not hold.\n";
+    header.to_owned() + &Table::RESTORED.map(line).concat()
 }
 
 /// The entities of the store, sorted by file name.
@@ -168,6 +181,15 @@ mod tests {
         let lines: Vec<&str> = text.lines().filter(|line| !line.starts_with('#')).collect();
         assert_eq!(lines.first(), Some(&"us us-east-1"));
         assert_eq!(lines.len(), Region::ALL.len());
+    }
+
+    #[test]
+    fn restored_tables_are_listed_with_their_settings() {
+        let text = tables();
+        let lines: Vec<&str> = text.lines().filter(|line| !line.starts_with('#')).collect();
+        assert_eq!(lines.len(), Table::RESTORED.len());
+        assert_eq!(lines.first(), Some(&"identity expires"));
+        assert_eq!(lines.last(), Some(&"operations expires streamed"));
     }
 
     #[test]

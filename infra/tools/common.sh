@@ -71,7 +71,8 @@ chosen_regions() {
     local name known
     known=$(grep -v '^#' infra/regions)
     for name in "$@"; do
-        [[ $name =~ ^[a-z]+$ ]] && grep -q "^$name " <<<"$known" || die "unknown region $name"
+        # As text: a pattern would match, too.
+        if ! [[ $name =~ ^[a-z]+$ ]] || ! grep -q "^$name " <<<"$known"; then die "unknown region $name"; fi
     done
     if [ "$#" = 0 ]; then echo "$known"; else grep -E "^($(IFS='|'; echo "$*")) " <<<"$known"; fi
 }

@@ -21,27 +21,3 @@ pub use names::{NamesReport, settle_names};
 pub use objects::erase_objects;
 pub use report::{RestoreAction, RestoreReport};
 pub use table_group::TableGroup;
-
-#[cfg(test)]
-mod tests {
-    use store::tables::Table;
-
-    /// The names in a line like `tables=(identity workspaces)` of the script.
-    fn listed(name: &str) -> Vec<&'static str> {
-        let script = include_str!("../../restore-region");
-        let start = format!("{name}=(");
-        let line = script.lines().find_map(|line| line.strip_prefix(start.as_str())).unwrap();
-        line.trim_end_matches(')').split(' ').collect()
-    }
-
-    #[test]
-    fn script_restores_the_tables_with_their_settings() {
-        let those = |is: fn(Table) -> bool| {
-            let tables = Table::RESTORED.into_iter().filter(|table| is(*table));
-            tables.map(Table::as_str).collect::<Vec<_>>()
-        };
-        assert_eq!(listed("tables"), those(|_| true));
-        assert_eq!(listed("expiring"), those(Table::expires));
-        assert_eq!(listed("streamed"), those(Table::is_streamed));
-    }
-}
