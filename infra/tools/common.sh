@@ -52,6 +52,20 @@ look() {
     fi
 }
 
+# Like `look`, but prints nothing if the command fails because something does not exist: if its error contains this text.
+#
+#     look_if_there TEXT NAME COMMAND...
+look_if_there() {
+    local answer
+    if [ "$dry_run" != no ]; then
+        look "${@:2}"
+    elif answer=$("${@:3}" 2>&1); then
+        echo "$answer"
+    elif [[ $answer != *"$1"* ]]; then
+        die "$answer"
+    fi
+}
+
 say() {
     if [ "$dry_run" = no ]; then printf '== %s\n' "$1"; else printf '# %s\n' "$1" >&4; fi
 }
@@ -77,9 +91,13 @@ chosen_regions() {
     if [ "$#" = 0 ]; then echo "$known"; else grep -E "^($(IFS='|'; echo "$*")) " <<<"$known"; fi
 }
 
-# A setting in samconfig.toml.
+# A setting in samconfig.toml: a name, such as that of the stack. Every name of a resource begins with it, so that it must not be
+# missing.
 setting() {
-    sed -n "s/^$1 = \"\(.*\)\"$/\1/p" samconfig.toml
+    local found
+    found=$(sed -n "s/^$1 = \"\(.*\)\"$/\1/p" samconfig.toml)
+    [[ $found =~ ^[A-Za-z][A-Za-z0-9-]*$ ]] || die "set $1 in samconfig.toml, once"
+    echo "$found"
 }
 
 # The names of a template's parameters.

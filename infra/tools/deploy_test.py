@@ -20,10 +20,10 @@ SECRETS = [f"account-platform/{name}" for name in ("us/tokens", "us/codes", "sha
 class Run:
     """One run of infra/deploy with a story."""
 
-    def __init__(self, *arguments, stacks=None, after=None, empty=(), fails=(), on="", filled=SECRETS, checks=0):
+    def __init__(self, *arguments, stacks=None, after=None, empty=(), fails=(), on="", filled=SECRETS, checks=0, settings=()):
         with tempfile.TemporaryDirectory() as folder:
             self.folder = Path(folder)
-            self.prepare(checks)
+            self.prepare(checks, settings)
             stacks = {f"us-east-1 {name}": states for name, states in (stacks or {}).items()}
             story = {"stacks": stacks, "after": after or {}, "empty": empty, "fails": fails, "on": on, "filled": filled}
             (self.folder / "story.json").write_text(json.dumps(story))
@@ -32,9 +32,10 @@ class Run:
             done = subprocess.run(["infra/deploy", "--yes", *arguments], cwd=self.folder, env=environment, capture_output=True,
                                   text=True, stdin=subprocess.DEVNULL, timeout=120)
             self.status, self.said = done.returncode, done.stdout + done.stderr
-            self.commands = (self.folder / "log").read_text().splitlines()
+            log = self.folder / "log"
+            self.commands = log.read_text().splitlines() if log.exists() else []
 
-    def prepare(self, checks):
+    def prepare(self, checks, changed):
         """A copy of the scripts, with programs that only play."""
         folder, tools = self.folder, self.folder / "tools"
         (folder / "infra").mkdir()
@@ -43,6 +44,8 @@ class Run:
             (shutil.copytree if source.is_dir() else shutil.copy)(source, folder / "infra" / name)
         shutil.copy(ROOT / "template.yaml", folder)
         settings = (ROOT / "samconfig.toml").read_text().replace("example.com", "example.org").replace("EXAMPLE", "")
+        for old, new in changed:
+            settings = settings.replace(old, new)
         (folder / "samconfig.toml").write_text(settings)
         (folder / "infra/tools/checks.py").write_text(f"raise SystemExit({checks})")
         (tools / "sam/bin").mkdir(parents=True)
@@ -148,11 +151,36 @@ def stack_that_can_only_be_deleted_is_refused():
         assert run.status == 1 and status in run.said and not run.of("create-change-set", f"{APP} "), run.said
 
 
+def update_that_cannot_be_seen_is_left():
+    # As with credentials that have ended. A few failed looks are nothing.
+    run = Run("us", stacks=ready(), empty=[DATA], after={APP: ["UPDATE_IN_PROGRESS", "DENIED", "DENIED", "UPDATE_COMPLETE"]})
+    assert run.status == 0, run.said
+    run = Run("us", stacks=ready(), empty=[DATA], after={APP: ["UPDATE_IN_PROGRESS", "DENIED"]})
+    assert run.status == 1 and "cannot be seen" in run.said and not run.of("cancel-update-stack", APP), run.said
+
+
+def wrong_arguments_and_settings_are_refused():
+    for arguments in (["--bake"], ["--bake", "08", "us"], ["--bake", "181"], ["--yes=no"], ["us", "--dry-run"], ["u."], [""], ["us eu"]):
+        run = Run(*arguments)
+        assert run.status == 1 and "error" in run.said and not run.commands, (arguments, run.said)
+    name = 'stack_name = "account-platform"'
+    for other in ("", 'stack_name = ""', 'stack_name = "a b"', f'{name}\nstack_name = "other"'):
+        run = Run("us", settings=[(name, other)])
+        assert run.status == 1 and "set stack_name" in run.said and not run.commands, (other, run.said)
+
+
+def values_of_tags_may_have_spaces():
+    run = Run("us", stacks=ready(), settings=[('"project=account-platform"', '"project=account platform", "owner=*"')])
+    assert run.status == 0 and all("--tags Key=project,Value=account platform Key=owner,Value=* " in f"{line} "
+                                   for line in run.of("create-change-set")), run.said
+
+
 TESTS = [first_deployment_keeps_what_it_made_and_protects_data, failed_first_deployment_stops_before_the_application,
          failed_first_deployment_continues, update_is_guarded_by_the_alarms, alarm_that_is_on_stops_the_update,
          alarms_can_be_ignored, rollback_ends_the_deployment_of_all_regions, failed_checks_cancel_the_update,
          failed_check_after_a_first_deployment_stops_before_the_next_region, nothing_to_change_is_fine,
-         stack_that_can_only_be_deleted_is_refused]
+         stack_that_can_only_be_deleted_is_refused, update_that_cannot_be_seen_is_left, wrong_arguments_and_settings_are_refused,
+         values_of_tags_may_have_spaces]
 
 
 def main():

@@ -20,6 +20,27 @@ class Role:
         self.environment = {}
 
     def __enter__(self):
+        # An interrupted run may have left the role.
+        self.remove()
+        try:
+            self.make()
+        except BaseException:
+            self.remove()
+            raise
+        return self
+
+    def __exit__(self, *_):
+        self.remove()
+
+    def remove(self):
+        for command in (["delete-role-policy", "--policy-name", "keys"], ["delete-role"]):
+            try:
+                self.at.aws("us", "iam", *command, "--role-name", self.name)
+            except Failed as refused:
+                if "NoSuchEntity" not in str(refused):
+                    raise
+
+    def make(self):
         at = self.at
         owner = at.aws("us", "sts", "get-caller-identity")["Account"]
         trust = {"Version": "2012-10-17", "Statement": [
@@ -45,11 +66,6 @@ class Role:
         given = at.until(assumed)["Credentials"]
         self.environment = {"AWS_ACCESS_KEY_ID": given["AccessKeyId"], "AWS_SECRET_ACCESS_KEY": given["SecretAccessKey"],
                             "AWS_SESSION_TOKEN": given["SessionToken"]}
-        return self
-
-    def __exit__(self, *_):
-        self.at.aws("us", "iam", "delete-role-policy", "--role-name", self.name, "--policy-name", "keys")
-        self.at.aws("us", "iam", "delete-role", "--role-name", self.name)
 
     def may(self, *command):
         """Whether IAM allows a command of this role."""

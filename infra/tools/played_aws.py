@@ -28,7 +28,10 @@ def play(folder, words):
     if "StackStatus" in query:
         # The last status stays.
         output = (state.pop(0) if len(state) > 1 else state[0]) if state else ""
-        if not output:
+        if output == "DENIED":
+            print("An error occurred (AccessDenied)", file=sys.stderr)
+            status = 254
+        elif not output:
             print(f"Stack with id {stack} does not exist", file=sys.stderr)
             status = 254
     elif operation == "execute-change-set":

@@ -9,8 +9,9 @@
 # shellcheck disable=SC2154  # the scripts that source this file set them
 : "${confirm:?}" "${bake:?}"
 
-# How often a running update is looked at, in seconds, and after how many failed checks in a row it is cancelled.
-readonly LOOK_SECONDS=${ACCOUNT_LOOK_SECONDS:-15} FAILED_CHECKS=4
+# How often a running update is looked at, in seconds, after how many failed checks in a row it is cancelled, and after how many
+# failed looks in a row nobody looks any more.
+readonly LOOK_SECONDS=${ACCOUNT_LOOK_SECONDS:-15} FAILED_CHECKS=4 FAILED_LOOKS=40
 
 # The command that prints a stack's status.
 status_command=(aws cloudformation describe-stacks --query 'Stacks[0].StackStatus' --output text)
@@ -117,7 +118,7 @@ confirm_changes() {
     run aws cloudformation describe-change-set "${change[@]}" --output table \
         --query 'Changes[].ResourceChange.[Action,Replacement,LogicalResourceId,ResourceType]'
     [ "$confirm" = yes ] && [ "$dry_run" = no ] || return 0
-    read -r -p "Apply these changes to $2 in $1? [y/N] " answer </dev/tty
+    read -r -p "Apply these changes to $2 in $1? [y/N] " answer </dev/tty || die "not applied: nobody can answer here. --yes applies them"
     [[ $answer == [yY]* ]] || die "not applied"
 }
 
@@ -136,7 +137,7 @@ failures_of() {
 #
 #     watch_update REGION STACK [URL]
 watch_update() {
-    local region=$1 name=$2 url=${3:-} status failed=0
+    local region=$1 name=$2 url=${3:-} status failed=0 blind=0
     if [ "$dry_run" != no ]; then
         say "every $LOOK_SECONDS seconds until the end of the update; after $FAILED_CHECKS failed checks in a row the last command"
         print_status "$region" "$name"
@@ -144,8 +145,10 @@ watch_update() {
         [ -z "$url" ] || run aws cloudformation cancel-update-stack --region "$region" --stack-name "$name"
         return
     fi
-    # A failed look says nothing of the update.
+    # A failed look says nothing of the update. It fails every time when the credentials have ended.
     while ! status=$(status_of "$region" "$name") || [[ $status == *_IN_PROGRESS ]]; do
+        if [ -n "$status" ]; then blind=0; else blind=$((blind + 1)); fi
+        [ "$blind" -lt "$FAILED_LOOKS" ] || die "$name in $region cannot be seen. Its update goes on, and alarms still roll it back"
         if [ -n "$url" ] && [ "$status" = UPDATE_IN_PROGRESS ]; then
             if python3 infra/tools/checks.py "$url" >/dev/null; then failed=0; else failed=$((failed + 1)); fi
             if [ "$failed" = "$FAILED_CHECKS" ]; then
