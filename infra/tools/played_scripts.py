@@ -14,14 +14,14 @@ ROOT = Path(__file__).resolve().parents[2]
 class Played:
     """A copy of the scripts, in which a player of this folder stands in for the AWS CLI, and shell commands for other programs."""
 
-    def __init__(self, folder, player, story, programs=None):
+    def __init__(self, folder, player, story, programs=None, isolated="-I -S"):
         self.folder = Path(folder)
         shutil.copytree(ROOT / "infra", self.folder / "infra", ignore=shutil.ignore_patterns("src", "tests", "__pycache__"))
         for name in ("template.yaml", "samconfig.toml"):
             shutil.copy(ROOT / name, self.folder)
         (self.folder / "programs").mkdir()
         (self.folder / "log").touch()
-        aws = f'exec {sys.executable} -I -S "{ROOT}/infra/tools/{player}" "{self.folder}" "$@"'
+        aws = f'exec {sys.executable} {isolated} "{ROOT}/infra/tools/{player}" "{self.folder}" "$@"'
         for name, text in {"aws": aws, **(programs or {})}.items():
             program = self.folder / "programs" / name
             program.write_text(f"#!/bin/sh\n{text}\n")
