@@ -30,7 +30,7 @@ class Run:
             environment = {**os.environ, "PATH": f"{self.folder / 'tools/sam/bin'}:{os.environ['PATH']}",
                            "ACCOUNT_TOOLS": str(self.folder / "tools"), "ACCOUNT_LOOK_SECONDS": "0.01", "ACCOUNT_LOOKS": "4"}
             done = subprocess.run(["infra/deploy", "--yes", *arguments], cwd=self.folder, env=environment, capture_output=True,
-                                  text=True, stdin=subprocess.DEVNULL, timeout=120)
+                                  text=True, stdin=subprocess.DEVNULL, timeout=900)
             self.status, self.said = done.returncode, done.stdout + done.stderr
             log = self.folder / "log"
             self.commands = log.read_text().splitlines() if log.exists() else []

@@ -9,6 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
+# Only a hang is to end here: a story takes seconds, and minutes on a busy machine.
+PATIENCE = 900
 
 
 class Played:
@@ -41,7 +43,8 @@ class Played:
         """The exit status and the output of a script."""
         environment = {**os.environ, "PATH": f"{self.folder / 'programs'}:{os.environ['PATH']}", "TMPDIR": str(self.folder),
                        "ACCOUNT_LOOK_SECONDS": "0.01", "ACCOUNT_LOOKS": "40"}
-        done = subprocess.run(command, cwd=self.folder, env=environment, capture_output=True, text=True, input=typed, timeout=120)
+        done = subprocess.run(command, cwd=self.folder, env=environment, capture_output=True, text=True, input=typed,
+                              timeout=PATIENCE)
         return done.returncode, done.stdout + done.stderr
 
     @property
