@@ -105,5 +105,6 @@ fn on(on: On) -> String {
         On::Mail => "mail".to_owned(),
         On::Files => "files".to_owned(),
         On::Bundles => "export bundles".to_owned(),
+        On::Icons => "pictures".to_owned(),
     }
 }

@@ -16,6 +16,8 @@ pub struct Operation {
     pub params: Option<Value>,
     /// The JSON schema of the request body.
     pub body: Option<SchemaPart>,
+    /// The media type of the request body.
+    pub body_media_type: &'static str,
     /// Whether the request body is optional.
     pub body_is_optional: bool,
     /// The JSON schema of the successful response.
@@ -53,6 +55,7 @@ impl Visitor for Functions {
             caller_fits: E::Caller::fits(E::SPEC.access),
             params: schemas.params,
             body_is_optional: schemas.body_is_optional,
+            body_media_type: schemas.body_media_type.unwrap_or("application/json"),
             body: schemas.body.map(|root| SchemaPart::new(E::SPEC.id, root, &mut reading)),
             output: SchemaPart::new(E::SPEC.id, output, &mut writing),
         });
@@ -85,6 +88,7 @@ macro_rules! areas {
 areas! {
     "auth" => auth,
     "settings" => settings,
+    "emails" => emails,
     "api-keys" => api_keys,
     "activity" => activity,
     "resources" => resources,

@@ -68,10 +68,7 @@ fn describe(operation: &Operation, route: &Route, names: &Names, schemas: &mut M
         "responses": responses,
     });
     let parameters = parameters::of(spec, operation.params.as_ref());
-    let body = operation
-        .body
-        .as_ref()
-        .map(|body| request_body(names.share(body, schemas), !operation.body_is_optional));
+    let body = operation.body.as_ref().map(|body| request_body(operation, names.share(body, schemas)));
     if let Some(members) = described.as_object_mut() {
         if !parameters.is_empty() {
             members.insert("parameters".to_owned(), parameters.into());
@@ -81,8 +78,9 @@ fn describe(operation: &Operation, route: &Route, names: &Names, schemas: &mut M
     described
 }
 
-fn request_body(schema: Value, required: bool) -> Value {
-    json!({ "required": required, "content": { "application/json": { "schema": schema } } })
+fn request_body(operation: &Operation, schema: Value) -> Value {
+    let content = Map::from_iter([(operation.body_media_type.to_owned(), json!({ "schema": schema }))]);
+    json!({ "required": !operation.body_is_optional, "content": content })
 }
 
 fn success(operation: &Operation, schema: Value) -> Value {

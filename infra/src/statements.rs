@@ -16,7 +16,7 @@ use items::{GrantedTable, ItemGrants, ItemStatement};
 pub use items::{TRANSACTION_KEYS, TransactionKeys};
 
 /// The secrets with the same value in every region.
-const SHARED_SECRETS: [&str; 2] = ["addresses", "forwarding"];
+const SHARED_SECRETS: [&str; 3] = ["addresses", "forwarding", "providers"];
 
 /// The only action on files and bundles whose IAM resource is the bucket.
 const LIST: &str = "ListBucket";
@@ -53,6 +53,8 @@ pub enum IamResource {
     Files,
     /// The objects in the folder of export bundles.
     Bundles,
+    /// The objects in the folder of pictures.
+    Icons,
 }
 
 impl IamResource {
@@ -65,9 +67,10 @@ impl IamResource {
             On::Bus => Self::Bus,
             On::Mail => Self::Mail,
             // `s3:ListBucket` is an action on the bucket. A condition limits it to the folder.
-            On::Files | On::Bundles if grant.action == LIST => Self::Bucket,
+            On::Files | On::Bundles | On::Icons if grant.action == LIST => Self::Bucket,
             On::Files => Self::Files,
             On::Bundles => Self::Bundles,
+            On::Icons => Self::Icons,
         }
     }
 
@@ -99,6 +102,7 @@ impl IamResource {
             Self::Bucket => bucket(""),
             Self::Files => bucket(&format!("/{}*", blob::FOLDER)),
             Self::Bundles => bucket(&format!("/{}*", blob::BUNDLES)),
+            Self::Icons => bucket(&format!("/{}*", blob::ICONS)),
             // Secrets Manager appends a hyphen and six random characters to the name in an ARN.
             Self::Secret(name) => {
                 let scope = if SHARED_SECRETS.contains(&name) { "shared" } else { "${Region}" };
@@ -122,7 +126,7 @@ pub fn for_transactions(grants: &[Grant], keys: TransactionKeys) -> Vec<Statemen
         match grant.on {
             On::ItemKind(kind) => items.add(GrantedTable::Here(kind.table()), action, kind),
             On::Authority(kind) => items.add(GrantedTable::Authority, action, kind),
-            On::DataKeys | On::Secret(_) | On::Bus | On::Mail | On::Files | On::Bundles => {
+            On::DataKeys | On::Secret(_) | On::Bus | On::Mail | On::Files | On::Bundles | On::Icons => {
                 others.entry(resource).or_default().insert(action);
             }
         }
@@ -167,7 +171,8 @@ fn conditions_on(resource: IamResource, grants: &[Grant]) -> Vec<IamCondition> {
         | IamResource::Authority
         | IamResource::Secret(_)
         | IamResource::Files
-        | IamResource::Bundles => Vec::new(),
+        | IamResource::Bundles
+        | IamResource::Icons => Vec::new(),
     }
 }
 
@@ -176,6 +181,7 @@ fn listed(grants: &[Grant]) -> BTreeSet<&'static str> {
     let folder = |grant: &Grant| match grant.on {
         On::Files => Some(blob::FOLDER),
         On::Bundles => Some(blob::BUNDLES),
+        On::Icons => Some(blob::ICONS),
         _ => None,
     };
     grants.iter().filter(|grant| grant.action == LIST).filter_map(folder).collect()
@@ -280,7 +286,13 @@ mod tests {
         for (id, grants) in crate::grants() {
             for statement in statements(&grants) {
                 let free = |resource: &IamResource| {
-                    matches!(resource, IamResource::Secret(_) | IamResource::Files | IamResource::Bundles)
+                    matches!(
+                        resource,
+                        IamResource::Secret(_)
+                            | IamResource::Files
+                            | IamResource::Bundles
+                            | IamResource::Icons
+                    )
                 };
                 let free = statement.resources.iter().all(free);
                 assert!(free || !statement.conditions.is_empty(), "{id}: {statement:?}");

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use domain::{resource::Kind, role::Role};
 use kit::Spec;
-use tests::{App, Person, Value, json, path_of};
+use tests::{App, Person, Value, json, path_of, with_body};
 
 use crate::fixtures::{self, Fixture, InOutage, Target, with_owner};
 
@@ -23,7 +23,7 @@ async fn ask(app: &App, who: Option<&Person>, (spec, fixture): &(Spec, Fixture),
         None => app.request(method, &path),
     };
     if let Some(body) = body {
-        request = request.json(&body);
+        request = with_body(request, &body);
     }
     match fixture.in_outage {
         InOutage::Works => app.send(request).await.brief(),

@@ -123,7 +123,7 @@ impl Measured<'_> {
     async fn once(&self, n: usize) -> Cost {
         let before = self.app.last_call().await;
         let answer = (self.scenario.run)(self.who.clone(), n).await;
-        assert!(answer.status < 300, "{}: {}", self.function, answer.text);
+        assert!(answer.status < 400, "{}: {}", self.function, answer.text);
         let calls = self.app.calls_of(self.function, before).await;
         let last = calls.last().map(|call| call["request"].clone()).unwrap_or_default();
         cost(&calls.into_iter().filter(|call| call["request"] == last).collect::<Vec<_>>())

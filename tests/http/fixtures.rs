@@ -7,8 +7,10 @@ pub(crate) mod auth;
 mod collisions;
 mod departing;
 mod effects;
+mod emails;
 mod fixture;
 mod hoard;
+mod oauth;
 mod privacy;
 pub(crate) mod resident;
 mod resources;
@@ -35,8 +37,16 @@ pub struct Area {
 }
 
 /// Every area, in the order of `infra::every`.
-pub const AREAS: [Area; 7] =
-    [auth::AREA, settings::AREA, api_keys::AREA, activity::AREA, resources::AREA, trash::AREA, privacy::AREA];
+pub const AREAS: [Area; 8] = [
+    auth::AREA,
+    settings::AREA,
+    emails::AREA,
+    api_keys::AREA,
+    activity::AREA,
+    resources::AREA,
+    trash::AREA,
+    privacy::AREA,
+];
 
 /// The fields into which residents enter something that can be searched for, by where it may be found afterwards.
 #[derive(Debug, Clone, Copy)]

@@ -139,6 +139,7 @@ fn profile(name: &str) -> Profile {
         bio: None,
         icon_color: None,
         icon_letter: None,
+        image: None,
         socials: SocialLinks::default(),
         early_access: false,
     }

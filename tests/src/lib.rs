@@ -9,6 +9,8 @@
 
 mod answer;
 mod app;
+mod form;
+mod oauth_browser;
 mod person;
 mod privacy;
 mod report;
@@ -17,6 +19,8 @@ mod tools;
 
 pub use answer::Answer;
 pub use app::{App, binaries, outage};
+pub use form::{icon_form, red_pixel, with_body, with_picture};
+pub use oauth_browser::{OauthBrowser, ProviderPersona};
 pub use person::Person;
 pub use privacy::Download;
 pub use report::{authority_is_up, every, is_left_out, leading_keys};

@@ -45,7 +45,7 @@ impl Person {
     pub async fn send(&self, method: Method, path: &str, body: Option<Value>) -> Answer {
         let mut request = self.request(method, path);
         if let Some(body) = body {
-            request = request.json(&body);
+            request = crate::with_body(request, &body);
         }
         self.app.send(request).await
     }

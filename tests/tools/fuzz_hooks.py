@@ -4,6 +4,7 @@ Only valid requests are changed; invalid ones are sent as generated. Without thi
 "not found", and leave the other responses untested.
 """
 
+import base64
 import functools
 import http.client
 import json
@@ -27,6 +28,8 @@ SECONDS = 3_601 if os.environ["FUZZ_RUN"] == "nobody" else 61
 
 # The runs of a user with resources.
 OWNERS = ("session", "cookie", "key")
+# A PNG of one red pixel.
+PIXEL = base64.b64decode("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAIAAACQd1PeAAAADElEQVR4nGP4z8AAAAMBAQDJ/pLvAAAAAElFTkSuQmCC")
 # The number of models that a run creates and reuses.
 MODELS = 20
 models = []
@@ -215,6 +218,11 @@ def owner():
     return state["token"]
 
 
+def address():
+    """The id of an address of the owner: the newest one that waits, or the first."""
+    return ask("GET", "/api/settings/emails", None, owner())["emails"][-1]["id"]
+
+
 def thing(kind):
     """The id of a resource of a kind. New, except for models, whose number the plan limits."""
     if kind == "models" and len(models) >= MODELS:
@@ -257,6 +265,9 @@ def with_things(case, name):
         case.query["projectId"] = thing("projects")
     if not isinstance(case.body, dict):
         return
+    if name == "icon-upload" and "image" in case.body:
+        # The document cannot say which bytes are a picture.
+        case.body["image"] = PIXEL
     if name == "upload-url":
         case.body["assetId"] = thing(case.body["assetType"])
     if name == "upload-complete":
@@ -273,6 +284,8 @@ def with_session(case, name):
     token = os.environ.get("FUZZ_TOKEN")
     if name == "api-keys-revoke" and token and case.query and every(name, 3):
         case.query["keyId"] = ask("POST", "/api/api-keys", {"name": "fuzz"}, token)["keyId"]
+    if name.startswith("emails-") and "id" in (case.path_parameters or {}) and every(name, 2):
+        case.path_parameters["id"] = address()
     if name == "sessions-revoke" and every(name, 2):
         case.path_parameters["id"] = "others"
     if name.startswith("activity-") and token and isinstance(case.body, dict) and case.body.get("eventIds"):

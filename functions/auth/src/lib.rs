@@ -2,9 +2,14 @@
 
 mod attempts;
 mod home;
-mod mail_allowance;
+mod known_device;
 mod new_password;
+mod new_session;
+mod other_sessions;
+mod own_password;
+mod redirect;
 mod sign_up_secret;
+mod ticket;
 mod tokens;
 
 kit::functions! {
@@ -19,6 +24,13 @@ kit::functions! {
     endpoint step_up::StepUp;
     endpoint password_forgot::PasswordForgot;
     endpoint password_reset::PasswordReset;
+    endpoint password_change::PasswordChange;
+    endpoint oauth_start::OauthStart;
+    endpoint oauth_callback::OauthCallback;
+    endpoint oauth_complete::OauthComplete;
+    endpoint connections_list::ConnectionsList;
+    endpoint connections_add::ConnectionsAdd;
+    endpoint connections_remove::ConnectionsRemove;
     endpoint jwks::Jwks;
     worker authorizer::Authorizer;
     worker confirm_claims::ConfirmClaims;

@@ -15,13 +15,13 @@ use domain::{
 use kit::{
     Anyone, Body, Endpoint, Output, Ports, RequestContext, Spec, Stop,
     grants::{accounts, address_hashes, directory, extras, password_resets, rate_windows},
-    spec,
+    mail_allowance, spec,
     spec::Method::Post,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{home, mail_allowance};
+use crate::home;
 
 /// Requests a password reset.
 pub struct PasswordForgot;

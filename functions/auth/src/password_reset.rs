@@ -13,12 +13,12 @@ use domain::{
     Timestamp,
     activity::{Action, Actor, ResourceType},
     domain_events::DomainEvent,
-    id::{ResetId, UserId},
+    id::ResetId,
     password::Password,
-    password_reset::{LastReset, ResetToken, TokenStatus},
+    password_reset::{Asked, LastReset, ResetToken, TokenStatus},
     ports::{
-        AddressHashes, Failure, NewPassword, PasswordResets, Resettable, Saved, Sessions, TokenKeys,
-        TransactionExtras,
+        AddressHashes, Failure, NewPassword, PasswordResets, Replaces, Resettable, Saved, Sessions,
+        TokenKeys, TransactionExtras,
     },
     region::Region,
     throttle::NetworkLimit,
@@ -36,10 +36,8 @@ use serde::{Deserialize, Serialize};
 use crate::{
     attempts::of_account,
     new_password::{self, PasswordError},
+    other_sessions,
 };
-
-/// Number of sessions that one further transaction ends.
-const AT_ONCE: usize = 100;
 
 /// Sets a new password.
 pub struct PasswordReset;
@@ -62,13 +60,20 @@ pub struct PasswordResetBody {
     password: Password,
 }
 
-/// The password was set. Sign in with the new password.
+/// The password was set.
 #[derive(Serialize, JsonSchema)]
 pub struct PasswordSet {
     /// Always `true`.
     success: bool,
 }
 impl Output for PasswordSet {}
+
+impl PasswordSet {
+    /// The response.
+    pub const fn done() -> Self {
+        Self { success: true }
+    }
+}
 
 kit::errors! {
     pub enum Error from PasswordError, Failure {
@@ -94,7 +99,7 @@ impl Endpoint for PasswordReset {
         .uses(&[
             address_hashes::HASH,
             token_keys::DERIVATION_KEY,
-            password_resets::ASKED,
+            password_resets::ASKED_ALL,
             password_resets::FIND,
             password_resets::SET,
             sessions::BEGUN_UNTIL,
@@ -133,34 +138,41 @@ impl Endpoint for PasswordReset {
         let (found, sessions) = futures::try_join!(deps.resets.find(user), sessions)?;
         let found = found.ok_or(Error::Refused)?;
         let email = &found.user.primary_email;
-        let address = deps.addresses.hash(email).await?;
-        let newest = deps.resets.asked(address).await?.and_then(|asked| asked.newest);
+        let addresses = match found.addresses.as_slice() {
+            [] => vec![deps.addresses.hash(email).await?],
+            addresses => addresses.to_vec(),
+        };
+        let newest = newest(deps.resets.asked_all(&addresses).await?);
         let status = form.token.status(found.last, newest, call.now);
         if let TokenStatus::Used(at) = status {
-            end_the_rest(deps, user, at).await?;
+            other_sessions::end_begun_until(&*deps.sessions, user, at, None).await?;
         }
         match (status, call.made_before::<ResetId>()) {
-            (_, Some(_)) => return Ok(PasswordSet { success: true }),
+            (_, Some(_)) => return Ok(PasswordSet::done()),
             (TokenStatus::Good, None) => {}
             (TokenStatus::Used(_) | TokenStatus::Over, None) => return Err(Error::Refused),
         }
-        let known = [email.as_str(), email.domain()].map(str::to_owned).into_iter();
-        let about = known.chain(found.names.iter().cloned()).collect();
+        let about = new_password::about(&found);
         let by = LastReset::now(reset, call.now);
         let new = NewPassword {
             user,
-            password: new_password::hash(call, form.password, about).await?,
+            password: new_password::hash(call, ("password", form.password), about).await?,
             by,
-            before: found.last,
+            replaces: Replaces::AfterToken(found.last),
             sessions,
-            throttle: of_account(address),
+            throttles: addresses.into_iter().map(of_account).collect(),
         };
         if deps.resets.set(&new, extras(call, &found, reset)).await? == Saved::Stale {
             return Err(Error::Refused);
         }
-        end_the_rest(deps, user, by.at).await?;
-        Ok(PasswordSet { success: true })
+        other_sessions::end_begun_until(&*deps.sessions, user, by.at, None).await?;
+        Ok(PasswordSet::done())
     }
+}
+
+/// The latest token that was requested with any address of the account: all are sent to the primary one.
+fn newest(asked: Vec<Option<Asked>>) -> Option<ResetId> {
+    asked.into_iter().flatten().filter_map(|asked| asked.newest).max()
 }
 
 /// The activity event, if the user has a workspace, and the email.
@@ -174,18 +186,4 @@ fn extras(call: &RequestContext<Anyone>, found: &Resettable, reset: ResetId) -> 
         event
     });
     call.extras(event, Some(DomainEvent::PasswordChanged { user }), reset)
-}
-
-/// Ends the remaining sessions that started before the password was set.
-async fn end_the_rest(deps: &Deps, user: UserId, set_at: Timestamp) -> Result<(), Failure> {
-    loop {
-        let left = deps.sessions.begun_until(user, set_at, AT_ONCE).await?;
-        if left.is_empty() {
-            return Ok(());
-        }
-        deps.sessions.end_several(user, &left).await?;
-        if left.len() < AT_ONCE {
-            return Ok(());
-        }
-    }
 }

@@ -1,15 +1,15 @@
-//! `reap-claims`: settles claims on handles and addresses that are still unconfirmed at their deadline, because the request
+//! `reap-claims`: settles claims on handles, addresses and identities that are still unconfirmed at their deadline, because the request
 //! or the confirmation failed. A claim is confirmed if the region's own tables name its holder, and freed otherwise.
 
 use std::sync::Arc;
 
 use domain::{
     directory::{Claim, Name},
-    ports::{Accounts, Directory, Failure, Workspaces},
+    ports::{Accounts, Connections, Directory, Failure, Workspaces},
 };
 use kit::{
     Ports, RunContext, Trigger, Worker, WorkerSpec,
-    grants::{accounts, directory, workspaces},
+    grants::{accounts, connections, directory, workspaces},
     spec::Every,
     worker,
     worker::Tick,
@@ -23,6 +23,7 @@ pub struct ReapClaims;
 pub struct Deps {
     directory: Arc<dyn Directory>,
     accounts: Arc<dyn Accounts>,
+    connections: Arc<dyn Connections>,
     workspaces: Arc<dyn Workspaces>,
 }
 
@@ -42,9 +43,12 @@ impl Worker for ReapClaims {
             directory::OVERDUE,
             directory::CONFIRM_HANDLE,
             directory::CONFIRM_ADDRESS,
+            directory::CONFIRM_IDENTITY,
             directory::RELEASE_HANDLE,
             directory::RELEASE_ADDRESS,
+            directory::RELEASE_IDENTITY,
             accounts::BY_ADDRESS,
+            connections::BY_IDENTITY,
             workspaces::BY_HANDLE,
         ],
     );
@@ -54,7 +58,12 @@ impl Worker for ReapClaims {
     type Error = Failure;
 
     fn deps(ports: &impl Ports) -> Deps {
-        Deps { directory: ports.directory(), accounts: ports.accounts(), workspaces: ports.workspaces() }
+        Deps {
+            directory: ports.directory(),
+            accounts: ports.accounts(),
+            connections: ports.connections(),
+            workspaces: ports.workspaces(),
+        }
     }
 
     async fn handle(deps: &Deps, job: &RunContext, _: Tick) -> Result<ReapClaimsReport, Failure> {
@@ -92,6 +101,7 @@ async fn is_used(deps: &Deps, claim: &Claim) -> Result<bool, Failure> {
     let holder = match &claim.name {
         Name::Handle(handle) => deps.workspaces.by_handle(handle).await?.map(|id| id.to_string()),
         Name::Address(address) => deps.accounts.by_address(*address).await?.map(|id| id.to_string()),
+        Name::Identity(identity) => deps.connections.by_identity(*identity).await?.map(|id| id.to_string()),
     };
     Ok(holder.is_some_and(|holder| holder == claim.id))
 }

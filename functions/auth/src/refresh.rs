@@ -22,7 +22,10 @@ use kit::{
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::tokens::{Cookies, TokenDeliveryQuery, Tokens, hand_out};
+use crate::{
+    new_session::client_of,
+    tokens::{Cookies, TokenDeliveryQuery, Tokens, hand_out},
+};
 
 /// Rotates a refresh token.
 pub struct RefreshSession;
@@ -105,6 +108,8 @@ impl Endpoint for RefreshSession {
             let session = match session.judge(presented.hash(), call.now) {
                 RefreshVerdict::Rotate => {
                     let rotated = session.rotated(&successor, call.now);
+                    let rotated =
+                        client_of(call).enter(rotated, &key, call.entropy()).map_err(Failure::from)?;
                     if deps.sessions.replace(&session, &rotated).await? == Saved::Stale {
                         continue;
                     }

@@ -6,13 +6,12 @@ use std::sync::Arc;
 
 use domain::{
     credential::{CannotHash, PasswordHash, Verdict},
-    device::DeviceToken,
     email::EmailAddress,
     id::{OfSession, OfUser, SessionId},
     password::Password,
     ports::{
         Accounts, AddressHashes, Credentials, Directory, Failure, Outcome, PasswordProof, Sessions,
-        Throttles, TokenKeys,
+        SignInProof, Throttles, TokenKeys,
     },
     region::Region,
     session::{RefreshToken, Session},
@@ -21,7 +20,7 @@ use domain::{
 };
 use kit::{
     Anyone, AttemptError, Body, Endpoint, Interrupted, Params, Ports, Problem, RequestContext, Spec, Stop,
-    grants::{accounts, address_hashes, directory, sessions, throttles, token_keys},
+    grants::{accounts, address_hashes, directory, extras, sessions, throttles, token_keys},
     spec,
     spec::Method::Post,
 };
@@ -30,7 +29,8 @@ use serde::Deserialize;
 
 use crate::{
     attempts::{Counters, Tries},
-    home,
+    home, known_device,
+    new_session::{new_device, new_session},
     tokens::{TokenDeliveryQuery, Tokens, hand_out},
 };
 
@@ -93,6 +93,7 @@ impl Endpoint for SignIn {
             throttles::SETTLE,
             sessions::CONTEXT,
             sessions::BEGIN,
+            extras::MESSAGE,
         ]);
     type Caller = Anyone;
     type Deps = Deps;
@@ -116,11 +117,11 @@ impl Endpoint for SignIn {
         call: &RequestContext<Anyone>,
         (Params(delivery), Body(form)): Self::Input,
     ) -> Result<Tokens, Error> {
-        let claimed = claimed_device(call, form.device_token.as_deref());
+        let claimed = known_device::claimed(call, form.device_token.as_deref());
         refuse_network(call, claimed.is_some())?;
         let address = deps.addresses.hash(&form.email).await?;
         let network = deps.addresses.network_hash(Network::of(call.network)).await?;
-        let device = genuine(&*deps.tokens, claimed, call).await?;
+        let device = known_device::genuine(&*deps.tokens, claimed, call).await?;
         let counters = Counters::read(&*deps.throttles, address, network, device.as_ref());
         let (counters, user) = futures::try_join!(counters, deps.accounts.by_address(address))?;
         if user.is_none() && !call.forwarded {
@@ -137,7 +138,7 @@ impl Endpoint for SignIn {
         let (tries, found) = futures::join!(tries, found);
         let (right, tries) = judge(deps, call, tries?, found, form.password).await?;
         let onboarded = right.found.onboarded;
-        let (session, first) = begin(deps, call, right, tries).await?;
+        let (session, first) = begin(deps, call, right, tries, is_known).await?;
         Ok(hand_out(&*deps.tokens, &session, &first, onboarded, delivery.session, call.now).await?)
     }
 }
@@ -179,14 +180,13 @@ async fn begin(
     call: &RequestContext<Anyone>,
     right: Right,
     tries: Tries,
+    is_known: bool,
 ) -> Result<(Session, RefreshToken), Error> {
     let Right { found, rehashed } = right;
     let (user, proof) = (found.user.id, PasswordProof { seen: found.password, rehashed });
     let id = call.made_before::<SessionId>();
     let session = id.unwrap_or_else(|| call.id::<OfSession>());
-    let key = deps.tokens.derivation_key(session.made_at()).await?;
-    let first = RefreshToken::first(call.region, user, session, &key);
-    let session = Session::begin(first.session, user, &first, call.now);
+    let (session, first) = new_session(&*deps.tokens, call, user, session).await?;
     let begin = async {
         match id {
             // A repeated request: the session may have ended since.
@@ -195,7 +195,8 @@ async fn begin(
                 None => Err(Error::Ended),
             },
             None => {
-                Ok(deps.sessions.begin(&session, Some(proof), call.extras(None, None, session.id)).await?)
+                let extras = call.extras(None, new_device(&session, is_known), session.id);
+                Ok(deps.sessions.begin(&session, Some(SignInProof::Password(proof)), extras).await?)
             }
         }
     };
@@ -220,25 +221,6 @@ async fn check(
     };
     let (verdict, rehashed) = call.run_blocking(work).await??;
     Ok(found.filter(|_| verdict != Verdict::Wrong).map(|found| Right { found, rehashed }))
-}
-
-/// The device token of a request. Malformed values are ignored.
-fn claimed_device(call: &RequestContext<Anyone>, sent: Option<&str>) -> Option<DeviceToken> {
-    match sent {
-        Some(token) => token.trim().parse().ok(),
-        None => call.device_cookie()?.parse().ok(),
-    }
-}
-
-/// The device token, if this region issued it.
-async fn genuine(
-    keys: &dyn TokenKeys,
-    claimed: Option<DeviceToken>,
-    call: &RequestContext<Anyone>,
-) -> Result<Option<DeviceToken>, Failure> {
-    let Some(claimed) = claimed else { return Ok(None) };
-    let key = keys.derivation_key(claimed.session.made_at()).await?;
-    Ok(Some(claimed).filter(|claimed| claimed.is_genuine(&key, call.now)))
 }
 
 /// Refuses a network that exceeded its limit, except for known devices.

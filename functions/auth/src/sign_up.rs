@@ -19,14 +19,13 @@ use kit::{
     Anyone, Body, Code, Endpoint, Output, Params, Ports, Problem, RequestContext, Spec, Stop,
     credentials::{SIGN_UP_COOKIE, set_cookie},
     grants::{address_hashes, codes, extras, mail_blocks, rate_windows, sign_ups},
-    spec,
+    mail_allowance, spec,
     spec::Method::Post,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    mail_allowance,
     new_password::{self, PasswordError},
     tokens::{Cookies, TokenDeliveryQuery},
 };
@@ -173,7 +172,7 @@ async fn start(deps: &Deps, call: &RequestContext<Anyone>, form: SignUpBody) -> 
     let attempt = Attempt {
         id: call.id::<OfAttempt>(),
         email: form.email,
-        password: new_password::hash(call, form.password, about).await?,
+        password: new_password::hash(call, ("password", form.password), about).await?,
         region: form.region,
         at: call.now,
         tries: 0,

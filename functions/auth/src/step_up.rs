@@ -3,23 +3,22 @@
 use std::sync::Arc;
 
 use domain::{
-    credential::{CannotHash, PasswordHash, Verdict},
     password::Password,
-    ports::{Accounts, Failure, Outcome, Rounds, Saved, Sessions, Throttles},
+    ports::{Accounts, Failure, Rounds, Saved, Sessions, Throttles},
     session::{STEP_UP, Session},
-    throttle::{Failures, PER_SOURCE, Settled},
+    throttle::Failures,
     user::personal_workspace,
 };
 use kit::{
-    Access, AttemptError, Body, Code, Endpoint, Interrupted, Output, Person, Ports, Problem, RequestContext,
-    Spec,
-    attempts::Counter,
+    Access, AttemptError, Body, Code, Endpoint, Output, Person, Ports, Problem, RequestContext, Spec,
     grants::{accounts, sessions, throttles},
     spec,
     spec::Method::Post,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+use crate::own_password::{self, OwnPasswordError};
 
 /// Confirms the password of the session's user.
 pub struct StepUp;
@@ -51,9 +50,7 @@ pub struct SteppedUp {
 impl Output for SteppedUp {}
 
 kit::errors! {
-    pub enum Error from AttemptError, CannotHash, Interrupted, Failure {
-        /// Wrong password.
-        Wrong => Problem::new(Code::InvalidCredentials, "Incorrect password."),
+    pub enum Error from OwnPasswordError, AttemptError, Failure {
         /// The session ended meanwhile.
         Ended => Problem::unauthorized("This session has ended. Sign in again."),
     }
@@ -64,7 +61,7 @@ impl Endpoint for StepUp {
         .summary("Confirm the password before a sensitive action")
         .access(Access::person())
         .full_cpu()
-        .problems(&[Code::InvalidCredentials, Code::RateLimited])
+        .problems(&[Code::InvalidCredentials, Code::NoPassword, Code::RateLimited])
         .uses(&[
             accounts::PASSWORD,
             sessions::CONTEXT,
@@ -88,38 +85,24 @@ impl Endpoint for StepUp {
         Body(form): Self::Input,
     ) -> Result<SteppedUp, Error> {
         let session = &call.caller.session;
-        // Tries count per session: a stolen session does not keep the owner from stepping up another session.
-        let name = format!("step-up/{}/{}", session.user, session.id);
-        let (attempt, counter) = (call.attempt(&*deps.throttles), Counter { name, policy: PER_SOURCE });
+        let (attempt, counter) = (call.attempt(&*deps.throttles), own_password::counter(session));
         let tried = attempt.reserve(&counter, Failures::default(), None);
         let (tried, found) = futures::join!(tried, deps.accounts.password(session.user));
         tried?;
-        let judged = call.in_time(judge(call, found, form.password)).await;
-        match judged.map_err(Error::from).flatten() {
+        let judged = own_password::judge(call, found, form.password).await;
+        let settled = attempt.settle(&counter, own_password::settlement(&judged));
+        match judged {
             Ok(()) => {
-                let settled = attempt.settle(&counter, Settled::Forgiven);
                 let (done, settled) = futures::join!(step_up(deps, call), settled);
                 done.and(settled.map_err(Error::from))?;
                 Ok(SteppedUp { success: true, expires_in: STEP_UP.as_secs() })
             }
             Err(error) => {
-                let wrong = matches!(error, Error::Wrong);
-                let settled = if wrong { Settled::Failed } else { Settled::Withdrawn };
-                attempt.settle(&counter, settled).await?;
-                Err(error)
+                settled.await?;
+                Err(error.into())
             }
         }
     }
-}
-
-async fn judge(
-    call: &RequestContext<Person>,
-    found: Outcome<Option<PasswordHash>>,
-    password: Password,
-) -> Result<(), Error> {
-    let hash = found?.unwrap_or_else(PasswordHash::nobody);
-    let verdict = call.run_blocking(move || hash.verify(&password)).await??;
-    if verdict == Verdict::Wrong { Err(Error::Wrong) } else { Ok(()) }
 }
 
 /// If a concurrent refresh rotated the session's token, the newer record is stepped up.

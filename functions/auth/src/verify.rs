@@ -31,6 +31,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::{
+    new_session::new_session,
     sign_up_secret::{SecretError, SignUpSecret},
     tokens::{TokenDeliveryQuery, Tokens, hand_out},
 };
@@ -183,16 +184,6 @@ impl std::str::FromStr for Made {
     }
 }
 
-async fn first_token(
-    deps: &Deps,
-    call: &RequestContext<Anyone>,
-    user: UserId,
-    session: SessionId,
-) -> Result<RefreshToken, Error> {
-    let key = deps.tokens.derivation_key(session.made_at()).await?;
-    Ok(RefreshToken::first(call.region, user, session, &key))
-}
-
 /// The earlier result of the same request. Cookies are not part of the request's fingerprint, so they are checked again.
 async fn again(
     deps: &Deps,
@@ -207,7 +198,8 @@ async fn again(
     }
     let context =
         deps.sessions.context(user, session, personal_workspace(user)).await?.ok_or(Error::Wrong)?;
-    let first = first_token(deps, call, user, session).await?;
+    let key = deps.tokens.derivation_key(session.made_at()).await?;
+    let first = RefreshToken::first(call.region, user, session, &key);
     Ok((context.session, first, context.workspace.is_some()))
 }
 
@@ -226,8 +218,7 @@ async fn open(
     let ids: Vec<AttemptId> = tried.iter().map(|attempt| attempt.id).collect();
     let attempt = confirm(tried, &deps.codes.sign_up_codes(&ids).await?, code)?;
     let user = counted.user;
-    let first = first_token(deps, call, user, call.id::<OfSession>()).await?;
-    let session = Session::begin(first.session, user, &first, call.now);
+    let (session, first) = new_session(&*deps.tokens, call, user, call.id::<OfSession>()).await?;
     let claim = Claim::on_address(address, call.region, user, call.now);
     if deps.directory.claim(&claim).await? == Claimed::Taken {
         // The caller knows the code and so reads the address's email. The sign-up can never succeed.
@@ -281,7 +272,8 @@ async fn make_account(
             sign_up: waiting,
         };
         let made = Made { user, session: session.id, attempt: Some(id) };
-        let extras = call.extras(None, Some(DomainEvent::AccountOpened { user, address }), made);
+        let extras =
+            call.extras(None, Some(DomainEvent::AccountOpened { user, address, identity: None }), made);
         match deps.sign_ups.open_account(&account, extras).await? {
             Opened::Yes => return Ok(()),
             Opened::AddressTaken => return Err(Error::Wrong),

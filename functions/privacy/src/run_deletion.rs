@@ -15,20 +15,22 @@ use std::sync::Arc;
 
 use domain::{
     blob::{BlobKey, Blobs},
-    deletion::{Deletion, Part, Receipt, Step, UnderWay},
-    directory::Name,
+    deletion::{Deletion, DeletionScope, Part, Receipt, Step, UnderWay},
+    directory::{Holder, Name},
     domain_events::DomainEvent,
     export::Export,
     id::{JobId, UserId},
     job::Status,
     ports::{
-        Consumed, Deletions, Directory, Exports, Failure, Mailer, Rounds, Saved, TokenKeys,
+        Connections, Consumed, Deletions, Directory, Exports, Failure, Mailer, Rounds, Saved, TokenKeys,
         TransactionExtras, Workspaces,
     },
 };
 use kit::{
     Ports, RunContext, Trigger, Worker, WorkerSpec,
-    grants::{blobs, consumed, deletions, directory, exports, extras, mailer, token_keys, workspaces},
+    grants::{
+        blobs, connections, consumed, deletions, directory, exports, extras, mailer, token_keys, workspaces,
+    },
     spec::Every,
     worker,
     worker::{Event, is_accepted, once},
@@ -45,6 +47,7 @@ pub struct Deps {
     exports: Arc<dyn Exports>,
     blobs: Arc<dyn Blobs>,
     workspaces: Arc<dyn Workspaces>,
+    connections: Arc<dyn Connections>,
     directory: Arc<dyn Directory>,
     tokens: Arc<dyn TokenKeys>,
     mailer: Arc<dyn Mailer>,
@@ -97,16 +100,21 @@ impl Worker for RunDeletion {
             deletions::REPLACE,
             deletions::LEFT,
             deletions::ERASE,
+            deletions::VERIFIED_ADDRESSES,
             deletions::FORGET,
             exports::OF,
             exports::REPLACE,
             workspaces::FIND,
             directory::GIVE_UP_HANDLE,
             directory::GIVE_UP_ADDRESS,
+            directory::GIVE_UP_IDENTITY,
+            connections::SIGN_IN_METHODS,
             blobs::FILES_UNDER,
             blobs::BUNDLES_UNDER,
+            blobs::ICONS_UNDER,
             blobs::DELETE_FILES,
             blobs::DELETE_BUNDLES,
+            blobs::DELETE_ICONS,
             blobs::ABORT,
             token_keys::SIGN_RECEIPT,
             mailer::SEND,
@@ -128,6 +136,7 @@ impl Worker for RunDeletion {
             exports: ports.exports(),
             blobs: ports.blobs(),
             workspaces: ports.workspaces(),
+            connections: ports.connections(),
             directory: ports.directory(),
             tokens: ports.token_keys(),
             mailer: ports.mailer(),
@@ -252,6 +261,10 @@ impl Run<'_> {
     async fn take(&mut self, step: Step) -> Result<bool, Failure> {
         match step {
             Step::Bundles | Step::Records(Part::Exports) => self.give_up_exports().await?,
+            Step::Records(Part::Person) => {
+                self.learn_addresses().await?;
+                self.free_identities().await?;
+            }
             Step::Records(Part::Workspace) => self.learn_handle().await?,
             Step::Names => {
                 for (name, holder) in self.deletion.next.names() {
@@ -282,6 +295,21 @@ impl Run<'_> {
         Ok(())
     }
 
+    /// Gives up the claims on the person's identities. The connections lead to them, and are erased afterwards.
+    async fn free_identities(&self) -> Result<(), Failure> {
+        let deletion = &self.deletion.next;
+        if deletion.scope == DeletionScope::Team {
+            return Ok(());
+        }
+        let (connections, _) = self.deps.connections.sign_in_methods(deletion.user).await?;
+        for connection in connections {
+            let (name, id) = (Name::Identity(connection.identity), deletion.user.to_string());
+            let holder = Holder { region: deletion.region, id, confirmed: true };
+            self.deps.directory.give_up(&name, &holder, deletion.reserved_until()).await?;
+        }
+        Ok(())
+    }
+
     /// An onboarding that ran during the deletion may have opened a workspace with a handle that the job does not know. The job
     /// records the handle before the workspace is erased, so that it is released with the other names.
     async fn learn_handle(&mut self) -> Result<(), Failure> {
@@ -298,6 +326,13 @@ impl Run<'_> {
         }
         self.deletion.next.handle = Some(late.handle);
         self.save(false).await
+    }
+
+    /// The job records the hashes of the account's other addresses before their record is erased, so that they are released with
+    /// the other names.
+    async fn learn_addresses(&mut self) -> Result<(), Failure> {
+        let found = self.deps.deletions.verified_addresses(self.deletion.next.user).await?;
+        if self.deletion.next.learn_addresses(found) { self.save(false).await } else { Ok(()) }
     }
 
     /// Erases the items of a step, batch by batch. Returns whether nothing is left.
@@ -325,15 +360,23 @@ impl Run<'_> {
 
     /// The names of the first items that a step has left.
     async fn left(&self, step: Step) -> Result<Vec<String>, Failure> {
-        let folder = match step {
-            Step::Bundles => BlobKey::bundles_of(self.deletion.next.user),
-            Step::Files => BlobKey::files_of(self.deletion.next.workspace),
+        let folders = match step {
+            Step::Bundles => vec![BlobKey::bundles_of(self.deletion.next.user)],
+            Step::Files => {
+                let workspace = self.deletion.next.workspace;
+                vec![BlobKey::files_of(workspace), BlobKey::icons_of(workspace)]
+            }
             Step::Records(part) => {
                 return Ok(self.deps.deletions.left(&self.deletion.next, part, BATCH).await?.items);
             }
             Step::Names => return Ok(vec![]),
         };
-        let keys = self.deps.blobs.under(&folder, BATCH).await?;
+        let mut keys = Vec::new();
+        for folder in folders {
+            if keys.is_empty() {
+                keys = self.deps.blobs.under(&folder, BATCH).await?;
+            }
+        }
         Ok(keys.iter().map(|key| key.as_str().to_owned()).collect())
     }
 

@@ -30,7 +30,8 @@ use jiff::Timestamp;
 use kit::{
     Ports, RunContext, Trigger, Worker, WorkerSpec,
     grants::{
-        accounts, api_keys, blobs, bundles, exports, extras, history, inventory, resources, workspaces,
+        api_keys, blobs, bundles, exports, extras, history, inventory, resources, token_keys, user_addresses,
+        workspaces,
     },
     spec::Every,
     worker,
@@ -131,7 +132,8 @@ impl Worker for RunExport {
             inventory::MARKS,
             inventory::SESSIONS,
             inventory::MEMBERSHIPS,
-            accounts::USER,
+            token_keys::DERIVATION_KEY,
+            user_addresses::FIND,
             history::INBOX,
             api_keys::LIST,
             workspaces::FIND,

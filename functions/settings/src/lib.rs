@@ -1,10 +1,18 @@
 //! Onboarding, profile and public profile.
 
+mod elsewhere;
+mod icon_form;
+mod icons;
+mod multipart;
+
 kit::functions! {
     endpoint onboarding::Onboard;
     endpoint username_check::CheckUsername;
     endpoint settings_read::ReadSettings;
     endpoint settings_update::UpdateSettings;
+    endpoint icon_upload::UploadIcon;
+    endpoint icon_remove::RemoveIcon;
+    endpoint icon_read::ReadIcon;
     endpoint users_public_profile::PublicProfile;
     endpoint account_summary::Summarize;
 }

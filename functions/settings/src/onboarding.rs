@@ -186,6 +186,7 @@ fn profile(form: &OnboardingBody) -> Profile {
         bio: None,
         icon_color: None,
         icon_letter: None,
+        image: None,
         socials: SocialLinks::default(),
         early_access: false,
     }

@@ -6,7 +6,7 @@ use domain::{
     Timestamp,
     email::EmailAddress,
     id::{UserId, WorkspaceId},
-    mail_block::BlockReason,
+    mail_block::{BlockReason, MailBlock},
     permissions::Member,
     plan::Plan,
     ports::{Accounts, AddressHashes, Failure, MailBlocks, Outcome, Workspaces},
@@ -51,7 +51,7 @@ pub struct SettingsQuery {
 #[serde(rename_all = "lowercase")]
 #[schemars(inline)]
 pub enum SettingsExpansion {
-    /// Include whether the owner's address gets mail.
+    /// Include whether addresses get mail.
     Mail,
 }
 
@@ -60,6 +60,14 @@ pub enum SettingsExpansion {
 pub struct MailStatus {
     /// Why the address gets no mail at the moment, or `null` if it does.
     block: Option<BlockStatus>,
+}
+
+impl MailStatus {
+    /// The status of an address with this block, if any.
+    pub fn of(block: Option<MailBlock>, now: Timestamp) -> Self {
+        let block = block.filter(|block| block.holds(now));
+        Self { block: block.map(|block| BlockStatus { reason: block.reason, until: block.ends_at() }) }
+    }
 }
 
 /// Why an address gets no mail, and for how long.
@@ -89,6 +97,7 @@ pub struct Settings {
     /// Whether `email` gets mail. Present with `expand=mail`, and only for the owner.
     #[serde(skip_serializing_if = "Option::is_none")]
     mail: Option<MailStatus>,
+    /// The path of the picture, relative to the API, or `null` without a picture.
     image_url: Option<String>,
     account_type: WorkspaceKind,
     icon_color: Option<IconColor>,
@@ -104,6 +113,7 @@ impl Settings {
     /// The settings of `workspace`, with the email address if the caller may see it.
     pub fn of(workspace: &Workspace, profile: Profile, email: Option<EmailAddress>) -> Self {
         Self {
+            image_url: profile.image_url(&workspace.handle),
             display_name: profile.display_name,
             company: profile.company,
             use_case: profile.use_case,
@@ -113,7 +123,6 @@ impl Settings {
             username: workspace.handle.to_string(),
             email,
             mail: None,
-            image_url: None,
             account_type: workspace.kind,
             icon_color: profile.icon_color,
             icon_letter: profile.icon_letter,
@@ -174,9 +183,7 @@ impl Endpoint for ReadSettings {
 }
 
 async fn mail_status(deps: &Deps, email: &EmailAddress, now: Timestamp) -> Outcome<MailStatus> {
-    let block = deps.blocks.find(deps.addresses.hash(email).await?).await?;
-    let block = block.filter(|block| block.holds(now));
-    Ok(MailStatus { block: block.map(|block| BlockStatus { reason: block.reason, until: block.ends_at() }) })
+    Ok(MailStatus::of(deps.blocks.find(deps.addresses.hash(email).await?).await?, now))
 }
 
 /// The owner, if the caller is the owner, and the profile.

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use domain::{
-    directory::Name,
     handle::Handle,
     ports::{Directory, Failure, Workspaces},
     profile::{Bio, Company, DisplayName, IconColor, IconLetters, UseCase},
@@ -19,6 +18,8 @@ use kit::{
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+use crate::elsewhere::{HandleHolder, holder_of};
 
 /// Returns a public profile.
 pub struct PublicProfile;
@@ -52,6 +53,9 @@ impl Output for Shown {}
 pub struct ProfileView {
     username: String,
     full_name: DisplayName,
+    /// The path of the picture, relative to the API. Absent without a picture.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    image_url: Option<String>,
     account_type: WorkspaceKind,
     #[serde(skip_serializing_if = "Option::is_none")]
     icon_color: Option<IconColor>,
@@ -75,6 +79,7 @@ impl Shown {
         Self {
             user: ProfileView {
                 username: workspace.handle.to_string(),
+                image_url: profile.image_url(&workspace.handle),
                 full_name: profile.display_name,
                 account_type: workspace.kind,
                 icon_color: profile.icon_color,
@@ -121,20 +126,13 @@ impl Endpoint for PublicProfile {
         Params(whose): Self::Input,
     ) -> Result<Shown, Error> {
         let Some(id) = deps.workspaces.by_handle(&whose.username).await? else {
-            return Err(elsewhere(deps, call, whose.username).await?);
+            return Err(match holder_of(&*deps.directory, call, whose.username).await? {
+                HandleHolder::Region(region) => Error::Elsewhere(region),
+                HandleHolder::Nobody => Error::Nobody,
+            });
         };
         let (workspace, record) = futures::try_join!(deps.workspaces.find(id), deps.workspaces.profile(id))?;
         let (workspace, record) = workspace.zip(record).ok_or(Error::Nobody)?;
         Ok(Shown::new(&workspace, record.profile))
     }
-}
-
-/// The other region that has this name, if any.
-async fn elsewhere(deps: &Deps, call: &RequestContext<Anyone>, handle: Handle) -> Result<Error, Failure> {
-    if call.forwarded {
-        return Ok(Error::Nobody);
-    }
-    let holder = deps.directory.find(&Name::Handle(handle)).await?;
-    let region = holder.map(|holder| holder.region).filter(|region| *region != call.region);
-    Ok(region.map_or(Error::Nobody, Error::Elsewhere))
 }

@@ -4,11 +4,14 @@ use domain::{
     Timestamp,
     deletion::{DeletionScope, Receipt},
     email::EmailAddress,
-    id::JobId,
+    id::{JobId, SessionId},
     password_reset::ResetToken,
     ports::Mail,
+    provider::Provider,
     secret::Secret,
+    session_client::SessionClient,
     sign_up::{Attempt, VerificationCode},
+    user_addresses::PendingAddress,
 };
 
 /// Sends the code that verifies an email address, and names the sign-up.
@@ -54,6 +57,70 @@ pub fn account_exists(to: EmailAddress) -> Mail {
     mail(to, "account-exists", "You already have an account", &lines)
 }
 
+/// Sends the code that verifies another email address of an account.
+pub fn address_code(address: &PendingAddress, code: &VerificationCode) -> Mail {
+    let lines = [
+        format!("Your code is {}", code.expose()),
+        format!(
+            "Enter this code in your settings to verify this email address. The code expires at {}, 10 minutes after you requested it.",
+            address.code_expires_at().strftime("%H:%M UTC")
+        ),
+        "Don't share this code. If you didn't add this email address to your account, ignore this email."
+            .to_owned(),
+    ];
+    mail(address.email.clone(), "address-code", "Verify your email address", &lines)
+}
+
+/// Sends such a code that expired before it could be sent.
+pub fn late_address_code(address: &PendingAddress, code: &VerificationCode) -> Mail {
+    let lines = [
+        format!("Your code {} has expired, because this email was delayed.", code.expose()),
+        "Request another code in your settings. If you didn't add this email address to your account, ignore this email.".to_owned(),
+    ];
+    mail(address.email.clone(), "address-code", "Your verification code was delayed", &lines)
+}
+
+/// Tells the owner of an account that someone added its email address to another account.
+pub fn address_in_use(to: EmailAddress) -> Mail {
+    let lines = [
+        "Someone tried to add your email address to another account.".to_owned(),
+        "Your email address already belongs to an account, so it can't be added to another one. To move it, first remove it from that account.".to_owned(),
+        "If you didn't try to add it, ignore this email.".to_owned(),
+    ];
+    mail(to, "address-in-use", "Your email address belongs to an account", &lines)
+}
+
+/// Reports another verified email address.
+pub fn address_added(to: EmailAddress, added: Option<&EmailAddress>) -> Mail {
+    let lines = [
+        match added {
+            Some(added) => format!("An email address was added to your account: {added}"),
+            None => "An email address was added to your account.".to_owned(),
+        },
+        "You can sign in with it. If you didn't add it, remove it in your settings and change your password."
+            .to_owned(),
+    ];
+    mail(to, "address-added", "An email address was added to your account", &lines)
+}
+
+/// Reports a removed email address.
+pub fn address_removed(to: EmailAddress) -> Mail {
+    let lines = [
+        "An email address was removed from your account. Nobody can sign in with it any more.".to_owned(),
+        "If you didn't remove it, end your other sessions and change your password.".to_owned(),
+    ];
+    mail(to, "address-removed", "An email address was removed from your account", &lines)
+}
+
+/// Tells the former primary email address of an account that another one is primary now.
+pub fn primary_address_changed(to: EmailAddress) -> Mail {
+    let lines = [
+        "Another email address is now the primary one of your account. Notifications and recovery emails go there from now on.".to_owned(),
+        "If you didn't change it, sign in, change it back and change your password.".to_owned(),
+    ];
+    mail(to, "primary-address-changed", "Your primary email address was changed", &lines)
+}
+
 /// Reports a new API key.
 pub fn api_key_created(to: EmailAddress, name: &str) -> Mail {
     let lines = [
@@ -71,6 +138,45 @@ pub fn session_ended(to: EmailAddress) -> Mail {
         "Sign in again to continue. If you didn't expect this email, change your password.".to_owned(),
     ];
     mail(to, "session-ended", "We ended one of your sessions", &lines)
+}
+
+/// Reports a provider's account that may sign in from now on.
+pub fn provider_connected(to: EmailAddress, provider: Provider) -> Mail {
+    let name = provider.display_name();
+    let lines = [
+        format!("A {name} account was connected to your account. It can be used to sign in."),
+        format!("If you didn't do this, disconnect {name} in your settings and end all other sessions."),
+    ];
+    mail(to, "provider-connected", &format!("{name} was connected to your account"), &lines)
+}
+
+/// Reports a provider's account that may no longer sign in.
+pub fn provider_disconnected(to: EmailAddress, provider: Provider) -> Mail {
+    let name = provider.display_name();
+    let lines = [
+        format!("Your {name} account was disconnected. It can no longer be used to sign in."),
+        "If you didn't do this, reset your password and end all other sessions.".to_owned(),
+    ];
+    mail(to, "provider-disconnected", &format!("{name} was disconnected from your account"), &lines)
+}
+
+/// Reports a sign-in on a device without a device token. `client` is absent if the session ended before this mail.
+pub fn new_device(to: EmailAddress, session: SessionId, client: Option<&SessionClient>) -> Mail {
+    let device = client.map_or("a device that has signed out since", |client| client.device.as_str());
+    let address = client.and_then(|client| client.address);
+    let lines = [
+        format!(
+            "Your account was signed in to at {} from {device}{}.",
+            session.made_at().strftime("%Y-%m-%d %H:%M UTC"),
+            address.map(|address| format!(", network address {address}")).unwrap_or_default()
+        ),
+        "If this was you, ignore this email.".to_owned(),
+        "If it wasn't you, reset your password now: this ends all your sessions. To end only this session, open the list of your \
+         sessions, or call the API while you are signed in:"
+            .to_owned(),
+        format!("DELETE /api/auth/sessions/{session}"),
+    ];
+    mail(to, "new-device", "New sign-in to your account", &lines)
 }
 
 /// Sends a password reset token.
@@ -97,7 +203,7 @@ pub fn late_password_reset(to: EmailAddress) -> Mail {
 /// Reports a changed password.
 pub fn password_changed(to: EmailAddress) -> Mail {
     let lines = [
-        "Your password was changed, and all your sessions were ended.".to_owned(),
+        "Your password was changed, and all other sessions were ended.".to_owned(),
         "If you didn't change your password, request a password reset now and make sure that nobody else can read your email."
             .to_owned(),
     ];
@@ -195,6 +301,26 @@ mod tests {
             "{text}"
         );
         assert!(!mail.html.expose().contains("<b>"));
+    }
+
+    #[test]
+    fn new_device_mail_names_device_time_address_and_session() {
+        let to = || EmailAddress::parse("a@example.com").unwrap();
+        let session: SessionId = "ses_01m858qy4a1ar9by88nhafn40x".parse().unwrap();
+        let client = SessionClient {
+            device: Device::of_user_agent(Some("<b>Mozilla/5.0 (X11; Linux x86_64) Firefox/140.0</b>")),
+            address: Some("192.0.2.7".parse().unwrap()),
+        };
+        let mail = new_device(to(), session, Some(&client));
+        let day = session.made_at().strftime("%Y-%m-%d %H:%M UTC");
+        let text = mail.text.expose();
+        assert!(
+            text.contains(&format!("at {day} from Firefox on Linux, network address 192.0.2.7.")),
+            "{text}"
+        );
+        assert!(text.contains("DELETE /api/auth/sessions/ses_01m858qy4a1ar9by88nhafn40x"));
+        let gone = new_device(to(), session, None);
+        assert!(gone.text.expose().contains(&format!("at {day} from a device that has signed out since.")));
     }
 
     #[test]

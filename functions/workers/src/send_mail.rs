@@ -12,18 +12,20 @@ use domain::{
     directory::Name,
     domain_events::{DomainEvent, Message},
     email::EmailAddress,
-    id::{AttemptId, ResetId, UserId},
+    id::{AddressId, AttemptId, ResetId, SessionId, UserId},
     password_reset::{ResetToken, VALID},
     ports::{
-        Accounts, AddressHashes, Codes, Consumed, Directory, Failure, Mail, MailBlocks, Mailer, SignUps,
-        TokenKeys,
+        Accounts, AddressHashes, Codes, Consumed, Directory, Failure, Mail, MailBlocks, Mailer, Sessions,
+        SignUps, TokenKeys, UserAddresses,
     },
+    session_client::SessionClient,
     user::EmailHash,
 };
 use kit::{
     Ports, RunContext, Trigger, Worker, WorkerSpec,
     grants::{
-        accounts, address_hashes, codes, consumed, directory, mail_blocks, mailer, sign_ups, token_keys,
+        accounts, address_hashes, codes, consumed, directory, mail_blocks, mailer, sessions, sign_ups,
+        token_keys, user_addresses,
     },
     worker,
     worker::{Envelope, is_accepted, once},
@@ -40,11 +42,13 @@ const NAME: &str = "send-mail";
 /// The ports that it uses.
 pub struct Deps {
     accounts: Arc<dyn Accounts>,
+    sessions: Arc<dyn Sessions>,
     directory: Arc<dyn Directory>,
     sign_ups: Arc<dyn SignUps>,
     codes: Arc<dyn Codes>,
     tokens: Arc<dyn TokenKeys>,
     addresses: Arc<dyn AddressHashes>,
+    user_addresses: Arc<dyn UserAddresses>,
     blocks: Arc<dyn MailBlocks>,
     mailer: Arc<dyn Mailer>,
     consumed: Arc<dyn Consumed>,
@@ -68,7 +72,10 @@ impl Worker for SendMail {
             sign_ups::FIND,
             accounts::BY_ADDRESS,
             accounts::USER,
+            sessions::FIND,
+            user_addresses::FIND,
             codes::SIGN_UP_CODES,
+            codes::ADDRESS_CODE,
             token_keys::DERIVATION_KEY,
             directory::FIND_ADDRESS,
             address_hashes::HASH,
@@ -87,11 +94,13 @@ impl Worker for SendMail {
     fn deps(ports: &impl Ports) -> Deps {
         Deps {
             accounts: ports.accounts(),
+            sessions: ports.sessions(),
             directory: ports.directory(),
             sign_ups: ports.sign_ups(),
             codes: ports.codes(),
             tokens: ports.token_keys(),
             addresses: ports.address_hashes(),
+            user_addresses: ports.user_addresses(),
             blocks: ports.mail_blocks(),
             mailer: ports.mailer(),
             consumed: ports.consumed(),
@@ -116,12 +125,27 @@ async fn write_and_send(deps: &Deps, job: &RunContext, notice: DomainEvent) -> R
         DomainEvent::RefreshTokenReused { user, .. } => {
             to_user(deps, user, mail_templates::session_ended).await?
         }
+        DomainEvent::NewDeviceSignedIn { user, session } => new_device(deps, user, session).await?,
         DomainEvent::PasswordForgotten { address, reset } => {
             password_reset(deps, job, address, reset).await?
+        }
+        DomainEvent::ProviderConnected { user, provider, .. } => {
+            to_user(deps, user, |to| mail_templates::provider_connected(to, provider)).await?
+        }
+        DomainEvent::ProviderDisconnected { user, provider, .. } => {
+            to_user(deps, user, |to| mail_templates::provider_disconnected(to, provider)).await?
         }
         DomainEvent::PasswordChanged { user } => {
             to_user(deps, user, mail_templates::password_changed).await?
         }
+        DomainEvent::AddressCodeRequested { user, attempt } => {
+            address_code(deps, job.now, user, attempt).await?
+        }
+        DomainEvent::AddressVerified { user, id, .. } => address_added(deps, user, id).await?,
+        DomainEvent::AddressRemoved { user, .. } => {
+            to_user(deps, user, mail_templates::address_removed).await?
+        }
+        DomainEvent::PrimaryAddressChanged { user, former } => primary_changed(deps, user, former).await?,
         DomainEvent::ExportReady { user, export } => {
             to_user(deps, user, |to| mail_templates::export_ready(to, export)).await?
         }
@@ -170,6 +194,47 @@ async fn sign_up(
     Ok(Some(write(attempt, &code)))
 }
 
+/// The mail with the code for an address of an account or, if the address belongs to another account, a mail that says so: only
+/// a reader of that mailbox learns which.
+async fn address_code(
+    deps: &Deps,
+    now: Timestamp,
+    user: UserId,
+    attempt: AttemptId,
+) -> Result<Option<Mail>, Failure> {
+    let Some(stored) = deps.user_addresses.find(user).await? else { return Ok(None) };
+    let waiting = stored.pending.into_iter().flat_map(|pending| pending.addresses);
+    let Some(address) = waiting.into_iter().find(|address| address.attempt == attempt) else {
+        return Ok(None);
+    };
+    let name = Name::Address(address.hash);
+    let (owner, holder) =
+        futures::try_join!(deps.accounts.by_address(address.hash), deps.directory.find(&name))?;
+    if owner.is_some() || holder.is_some_and(|holder| holder.confirmed && holder.id != user.to_string()) {
+        return Ok(Some(mail_templates::address_in_use(address.email)));
+    }
+    let code = deps.codes.address_code(attempt).await?;
+    let is_late = address.code_expires_at() <= now;
+    let write = if is_late { mail_templates::late_address_code } else { mail_templates::address_code };
+    Ok(Some(write(&address, &code)))
+}
+
+/// The mail to the primary address about a verified address, if the account still has it.
+async fn address_added(deps: &Deps, user: UserId, id: AddressId) -> Result<Option<Mail>, Failure> {
+    let Some(stored) = deps.user_addresses.find(user).await? else { return Ok(None) };
+    let verified = stored.verified.into_iter().flat_map(|verified| verified.addresses);
+    let added = verified.into_iter().find(|address| address.id == id).map(|address| address.email);
+    Ok(Some(mail_templates::address_added(stored.user.primary_email, added.as_ref())))
+}
+
+/// The mail to the former primary address, which may have been removed since.
+async fn primary_changed(deps: &Deps, user: UserId, id: AddressId) -> Result<Option<Mail>, Failure> {
+    let Some(stored) = deps.user_addresses.find(user).await? else { return Ok(None) };
+    let former = stored.pending.into_iter().flat_map(|pending| pending.former);
+    let former = former.into_iter().find(|former| former.id == id);
+    Ok(former.map(|former| mail_templates::primary_address_changed(former.email)))
+}
+
 /// The mail with the token, if the address has an account. It goes to the account's primary address.
 async fn password_reset(
     deps: &Deps,
@@ -184,6 +249,18 @@ async fn password_reset(
     let key = deps.tokens.derivation_key(reset.made_at()).await?;
     let token = ResetToken::new(job.region, user, reset, &key);
     to_user(deps, user, |to| mail_templates::password_reset(to, &token)).await
+}
+
+/// The mail about a session on a new device. It is sent also if the session ended meanwhile.
+async fn new_device(deps: &Deps, user: UserId, session: SessionId) -> Result<Option<Mail>, Failure> {
+    let client = match deps.sessions.find(user, session).await? {
+        Some(found) => {
+            let key = deps.tokens.derivation_key(session.made_at()).await?;
+            SessionClient::of(&found, &key)?
+        }
+        None => None,
+    };
+    to_user(deps, user, |to| mail_templates::new_device(to, session, client.as_ref())).await
 }
 
 async fn to_user(

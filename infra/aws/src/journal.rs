@@ -11,8 +11,8 @@ use crate::fault::{ArmedFault, Fault, FaultKind, StruckBy};
 use crate::permission::IamPermission;
 use crate::request::Caller;
 
-/// The maximum number of calls kept, about 20 MB. It exceeds the calls of the largest test between two queries.
-const MAX_CALLS: usize = 20_000;
+/// The maximum number of calls kept, about 40 MB. It exceeds the calls of the largest test between two queries.
+const MAX_CALLS: usize = 40_000;
 
 /// The calls of all regions, and the fault plan.
 pub struct Journal {

@@ -18,6 +18,7 @@ mod delivery;
 mod files;
 mod functions;
 mod gateway;
+mod idp;
 mod in_process;
 mod listeners;
 mod options;
@@ -77,6 +78,9 @@ impl Platform {
         let listeners = Listeners::bind(options.port).await?;
         let (url, endpoints) = (listeners::url(&listeners.entry)?, listeners.endpoints()?);
         let clock = Arc::new(LocalClock::open(options.data.join("clock.json")));
+        let origins: Vec<String> = endpoints.values().chain(&options.origins).cloned().collect();
+        let identity =
+            idp::router(&url, &origins, Arc::clone(&clock)).map_err(|_| StartError::IdentityProviders)?;
         let built =
             options.binaries.as_deref().map(|folder| FunctionBinaries::open(folder, &options.data, &clock));
         let built = built.transpose()?.map(Arc::new);
@@ -100,7 +104,7 @@ impl Platform {
         let authority = authority(&stand_ins).map(|it| it.aws.endpoint().to_owned()).unwrap_or_default();
         let (admission, cors) = (Arc::new(Admission::default()), ApiCors::new(&options.origins));
         let mount = |stand_ins: StandIns| {
-            let config = region_config::config(stand_ins.region, &endpoints);
+            let config = region_config::config(stand_ins.region, &url, &endpoints);
             let way = match (&built, &front) {
                 (Some(built), Some(front)) => FunctionMode::Binaries(Arc::new(RegionBinaries::new(
                     built,
@@ -118,7 +122,7 @@ impl Platform {
         replication.extend(rotation::follow(&regions, Arc::clone(&switch), &stopping));
         let (data, regions_too) = (options.data, regions.clone());
         let controls = Arc::new(Controls { clock, built, journal, switch, data, regions: regions_too });
-        let servers = serve(listeners, controls, &stopping);
+        let servers = serve(listeners, (controls, identity), &stopping);
         Ok(Self { url, endpoints, regions, front, stop, servers, replication })
     }
 
@@ -162,11 +166,11 @@ async fn set_up(
     let own = std::iter::once(url.to_owned()).chain(endpoints.values().cloned());
     let origins: Vec<String> = own.chain(options.origins.iter().cloned()).collect();
     let site = |it: &StandIns| {
-        let config = region_config::config(it.region, endpoints);
+        let config = region_config::config(it.region, url, endpoints);
         RegionSetup::new(config, &it.endpoint(outsider("provision")), http, origins.clone())
     };
     let sites: Vec<RegionSetup> = stand_ins.iter().map(site).collect();
-    provision::provision(&sites).await?;
+    provision::provision(&sites, url).await?;
     let authority = authority(stand_ins).ok_or("the directory has no authority")?;
     let others = stand_ins.iter().filter(|it| it.region != authority.region).map(|it| &it.aws);
     rotation::replicate(&authority.aws, &others.collect::<Vec<_>>()).await;
@@ -195,10 +199,10 @@ fn authority(stand_ins: &[StandIns]) -> Option<&StandIns> {
 /// Starts the listeners of all regions, and of the entry point, which serves the first region and the controls.
 fn serve(
     listeners: Listeners,
-    controls: Arc<Controls>,
+    (controls, identity): (Arc<Controls>, axum::Router),
     stopping: &watch::Receiver<bool>,
 ) -> Vec<JoinHandle<()>> {
-    let mut entry = controls::router(Arc::clone(&controls));
+    let mut entry = controls::router(Arc::clone(&controls)).merge(identity);
     let mut doors = listeners.regions;
     let mut servers = Vec::new();
     for running in &controls.regions {

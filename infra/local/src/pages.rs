@@ -18,6 +18,7 @@ pub const INDEX: &str = r#"<!doctype html><html lang="en"><meta charset="utf-8">
 <li><code>POST /_local/rotate/SECRET?region=REGION</code>: rotates a secret (<code>tokens</code>, <code>codes</code>, <code>forwarding</code>)</li>
 <li><code>POST /_local/compact</code>: erases deleted items and read stream records from the tables' files</li>
 <li><a href="/_local/queues">Queues</a>; <code>POST /_local/redeliver</code>: delivers failed messages again at once</li>
+<li><code>/_local/idp/google</code> (<a href="/_local/idp/google/.well-known/openid-configuration">configuration</a>) and <code>/_local/idp/github</code>: identity providers to sign in with</li>
 <li><code>POST /_local/faults</code> with a plan, <code>DELETE</code> clears it</li>
 <li><a href="/_local/health">Health</a></li></ul></html>"#;
 

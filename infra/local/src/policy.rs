@@ -43,7 +43,7 @@ impl aws::IamPolicy for Roles {
             return need.action.strip_prefix("dynamodb:").is_some_and(|action| streams.contains(&action));
         }
         let Some(home) = Region::ALL.into_iter().find(|region| region.aws() == home) else { return false };
-        let config = region_config::config(home, &BTreeMap::new());
+        let config = region_config::config(home, "", &BTreeMap::new());
         let deployment = Deployment { region: home.to_string(), sender: config.mail_from.clone() };
         let mut statements = self.0.get(function).into_iter().flatten();
         statements.any(|statement| {
@@ -67,6 +67,7 @@ fn is_about(resource: IamResource, home: Region, bucket: &str, need: &IamPermiss
         IamResource::Bucket => here && need.on == bucket,
         IamResource::Files => here && need.on.starts_with(&format!("{bucket}/{}", blob::FOLDER)),
         IamResource::Bundles => here && need.on.starts_with(&format!("{bucket}/{}", blob::BUNDLES)),
+        IamResource::Icons => here && need.on.starts_with(&format!("{bucket}/{}", blob::ICONS)),
         // A region has only one of each.
         IamResource::Key | IamResource::Bus | IamResource::Mail => here,
     }

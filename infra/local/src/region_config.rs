@@ -62,8 +62,8 @@ pub fn rules() -> Vec<EventRule> {
     workers.iter().flat_map(of_worker).collect()
 }
 
-/// The configuration of a region. `endpoints` has the URL of each region's API.
-pub fn config(region: Region, endpoints: &BTreeMap<Region, String>) -> Config {
+/// The configuration of a region. `endpoints` has the URL of each region's API, `entry` the one of the entry point.
+pub fn config(region: Region, entry: &str, endpoints: &BTreeMap<Region, String>) -> Config {
     Config {
         region,
         table_prefix: format!("account-{region}-"),
@@ -76,6 +76,7 @@ pub fn config(region: Region, endpoints: &BTreeMap<Region, String>) -> Config {
         mail_configuration_set: format!("account-{region}"),
         directory_table: DIRECTORY.to_owned(),
         endpoints: endpoints.clone(),
+        shared_endpoint: Some(entry.to_owned()),
         refusals_after: REFUSALS_AFTER,
     }
 }

@@ -18,7 +18,8 @@ const STEPS: [&str; 4] = ["createSecret", "setSecret", "testSecret", "finishSecr
 /// Rotates a secret of a region immediately, or resumes an incomplete rotation. Returns the id of the new version.
 pub async fn rotate(region: &RunningRegion, secret: SecretName) -> Result<String, String> {
     let (id, worker) = region.functions.rotator().ok_or("no rotation function")?;
-    let (client, name) = (client(region)?, config(region.region, &BTreeMap::new()).secret_names().of(secret));
+    let (client, name) =
+        (client(region)?, config(region.region, "", &BTreeMap::new()).secret_names().of(secret));
     let account = aws::ACCOUNT;
     let arn = format!("arn:aws:lambda:{}:{account}:function:{id}", region.region.aws());
     let version = match client.rotate_secret().secret_id(&name).rotation_lambda_arn(arn).send().await {
@@ -52,9 +53,10 @@ fn client(region: &RunningRegion) -> Result<aws_sdk_secretsmanager::Client, Stri
 
 /// Updates the replicas of the shared secrets in the other regions.
 pub async fn replicate(authority: &aws::Aws, others: &[&aws::Aws]) {
-    let names = config(Region::AUTHORITY, &BTreeMap::new()).secret_names();
+    let names = config(Region::AUTHORITY, "", &BTreeMap::new()).secret_names();
     let shared =
         SecretName::ALL.into_iter().filter(|secret| secret.is_shared()).map(|secret| names.of(secret));
+    let shared = shared.chain([names.providers()]);
     let copies = shared.flat_map(|name| others.iter().map(move |other| (name.clone(), *other)));
     join_all(copies.map(|(name, other)| authority.replicate_secret(name, other))).await;
 }

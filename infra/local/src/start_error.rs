@@ -26,6 +26,9 @@ pub enum StartError {
     /// The binaries can't be run.
     #[error("can't run the binaries: {0}")]
     Binaries(#[from] BinariesError),
+    /// No key can be made for the identity providers.
+    #[error("can't make a key for the local identity providers: no randomness from the operating system")]
+    IdentityProviders,
     /// A stand-in did not start.
     #[error("can't start the stand-ins for AWS: {0}")]
     Aws(#[from] aws::StandInError),

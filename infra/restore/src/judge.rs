@@ -35,6 +35,7 @@ pub const fn treatment(kind: ItemKind) -> Treatment {
         ItemKind::Users
         | ItemKind::LastResets
         | ItemKind::Addresses
+        | ItemKind::UserAddresses
         | ItemKind::Workspaces
         | ItemKind::Members
         | ItemKind::Handles
@@ -58,17 +59,22 @@ pub const fn treatment(kind: ItemKind) -> Treatment {
         | ItemKind::ExportsDue
         | ItemKind::DeletionsDue => Treatment::Owned,
         ItemKind::Passwords => Treatment::Newest,
-        ItemKind::Keys | ItemKind::KeyHolders => Treatment::Revocable,
+        // A provider's identity may have been disconnected because it was stolen.
+        ItemKind::Keys | ItemKind::KeyHolders | ItemKind::Connections | ItemKind::Identities => {
+            Treatment::Revocable
+        }
         ItemKind::Sessions
         | ItemKind::SignUps
         | ItemKind::ResetsAsked
         | ItemKind::MailBlocks
+        | ItemKind::AuthorizationRequests
         | ItemKind::IdempotencyRecords
         | ItemKind::Outbox => Treatment::Momentary,
         ItemKind::Throttles | ItemKind::RateWindows | ItemKind::Consumed => Treatment::Bookkeeping,
         ItemKind::Erasures
         | ItemKind::HandleClaims
         | ItemKind::AddressClaims
+        | ItemKind::IdentityClaims
         | ItemKind::ReservedHandles
         | ItemKind::PendingClaims
         | ItemKind::SigningKeys
@@ -126,8 +132,9 @@ mod tests {
             assert!(!is_owned || row.owner != Owner::Region, "{kind:?}");
             let expires = matches!(row.removal, Removal::Expires(_));
             assert!(treatment != Treatment::Bookkeeping || expires, "{kind:?}");
-            // A kind with encrypted values is owned: its key is its workspace's.
-            assert!(row.sealed.is_empty() || is_owned, "{kind:?}");
+            // A kind with encrypted values is owned: its key is its workspace's. Or it goes.
+            let goes = treatment == Treatment::Momentary;
+            assert!(row.sealed.is_empty() || is_owned || goes, "{kind:?}");
         }
     }
 }

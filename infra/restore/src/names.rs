@@ -10,7 +10,8 @@ use domain::{
     deletion,
     directory::{Claim, Holder, Name},
     handle::Handle,
-    ports::Directory,
+    ports::{Claimed, Directory, Outcome},
+    provider::IdentityHash,
     region::Region,
     secret::Digest256,
     user::EmailHash,
@@ -96,7 +97,7 @@ pub async fn settle_names(
     }
     for (partition, id) in held {
         let claim = Claim { name: name_of(&partition)?, region, id: id.clone(), deadline: now };
-        let is_ours = only_looks || store.confirm(&claim).await.map_err(RestoreError::call)?;
+        let is_ours = only_looks || claim_again(&store, &claim).await.map_err(RestoreError::call)?;
         if is_ours {
             report.claimed += 1;
         } else {
@@ -106,11 +107,20 @@ pub async fn settle_names(
     Ok(report)
 }
 
+/// Claims a name that was given up. A handle is confirmed without a claim, because its reservation is for its former holder.
+async fn claim_again(store: &DirectoryStore, claim: &Claim) -> Outcome<bool> {
+    let is_address = matches!(claim.name, Name::Address(_));
+    if is_address && store.claim(claim).await? == Claimed::Taken {
+        return Ok(false);
+    }
+    store.confirm(claim).await
+}
+
 /// The claim that an item is, if it is one.
 fn claim_of(item: StoredItem) -> Result<Option<StoredClaim>, RestoreError> {
     let kind = ItemKind::of(Table::Directory, text(&item, PARTITION_KEY));
     match kind {
-        Some(ItemKind::HandleClaims | ItemKind::AddressClaims) => {
+        Some(ItemKind::HandleClaims | ItemKind::AddressClaims | ItemKind::IdentityClaims) => {
             serde_dynamo::from_item(item).map(Some).map_err(RestoreError::call)
         }
         _ => Ok(None),
@@ -122,6 +132,7 @@ async fn held_names(tables: &TableGroup) -> Result<HeldNames, RestoreError> {
     for (kind, owner, claims) in [
         (ItemKind::Addresses, "user", ItemKind::AddressClaims),
         (ItemKind::Handles, "workspace", ItemKind::HandleClaims),
+        (ItemKind::Identities, "user", ItemKind::IdentityClaims),
     ] {
         let mut after = None;
         loop {
@@ -144,6 +155,8 @@ fn name_of(partition: &str) -> Result<Name, RestoreError> {
     let rest = |kind: ItemKind| partition.strip_prefix(kind.prefix());
     let handle = rest(ItemKind::HandleClaims).and_then(|handle| Handle::parse_existing(handle).ok());
     let address = rest(ItemKind::AddressClaims).and_then(Digest256::from_base64);
+    let identity = rest(ItemKind::IdentityClaims).and_then(Digest256::from_base64);
     let name = handle.map(Name::Handle).or(address.map(|hash| Name::Address(EmailHash(hash))));
+    let name = name.or(identity.map(|hash| Name::Identity(IdentityHash(hash))));
     name.ok_or(RestoreError::InvalidName)
 }

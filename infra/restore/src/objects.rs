@@ -5,7 +5,7 @@ use domain::blob;
 
 use crate::{error::RestoreError, ledger::ErasureLedger};
 
-/// Deletes the files and export bundles of erased accounts and teams. Returns their number; with `only_looks`, counts them.
+/// Deletes the files, export bundles and pictures of erased accounts and teams. Returns their number; with `only_looks`, counts them.
 ///
 /// # Errors
 ///
@@ -17,7 +17,7 @@ pub async fn erase_objects(
     only_looks: bool,
 ) -> Result<u64, RestoreError> {
     let mut erased = 0;
-    for folder in [blob::FOLDER, blob::BUNDLES] {
+    for folder in [blob::FOLDER, blob::BUNDLES, blob::ICONS] {
         let list = client.list_objects_v2().bucket(bucket).prefix(folder).delimiter("/");
         let mut pages = list.into_paginator().send();
         while let Some(page) = pages.next().await {

@@ -38,9 +38,11 @@ const WITHOUT_KEYS: &str = "{}";
 
 /// The secret that `infra/deploy` sets once and that never rotates.
 const ADDRESSES: &str = "addresses";
+/// The secret that an operator fills, with the platform's credentials at Google and GitHub. Empty: sign-in by them is off.
+const PROVIDERS: &str = "providers";
 
 /// Every secret: name, scope, description.
-const SECRETS: [(&str, Scope, &str); 4] = [
+const SECRETS: [(&str, Scope, &str); 5] = [
     ("tokens", Scope::Region, "Signs access tokens and derives refresh tokens"),
     ("codes", Scope::Region, "Derives the codes in emails"),
     (
@@ -49,6 +51,7 @@ const SECRETS: [(&str, Scope, &str); 4] = [
         "Hashes email addresses. If it is lost, no account can be found by its address",
     ),
     ("forwarding", Scope::Shared, "Signs requests that regions forward to each other"),
+    (PROVIDERS, Scope::Shared, "Credentials at Google and GitHub, set by an operator"),
 ];
 
 /// Renders all secrets.
@@ -56,9 +59,9 @@ pub(super) fn secrets() -> String {
     SECRETS.map(|(name, scope, description)| secret(name, scope, description)).join("\n")
 }
 
-/// Renders the rotation of all secrets but the one that never rotates.
+/// Renders the rotation of all secrets but those that never rotate.
 pub(super) fn rotations() -> String {
-    let rotated = SECRETS.iter().filter(|(name, ..)| *name != ADDRESSES);
+    let rotated = SECRETS.iter().filter(|(name, ..)| ![ADDRESSES, PROVIDERS].contains(name));
     rotated.map(|(name, scope, _)| rotation(name, *scope)).collect::<Vec<_>>().join("\n")
 }
 
@@ -151,11 +154,11 @@ mod tests {
     }
 
     #[test]
-    fn every_secret_except_addresses_rotates() {
+    fn every_secret_of_keys_except_addresses_rotates() {
         let text = rotations();
         for (name, ..) in SECRETS {
             let is_rotated = text.contains(&format!("/{name}\""));
-            assert_eq!(is_rotated, name != ADDRESSES, "{name}");
+            assert_eq!(is_rotated, ![ADDRESSES, PROVIDERS].contains(&name), "{name}");
         }
     }
 

@@ -141,6 +141,7 @@ fn globals() -> String {
         BUCKET: !Sub "${{Platform}}-${{Region}}-files-${{AWS::AccountId}}"
         DIRECTORY_TABLE: !Ref DirectoryTableName
         API_ENDPOINTS: !Sub "us=https://us.${{ApiDomain}},eu=https://eu.${{ApiDomain}},ap=https://ap.${{ApiDomain}}"
+        SHARED_ENDPOINT: !Sub "https://${{ApiDomain}}"
         MAIL_FROM: !Sub "no-reply@${{MailDomain}}"
         MAIL_CONFIGURATION_SET: !Sub "${{Platform}}-${{Region}}"
         # These two variables shorten cold starts: docs/decisions/0047-shorten-start-up-by-environment.md.

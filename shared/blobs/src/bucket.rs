@@ -9,7 +9,7 @@ use aws_sdk_s3::{
     types::{Delete, Object, ObjectIdentifier},
 };
 use domain::{
-    blob::{BlobKey, Blobs},
+    blob::{BlobKey, Blobs, Icons},
     ports::{Failure, Outcome},
 };
 
@@ -92,6 +92,14 @@ impl Blobs for S3Blobs {
             Err(error) if error.code() == Some(NO_SUCH_UPLOAD) => Ok(()),
             Err(error) => Err(failure(&error)),
         }
+    }
+}
+
+#[async_trait]
+impl Icons for S3Blobs {
+    async fn put(&self, key: &BlobKey, png: Vec<u8>) -> Outcome<()> {
+        let put = self.quick.put_object().bucket(&self.bucket).key(key.as_str()).content_type("image/png");
+        put.body(png.into()).send().await.map(|_| ()).map_err(|error| failure(&error))
     }
 }
 

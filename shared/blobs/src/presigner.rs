@@ -27,6 +27,8 @@ use crate::broken;
 const WEEK: SignedDuration = SignedDuration::from_hours(7 * 24);
 /// `Cache-Control` of downloads, for browsers and intermediate caches.
 const CACHES: &str = "private, no-store";
+/// `Cache-Control` of pictures, whose names are never used for another.
+const ICON_CACHES: &str = "public, max-age=31536000, immutable";
 /// The characters to encode in a query: all but the [unreserved
 /// characters](https://www.rfc-editor.org/rfc/rfc3986#section-2.3).
 const IN_QUERY: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
@@ -106,6 +108,16 @@ impl Presigner for S3Presigner {
         let get = self.sign(("GET", key, &query), &[], terms)?;
         let head = self.sign(("HEAD", key, &query), &[], terms)?;
         Ok(BundleLinks { get, head, expires_at })
+    }
+
+    fn icon(&self, key: &BlobKey, now: Timestamp, valid_for: SignedDuration) -> Outcome<String> {
+        let (terms, _) = terms(now, valid_for)?;
+        let query = [
+            ("response-cache-control", ICON_CACHES),
+            ("response-content-disposition", "inline"),
+            ("response-content-type", "image/png"),
+        ];
+        self.sign(("GET", key, &query), &[], terms)
     }
 }
 

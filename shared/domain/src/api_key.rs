@@ -11,6 +11,7 @@ use crate::{
     id::{KeyId, UserId, WorkspaceId},
     profile::KeyName,
     region::Region,
+    sealing::Sealed,
     secret::{Digest256, Secret},
     user::personal_workspace,
     workspace::WorkspaceKind,
@@ -73,11 +74,6 @@ impl PresentedKey {
 fn checksum(digits: &str, region: Region) -> u32 {
     Digest256::of_both(region.as_str(), digits).first_bits()
 }
-
-/// A value encrypted with a workspace's data key: nonce, ciphertext and tag in base64.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct Sealed(pub String);
 
 /// The record of a key. Contains the value only in encrypted form.
 #[derive(Clone, Serialize, Deserialize)]

@@ -10,7 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::{
     export::{Export, Format},
-    id::{UserId, WorkspaceId},
+    id::{IconId, UserId, WorkspaceId},
     ports::outcome::Outcome,
 };
 
@@ -18,6 +18,8 @@ use crate::{
 pub const FOLDER: &str = "files/";
 /// Prefix of all export bundles in the store.
 pub const BUNDLES: &str = "exports/";
+/// Prefix of all pictures of users and teams in the store.
+pub const ICONS: &str = "icons/";
 /// Maximum size of one `PUT` request in bytes: 5 GiB ([S3's limit]).
 ///
 /// [S3's limit]: https://docs.aws.amazon.com/AmazonS3/latest/userguide/upload-objects.html
@@ -46,6 +48,21 @@ impl BlobKey {
     /// Prefix of all export bundles of a user.
     pub fn bundles_of(user: UserId) -> String {
         format!("{BUNDLES}{user}/")
+    }
+
+    /// The name of a picture: `icons/<workspace>/<icon>`.
+    pub fn of_icon(workspace: WorkspaceId, icon: IconId) -> Self {
+        Self(format!("{}{icon}", Self::icons_of(workspace)))
+    }
+
+    /// Prefix of all pictures of a workspace.
+    pub fn icons_of(workspace: WorkspaceId) -> String {
+        format!("{ICONS}{workspace}/")
+    }
+
+    /// The picture that this is the name of, if it is one.
+    pub fn icon(&self) -> Option<IconId> {
+        self.0.strip_prefix(ICONS)?.split_once('/')?.1.parse().ok()
     }
 
     /// A name that the store listed.
@@ -104,6 +121,16 @@ pub trait Presigner: Send + Sync {
         now: Timestamp,
         valid_for: SignedDuration,
     ) -> Outcome<BundleLinks>;
+
+    /// Signs a `GET` of a picture, which browsers show as a PNG and as nothing else, and may keep.
+    fn icon(&self, key: &BlobKey, now: Timestamp, valid_for: SignedDuration) -> Outcome<String>;
+}
+
+/// The store of pictures.
+#[async_trait]
+pub trait Icons: Send + Sync {
+    /// Stores a PNG under a new name.
+    async fn put(&self, key: &BlobKey, png: Vec<u8>) -> Outcome<()>;
 }
 
 /// The store of files and bundles.

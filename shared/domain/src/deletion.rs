@@ -58,8 +58,12 @@ pub struct Deletion {
     /// The handle that is freed.
     #[serde(default, deserialize_with = "existing")]
     pub handle: Option<Handle>,
-    /// The hash of the email address that is freed.
+    /// The hash of the primary email address, which is freed.
     pub address: Option<EmailHash>,
+    /// The hashes of the other email addresses, which are freed. The job reads them before it erases their record. Absent in
+    /// older jobs.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub addresses: Vec<EmailHash>,
     /// The recipient of the receipt.
     #[serde(deserialize_with = "crate::email::existing")]
     pub receipt_to: EmailAddress,
@@ -117,8 +121,24 @@ impl Deletion {
         let holder = |id| Holder { region: self.region, id, confirmed: true };
         let handle =
             self.handle.clone().map(|handle| (Name::Handle(handle), holder(self.workspace.to_string())));
-        let address = self.address.map(|address| (Name::Address(address), holder(self.user.to_string())));
-        handle.into_iter().chain(address).collect()
+        let address = |address| (Name::Address(address), holder(self.user.to_string()));
+        handle.into_iter().chain(self.all_addresses().map(address)).collect()
+    }
+
+    /// The hashes of all email addresses that are freed.
+    pub fn all_addresses(&self) -> impl Iterator<Item = EmailHash> {
+        self.address.into_iter().chain(self.addresses.iter().copied())
+    }
+
+    /// Adds the email addresses of the account that the job does not know. Returns whether there were any.
+    pub fn learn_addresses(&mut self, found: impl IntoIterator<Item = EmailHash>) -> bool {
+        let before = self.addresses.len();
+        for address in found {
+            if !self.all_addresses().any(|known| known == address) {
+                self.addresses.push(address);
+            }
+        }
+        self.addresses.len() > before
     }
 
     /// Whether the first pass is complete and it is too early for the second.
@@ -210,6 +230,7 @@ mod tests {
             region: Region::Eu,
             handle: Some(Handle::parse("ada-lovelace").unwrap()),
             address: Some(EmailHash(Digest256::of("ada@people.example"))),
+            addresses: Vec::new(),
             receipt_to: EmailAddress::parse("ada@people.example").unwrap(),
             status: Status::Queued,
             created_at: at(1_000),
@@ -291,6 +312,19 @@ mod tests {
         let stored = serde_json::to_value(deletion()).unwrap();
         assert!(stored.get("session").is_none());
         assert_eq!(serde_json::from_value::<Deletion>(stored).unwrap().session, None);
+    }
+
+    #[test]
+    fn job_frees_each_address_that_it_learns_of_once() {
+        let hash = |name: &str| EmailHash(Digest256::of(name));
+        let mut deletion = deletion();
+        assert!(!deletion.learn_addresses([hash("ada@people.example")]));
+        assert!(deletion.learn_addresses(["ada@people.example", "b", "c"].map(hash)));
+        assert!(!deletion.learn_addresses(["c", "b"].map(hash)));
+        assert_eq!(deletion.names().len(), 4);
+        let mut old = serde_json::to_value(&deletion).unwrap();
+        old.as_object_mut().unwrap().remove("addresses");
+        assert_eq!(serde_json::from_value::<Deletion>(old).unwrap().names().len(), 2);
     }
 
     #[test]

@@ -9,6 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use crate::{
     handle::Handle,
     id::{UserId, WorkspaceId},
+    provider::IdentityHash,
     region::Region,
     time::after,
     user::EmailHash,
@@ -27,6 +28,8 @@ pub enum Name {
     Handle(Handle),
     /// The hash of a user's email address.
     Address(EmailHash),
+    /// The hash of a provider's identity that a user signs in with.
+    Identity(IdentityHash),
 }
 
 /// The holder of a name.
@@ -62,6 +65,11 @@ impl Claim {
     /// Claims an email address for a user.
     pub fn on_address(address: EmailHash, region: Region, user: UserId, now: Timestamp) -> Self {
         Self::new(Name::Address(address), region, user.to_string(), now)
+    }
+
+    /// Claims a provider's identity for a user.
+    pub fn on_identity(identity: IdentityHash, region: Region, user: UserId, now: Timestamp) -> Self {
+        Self::new(Name::Identity(identity), region, user.to_string(), now)
     }
 
     fn new(name: Name, region: Region, id: String, now: Timestamp) -> Self {

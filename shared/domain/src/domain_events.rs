@@ -6,8 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     handle::Handle,
-    id::{AttemptId, JobId, KeyId, MessageId, ResetId, SessionId, UserId, WorkspaceId},
+    id::{AddressId, AttemptId, JobId, KeyId, MessageId, ResetId, SessionId, UserId, WorkspaceId},
     profile::KeyName,
+    provider::{IdentityHash, Provider},
     resource::ResourceId,
     user::EmailHash,
 };
@@ -91,7 +92,48 @@ domain_events! {
         user: UserId,
         /// The address, for its claim in the directory.
         address: EmailHash,
+        /// The provider's identity that opened it, if one did, for its claim.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        identity: Option<IdentityHash>,
     } "account-opened" to(&["confirm-claims"]);
+
+    /// A code was requested for an address that was added to an account. The address receives the code, or a mail that it
+    /// belongs to another account.
+    AddressCodeRequested {
+        /// The account's user.
+        user: UserId,
+        /// The id that the code is derived from.
+        attempt: AttemptId,
+    } "address-code-requested" to(&["send-mail"]);
+
+    /// Another address of an account was verified.
+    AddressVerified {
+        /// The account's user, who receives a mail at the primary address.
+        user: UserId,
+        /// The address, for its claim in the directory.
+        address: EmailHash,
+        /// The address in the account's record.
+        id: AddressId,
+        /// Whether it is the account's first company address, by which an account gets a bonus once. One address may be the first
+        /// of several accounts, one after the other.
+        first_company: bool,
+    } "address-verified" to(&["confirm-claims", "send-mail"]);
+
+    /// A verified address was removed from an account.
+    AddressRemoved {
+        /// The account's user, who receives a mail at the primary address.
+        user: UserId,
+        /// The address, whose claim in the directory ends.
+        address: EmailHash,
+    } "address-removed" to(&["confirm-claims", "send-mail"]);
+
+    /// Another address became the primary one of an account.
+    PrimaryAddressChanged {
+        /// The account's user.
+        user: UserId,
+        /// The former primary address, which receives a mail.
+        former: AddressId,
+    } "primary-address-changed" to(&["send-mail"]);
 
     /// A workspace was created.
     WorkspaceOpened {
@@ -136,6 +178,14 @@ domain_events! {
         session: SessionId,
     } "refresh-token-reused" to(&["send-mail"]);
 
+    /// A session began on a device without a device token of its user.
+    NewDeviceSignedIn {
+        /// The session's user, who receives a mail.
+        user: UserId,
+        /// The session.
+        session: SessionId,
+    } "new-device-signed-in" to(&["send-mail"]);
+
     /// A password reset was requested. If the address has an account, its primary address receives a token.
     PasswordForgotten {
         /// The address that was entered.
@@ -143,6 +193,26 @@ domain_events! {
         /// The id that the token is derived from.
         reset: ResetId,
     } "password-forgotten" to(&["send-mail"]);
+
+    /// A provider's identity was connected to an account.
+    ProviderConnected {
+        /// The user, who receives a mail.
+        user: UserId,
+        /// The provider.
+        provider: Provider,
+        /// The identity, for its claim in the directory.
+        identity: IdentityHash,
+    } "provider-connected" to(&["confirm-claims", "send-mail"]);
+
+    /// A provider's identity was disconnected from an account.
+    ProviderDisconnected {
+        /// The user, who receives a mail.
+        user: UserId,
+        /// The provider.
+        provider: Provider,
+        /// The identity, whose claim in the directory is given up.
+        identity: IdentityHash,
+    } "provider-disconnected" to(&["confirm-claims", "send-mail"]);
 
     /// A password was changed.
     PasswordChanged {
@@ -205,7 +275,14 @@ impl DomainEvent {
             Self::SignUpStarted { address, .. } => format!("sign-up/{address}"),
             Self::PasswordForgotten { address, .. } => format!("password-reset/{address}"),
             Self::AccountOpened { user, .. }
+            | Self::ProviderConnected { user, .. }
+            | Self::ProviderDisconnected { user, .. }
+            | Self::AddressCodeRequested { user, .. }
+            | Self::AddressVerified { user, .. }
+            | Self::AddressRemoved { user, .. }
+            | Self::PrimaryAddressChanged { user, .. }
             | Self::RefreshTokenReused { user, .. }
+            | Self::NewDeviceSignedIn { user, .. }
             | Self::PasswordChanged { user } => user.to_string(),
             Self::WorkspaceOpened { workspace, .. }
             | Self::SettingsChanged { workspace }

@@ -221,6 +221,8 @@ kinds! {
     OfEvent EventId "evt";
     /// A sign-up attempt.
     OfAttempt AttemptId "att";
+    /// An email address of an account.
+    OfAddress AddressId "adr";
     /// A password reset request.
     OfReset ResetId "rst";
     /// A message in the outbox.
@@ -235,6 +237,8 @@ kinds! {
     OfModel ModelId "model";
     /// An upload, and the resulting file.
     OfUpload UploadId "upl";
+    /// A picture of a user or team.
+    OfIcon IconId "icon";
     /// An export or deletion job.
     OfJob JobId "job";
 }

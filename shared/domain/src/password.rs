@@ -9,7 +9,10 @@ use zxcvbn::{
     feedback::{Feedback, Suggestion, Warning},
 };
 
-use crate::text::{Invalid, string_value};
+use crate::{
+    breached_passwords,
+    text::{Invalid, string_value},
+};
 
 /// Minimum length in characters.
 pub const MIN: usize = 8;
@@ -72,6 +75,22 @@ impl Password {
         &self.0
     }
 
+    /// Checks a new password: it must be strong enough ([`judge_strength`](Self::judge_strength)), and not one of the common
+    /// passwords of earlier leaks.
+    ///
+    /// # Errors
+    ///
+    /// When the password is too easy to guess. The sentence has advice.
+    pub fn judge(&self, about: &[&str]) -> Result<(), Invalid> {
+        self.judge_strength(about)?;
+        if breached_passwords::contains(&self.0) {
+            return Err(Invalid::new(
+                "This password was in a data breach of another service, and guessers try it first. Use another one.",
+            ));
+        }
+        Ok(())
+    }
+
     /// Checks the strength of a new password: the [zxcvbn] estimate must be at least 3 of 4, "safely unguessable" if
     /// the hash leaks. `about` is known to attackers: address, name, handle. A part of it is too weak, also with its
     /// parts in another order, with other separators or none, or with a few characters added.
@@ -84,7 +103,7 @@ impl Password {
     /// When the password is too easy to guess. The sentence has advice.
     ///
     /// [zxcvbn]: https://www.usenix.org/conference/usenixsecurity16/technical-sessions/presentation/wheeler
-    pub fn judge(&self, about: &[&str]) -> Result<(), Invalid> {
+    pub fn judge_strength(&self, about: &[&str]) -> Result<(), Invalid> {
         if is_made_of(&self.0, about) {
             return Err(Invalid::new(
                 "This password consists of your email address or your name. Use other words.",

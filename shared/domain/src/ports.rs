@@ -7,21 +7,27 @@ mod extras;
 mod messages;
 pub(crate) mod outcome;
 mod privacy;
+mod providers;
 mod requests;
 mod resources;
 mod rounds;
 mod secrets;
+mod user_addresses;
 mod workspaces;
 
 pub use accounts::{
-    Accounts, Credentials, NewAccount, NewPassword, Opened, PasswordProof, PasswordResets, Reserved,
-    Resettable, SessionContext, Sessions, SignUps, Throttles,
+    Accounts, Credentials, NewAccount, NewPassword, Opened, PasswordProof, PasswordResets, Replaces,
+    Reserved, Resettable, SessionContext, Sessions, SignInProof, SignUps, Throttles,
 };
 pub use directory::{Claimed, Directory, PublicKey};
 pub use extras::TransactionExtras;
 pub use messages::{Bus, Consumed, Delivery, Mail, MailBlocks, Mailer, MessageLease};
 pub use outcome::{Failure, Outcome, Page, Saved};
 pub use privacy::{Closed, Closing, Deletions, Exports, Inventory, Membership, Started};
+pub use providers::{
+    Authorization, AuthorizationRequests, Connected, ConnectedAccount, Connections, IdentityKeys,
+    IdentityProviders, OtherWay,
+};
 pub use requests::{IdempotencyRecord, IdempotencyRecords, RateWindows, Taken};
 pub use resources::{
     Begun, Changed, Created, DUE_PARTS, Listed, Live, Purges, Resources, Restored, Trash, Uploads, Within,
@@ -31,4 +37,5 @@ pub use secrets::{
     AddressHashes, Codes, EncryptionContext, ForwardingKeys, NewVersion, Prepared, Progress, Rotation,
     Rotations, TokenKeys, Vault,
 };
+pub use user_addresses::{AddressSaved, UserAddresses};
 pub use workspaces::{All, ApiKeys, Founded, History, Marking, Workspaces};

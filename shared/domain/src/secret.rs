@@ -74,6 +74,11 @@ impl Derived {
         BASE64_URL_SAFE_NO_PAD.encode(self.0)
     }
 
+    /// The bytes, for a key.
+    pub fn bytes(&self) -> &[u8] {
+        &self.0
+    }
+
     /// Compares in constant time.
     pub fn matches(&self, other: &Self) -> bool {
         self.0.ct_eq(&other.0).into()

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     id::{SessionId, UserId},
     region::Region,
+    sealing::Sealed,
     secret::{Derived, Digest256, MacKey, Secret},
     text::Invalid,
     time::after,
@@ -50,6 +51,9 @@ pub struct Session {
     pub current: Digest256,
     /// The hash of the preceding refresh token, for the grace period.
     pub previous: Option<Digest256>,
+    /// The encrypted [client](crate::session_client::SessionClient). Absent in sessions that were stored before clients were.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client: Option<Sealed>,
 }
 
 /// The result of checking a refresh token.
@@ -76,6 +80,7 @@ impl Session {
             refreshed_at: now,
             current: first.hash(),
             previous: None,
+            client: None,
         }
     }
 

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::{
+    id::IconId,
     profile::{Bio, Company, DisplayName, IconColor, IconLetters, UseCase},
     social::{Discord, Github, Linkedin, Scholar, SocialLink, Twitter, Website, Youtube},
     workspace::{Profile, WorkspaceKind},
@@ -175,6 +176,30 @@ pub fn apply(
         let changed = difference(profile, &after);
         (after, changed)
     }))
+}
+
+/// A change of a workspace's icon. The picture is replaced, or removed if there is none.
+#[derive(Debug, Clone, Default)]
+pub struct IconChange {
+    /// The new picture.
+    pub image: Option<IconId>,
+    /// A new colour.
+    pub color: Option<Change<IconColor>>,
+    /// New initials.
+    pub letters: Option<Change<IconLetters>>,
+}
+
+/// Changes the icon. Returns `None` if nothing changes.
+pub fn apply_icon(profile: &Profile, change: &IconChange) -> Option<(Profile, ChangedFields)> {
+    let mut after = Profile { image: change.image, ..profile.clone() };
+    if let Some(color) = change.color.clone() {
+        after.icon_color = color.value();
+    }
+    if let Some(letters) = change.letters.clone() {
+        after.icon_letter = letters.value();
+    }
+    let changed = difference(profile, &after);
+    (after != *profile).then_some((after, changed))
 }
 
 /// The fields that differ, each as `{"from": …, "to": …}`.

@@ -44,9 +44,14 @@ impl VerificationCode {
 
     /// The code of a region for 32 derived bytes (dynamic truncation as in RFC 4226, section 5.3).
     pub fn from_bytes(bytes: &[u8; 32], region: Region) -> Self {
-        let number = bytes.iter().take(8).fold(0_u64, |sum, byte| (sum << 8) | u64::from(*byte));
+        let number = number(bytes);
         let place = Region::ALL.iter().position(|other| *other == region).unwrap_or_default() as u64;
         Self(format!("{:06}", number % Self::EACH * Self::REGIONS + place))
+    }
+
+    /// A code that names no region, because its request carries a session: any of a million.
+    pub fn of_account(bytes: &[u8; 32]) -> Self {
+        Self(format!("{:06}", number(bytes) % 1_000_000))
     }
 
     /// The region of the code; `None` if the number is no code.
@@ -65,6 +70,11 @@ impl VerificationCode {
     pub fn matches(&self, other: &Self) -> bool {
         self.0.as_bytes().ct_eq(other.0.as_bytes()).into()
     }
+}
+
+/// The first bytes as a number.
+fn number(bytes: &[u8; 32]) -> u64 {
+    bytes.iter().take(8).fold(0_u64, |sum, byte| (sum << 8) | u64::from(*byte))
 }
 
 impl<'de> Deserialize<'de> for VerificationCode {

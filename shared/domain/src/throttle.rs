@@ -193,12 +193,16 @@ pub enum NetworkLimit {
     SignUp,
     /// Password reset requests. Each sends an email.
     PasswordForgot,
+    /// Requested codes for addresses of accounts. Each sends an email.
+    AddressCode,
     /// Entered sign-up codes.
     Verify,
     /// Entered reset tokens.
     PasswordReset,
     /// Failed sign-ins: [`PER_NETWORK`].
     SignIn,
+    /// Steps of sign-ins by providers.
+    Oauth,
 }
 
 impl NetworkLimit {
@@ -214,8 +218,10 @@ impl NetworkLimit {
     /// Maximum number of requests per window; `None` if only failures count.
     pub const fn per_window(self) -> Option<u32> {
         match self {
-            Self::SignUp | Self::PasswordForgot => Some(30),
+            Self::SignUp | Self::PasswordForgot | Self::AddressCode => Some(30),
             Self::Verify | Self::PasswordReset => Some(60),
+            // A sign-in has three steps; many people may share a network.
+            Self::Oauth => Some(600),
             Self::SignIn => None,
         }
     }
@@ -225,9 +231,11 @@ impl NetworkLimit {
         let name = match self {
             Self::SignUp => "sign-up",
             Self::PasswordForgot => "password-forgot",
+            Self::AddressCode => "address-code",
             Self::Verify => "verify",
             Self::PasswordReset => "password-reset",
             Self::SignIn => "sign-in",
+            Self::Oauth => "oauth",
         };
         format!("network/{name}/{network}")
     }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     entitlements::{EntitlementOverrides, Entitlements},
     handle::Handle,
-    id::{UserId, WorkspaceId},
+    id::{IconId, UserId, WorkspaceId},
     plan::{MicroUsd, Plan},
     profile::{Bio, Company, DisplayName, IconColor, IconLetters, UseCase},
     region::Region,
@@ -41,12 +41,27 @@ pub struct Profile {
     pub icon_color: Option<IconColor>,
     /// The icon's initials.
     pub icon_letter: Option<IconLetters>,
+    /// The picture, shown in place of colour and initials.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image: Option<IconId>,
     /// Social links.
     #[serde(default)]
     pub socials: SocialLinks,
     /// Whether early-access features are enabled. Only for personal accounts.
     #[serde(default)]
     pub early_access: bool,
+}
+
+impl Profile {
+    /// The path of the picture of the workspace with this handle, if it has one.
+    pub fn image_url(&self, handle: &Handle) -> Option<String> {
+        self.image.map(|icon| image_url(handle, icon))
+    }
+}
+
+/// The path of a picture, relative to the API: every region serves it. Handles and ids are permanent, so the path is.
+pub fn image_url(handle: &Handle, icon: IconId) -> String {
+    format!("/api/icons/{handle}/{icon}")
 }
 
 /// A stored profile. A separate item, so that edits do not conflict with other changes of the workspace.

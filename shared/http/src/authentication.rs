@@ -20,7 +20,7 @@ use crate::{
     caller::{ApiClient, DeletedAccount, Identified, Person, TokenIds},
     credentials::{Credential, check_csrf, credential},
     delegated_caller::DelegatedCaller,
-    problem::{Code, Problem},
+    problem::Problem,
     services::Services,
     spec::{Method, Spec},
     stop::Stop,
@@ -189,7 +189,7 @@ async fn identify_person(
         return Err(Stop::Forward(region, Some(caller)));
     }
     let (Some(workspace), Some(role)) = (workspace.filter(|_| asked.is_some()), role) else {
-        let first = Problem::new(Code::OnboardingRequired, "Finish setting up your account first.");
+        let first = Problem::onboarding_required();
         return Err(if owner.is_none() { first } else { Problem::not_found() }.into());
     };
     permissions::at_least(role, needed)?;

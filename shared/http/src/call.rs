@@ -133,6 +133,21 @@ impl<C> RequestContext<C> {
         credentials::cookie(&self.headers, credentials::SIGN_UP_COOKIE).ok().flatten()
     }
 
+    /// The secret that binds authorizations at providers to the browser.
+    pub fn oauth_cookie(&self) -> Result<Option<String>, CredentialError> {
+        credentials::cookie(&self.headers, credentials::OAUTH_COOKIE)
+    }
+
+    /// The sealed identity ticket that the browser's cookie holds.
+    pub fn identity_cookie(&self) -> Result<Option<String>, CredentialError> {
+        credentials::cookie(&self.headers, credentials::IDENTITY_COOKIE)
+    }
+
+    /// The host that the client called. Anything, if the client says so.
+    pub fn host(&self) -> Option<&str> {
+        self.headers.get(http::header::HOST)?.to_str().ok()
+    }
+
     /// The `User-Agent` header.
     pub fn user_agent(&self) -> Option<&str> {
         self.headers.get(http::header::USER_AGENT)?.to_str().ok()

@@ -14,6 +14,10 @@ pub const REFRESH_COOKIE: &str = "__Host-refresh";
 pub const DEVICE_COOKIE: &str = "__Host-device";
 /// The cookie that holds the token of a sign-up until its code is entered.
 pub const SIGN_UP_COOKIE: &str = "__Host-sign-up";
+/// The cookie that binds authorizations at providers to their browser.
+pub const OAUTH_COOKIE: &str = "__Host-oauth";
+/// The cookie that holds a sealed identity ticket.
+pub const IDENTITY_COOKIE: &str = "__Host-identity";
 /// The header that repeats the CSRF token.
 pub const CSRF_HEADER: &str = "x-csrf-token";
 
@@ -82,6 +86,17 @@ pub(crate) fn cookie(headers: &HeaderMap, name: &str) -> Result<Option<String>, 
 /// The `Set-Cookie` value that sets a cookie for `max_age` seconds.
 pub fn set_cookie(name: &str, value: &str, max_age: i64) -> String {
     format!("{name}={value}; Path=/; Max-Age={max_age}; Secure; HttpOnly; SameSite=Strict")
+}
+
+/// The same for a cookie that the browser also sends when a page of another site leads here: a provider's, after an authorization.
+pub fn set_cross_site_cookie(name: &str, value: &str, max_age: i64) -> String {
+    format!("{name}={value}; Path=/; Max-Age={max_age}; Secure; HttpOnly; SameSite=Lax")
+}
+
+/// The scope of a request that an identity ticket and no other credential names: its body is the same for everybody.
+pub(crate) fn ticket_scope(headers: &HeaderMap) -> Option<String> {
+    let ticket = cookie(headers, IDENTITY_COOKIE).ok().flatten()?;
+    Some(format!("ticket/{}", Digest256::of(ticket).to_base64()))
 }
 
 /// The headers that remove the cookies of a session.

@@ -22,6 +22,7 @@ use crate::{
     authentication::{Presented, authenticate, identify},
     call::RequestContext,
     caller::{Caller, Identified},
+    credentials,
     delegated_caller::DelegatedCaller,
     endpoint::{Endpoint, Output},
     forwarding::{ForwardedRequest, passed_back},
@@ -321,7 +322,8 @@ fn idempotency_key(spec: &Spec, request: &Request<Bytes>, who: &Identified) -> R
     }
     let operation = format!("{} {}", spec.id, request.uri().path());
     let query = request.uri().query().unwrap_or_default();
-    Key::read(request.headers(), who.scope().as_deref(), &operation, query, request.body())
+    let scope = who.scope().or_else(|| credentials::ticket_scope(request.headers()));
+    Key::read(request.headers(), scope.as_deref(), &operation, query, request.body())
 }
 
 /// Whether an earlier request with this key was carried out.

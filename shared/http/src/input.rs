@@ -32,6 +32,8 @@ pub struct InputSchemas {
     pub params: Option<Value>,
     /// Of the body.
     pub body: Option<Value>,
+    /// The media type of the body. Absent: JSON.
+    pub body_media_type: Option<&'static str>,
     /// Whether the body may be left out.
     pub body_is_optional: bool,
 }
@@ -92,7 +94,7 @@ where
 
     fn describe(generator: &mut SchemaGenerator) -> InputSchemas {
         let body = Some(generator.subschema_for::<B>().to_value());
-        InputSchemas { params: Some(inlined::<Q>()), body, body_is_optional: false }
+        InputSchemas { params: Some(inlined::<Q>()), body, ..InputSchemas::default() }
     }
 }
 
@@ -121,12 +123,7 @@ fn params<T: DeserializeOwned + JsonSchema>(raw: &Raw<'_>) -> Result<T, Problem>
 }
 
 fn body<T: DeserializeOwned + JsonSchema>(raw: &Raw<'_>) -> Result<T, Problem> {
-    if !is_plain(raw.headers) {
-        return Err(Problem::new(
-            Code::UnsupportedMediaType,
-            "Compressed bodies are not supported. Send the body without Content-Encoding.",
-        ));
-    }
+    refuse_compressed(raw)?;
     let content_type =
         raw.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let essence = content_type.split(';').next().unwrap_or_default().trim();
@@ -145,6 +142,27 @@ fn body<T: DeserializeOwned + JsonSchema>(raw: &Raw<'_>) -> Result<T, Problem> {
             Err(Problem::new(Code::BadRequest, place))
         }
     }
+}
+
+/// Refuses a compressed body.
+pub fn refuse_compressed(raw: &Raw<'_>) -> Result<(), Problem> {
+    if is_plain(raw.headers) {
+        return Ok(());
+    }
+    Err(Problem::new(
+        Code::UnsupportedMediaType,
+        "Compressed bodies are not supported. Send the body without Content-Encoding.",
+    ))
+}
+
+/// Deserializes the fields of a body in another format than JSON, or lists the errors of all of them. `repeated` names fields that
+/// were sent several times.
+pub fn fields_of<T: DeserializeOwned + JsonSchema>(
+    fields: Map<String, Value>,
+    repeated: &[String],
+) -> Result<T, Problem> {
+    let repeated = repeated.iter().map(|name| invalid(name, "Specify this field only once."));
+    understand(fields, repeated.collect())
 }
 
 /// Whether a body is not compressed.

@@ -16,6 +16,7 @@ pub mod forwarding;
 pub mod idempotency;
 pub mod input;
 mod json;
+pub mod mail_allowance;
 pub mod meter;
 pub mod networks;
 pub mod optional_body;

@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use domain::{
-    blob::{Blobs, Bundles, Presigner},
+    blob::{Blobs, Bundles, Icons, Presigner},
     ports::{
-        Accounts, AddressHashes, ApiKeys, Bus, Codes, Consumed, Deletions, Directory, Exports, History,
-        Inventory, MailBlocks, Mailer, PasswordResets, Purges, RateWindows, Resources, Rotations, Sessions,
-        SignUps, Throttles, TokenKeys, Trash, Uploads, Vault, Workspaces,
+        Accounts, AddressHashes, ApiKeys, AuthorizationRequests, Bus, Codes, Connections, Consumed,
+        Deletions, Directory, Exports, History, IdentityKeys, IdentityProviders, Inventory, MailBlocks,
+        Mailer, PasswordResets, Purges, RateWindows, Resources, Rotations, Sessions, SignUps, Throttles,
+        TokenKeys, Trash, Uploads, UserAddresses, Vault, Workspaces,
     },
 };
 
@@ -36,8 +37,14 @@ pub trait AuthPorts {
     fn accounts(&self) -> Arc<dyn Accounts>;
     /// Sessions.
     fn sessions(&self) -> Arc<dyn Sessions>;
+    /// Authorizations at providers.
+    fn authorization_requests(&self) -> Arc<dyn AuthorizationRequests>;
+    /// Providers' identities of users.
+    fn connections(&self) -> Arc<dyn Connections>;
     /// Password resets.
     fn password_resets(&self) -> Arc<dyn PasswordResets>;
+    /// Email addresses of accounts.
+    fn user_addresses(&self) -> Arc<dyn UserAddresses>;
     /// Counters of failed attempts.
     fn throttles(&self) -> Arc<dyn Throttles>;
     /// Counters of requests.
@@ -104,6 +111,10 @@ pub trait SecretPorts {
     fn address_hashes(&self) -> Arc<dyn AddressHashes>;
     /// Mailed codes.
     fn codes(&self) -> Arc<dyn Codes>;
+    /// Keys of providers' identities.
+    fn identity_keys(&self) -> Arc<dyn IdentityKeys>;
+    /// Providers.
+    fn identity_providers(&self) -> Arc<dyn IdentityProviders>;
     /// New versions of secrets.
     fn rotations(&self) -> Arc<dyn Rotations>;
 }
@@ -114,6 +125,8 @@ pub trait FilePorts {
     fn presigner(&self) -> Arc<dyn Presigner>;
     /// Objects in the bucket.
     fn blobs(&self) -> Arc<dyn Blobs>;
+    /// Storing pictures.
+    fn icons(&self) -> Arc<dyn Icons>;
     /// Writing export bundles.
     fn bundles(&self) -> Arc<dyn Bundles>;
 }

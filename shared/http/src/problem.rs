@@ -62,6 +62,16 @@ codes! {
     UsernameTaken "USERNAME_TAKEN" 409;
     /// The address belongs to an account already.
     EmailTaken "EMAIL_TAKEN" 409;
+    /// The account has no password.
+    NoPassword "NO_PASSWORD" 409;
+    /// The address is one of the account's own already.
+    EmailAlreadyAdded "EMAIL_ALREADY_ADDED" 409;
+    /// The account has too many addresses.
+    EmailLimitReached "EMAIL_LIMIT_REACHED" 409;
+    /// The address is not verified.
+    EmailUnverified "EMAIL_UNVERIFIED" 409;
+    /// The address is the primary one.
+    EmailIsPrimary "EMAIL_IS_PRIMARY" 409;
     /// The slug belongs to another.
     SlugTaken "SLUG_TAKEN" 409;
     /// The file was not sent yet.
@@ -70,12 +80,24 @@ codes! {
     OwnsTeams "OWNS_TEAMS" 409;
     /// The team has other members, who have to go first.
     TeamHasMembers "TEAM_HAS_MEMBERS" 409;
+    /// A provider's identity belongs to another account.
+    IdentityTaken "IDENTITY_TAKEN" 409;
+    /// The account is connected with another account of the provider.
+    ProviderConnected "PROVIDER_CONNECTED" 409;
+    /// Nothing else remains to sign in with.
+    LastSignInMethod "LAST_SIGN_IN_METHOD" 409;
     /// The body is too large.
     PayloadTooLarge "PAYLOAD_TOO_LARGE" 413;
     /// The body is no JSON, or compressed.
     UnsupportedMediaType "UNSUPPORTED_MEDIA_TYPE" 415;
     /// The code is wrong, expired, or was tried too often.
     CodeInvalid "CODE_INVALID" 422;
+    /// The authorization at a provider is unknown, expired, or of another browser.
+    AuthorizationInvalid "AUTHORIZATION_INVALID" 422;
+    /// The provider has not verified the address.
+    ProviderEmailUnverified "PROVIDER_EMAIL_UNVERIFIED" 422;
+    /// A new account needs a data region.
+    RegionRequired "REGION_REQUIRED" 422;
     /// The address gets no mail at the moment.
     EmailUndeliverable "EMAIL_UNDELIVERABLE" 422;
     /// The mailed token is wrong, expired, or was used.
@@ -173,6 +195,11 @@ impl Problem {
     /// There is no such thing, or the caller may not know of it: the same bytes for both.
     pub fn not_found() -> Self {
         Self::new(Code::NotFound, "Not found.")
+    }
+
+    /// Onboarding comes first.
+    pub fn onboarding_required() -> Self {
+        Self::new(Code::OnboardingRequired, "Finish setting up your account first.")
     }
 
     /// The slug is in use.

@@ -206,6 +206,12 @@ impl Spec {
         self
     }
 
+    /// Takes bodies of up to this many bytes.
+    pub const fn body_limit(mut self, bytes: usize) -> Self {
+        self.body_limit = bytes;
+        self
+    }
+
     /// Lets its handler forward a request to the region that it belongs to (`Stop::elsewhere`).
     pub const fn may_forward(mut self) -> Self {
         self.may_forward = true;

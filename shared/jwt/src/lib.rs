@@ -1,4 +1,5 @@
-//! JSON Web Tokens ([RFC 7519]) of one kind, EdDSA with Ed25519 ([RFC 8037]), signed and verified with ring.
+//! JSON Web Tokens ([RFC 7519]): our own, EdDSA with Ed25519 ([RFC 8037]), and the id tokens of providers. Signed and verified
+//! with ring.
 //!
 //! `jsonwebtoken` reads and writes them. Its own cryptography would link every algorithm that a token may name, half a
 //! megabyte; TLS brings ring along already.
@@ -6,12 +7,14 @@
 //! [RFC 7519]: https://www.rfc-editor.org/rfc/rfc7519
 //! [RFC 8037]: https://www.rfc-editor.org/rfc/rfc8037
 
-mod ed25519;
+mod crypto;
+mod id_token;
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use serde::{Serialize, de::DeserializeOwned};
 
+pub use id_token::{IdTokenHeader, PublicJwk, header, verify_id_token};
 pub use jsonwebtoken::errors::Error;
 
 /// The purpose of a token, from its header (`typ`). A token is invalid for any other purpose ([RFC 8725, section 3.11]).
@@ -40,7 +43,7 @@ impl TokenType {
 ///
 /// Fails if the key is invalid, or if the claims are not a JSON object.
 pub fn sign(of: TokenType, kid: &str, private: &[u8], claims: &impl Serialize) -> Result<String, Error> {
-    ed25519::install();
+    crypto::install();
     let (typ, kid) = (Some(of.as_str().to_owned()), Some(kid.to_owned()));
     let header = Header { typ, kid, ..Header::new(Algorithm::EdDSA) };
     jsonwebtoken::encode(&header, claims, &EncodingKey::from_ed_der(private))
@@ -57,7 +60,7 @@ pub fn key_id(token: &str) -> Option<String> {
 ///
 /// [RFC 8037, section 2]: https://www.rfc-editor.org/rfc/rfc8037#section-2
 pub fn verify<C: DeserializeOwned>(of: TokenType, token: &str, x: &str) -> Option<C> {
-    ed25519::install();
+    crypto::install();
     // The caller's clock decides on `exp`, not the machine's.
     let mut validation = Validation::new(Algorithm::EdDSA);
     validation.validate_exp = false;
@@ -74,7 +77,7 @@ pub fn verify<C: DeserializeOwned>(of: TokenType, token: &str, x: &str) -> Optio
 ///
 /// Fails if the key is invalid.
 pub fn public_key(private: &[u8]) -> Result<String, Error> {
-    Ok(BASE64_URL_SAFE_NO_PAD.encode(ed25519::public_key(private)?))
+    Ok(BASE64_URL_SAFE_NO_PAD.encode(crypto::public_key(private)?))
 }
 
 #[cfg(test)]
@@ -125,7 +128,7 @@ mod tests {
 
     /// A token with this header and a genuine signature.
     fn signed(header: &str) -> String {
-        ed25519::install();
+        crypto::install();
         let part = |json: &str| BASE64_URL_SAFE_NO_PAD.encode(json);
         let message = format!("{}.{}", part(header), part(r#"{"sub":"ada"}"#));
         let key = EncodingKey::from_ed_der(&private());
@@ -169,7 +172,7 @@ mod tests {
     #[test]
     fn the_signature_is_that_of_the_rfc() {
         let key = EncodingKey::from_ed_der(&private());
-        ed25519::install();
+        crypto::install();
         let message = b"eyJhbGciOiJFZERTQSJ9.RXhhbXBsZSBvZiBFZDI1NTE5IHNpZ25pbmc";
         let signature =
             "hgyY0il_MGCjP0JzlnLWG1PPOt7-09PGcvMg3AIbQR6dWbhijcNR4ki4iylGjg5BhVsPt9g7sVvpAr_MuM0KAg";

@@ -3,6 +3,7 @@
 mod document;
 mod rotations;
 mod secrets;
+mod tickets;
 mod vault;
 
 use std::sync::LazyLock;

@@ -11,8 +11,10 @@ use aws_sdk_secretsmanager::Client;
 use domain::{
     Timestamp, deletion,
     email::EmailAddress,
+    entropy::Entropy,
     id::AttemptId,
-    ports::{AddressHashes, Codes, ForwardingKeys, Outcome, TokenKeys},
+    ports::{AddressHashes, Codes, ForwardingKeys, IdentityKeys, Outcome, TokenKeys},
+    provider::{IdentityHash, IdentityTicket, ProviderIdentity},
     region::Region,
     rotation::{KEPT, SecretName},
     secret::{Digest256, MacKey, Secret},
@@ -27,6 +29,7 @@ use jiff::SignedDuration;
 use crate::{
     Lazy,
     document::{SecretDocument, broken},
+    tickets,
 };
 
 /// The clock that determines the age of a cached secret. Lambda freezes the process between requests and with it the
@@ -49,6 +52,11 @@ impl SecretNames {
         format!("{prefix}{}", secret.as_str())
     }
 
+    /// The full name of the secret with the credentials at identity providers, which an operator fills.
+    pub fn providers(&self) -> String {
+        format!("{}providers", self.shared)
+    }
+
     /// The secret with this name or ARN. In an ARN, Secrets Manager appends a hyphen and six characters to the name.
     pub fn find(&self, id: &str) -> Option<SecretName> {
         let named = match id.strip_prefix("arn:") {
@@ -68,6 +76,7 @@ pub struct Secrets {
     region: Region,
     names: SecretNames,
     now: Now,
+    entropy: Arc<dyn Entropy>,
     cache: Mutex<HashMap<SecretName, (Timestamp, Arc<SecretDocument>)>>,
 }
 
@@ -78,9 +87,10 @@ impl Secrets {
         region: Region,
         names: SecretNames,
         now: Now,
+        entropy: Arc<dyn Entropy>,
     ) -> Self {
         let client = Lazy::new(Box::new(client));
-        Self { client, region, names, now, cache: Mutex::default() }
+        Self { client, region, names, now, entropy, cache: Mutex::default() }
     }
 
     /// The current version of a secret.
@@ -145,6 +155,25 @@ impl AddressHashes for Secrets {
 }
 
 #[async_trait]
+impl IdentityKeys for Secrets {
+    async fn identity_hash(&self, identity: &ProviderIdentity) -> Outcome<IdentityHash> {
+        let key = self.read(SecretName::Addresses).await?.mac_key(Timestamp::UNIX_EPOCH)?;
+        let parts = [identity.issuer.as_bytes(), identity.subject.as_bytes()];
+        Ok(IdentityHash(Digest256::from_bytes(key.derive("identity", &parts))))
+    }
+
+    async fn seal_ticket(&self, ticket: &IdentityTicket) -> Outcome<Secret> {
+        let key = self.read(SecretName::Addresses).await?.mac_key(Timestamp::UNIX_EPOCH)?;
+        tickets::seal(&key, ticket, &*self.entropy)
+    }
+
+    async fn open_ticket(&self, sealed: &str) -> Outcome<Option<IdentityTicket>> {
+        let key = self.read(SecretName::Addresses).await?.mac_key(Timestamp::UNIX_EPOCH)?;
+        Ok(tickets::open(&key, sealed))
+    }
+}
+
+#[async_trait]
 impl ForwardingKeys for Secrets {
     async fn forwarding_key(&self, at: Timestamp) -> Outcome<MacKey> {
         self.read(SecretName::Forwarding).await?.mac_key(at)
@@ -163,6 +192,11 @@ impl Codes for Secrets {
             ))
         };
         attempts.iter().map(code).collect()
+    }
+
+    async fn address_code(&self, attempt: AttemptId) -> Outcome<VerificationCode> {
+        let key = self.read(SecretName::Codes).await?.mac_key(attempt.made_at())?;
+        Ok(VerificationCode::of_account(&key.derive("address", &[attempt.to_string().as_bytes()])))
     }
 
     async fn sign_up_token(&self, attempt: AttemptId) -> Outcome<SignUpToken> {

@@ -11,20 +11,16 @@ use std::{
     time::Duration,
 };
 
-use aes_gcm::{
-    Aes256Gcm, KeyInit,
-    aead::{Aead, Payload},
-};
 use async_trait::async_trait;
 use aws_errors::failure;
 use aws_sdk_kms::{Client, primitives::Blob, types::DataKeySpec};
 use base64::{Engine, prelude::BASE64_STANDARD};
 use domain::{
-    api_key::Sealed,
-    entropy::{self, Entropy},
+    entropy::Entropy,
     id::WorkspaceId,
     ports::{EncryptionContext, Failure, Outcome, Vault},
     region::Region,
+    sealing::{Sealed, SealingKey},
     secret::Secret,
     workspace::WrappedKey,
 };
@@ -42,9 +38,6 @@ const MAX_AGE: Duration = Duration::from_secs(300);
 const MAX_USES: u32 = 1_000;
 /// The maximum number of cached data keys.
 const MAX_CACHED: usize = 256;
-
-const FORMAT: u8 = 1;
-const NONCE_LENGTH: usize = 12;
 
 /// The vault of one region.
 pub struct KmsVault {
@@ -81,7 +74,7 @@ impl KmsVault {
         ])
     }
 
-    async fn cipher(&self, context: EncryptionContext<'_>) -> Outcome<Aes256Gcm> {
+    async fn cipher(&self, context: EncryptionContext<'_>) -> Outcome<SealingKey> {
         let workspace = context.workspace.id;
         if let Some(cipher) = self.cached(workspace) {
             return cipher;
@@ -107,7 +100,7 @@ impl KmsVault {
         Ok(cipher)
     }
 
-    fn cached(&self, workspace: WorkspaceId) -> Option<Outcome<Aes256Gcm>> {
+    fn cached(&self, workspace: WorkspaceId) -> Option<Outcome<SealingKey>> {
         let mut cache = self.cache.lock().unwrap_or_else(PoisonError::into_inner);
         cache.retain(|_, cached| cached.since.elapsed() < MAX_AGE && cached.uses < MAX_USES);
         let cached = cache.get_mut(&workspace)?;
@@ -121,17 +114,13 @@ fn missing(part: &str) -> Failure {
     Failure::Broken(format!("KMS response without {part}"))
 }
 
-fn cipher_of(key: &[u8]) -> Outcome<Aes256Gcm> {
-    Aes256Gcm::new_from_slice(key).map_err(|_| Failure::Broken("invalid length of a data key".to_owned()))
+fn cipher_of(key: &[u8]) -> Outcome<SealingKey> {
+    SealingKey::new(key).map_err(|_| Failure::Broken("invalid length of a data key".to_owned()))
 }
 
-/// The additional data of a value: its record and field, each preceded by its length.
-fn additional_data(context: EncryptionContext<'_>) -> Vec<u8> {
-    let parts = [context.record.as_bytes(), context.field.as_bytes()];
-    parts
-        .iter()
-        .flat_map(|part| (part.len() as u64).to_be_bytes().into_iter().chain(part.iter().copied()))
-        .collect()
+/// The place of a value: its record and field.
+fn parts_of(context: EncryptionContext<'_>) -> [&[u8]; 2] {
+    [context.record.as_bytes(), context.field.as_bytes()]
 }
 
 #[async_trait]
@@ -150,27 +139,11 @@ impl Vault for KmsVault {
 
     async fn seal(&self, context: EncryptionContext<'_>, value: &Secret) -> Outcome<Sealed> {
         let cipher = self.cipher(context).await?;
-        let nonce: [u8; NONCE_LENGTH] = entropy::bytes(&*self.entropy);
-        let payload = Payload { msg: value.expose().as_bytes(), aad: &additional_data(context) };
-        let ciphertext = cipher
-            .encrypt(&nonce.into(), payload)
-            .map_err(|_| Failure::Broken("encryption failed".to_owned()))?;
-        let sealed: Vec<u8> = std::iter::once(FORMAT).chain(nonce).chain(ciphertext).collect();
-        Ok(Sealed(BASE64_STANDARD.encode(sealed)))
+        Ok(cipher.seal(&parts_of(context), value.expose().as_bytes(), &*self.entropy)?)
     }
 
     async fn open(&self, context: EncryptionContext<'_>, sealed: &Sealed) -> Outcome<Secret> {
-        let broken = || Failure::Unreadable;
-        let bytes = BASE64_STANDARD.decode(&sealed.0).map_err(|_| broken())?;
-        let (format, rest) = bytes.split_first().ok_or_else(broken)?;
-        let (nonce, ciphertext) = rest.split_at_checked(NONCE_LENGTH).ok_or_else(broken)?;
-        let nonce: [u8; NONCE_LENGTH] = nonce.try_into().map_err(|_| broken())?;
-        if *format != FORMAT {
-            return Err(broken());
-        }
-        let cipher = self.cipher(context).await?;
-        let payload = Payload { msg: ciphertext, aad: &additional_data(context) };
-        let value = cipher.decrypt(&nonce.into(), payload).map_err(|_| broken())?;
-        String::from_utf8(value).map(Secret::new).map_err(|_| broken())
+        let value = self.cipher(context).await?.open(&parts_of(context), sealed)?;
+        String::from_utf8(value).map(Secret::new).map_err(|_| Failure::Unreadable)
     }
 }

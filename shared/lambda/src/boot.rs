@@ -150,7 +150,7 @@ impl FunctionRuntime {
             let now = Arc::new(move || clock.now());
             let (sdk, names) = (Arc::clone(&self.sdk), self.config.secret_names());
             let client = move || client!(aws_sdk_secretsmanager, "secretsmanager", &*sdk);
-            Arc::new(keys::Secrets::new(client, self.config.region, names, now))
+            Arc::new(keys::Secrets::new(client, self.config.region, names, now, Arc::clone(&self.entropy)))
         };
         Arc::clone(self.secrets.get_or_init(make))
     }

@@ -29,6 +29,8 @@ pub struct Config {
     pub directory_table: String,
     /// The URL of each region's API, for example `https://eu.api.example.com`.
     pub endpoints: BTreeMap<Region, String>,
+    /// The URL of the name that leads to the nearest region, if there is one.
+    pub shared_endpoint: Option<String>,
     /// The minimum delay of refusals that must not leak timing.
     pub refusals_after: Duration,
 }
@@ -95,9 +97,15 @@ impl Config {
             mail_from: var("MAIL_FROM")?,
             mail_configuration_set: own("MAIL_CONFIGURATION_SET")?,
             directory_table: var("DIRECTORY_TABLE")?,
+            shared_endpoint: variable("SHARED_ENDPOINT"),
             endpoints: endpoints(&var("API_ENDPOINTS")?)?,
             refusals_after: millis(&variable, "REFUSALS_AFTER_MILLIS")?.unwrap_or(REFUSALS_AFTER),
         })
+    }
+
+    /// The URLs at which clients reach this deployment.
+    pub fn origins(&self) -> Vec<String> {
+        self.endpoints.values().chain(&self.shared_endpoint).cloned().collect()
     }
 
     /// The names of the secrets.

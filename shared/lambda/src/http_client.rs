@@ -128,8 +128,16 @@ impl HttpClient {
         Self::trusting(roots(&std::fs::read(file).map_err(|_| ConfigError::Unreadable(BUNDLE))?)?)
     }
 
+    /// A client for third parties: it trusts the roots that browsers trust, and has the suites of all.
+    pub(crate) fn public() -> Result<Self, ConfigError> {
+        Self::with(RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() }, default_provider())
+    }
+
     fn trusting(roots: RootCertStore) -> Result<Self, ConfigError> {
-        let cryptography = CryptoProvider { cipher_suites: SUITES.to_vec(), ..default_provider() };
+        Self::with(roots, CryptoProvider { cipher_suites: SUITES.to_vec(), ..default_provider() })
+    }
+
+    fn with(roots: RootCertStore, cryptography: CryptoProvider) -> Result<Self, ConfigError> {
         let tls = ClientConfig::builder_with_provider(Arc::new(cryptography))
             .with_safe_default_protocol_versions()
             .map_err(|_| ConfigError::Unreadable(BUNDLE))?
@@ -171,16 +179,29 @@ impl HttpClient {
         http_client_fn(move |_, _| connector.clone())
     }
 
+    /// Sends a request and reads the response, up to `limit` bytes.
+    ///
+    /// # Errors
+    ///
+    /// When there is no response or it is too large.
+    pub(crate) async fn send_limited(
+        &self,
+        request: Request<Bytes>,
+        limit: usize,
+    ) -> Result<Response<Bytes>, SendError> {
+        let answer = self.connections(request.uri()).request(request.map(SdkBody::from)).await;
+        let (parts, body) = answer.map_err(|error| SendError::of(&error))?.into_parts();
+        let body = Limited::new(body, limit).collect().await.map_err(SendError::broken)?;
+        Ok(Response::from_parts(parts, body.to_bytes()))
+    }
+
     /// Sends a request and reads the response, up to 6 MB.
     ///
     /// # Errors
     ///
     /// When there is no response or it is too large.
     pub async fn send(&self, request: Request<Bytes>) -> Result<Response<Bytes>, SendError> {
-        let answer = self.connections(request.uri()).request(request.map(SdkBody::from)).await;
-        let (parts, body) = answer.map_err(|error| SendError::of(&error))?.into_parts();
-        let body = Limited::new(body, MAX_RESPONSE).collect().await.map_err(SendError::broken)?;
-        Ok(Response::from_parts(parts, body.to_bytes()))
+        self.send_limited(request, MAX_RESPONSE).await
     }
 }
 

@@ -5,6 +5,7 @@ mod boot;
 mod client;
 mod config;
 mod http_client;
+mod partner_client;
 pub mod payload;
 mod regions;
 mod serve;

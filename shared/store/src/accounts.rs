@@ -43,6 +43,11 @@ pub fn address_key(address: EmailHash) -> Key {
     Key::new(ItemKind::Addresses, address, "EMAIL")
 }
 
+/// The key of a user's verified addresses, an item of [`crate::user_addresses`].
+pub fn verified_key(user: UserId) -> Key {
+    Key::new(ItemKind::UserAddresses, user, "VERIFIED")
+}
+
 pub fn user_item(user: &User) -> Outcome<(Key, Item)> {
     let key = user_key(user.id);
     Ok((key.clone(), to_item(&key, user)?))

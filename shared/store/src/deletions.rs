@@ -15,10 +15,12 @@ use domain::{
     id::{JobId, SessionId, UserId, WorkspaceId},
     permissions::DeletesForGood,
     ports::{Closed, Closing, Deletions, Exports, Failure, Outcome, Page, Purges, Saved, TransactionExtras},
+    provider::Connection,
     resource::{Kind, ResourceId},
     trash::Due,
     usage::Usage,
-    user::personal_workspace,
+    user::{EmailHash, personal_workspace},
+    user_addresses::VerifiedAddresses,
     workspace::Workspace,
 };
 use jiff::SignedDuration;
@@ -28,7 +30,7 @@ use tables::{ItemKind, Owner};
 use crate::{
     accounts, api_keys,
     client::Store,
-    due, erasures,
+    connections, due, erasures, identities,
     item::{Key, from_item, text, to_expiring_item, to_item},
     jobs::{Job, due_key},
     lists::sort_key,
@@ -99,7 +101,7 @@ fn messages(deletion: &Deletion) -> Vec<(ItemKind, String)> {
     let mut subjects = vec![deletion.workspace.to_string()];
     if deletion.scope == DeletionScope::Account {
         subjects.push(deletion.user.to_string());
-        if let Some(address) = deletion.address {
+        for address in deletion.all_addresses() {
             subjects.extend([format!("password-reset/{address}"), format!("sign-up/{address}")]);
         }
     }
@@ -208,6 +210,12 @@ impl Deletions for Store {
         Ok(left)
     }
 
+    async fn verified_addresses(&self, user: UserId) -> Outcome<Vec<EmailHash>> {
+        let found = self.get(accounts::verified_key(user)).await?.map(from_item);
+        let found: Option<VerifiedAddresses> = found.transpose()?;
+        Ok(found.into_iter().flat_map(|found| found.addresses).map(|address| address.hash).collect())
+    }
+
     async fn erase(&self, deletion: &Deletion, part: Part, names: &[String]) -> Outcome<()> {
         let keys = keys_of(deletion, part, names)?;
         match part {
@@ -237,7 +245,10 @@ impl Deletions for Store {
                 let others = teams.map(|team| workspaces::member_key(team, deletion.user));
                 self.delete_all(&others.collect::<Vec<_>>()).await?;
             }
-            Part::Person => self.free_address(deletion).await?,
+            Part::Person => {
+                self.free_identities(&keys).await?;
+                self.free_addresses(deletion).await?;
+            }
             Part::Workspace => self.free_handles(&keys).await?,
             // These lead to no other records.
             Part::Sessions
@@ -261,7 +272,8 @@ impl Transaction<'_> {
         let user = closing.user.ok_or_else(|| Failure::Broken("an account without its person".to_owned()))?;
         let transaction = self
             .delete("person", &accounts::user_key(user.id), accounts::address_is(user))
-            .delete("person", &accounts::password_key(user.id), Condition::present());
+            // An account that was opened through a provider may have no password.
+            .delete("person", &accounts::password_key(user.id), Condition::none());
         Ok(match closing.deletion.address {
             Some(address) => {
                 let own = accounts::belongs_to(user.id);
@@ -361,15 +373,29 @@ impl Store {
         self.delete_all(&notes).await
     }
 
-    /// Deletes the address and its mail block, unless it belongs to another account by now.
-    async fn free_address(&self, deletion: &Deletion) -> Outcome<()> {
-        let Some(address) = deletion.address else { return Ok(()) };
-        let own = accounts::belongs_to(deletion.user);
-        self.transaction()
-            .delete("address", &accounts::address_key(address), own)
-            .delete("block", &mail_blocks::key_of(address), Condition::none())
-            .commit()
-            .await?;
+    /// Deletes the addresses and their mail blocks, unless they belong to another account by now.
+    async fn free_addresses(&self, deletion: &Deletion) -> Outcome<()> {
+        for address in deletion.all_addresses() {
+            let own = accounts::belongs_to(deletion.user);
+            self.transaction()
+                .delete("address", &accounts::address_key(address), own)
+                .delete("block", &mail_blocks::key_of(address), Condition::none())
+                .commit()
+                .await?;
+        }
+        Ok(())
+    }
+
+    /// Deletes the entries of the identities that connections are with, if they are still the same user's.
+    async fn free_identities(&self, keys: &[Key]) -> Outcome<()> {
+        let connections: Vec<Key> =
+            keys.iter().filter(|key| connections::is_connection(key)).cloned().collect();
+        for item in self.get_all(&connections).await?.into_iter().flatten() {
+            let connection: Connection = from_item(item)?;
+            let (key, own) =
+                (identities::key_of(connection.identity), identities::belongs_to(connection.user));
+            self.transaction().delete("identity", &key, own).commit().await?;
+        }
         Ok(())
     }
 

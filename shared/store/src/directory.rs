@@ -1,5 +1,5 @@
-//! Claim on a name, reserved handle, public signing key.  Table `directory`: PK `HANDLE#<handle>` or `ADDRESS#<address hash>`
-//! SK `CLAIM`; PK `PENDING#<region>`  SK as the claim's PK, while it waits to be confirmed; PK `RESERVED#<sha256 of a handle>`
+//! Claim on a name, reserved handle, public signing key.  Table `directory`: PK `HANDLE#<handle>`, `ADDRESS#<address hash>` or
+//! `IDENTITY#<identity hash>`  SK `CLAIM`; PK `PENDING#<region>`  SK as the claim's PK, while it waits to be confirmed; PK `RESERVED#<sha256 of a handle>`
 //! SK `RESERVED`, gone when the handle is free again; PK `SIGNING-KEYS`  SK `<region>#<kid>`; PK `RETIRED-KEYS`, the same.
 //! Reads: the holder of a name (get in the region's replica), whether a handle is free (the same, then a strongly consistent
 //! batch get of claim and reservation in the authority), a region's unconfirmed claims (query in the authority), signing keys
@@ -19,6 +19,7 @@ use domain::{
     directory::{Claim, Holder, Name, PENDING},
     handle::Handle,
     ports::{Claimed, Failure, Outcome, PublicKey},
+    provider::IdentityHash,
     region::Region,
     secret::Digest256,
     user::EmailHash,
@@ -125,7 +126,9 @@ fn name_of(partition: &str) -> Outcome<Name> {
     let rest = |kind: ItemKind| partition.strip_prefix(kind.prefix());
     let handle = rest(ItemKind::HandleClaims).and_then(|handle| Handle::parse_existing(handle).ok());
     let address = rest(ItemKind::AddressClaims).and_then(Digest256::from_base64);
+    let identity = rest(ItemKind::IdentityClaims).and_then(Digest256::from_base64);
     let name = handle.map(Name::Handle).or(address.map(|hash| Name::Address(EmailHash(hash))));
+    let name = name.or(identity.map(|hash| Name::Identity(IdentityHash(hash))));
     name.ok_or_else(|| Failure::Broken(format!("{partition} is no name")))
 }
 
@@ -133,6 +136,7 @@ fn claim_key(name: &Name) -> Key {
     match name {
         Name::Handle(handle) => Key::new(ItemKind::HandleClaims, handle.as_str(), "CLAIM"),
         Name::Address(address) => Key::new(ItemKind::AddressClaims, address, "CLAIM"),
+        Name::Identity(identity) => Key::new(ItemKind::IdentityClaims, identity, "CLAIM"),
     }
 }
 
@@ -163,6 +167,13 @@ fn free_or(held: &'static str, claim: &Claim) -> Condition {
     Condition::of(held, [(":home", text(claim.region)), (":id", text(&claim.id))])
 }
 
+/// The stored claim is this one, unconfirmed.
+fn is_this(claim: &Claim) -> Condition {
+    let values =
+        [(":home", text(claim.region)), (":id", text(&claim.id)), (":deadline", text(claim.deadline))];
+    Condition::of("home = :home AND id = :id AND deadline = :deadline", values)
+}
+
 #[async_trait]
 impl domain::ports::Directory for DirectoryStore {
     async fn find(&self, name: &Name) -> Outcome<Option<Holder>> {
@@ -182,12 +193,17 @@ impl domain::ports::Directory for DirectoryStore {
         let deadline = Some(claim.deadline);
         let item = to_item(&key, &ClaimItem { home: claim.region, id: claim.id.clone(), deadline })?;
         let pending = PendingItem { sk: mark.sk.clone(), id: claim.id.clone(), deadline: claim.deadline };
-        let unconfirmed =
-            "attribute_not_exists(pk) OR (home = :home AND id = :id AND attribute_exists(deadline))";
+        let held = match &claim.name {
+            Name::Handle(_) => {
+                "attribute_not_exists(pk) OR (home = :home AND id = :id AND attribute_exists(deadline))"
+            }
+            // The holder may have removed the address, which is being freed: the new claim must outlast that.
+            Name::Address(_) | Name::Identity(_) => "attribute_not_exists(pk) OR (home = :home AND id = :id)",
+        };
         let mut transaction = self
             .authority
             .transaction()
-            .put("claim", &key, item, free_or(unconfirmed, claim))
+            .put("claim", &key, item, free_or(held, claim))
             .put("pending", &mark, to_item(&mark, &pending)?, Condition::none());
         if let Name::Handle(handle) = &claim.name {
             let now = claim.deadline.saturating_sub(PENDING).unwrap_or(Timestamp::MIN);
@@ -209,24 +225,57 @@ impl domain::ports::Directory for DirectoryStore {
     async fn confirm(&self, claim: &Claim) -> Outcome<bool> {
         let (key, mark) = (claim_key(&claim.name), pending_key(claim.region, &claim.name));
         let item = to_item(&key, &ClaimItem { home: claim.region, id: claim.id.clone(), deadline: None })?;
-        let held = "attribute_not_exists(pk) OR (home = :home AND id = :id)";
+        let condition = match &claim.name {
+            Name::Handle(_) => free_or("attribute_not_exists(pk) OR (home = :home AND id = :id)", claim),
+            Name::Address(_) | Name::Identity(_) => is_this(claim),
+        };
         let refused = self
             .authority
             .transaction()
-            .put("claim", &key, item, free_or(held, claim))
+            .put("claim", &key, item, condition)
             .delete("pending", &mark, Condition::none())
             .commit()
             .await?;
-        Ok(refused.is_none())
+        if refused.is_none() || matches!(claim.name, Name::Handle(_)) {
+            return Ok(refused.is_none());
+        }
+        match self.ask_authority(&claim.name).await? {
+            // It is confirmed already, or is another claim of the holder, which is settled on its own.
+            Some(holder) => Ok(holder.region == claim.region && holder.id == claim.id),
+            None => Err(Failure::Raced),
+        }
+    }
+
+    async fn unconfirm(&self, claim: &Claim) -> Outcome<()> {
+        let (key, mark) = (claim_key(&claim.name), pending_key(claim.region, &claim.name));
+        let deadline = Some(claim.deadline);
+        let item = to_item(&key, &ClaimItem { home: claim.region, id: claim.id.clone(), deadline })?;
+        let pending = PendingItem { sk: mark.sk.clone(), id: claim.id.clone(), deadline: claim.deadline };
+        // Also if it was never confirmed. A later claim of the same holder has a later deadline, and stays.
+        let earlier =
+            "home = :home AND id = :id AND (attribute_not_exists(deadline) OR deadline < :deadline)";
+        let values =
+            [(":home", text(claim.region)), (":id", text(&claim.id)), (":deadline", text(claim.deadline))];
+        let earlier = Condition::of(earlier, values);
+        let transaction = self.authority.transaction().put("claim", &key, item, earlier).put(
+            "pending",
+            &mark,
+            to_item(&mark, &pending)?,
+            Condition::none(),
+        );
+        // A refusal means that it is claimed again or another's.
+        transaction.commit().await?;
+        Ok(())
     }
 
     async fn release(&self, claim: &Claim) -> Outcome<()> {
         let (key, mark) = (claim_key(&claim.name), pending_key(claim.region, &claim.name));
-        let values =
-            [(":home", text(claim.region)), (":id", text(&claim.id)), (":deadline", text(claim.deadline))];
-        let same = Condition::of("home = :home AND id = :id AND deadline = :deadline", values);
         let transaction = self.authority.transaction();
-        transaction.delete("claim", &key, same).delete("pending", &mark, Condition::none()).commit().await?;
+        transaction
+            .delete("claim", &key, is_this(claim))
+            .delete("pending", &mark, Condition::none())
+            .commit()
+            .await?;
         Ok(())
     }
 

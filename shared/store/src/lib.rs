@@ -6,8 +6,10 @@
 
 mod accounts;
 mod api_keys;
+mod authorizations;
 mod client;
 mod condition;
+mod connections;
 mod consumed;
 mod delete;
 mod deletions;
@@ -19,6 +21,7 @@ mod extras;
 mod failure;
 mod get;
 mod history;
+mod identities;
 mod inventory;
 mod item;
 mod jobs;
@@ -38,6 +41,7 @@ mod transaction;
 mod trash;
 mod uploads;
 mod usage;
+mod user_addresses;
 mod workspaces;
 
 pub use client::Store;

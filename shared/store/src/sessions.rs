@@ -1,5 +1,5 @@
 //! Session.  Table `identity`: PK `SESSIONS#<user>`  SK `SESSION#<session>`; gone when it expires.
-//! Reads: a session with a workspace and the membership in it (one batch get, strongly consistent), a user's live sessions (query,
+//! Reads: a session (get, strongly consistent), a session with a workspace and the membership in it (one batch get, strongly consistent), a user's live sessions (query,
 //! newest first, strongly consistent), the ids of a user's sessions (query, newest first, strongly consistent), the ids of a user's
 //! live sessions (query, oldest first, strongly consistent).
 
@@ -8,7 +8,10 @@ use aws_sdk_dynamodb::{operation::query::builders::QueryFluentBuilder, types::Re
 use domain::{
     Timestamp,
     id::{JobId, SessionId, UserId, WorkspaceId},
-    ports::{Failure, Outcome, PasswordProof, Rounds, Saved, SessionContext, Sessions, TransactionExtras},
+    ports::{
+        Failure, Outcome, PasswordProof, Rounds, Saved, SessionContext, Sessions, SignInProof,
+        TransactionExtras,
+    },
     role::Role,
     session::{MOST_SESSIONS, Session},
     user::personal_workspace,
@@ -20,6 +23,7 @@ use crate::{
     accounts,
     client::Store,
     failure::failure,
+    identities,
     item::{Item, Key, from_item, number, text, to_expiring_item},
     transaction::{Condition, MOST_WRITES, Transaction},
     workspaces,
@@ -64,10 +68,14 @@ impl Sessions for Store {
         Ok(Some(SessionContext { session: from_item(session)?, workspace, role }))
     }
 
+    async fn find(&self, user: UserId, session: SessionId) -> Outcome<Option<Session>> {
+        self.get(key_of(user, session)).await?.map(from_item).transpose()
+    }
+
     async fn begin(
         &self,
         session: &Session,
-        proof: Option<PasswordProof>,
+        proof: Option<SignInProof>,
         extras: TransactionExtras,
     ) -> Outcome<()> {
         let mut rounds = Rounds::new();
@@ -198,11 +206,20 @@ impl Store {
 }
 
 impl Transaction<'_> {
-    /// Begins a session, if the password did not change since it was verified.
-    fn begin_session(self, session: &Session, proof: Option<&PasswordProof>) -> Outcome<Self> {
+    /// Begins a session, if the password did not change since it was verified, or the identity is still connected.
+    fn begin_session(self, session: &Session, proof: Option<&SignInProof>) -> Outcome<Self> {
         let (key, item) = session_item(session)?;
         let transaction = self.put("session", &key, item, Condition::absent());
-        let Some(PasswordProof { seen, rehashed }) = proof else { return Ok(transaction) };
+        let PasswordProof { seen, rehashed } = match proof {
+            None => return Ok(transaction),
+            Some(SignInProof::Password(proof)) => proof,
+            Some(SignInProof::Connection(identity)) => {
+                let own = identities::belongs_to(session.user);
+                let (identity, user) = (identities::key_of(*identity), accounts::user_key(session.user));
+                let transaction = transaction.check("identity", &identity, own);
+                return Ok(transaction.check("account", &user, Condition::present()));
+            }
+        };
         let unchanged = accounts::password_is(session.user, seen)?;
         let (key, item) = accounts::password_item(session.user, rehashed.as_ref().unwrap_or(seen))?;
         Ok(match rehashed {

@@ -31,6 +31,8 @@ pub enum On {
     Files,
     /// Export bundles in it.
     Bundles,
+    /// Pictures of users and teams in it.
+    Icons,
 }
 
 impl On {
@@ -42,7 +44,7 @@ impl On {
             Self::Secret(_) => "secretsmanager",
             Self::Bus => "events",
             Self::Mail => "ses",
-            Self::Files | Self::Bundles => "s3",
+            Self::Files | Self::Bundles | Self::Icons => "s3",
         }
     }
 }
@@ -93,6 +95,12 @@ impl Grant {
     /// length and a list of them `ListBucket`, signing a download `GetObject`, deleting `DeleteObject`.
     pub const fn bundles(action: &'static str) -> Self {
         Self { on: On::Bundles, action }
+    }
+
+    /// An S3 action on pictures. Storing one needs `PutObject`, signing its address `GetObject`, a list of them `ListBucket`,
+    /// deleting `DeleteObject`.
+    pub const fn icons(action: &'static str) -> Self {
+        Self { on: On::Icons, action }
     }
 
     /// The action as IAM names it.

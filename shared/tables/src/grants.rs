@@ -36,25 +36,32 @@ mod resource;
 mod secrets;
 mod workspace;
 
-pub use auth::{accounts, password_resets, sessions, sign_ups, throttles};
-pub use files::{blobs, bundles, presigner};
+pub use auth::{
+    accounts, authorization_requests, connections, password_resets, sessions, sign_ups, throttles,
+    user_addresses,
+};
+pub use files::{blobs, bundles, icons, presigner};
 pub use messages::{bus, consumed, extras, idempotency_records, mail_blocks, mailer, rate_windows};
 pub use method::PortMethod;
 pub use names::directory;
 pub use privacy::{deletions, exports, inventory};
 pub use resource::{purges, resources, trash, uploads};
-pub use secrets::{address_hashes, codes, forwarding_keys, rotations, token_keys, vault};
+pub use secrets::{
+    address_hashes, codes, forwarding_keys, identity_keys, identity_providers, rotations, token_keys, vault,
+};
 pub use workspace::{api_keys, history, workspaces};
 
 /// The methods of every port.
-pub const PORTS: [&[PortMethod]; 32] = [
+pub const PORTS: [&[PortMethod]; 38] = [
     accounts::ALL,
     address_hashes::ALL,
     api_keys::ALL,
+    authorization_requests::ALL,
     blobs::ALL,
     bundles::ALL,
     bus::ALL,
     codes::ALL,
+    connections::ALL,
     consumed::ALL,
     deletions::ALL,
     directory::ALL,
@@ -62,7 +69,10 @@ pub const PORTS: [&[PortMethod]; 32] = [
     exports::ALL,
     forwarding_keys::ALL,
     history::ALL,
+    icons::ALL,
     idempotency_records::ALL,
+    identity_keys::ALL,
+    identity_providers::ALL,
     inventory::ALL,
     mail_blocks::ALL,
     mailer::ALL,
@@ -78,6 +88,7 @@ pub const PORTS: [&[PortMethod]; 32] = [
     token_keys::ALL,
     trash::ALL,
     uploads::ALL,
+    user_addresses::ALL,
     vault::ALL,
     workspaces::ALL,
 ];

@@ -52,9 +52,15 @@ kinds! {
     /// The mailed token that set a user's password last.
     LastResets: Identity "LASTRESET#", User, Partition("resets"), Omitted("the id of a used token"), [];
     /// Sessions.
-    Sessions: Identity "SESSIONS#", User, Partition("sessions"), Section(&["account"]), [];
+    Sessions: Identity "SESSIONS#", User, Partition("sessions"), Section(&["account"]), ["client"];
     /// The user of an address.
     Addresses: Identity "EMAIL#", User, InTransaction("person"), Omitted("an index of users"), [];
+    /// Providers' identities that users sign in with.
+    Connections: Identity "CONNECTIONS#", User, Partition("person"), Section(&["account"]), [];
+    /// The user of a provider's identity.
+    Identities: Identity "IDENTITY#", User, InTransaction("person"), Omitted("an index of users"), [];
+    /// The addresses of an account, if there are more than the first.
+    UserAddresses: Identity "ADDRESSES#", User, Partition("person"), Section(&["account"]), [];
     /// Sign-ups whose address is not verified yet.
     SignUps: Identity "SIGNUP#", Region, Expires("a day after the last attempt"),
         Omitted("of no account yet"), [];
@@ -90,6 +96,9 @@ kinds! {
     /// Leases on messages.
     Consumed: Operations "DONE#", Region, Expires("when the message can't come again"),
         Omitted("ids of messages"), [];
+    /// Authorizations at providers that were begun.
+    AuthorizationRequests: Operations "AUTHORIZATION#", Region, Expires("ten minutes after the start"),
+        Omitted("hashes of random numbers"), [];
     /// Messages to be published.
     Outbox: Operations "OUT#", Workspace, Partition("messages"), Omitted("ids of what is in other sections"), [];
     /// Projects that are not in the trash.
@@ -135,6 +144,8 @@ kinds! {
     HandleClaims: Directory "HANDLE#", Workspace, InTransaction("names"), Omitted("an index of workspaces"), [];
     /// In the directory: the user of a hashed address.
     AddressClaims: Directory "ADDRESS#", User, InTransaction("names"), Omitted("an index of users"), [];
+    /// In the directory: the user of a provider's identity.
+    IdentityClaims: Directory "IDENTITY#", User, InTransaction("names"), Omitted("an index of users"), [];
     /// In the directory: handles that were given up and that nobody gets for a while.
     ReservedHandles: Directory "RESERVED#", Region, Expires("when the handle is free again"),
         Omitted("hashes of handles that nobody has"), [];
@@ -212,7 +223,7 @@ mod tests {
         let is_personal = |kind: &ItemKind| kind.row().owner != Owner::Region;
         let replicated = ItemKind::ALL.into_iter().filter(|kind| kind.table() == Table::Directory);
         // Every region gets a copy of these.
-        let reviewed = [ItemKind::HandleClaims, ItemKind::AddressClaims];
+        let reviewed = [ItemKind::HandleClaims, ItemKind::AddressClaims, ItemKind::IdentityClaims];
         assert_eq!(replicated.filter(is_personal).collect::<Vec<_>>(), reviewed);
     }
 

@@ -5,10 +5,11 @@ use std::time::Duration;
 use domain::resource::Kind;
 
 use futures::future::BoxFuture;
-use tests::Answer;
+use tests::{Answer, PASSWORD};
 
 use super::*;
 use crate::{
+    emails,
     fixtures::{BESIDE, auth},
     password, privacy,
 };
@@ -52,12 +53,18 @@ async fn authorize(who: Person) -> Answer {
 
 /// Every event.
 fn events() -> Vec<Event> {
-    mail_events().into_iter().chain(claim_events()).chain(trash_events()).chain(data_events()).collect()
+    message_events()
+        .into_iter()
+        .chain(address_events())
+        .chain(claim_events())
+        .chain(trash_events())
+        .chain(data_events())
+        .collect()
 }
 
-/// Messages, and the mail that follows from them.
-fn mail_events() -> Vec<Event> {
-    vec![
+/// Messages, the mail that follows from them, and what becomes of it.
+fn message_events() -> Vec<Event> {
+    let [message, bounce] = [
         Event {
             function: "publish-events",
             name: "a message",
@@ -67,6 +74,22 @@ fn mail_events() -> Vec<Event> {
             reason: "",
             sets_off: &[],
         },
+        Event {
+            function: "record-mail-feedback",
+            name: "a bounce",
+            set_off: |who, _| Box::pin(bounce(who)),
+            last_call: "PutItem",
+            least: (1, 1, 0.0, 1.0),
+            reason: "",
+            sets_off: &[],
+        },
+    ];
+    [message].into_iter().chain(mail_events()).chain([bounce]).collect()
+}
+
+/// The mail that follows from messages.
+fn mail_events() -> Vec<Event> {
+    vec![
         Event {
             function: "send-mail",
             name: "a code",
@@ -96,6 +119,15 @@ fn mail_events() -> Vec<Event> {
         },
         Event {
             function: "send-mail",
+            name: "a new device",
+            set_off: |who, _| Box::pin(sign_in(who)),
+            last_call: "UpdateItem",
+            least: (6, 6, 3.0, 2.0),
+            reason: "",
+            sets_off: &[],
+        },
+        Event {
+            function: "send-mail",
             name: "a bundle that is ready",
             set_off: |who, _| Box::pin(export(who)),
             last_call: "UpdateItem",
@@ -103,12 +135,36 @@ fn mail_events() -> Vec<Event> {
             reason: "",
             sets_off: &[],
         },
+    ]
+}
+
+/// Messages about addresses of accounts, and the mail that follows from them.
+fn address_events() -> Vec<Event> {
+    vec![
         Event {
-            function: "record-mail-feedback",
-            name: "a bounce",
-            set_off: |who, _| Box::pin(bounce(who)),
-            last_call: "PutItem",
-            least: (1, 1, 0.0, 1.0),
+            function: "send-mail",
+            name: "a code for an address",
+            set_off: |who, n| Box::pin(add_address(who, n)),
+            last_call: "UpdateItem",
+            least: (6, 5, 3.5, 2.0),
+            reason: BESIDE,
+            sets_off: &[],
+        },
+        Event {
+            function: "send-mail",
+            name: "an added address",
+            set_off: |who, n| Box::pin(verify_address(who, n)),
+            last_call: "UpdateItem",
+            least: (14, 11, 9.0, 4.0),
+            reason: "",
+            sets_off: &[],
+        },
+        Event {
+            function: "send-mail",
+            name: "a changed primary address",
+            set_off: |who, n| Box::pin(change_primary_address(who, n)),
+            last_call: "UpdateItem",
+            least: (19, 16, 13.0, 6.0),
             reason: "",
             sets_off: &[],
         },
@@ -124,6 +180,15 @@ fn claim_events() -> Vec<Event> {
             set_off: |who, n| Box::pin(open_account(who, n)),
             last_call: "TransactWriteItems",
             least: (2, 2, 1.0, 4.0),
+            reason: "",
+            sets_off: &[],
+        },
+        Event {
+            function: "confirm-claims",
+            name: "a removed address",
+            set_off: |who, n| Box::pin(remove_address(who, n)),
+            last_call: "TransactWriteItems",
+            least: (6, 4, 3.0, 12.0),
             reason: "",
             sets_off: &[],
         },
@@ -241,6 +306,38 @@ async fn sign_up(who: Person, n: usize) {
     who.app.sign_up(&format!("mailed{n}@people.example")).await.expect(202);
 }
 
+/// Somebody new, who has another address.
+async fn with_address(who: &Person, what: &str, n: usize) -> (Person, String) {
+    let new = who.app.user(&format!("{what}{n}")).await;
+    let id = emails::add_verified(&new, &format!("{what}{n}.more@people.example")).await;
+    settle(&who.app).await;
+    (new, id)
+}
+
+async fn add_address(who: Person, n: usize) {
+    let new = who.app.user(&format!("adder{n}")).await;
+    emails::add(&new, &format!("added{n}@people.example")).await.expect(201);
+}
+
+async fn verify_address(who: Person, n: usize) {
+    let new = who.app.user(&format!("verifier{n}")).await;
+    let email = format!("verifier{n}.more@people.example");
+    let id = emails::add(&new, &email).await.expect(201).text_at("/id");
+    let code = emails::code(&who.app, &email).await;
+    settle(&who.app).await;
+    emails::verify(&new, &id, &code).await.expect(200);
+}
+
+async fn change_primary_address(who: Person, n: usize) {
+    let (new, id) = with_address(&who, "changer", n).await;
+    emails::set_primary(&new, &id).await.expect(200);
+}
+
+async fn remove_address(who: Person, n: usize) {
+    let (new, id) = with_address(&who, "remover", n).await;
+    emails::remove(&new, &id).await.expect(200);
+}
+
 async fn forget_the_password(who: Person, n: usize) {
     // The next mail waits for a minute; secrets stay cached for five.
     who.app.advance(61 * i64::from(n > 0)).await;
@@ -250,6 +347,10 @@ async fn forget_the_password(who: Person, n: usize) {
 async fn bounce(who: Person) {
     let event = json!({ "to": who.email, "feedback": "bounce" });
     who.app.post("/_local/mail-feedback", event).await.expect(204);
+}
+
+async fn sign_in(who: Person) {
+    who.app.sign_in(&who.email, PASSWORD).await.expect(200);
 }
 
 async fn make_key(who: Person, n: usize) {

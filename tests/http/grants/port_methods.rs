@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, fs, path::PathBuf};
 use kit::grants::PORTS;
 
 /// Methods that only compute.
-const WITHOUT_CALLS: [&str; 1] = ["Rotations::secret"];
+const WITHOUT_CALLS: [&str; 2] = ["IdentityProviders::redirect_uri", "Rotations::secret"];
 /// Writes in the transaction of a change belong to no trait.
 const EXTRAS: &str = "TransactionExtras::";
 

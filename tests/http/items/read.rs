@@ -11,10 +11,12 @@ use domain::{
     handle::Handle,
     id::{MessageId, UserId, WorkspaceId},
     ports::{
-        Accounts, ApiKeys, Consumed, Created, DUE_PARTS, Deletions, Directory as _, Exports, History,
-        IdempotencyRecords, Inventory, MailBlocks, MessageLease, PasswordResets, Purges, RateWindows,
-        Resources, Sessions, SignUps, Throttles, Trash, Uploads, Within, Workspaces,
+        Accounts, ApiKeys, AuthorizationRequests, Connections, Consumed, Created, DUE_PARTS, Deletions,
+        Directory as _, Exports, History, IdempotencyRecords, Inventory, MailBlocks, MessageLease,
+        PasswordResets, Purges, RateWindows, Resources, Sessions, SignUps, Throttles, Trash, Uploads,
+        UserAddresses, Within, Workspaces,
     },
+    provider::IdentityHash,
     region::Region,
     resource::{Kind, Resource, ResourceId, Slug},
     role::Role,
@@ -82,6 +84,17 @@ async fn identity(tables: &Tables, kind: ItemKind, of: &str, last: &str) -> Valu
             json!(found.unwrap().session)
         }
         ItemKind::Addresses => json!({ "user": store.by_address(EmailHash(hash(of))).await.unwrap() }),
+        ItemKind::Connections => {
+            let (all, _) = store.sign_in_methods(part(of)).await.unwrap();
+            json!(all.iter().find(|connection| connection.provider.as_str() == last))
+        }
+        ItemKind::Identities => {
+            json!({ "user": store.by_identity(IdentityHash(hash(of))).await.unwrap() })
+        }
+        ItemKind::UserAddresses => {
+            let found = UserAddresses::find(store, part(of)).await.unwrap().unwrap();
+            if last == "VERIFIED" { json!(found.verified) } else { json!(found.pending) }
+        }
         ItemKind::SignUps => json!(SignUps::find(store, EmailHash(hash(of))).await.unwrap()),
         ItemKind::MailBlocks => json!(MailBlocks::find(store, EmailHash(hash(of))).await.unwrap()),
         ItemKind::ResetsAsked => json!(store.asked(EmailHash(hash(of))).await.unwrap()),
@@ -223,11 +236,21 @@ async fn operations(tables: &Tables, kind: ItemKind, of: &str, sk: &str, item: &
     let store = &tables.store;
     match kind {
         ItemKind::IdempotencyRecords => json!(IdempotencyRecords::find(store, hash(of)).await.unwrap()),
+        ItemKind::AuthorizationRequests => {
+            let browser = hash(item["browser"].as_s().unwrap());
+            assert!(
+                AuthorizationRequests::take(store, hash(of), Digest256::of("another"))
+                    .await
+                    .unwrap()
+                    .is_none()
+            );
+            json!(AuthorizationRequests::take(store, hash(of), browser).await.unwrap())
+        }
         ItemKind::Throttles => json!(store.load(&[of.to_owned()]).await.unwrap()),
         ItemKind::RateWindows => {
             let (name, ends) = of.rsplit_once('#').unwrap();
             let ends = Timestamp::from_second(part(ends)).unwrap();
-            json!({ "used": store.take(name, ends, 1, 1_000_000).await.unwrap().used - 1 })
+            json!({ "used": RateWindows::take(store, name, ends, 1, 1_000_000).await.unwrap().used - 1 })
         }
         ItemKind::Consumed => consumed(tables, of, item).await,
         ItemKind::Outbox => json!(serde_dynamo::from_item::<_, Message>(item.clone()).unwrap()),
@@ -287,6 +310,7 @@ async fn directory(tables: &Tables, kind: ItemKind, of: &str, sk: &str) -> Value
     match kind {
         ItemKind::HandleClaims => claim(tables, Name::Handle(Handle::parse_existing(of).unwrap())).await,
         ItemKind::AddressClaims => claim(tables, Name::Address(EmailHash(hash(of)))).await,
+        ItemKind::IdentityClaims => claim(tables, Name::Identity(IdentityHash(hash(of)))).await,
         ItemKind::ReservedHandles => {
             let handle = Handle::parse_existing(GIVEN_UP).unwrap();
             assert_eq!(Digest256::of(GIVEN_UP).to_hex().as_str(), of);
@@ -312,6 +336,7 @@ fn name_of(name: &Name) -> String {
     match name {
         Name::Handle(handle) => handle.as_str().to_owned(),
         Name::Address(address) => address.to_string(),
+        Name::Identity(identity) => identity.to_string(),
     }
 }
 

@@ -12,9 +12,10 @@ use domain::{
         may_export, may_keep_inbox, may_make_keys,
     },
     ports::{
-        Accounts, All, ApiKeys, Closing, Consumed, Deletions, Directory as _, Exports, History, Live,
-        MailBlocks, Marking, NewAccount, NewPassword, Opened, PasswordResets, Purges, RateWindows, Resources,
-        Sessions, SignUps, Throttles, TransactionExtras, Trash, Uploads, Workspaces,
+        Accounts, AddressSaved, All, ApiKeys, AuthorizationRequests, Closing, Connected, ConnectedAccount,
+        Connections, Consumed, Deletions, Directory as _, Exports, History, Live, MailBlocks, Marking,
+        NewAccount, NewPassword, Opened, PasswordResets, Purges, RateWindows, Replaces, Resources, Sessions,
+        SignUps, Throttles, TransactionExtras, Trash, Uploads, UserAddresses, Workspaces,
     },
     region::Region,
     resource::ResourceId,
@@ -24,6 +25,7 @@ use domain::{
     throttle::{Settled, Slot},
     trash::{Trashed, may_remove},
     upload::Upload,
+    user_addresses::Verification,
     workspace::{Profile, Workspace},
 };
 use serde_json::from_value;
@@ -64,7 +66,7 @@ fn session(n: u64, of: u64, previous: Option<&str>) -> Session {
     from_value(json!({
         "id": nth::<id::OfSession>(n), "user": user(of), "created_at": at(1), "authenticated_at": at(2),
         "refreshed_at": at(3), "current": Digest256::of(format!("current {n}")),
-        "previous": previous.map(Digest256::of),
+        "previous": previous.map(Digest256::of), "client": previous.map(|_| format!("sealed client {n}")),
     }))
     .unwrap()
 }
@@ -87,7 +89,7 @@ fn bare(name: &str) -> Profile {
 fn full() -> Profile {
     from_value(json!({
         "displayName": "Ada Lovelace", "company": "Analytical Engines", "useCase": "Agriculture",
-        "bio": "I build engines.", "iconColor": "#1a2b3c", "iconLetter": "AL", "earlyAccess": true,
+        "bio": "I build engines.", "iconColor": "#1a2b3c", "iconLetter": "AL", "image": nth::<id::OfIcon>(1), "earlyAccess": true,
         "socials": {
             "github": "https://github.com/ada", "linkedin": "https://www.linkedin.com/in/ada-lovelace",
             "twitter": "https://x.com/ada_l", "youtube": "https://www.youtube.com/@ada-tube",
@@ -106,6 +108,7 @@ fn owner_of(workspace: &Workspace) -> Member {
 /// Writes items of every kind.
 pub async fn everything(tables: &Tables) {
     accounts(tables).await;
+    connections(tables).await;
     let ada = workspaces(tables).await;
     keys_and_inbox(tables, &ada).await;
     extras(tables, &ada).await;
@@ -170,12 +173,77 @@ async fn accounts(tables: &Tables) {
         user: user(1),
         password: from_value(json!("hash after the reset")).unwrap(),
         by: from_value(json!({ "id": nth::<id::OfReset>(1), "at": at(22) })).unwrap(),
-        before: None,
+        replaces: Replaces::AfterToken(None),
         sessions: Vec::new(),
-        throttle: "none".to_owned(),
+        throttles: vec!["none".to_owned()],
     };
     PasswordResets::set(store, &new, none()).await.unwrap();
+    addresses(tables).await;
     assert!(store.password(user(1)).await.unwrap().is_some());
+}
+
+/// An account that a provider's identity opened, a second identity, and an authorization that was begun.
+async fn connections(tables: &Tables) {
+    let store = &tables.store;
+    let connection = |provider: &str| {
+        json!({
+            "user": user(5), "provider": provider, "identity": Digest256::of(provider), "connected_at": at(51),
+        })
+    };
+    let email = "connected@people.example";
+    let account = ConnectedAccount {
+        user: from_value(
+            json!({ "id": user(5), "region": "us", "primary_email": email, "created_at": at(51) }),
+        )
+        .unwrap(),
+        address: from_value(json!(Digest256::of(email))).unwrap(),
+        connection: from_value(connection("google")).unwrap(),
+        session: session(5, 5, None),
+    };
+    assert_eq!(store.open_connected(&account, none()).await.unwrap(), Opened::Yes);
+    let github = from_value(connection("github")).unwrap();
+    assert_eq!(store.connect(&github, none()).await.unwrap(), Connected::Yes);
+    let request = json!({
+        "state": Digest256::of("state"), "provider": "google", "browser": Digest256::of("browser"),
+        "redirect_uri": "https://us.example/api/auth/oauth/google/callback", "return_to": "/sign-in",
+        "expires_at": at(52),
+    });
+    AuthorizationRequests::save(store, &from_value(request).unwrap()).await.unwrap();
+}
+
+/// A verified address, one that waits, and a former primary one.
+async fn addresses(tables: &Tables) {
+    let store = &tables.store;
+    let hash = |n: u64| Digest256::of(format!("address {n}"));
+    let waiting = |n: u64, tries: u64| {
+        json!({
+            "id": nth::<id::OfAddress>(n), "email": format!("More-{n}@people.example"), "hash": hash(n),
+            "added_at": at(84), "attempt": nth::<id::OfAttempt>(20 + n), "sent_at": at(85), "tries": tries,
+        })
+    };
+    let sent = [21, 22].map(|n| json!({ "address": hash(n), "at": at(86) }));
+    let former =
+        json!([{ "id": nth::<id::OfAddress>(2), "email": "Former@people.example", "until": at(87) }]);
+    let pending = |version: u64, addresses: Vec<Value>| {
+        let record = json!({
+            "user": user(2), "addresses": addresses, "sent": sent, "former": former, "version": version,
+        });
+        from_value(record).unwrap()
+    };
+    let before = pending(1, vec![waiting(21, 0), waiting(22, 3)]);
+    store.save_pending(&before, 0, none()).await.unwrap();
+    let address = json!({
+        "id": nth::<id::OfAddress>(21), "email": "More-21@people.example", "hash": hash(21), "added_at": at(84),
+        "verified_at": at(88),
+    });
+    let verified = json!({ "user": user(2), "addresses": [address], "had_company": true, "version": 1 });
+    let verification = Verification {
+        address: from_value(address).unwrap(),
+        verified: from_value(verified).unwrap(),
+        pending: pending(2, vec![waiting(22, 4)]),
+        is_first_company: true,
+    };
+    assert_eq!(store.verify(&verification, none()).await.unwrap(), AddressSaved::Yes);
 }
 
 /// A full workspace and bare ones, with members.
@@ -276,12 +344,20 @@ fn notices() -> Vec<Value> {
         json!({ "type": "export-goes-on", "user": user, "export": job }),
         json!({ "type": "export-ready", "user": user, "export": job }),
         json!({ "type": "deletion-goes-on", "user": user, "deletion": job }),
+        json!({ "type": "new-device-signed-in", "user": user, "session": session }),
+        json!({ "type": "address-code-requested", "user": user, "attempt": nth::<id::OfAttempt>(1) }),
+        json!({
+            "type": "address-verified", "user": user, "address": address, "id": nth::<id::OfAddress>(1),
+            "firstCompany": true,
+        }),
+        json!({ "type": "address-removed", "user": user, "address": address }),
+        json!({ "type": "primary-address-changed", "user": user, "former": nth::<id::OfAddress>(1) }),
     ]
 }
 
 /// Every line of a history, every message, and a receipt, each alongside a session that ends again.
 async fn extras(tables: &Tables, ada: &Workspace) {
-    for (n, (action, notice)) in (1..).zip(ACTIONS.into_iter().zip(notices())) {
+    for (n, (action, notice)) in (1..).zip(ACTIONS.into_iter().cycle().zip(notices())) {
         let resource = RESOURCE_TYPES[usize::try_from(n).unwrap() % RESOURCE_TYPES.len()];
         let mut event = json!({
             "id": nth::<id::OfEvent>(n), "workspace": ada.id, "actor": { "user": user(n) }, "action": action,
@@ -468,7 +544,7 @@ async fn deletions(tables: &Tables) {
     store.close(&proof, &closing, none()).await.unwrap();
     let mut runs = of_account;
     let more = json!({
-        "status": "running", "looks_again": true, "done": 7, "counted": "0/KEY#1",
+        "status": "running", "looks_again": true, "done": 7, "addresses": [Digest256::of("another")], "counted": "0/KEY#1",
         "counts": { "API keys": 101, "files": 102 },
     });
     runs.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
@@ -499,7 +575,7 @@ async fn operations(tables: &Tables) {
             Throttles::settle(store, "sign-in/somebody", nth(n), Settled::Failed).await.unwrap();
         }
     }
-    store.take("a key", at(120), 17, 100).await.unwrap();
+    RateWindows::take(store, "a key", at(120), 17, 100).await.unwrap();
     for n in 1..=2 {
         Consumed::claim(store, "send-mail", nth(n), at(112), at(113)).await.unwrap();
     }
@@ -515,12 +591,21 @@ async fn directory(tables: &Tables) {
     let address = |address: &str, n| {
         Claim::on_address(from_value(json!(Digest256::of(address))).unwrap(), Region::Eu, user(n), at(121))
     };
-    let names =
-        [handle("confirmed", 1), address("confirmed", 1), handle("pending", 2), address("pending", 2)];
+    let identity = |identity: &str, n| {
+        Claim::on_identity(from_value(json!(Digest256::of(identity))).unwrap(), Region::Eu, user(n), at(121))
+    };
+    let names = [
+        handle("confirmed", 1),
+        address("confirmed", 1),
+        identity("confirmed", 1),
+        handle("pending", 2),
+        address("pending", 2),
+        identity("pending", 2),
+    ];
     for claim in &names {
         directory.claim(claim).await.unwrap();
     }
-    for claim in &names[..2] {
+    for claim in &names[..3] {
         directory.confirm(claim).await.unwrap();
     }
     let given_up = handle(GIVEN_UP, 3);

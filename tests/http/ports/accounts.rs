@@ -1,7 +1,9 @@
 //! Sign-ups, accounts and sessions.
 
 use domain::{
-    ports::{Accounts, Opened, PasswordProof, Saved, Sessions, SignUps, TransactionExtras, Workspaces},
+    ports::{
+        Accounts, Opened, PasswordProof, Saved, Sessions, SignInProof, SignUps, TransactionExtras, Workspaces,
+    },
     role::Role,
     secret::Digest256,
     session::Session,
@@ -170,8 +172,8 @@ async fn people_are_read_in_order_without_missing_ones() {
 }
 
 /// A sign-in that found this hash and replaces it.
-fn proof(seen: &str) -> Option<PasswordProof> {
-    Some(PasswordProof { seen: password(seen), rehashed: Some(password("second")) })
+fn proof(seen: &str) -> Option<SignInProof> {
+    Some(SignInProof::Password(PasswordProof { seen: password(seen), rehashed: Some(password("second")) }))
 }
 
 #[tokio::test]
@@ -188,10 +190,10 @@ async fn session_begins_once_with_the_proven_password_only() {
     assert_eq!(why(store.begin(&session, None, TransactionExtras::default()).await), "lost too many races");
     store.begin(&session_of(user), None, TransactionExtras::default()).await.unwrap();
     assert!(store.credentials(user).await.unwrap().unwrap().password == password("second"));
-    let unchanged = Some(PasswordProof { seen: password("second"), rehashed: None });
+    let unchanged = Some(SignInProof::Password(PasswordProof { seen: password("second"), rehashed: None }));
     store.begin(&session_of(user), unchanged, TransactionExtras::default()).await.unwrap();
     let before = items(&app, "identity").await;
-    let changed = Some(PasswordProof { seen: password("first"), rehashed: None });
+    let changed = Some(SignInProof::Password(PasswordProof { seen: password("first"), rehashed: None }));
     for (who, proof) in [(user, changed), (user, proof("first")), (id(), proof("second"))] {
         let refused = store.begin(&session_of(who), proof, TransactionExtras::default()).await;
         assert_eq!(why(refused), "lost too many races");

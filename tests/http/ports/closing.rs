@@ -6,7 +6,8 @@ use domain::{
     permissions::{may_delete_account, may_delete_team, may_make_keys},
     ports::{
         Accounts, ApiKeys, Closed, Closing, Deletions, Exports, History, Inventory, NewPassword,
-        PasswordProof, PasswordResets, Saved, Sessions, SignUps, TransactionExtras, Workspaces,
+        PasswordProof, PasswordResets, Replaces, Saved, Sessions, SignInProof, SignUps, TransactionExtras,
+        Workspaces,
     },
     role::Role,
     user::personal_workspace,
@@ -46,18 +47,21 @@ async fn nobody_gets_in_once_an_account_is_closed() {
     let messages = items(&app, "operations").await;
     assert!(messages.iter().any(|item| key_of(item).1 == sent.id.to_string()));
     // A sign-in that read the password before is refused,
-    let proof = Some(PasswordProof { seen: password("first"), rehashed: None });
+    let proof = Some(SignInProof::Password(PasswordProof { seen: password("first"), rehashed: None }));
     assert_eq!(why(store.begin(&session_of(user), proof, none()).await), "lost too many races");
-    let proof = Some(PasswordProof { seen: password("first"), rehashed: Some(password("second")) });
+    let proof = Some(SignInProof::Password(PasswordProof {
+        seen: password("first"),
+        rehashed: Some(password("second")),
+    }));
     assert_eq!(why(store.begin(&session_of(user), proof, none()).await), "lost too many races");
     // and so is a mailed reset token,
     let new = NewPassword {
         user,
         password: password("third"),
         by: LastReset { id: id(), at: at(1) },
-        before: None,
+        replaces: Replaces::AfterToken(None),
         sessions: Vec::new(),
-        throttle: "ada".to_owned(),
+        throttles: vec!["ada".to_owned()],
     };
     assert_eq!(store.set(&new, none()).await.unwrap(), Saved::Stale);
     // and no key comes to be.

@@ -4,7 +4,6 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use domain::{
-    api_key::Sealed,
     email::EmailAddress,
     id::AttemptId,
     permissions::may_reveal_keys,
@@ -12,6 +11,7 @@ use domain::{
     region::Region,
     role::Role,
     rotation::SecretName,
+    sealing::Sealed,
     secret::{Digest256, Secret},
     session::Claims,
     workspace::Workspace,
@@ -49,7 +49,7 @@ fn secrets(app: &App) -> Secrets {
 fn secrets_named(app: &App, own: &str) -> Secrets {
     let names = SecretNames { own: format!("account/{own}/"), shared: "account/shared/".to_owned() };
     let client = secrets_client(app);
-    Secrets::new(move || client, app.home(), names, Arc::new(|| at(0)))
+    Secrets::new(move || client, app.home(), names, Arc::new(|| at(0)), Arc::new(lambda::OsEntropy))
 }
 
 /// A workspace with a data key of its own.

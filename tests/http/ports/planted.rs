@@ -6,21 +6,25 @@ use domain::{
     activity::Watermark,
     deletion::{Deletion, DeletionScope, StepsDone},
     domain_events::{DomainEvent, Message},
+    email::EmailAddress,
     id::{JobId, ResetId, UserId},
     job::Status,
     mail_block::{BlockReason, MailBlock},
     password_reset::{Asked, LastReset},
     permissions::{DeletesForGood, may_delete_account, may_keep_inbox, may_make_keys},
     ports::{
-        All, ApiKeys, Closed, Closing, Deletions, Exports, Founded, History, MailBlocks, Marking, NewAccount,
-        NewPassword, Opened, PasswordResets, Saved, Sessions, SignUps, Started, TransactionExtras,
-        Workspaces,
+        AddressSaved, All, ApiKeys, Closed, Closing, Connected, Connections, Deletions, Exports, Founded,
+        History, MailBlocks, Marking, NewAccount, NewPassword, Opened, PasswordResets, Replaces, Saved,
+        Sessions, SignUps, Started, TransactionExtras, UserAddresses, Workspaces,
     },
+    provider::{Connection, IdentityHash, Provider},
     region::Region,
     resource::ResourceId,
     role::Role,
     secret::Digest256,
     source::Source,
+    user::EmailHash,
+    user_addresses::{AddressBook, NewAddress},
     workspace::Workspace,
 };
 use lambda::OsEntropy;
@@ -65,6 +69,7 @@ pub fn deletion_of(account: &NewAccount, workspace: &Workspace, scope: DeletionS
         region: Region::Us,
         handle: Some(workspace.handle.clone()),
         address: of_account.then_some(account.sign_up.email_hash),
+        addresses: Vec::new(),
         receipt_to: account.user.primary_email.clone(),
         status: Status::Queued,
         created_at: at(0),
@@ -84,7 +89,8 @@ impl Planted {
         let notice = DomainEvent::SignUpStarted { address: hash_of(name), attempt: waiting.attempts[0].id };
         SignUps::save(&store, &waiting, message(notice)).await.unwrap();
         let account = account_of(&waiting);
-        let notice = DomainEvent::AccountOpened { user: account.user.id, address: hash_of(name) };
+        let notice =
+            DomainEvent::AccountOpened { user: account.user.id, address: hash_of(name), identity: None };
         assert_eq!(store.open_account(&account, message(notice)).await.unwrap(), Opened::Yes);
         let block = MailBlock { address: hash_of(name), reason: BlockReason::Complaint, at: at(0) };
         MailBlocks::put(&store, &block).await.unwrap();
@@ -118,7 +124,8 @@ impl Planted {
     }
 
     pub fn deletion(&self) -> Deletion {
-        deletion_of(&self.account, &self.workspace, DeletionScope::Account)
+        let deletion = deletion_of(&self.account, &self.workspace, DeletionScope::Account);
+        Deletion { addresses: vec![self.second_address()], ..deletion }
     }
 
     pub async fn close_as(&self, deletion: &Deletion) -> Closed {
@@ -133,9 +140,41 @@ impl Planted {
         deletion
     }
 
-    /// Sessions, exports, requests, and memberships.
+    /// The address that is added to a full account.
+    pub fn second_address(&self) -> EmailHash {
+        hash_of(&format!("{}-2", self.name))
+    }
+
+    /// A verified address and one that waits.
+    async fn add_addresses(&self) {
+        let (store, none) = (self.store(), TransactionExtras::default);
+        let stored = UserAddresses::find(store, self.user()).await.unwrap().unwrap();
+        let mut book = AddressBook::new(stored, hash_of(self.name));
+        for (n, hash) in [(2, self.second_address()), (3, hash_of(&format!("{}-3", self.name)))] {
+            let email = EmailAddress::parse(&format!("{}-{n}@people.example", self.name)).unwrap();
+            let new = NewAddress { id: id(), email, hash, attempt: id() };
+            let (address, attempt) = (new.id, new.attempt);
+            book.pending = book.add(new, at(0)).unwrap();
+            let saved = store.save_pending(&book.pending, book.verified.version, none()).await.unwrap();
+            assert_eq!(saved, Saved::Yes);
+            if n == 2 {
+                let verification = book.verify(address, attempt, at(1)).unwrap();
+                assert_eq!(store.verify(&verification, none()).await.unwrap(), AddressSaved::Yes);
+                (book.verified, book.pending) = (verification.verified, verification.pending);
+            }
+        }
+    }
+
+    /// Sessions, addresses, exports, requests, and memberships.
     pub async fn fill_account(&self, app: &App) {
         let (store, user, address) = (self.store(), self.user(), hash_of(self.name));
+        for provider in Provider::ALL {
+            let identity = IdentityHash(Digest256::of(format!("{}-{provider}", self.name)));
+            let connection = Connection { user, provider, identity, connected_at: at(0) };
+            let connected = store.connect(&connection, TransactionExtras::default()).await.unwrap();
+            assert_eq!(connected, Connected::Yes);
+        }
+        self.add_addresses().await;
         for _ in 0..4 {
             let notice = message(DomainEvent::PasswordChanged { user });
             store.begin(&session_of(user), None, notice).await.unwrap();
@@ -147,9 +186,9 @@ impl Planted {
             user,
             password: password("first"),
             by: LastReset { id: reset, at: at(1) },
-            before: None,
+            replaces: Replaces::AfterToken(None),
             sessions: Vec::new(),
-            throttle: self.name.to_owned(),
+            throttles: vec![self.name.to_owned()],
         };
         assert_eq!(store.set(&new, TransactionExtras::default()).await.unwrap(), Saved::Yes);
         for second in 0..2 {

@@ -2,7 +2,7 @@
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::{
-    api_key::{ApiKey, KeyHolder, KeySecret, Sealed},
+    api_key::{ApiKey, KeyHolder, KeySecret},
     id::KeyId,
     permissions::{MakesKeys, ManagesKeys, may_edit_profile, may_make_keys, may_manage_keys},
     plan::Plan,
@@ -10,6 +10,7 @@ use domain::{
     profile::KeyName,
     region::Region,
     role::Role,
+    sealing::Sealed,
     workspace::{Profile, ProfileRecord, Workspace},
 };
 use futures::future::{join, join_all};

@@ -37,6 +37,7 @@ async fn due_deletions(app: &App, count: usize) -> Vec<Deletion> {
             region: app.home(),
             handle: None,
             address: None,
+            addresses: Vec::new(),
             receipt_to: EmailAddress::parse(&format!("gone-{n}@people.example")).unwrap(),
             status: Status::Running,
             created_at: at,

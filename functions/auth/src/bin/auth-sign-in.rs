@@ -2,7 +2,7 @@
 //!
 //! - Reads address claims, addresses, idempotency records, passwords, sessions, the secret `addresses`, the
 //!   secret `forwarding`, the secret `tokens`, throttles, users, workspaces.
-//! - Writes idempotency records, passwords, sessions, throttles.
+//! - Writes idempotency records, outbox, passwords, sessions, throttles.
 //! - Deletes sessions.
 
 fn main() -> Result<(), lambda::Error> {

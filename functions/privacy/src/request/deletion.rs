@@ -145,6 +145,7 @@ fn deletion(
         region: call.region,
         handle: record.map(|workspace| workspace.handle.clone()),
         address,
+        addresses: Vec::new(),
         receipt_to,
         status: Status::Queued,
         created_at: call.now,

@@ -1,10 +1,13 @@
 //! The records of a bundle, a type each. The schemas in the bundle are generated from these types, so a new field is described
 //! there. No type here can hold a key's value, a hash, a secret, or another person's name or address.
 
+use std::net::IpAddr;
+
 use domain::{
     Timestamp,
     activity::{Action, ActivityEvent, Actor, EventState, ResourceType},
     api_key::ApiKey,
+    email::EmailAddress,
     id::{EventId, KeyId, ProjectId, SessionId, UploadId, UserId, WorkspaceId},
     plan::{MicroUsd, Plan},
     ports::Membership,
@@ -13,9 +16,11 @@ use domain::{
     resource::{Resource, ResourceId, Visibility},
     role::Role,
     session::Session,
+    session_client::SessionClient,
     upload::{State, Upload},
     usage::Usage,
     user::User,
+    user_addresses::StoredAddresses,
     workspace::{ProfileRecord, Workspace},
 };
 use kit::input::date_time;
@@ -61,6 +66,8 @@ pub struct ProfileRow {
     pub bio: Option<String>,
     pub icon_color: Option<String>,
     pub icon_letter: Option<String>,
+    /// The path of the picture, relative to the API.
+    pub image_url: Option<String>,
     pub github: Option<String>,
     pub linkedin: Option<String>,
     pub twitter: Option<String>,
@@ -78,6 +85,7 @@ pub struct ProfileRow {
 
 impl ProfileRow {
     fn new(workspace: &Workspace, profile: domain::workspace::Profile) -> Self {
+        let image_url = profile.image_url(&workspace.handle);
         let domain::workspace::Profile {
             display_name,
             company,
@@ -85,6 +93,7 @@ impl ProfileRow {
             bio,
             icon_color,
             icon_letter,
+            image: _,
             socials,
             early_access,
         } = profile;
@@ -96,6 +105,7 @@ impl ProfileRow {
             bio: text(bio),
             icon_color: text(icon_color),
             icon_letter: text(icon_letter),
+            image_url,
             github: text(socials.github),
             linkedin: text(socials.linkedin),
             twitter: text(socials.twitter),
@@ -122,6 +132,29 @@ pub struct Email {
     /// Whether notifications and recovery mail go there.
     pub primary: bool,
     pub verified: bool,
+    /// When the address was added.
+    #[schemars(schema_with = "date_time")]
+    pub added_at: Timestamp,
+}
+
+impl Email {
+    /// All addresses of an account.
+    fn all(stored: StoredAddresses) -> Vec<Self> {
+        let StoredAddresses { user, verified, pending } = stored;
+        let row = |address: &EmailAddress, verified: bool, added_at: Timestamp| Self {
+            address: address.to_string(),
+            primary: verified && address.canonical() == user.primary_email.canonical(),
+            verified,
+            added_at,
+        };
+        let mut all = match verified {
+            Some(verified) => verified.addresses.iter().map(|it| row(&it.email, true, it.added_at)).collect(),
+            None => vec![row(&user.primary_email, true, user.created_at)],
+        };
+        let pending = pending.into_iter().flat_map(|pending| pending.addresses);
+        all.extend(pending.map(|it| row(&it.email, false, it.added_at)));
+        all
+    }
 }
 
 /// Stored bytes, including the trash.
@@ -164,6 +197,12 @@ impl From<Membership> for TeamRow {
 pub struct SessionRow {
     /// The id.
     pub id: SessionId,
+    /// Browser and operating system at the last sign-in or refresh. Absent if unknown.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub device: Option<String>,
+    /// Network address at the last sign-in or refresh. Absent if unknown.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ip_address: Option<IpAddr>,
     /// Time of the sign-in.
     #[schemars(schema_with = "date_time")]
     pub created_at: Timestamp,
@@ -178,10 +217,14 @@ pub struct SessionRow {
     pub expires_at: Timestamp,
 }
 
-impl From<Session> for SessionRow {
-    fn from(session: Session) -> Self {
+impl SessionRow {
+    /// A session with its client.
+    pub fn new(session: &Session, client: Option<SessionClient>) -> Self {
+        let (device, ip_address) = client.map(|client| (client.device, client.address)).unzip();
         Self {
             id: session.id,
+            device: device.map(|device| device.as_str().to_owned()),
+            ip_address: ip_address.flatten(),
             created_at: session.created_at,
             authenticated_at: session.authenticated_at,
             refreshed_at: session.refreshed_at,
@@ -193,19 +236,19 @@ impl From<Session> for SessionRow {
 impl Account {
     /// Everything but the sessions.
     pub fn new(
-        user: User,
+        stored: StoredAddresses,
         workspace: Option<(Workspace, ProfileRecord)>,
         usage: Usage,
         teams: Vec<Membership>,
     ) -> Self {
         let profile = workspace.map(|(workspace, record)| ProfileRow::new(&workspace, record.profile));
-        let address = user.primary_email.to_string();
+        let User { id, region, created_at, .. } = stored.user;
         Self {
-            id: user.id,
-            region: user.region,
-            created_at: user.created_at,
+            id,
+            region,
+            created_at,
             profile,
-            emails: vec![Email { address, primary: true, verified: true }],
+            emails: Email::all(stored),
             connected_accounts: Vec::new(),
             storage: usage.into(),
             teams: teams.into_iter().map(TeamRow::from).collect(),

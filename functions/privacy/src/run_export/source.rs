@@ -8,8 +8,9 @@ use domain::{
     export::Export,
     id::{EventId, KeyId, SessionId, UploadId, WorkspaceId},
     plan::MicroUsd,
-    ports::{Accounts, ApiKeys, Failure, History, Inventory, Page, Resources, Workspaces},
+    ports::{ApiKeys, Failure, History, Inventory, Page, Resources, TokenKeys, UserAddresses, Workspaces},
     resource::{Kind, Resource, ResourceId},
+    session_client::SessionClient,
     trash::Trashed,
     user::personal_workspace,
     workspace::Workspace,
@@ -74,11 +75,12 @@ impl ExportPosition {
 /// The ports that the data is read from.
 pub struct SourcePorts {
     inventory: Arc<dyn Inventory>,
-    accounts: Arc<dyn Accounts>,
+    addresses: Arc<dyn UserAddresses>,
     workspaces: Arc<dyn Workspaces>,
     resources: Arc<dyn Resources>,
     history: Arc<dyn History>,
     keys: Arc<dyn ApiKeys>,
+    tokens: Arc<dyn TokenKeys>,
 }
 
 impl SourcePorts {
@@ -86,11 +88,12 @@ impl SourcePorts {
     pub fn of(ports: &impl Ports) -> Self {
         Self {
             inventory: ports.inventory(),
-            accounts: ports.accounts(),
+            addresses: ports.user_addresses(),
             workspaces: ports.workspaces(),
             resources: ports.resources(),
             history: ports.history(),
             keys: ports.api_keys(),
+            tokens: ports.token_keys(),
         }
     }
 }
@@ -119,7 +122,7 @@ impl<'a> ExportSource<'a> {
     /// The account without its sessions. `None` if the account was deleted.
     pub async fn account(&self) -> Result<Option<rows::Account>, Failure> {
         let (user, usage) =
-            (self.ports.accounts.user(self.export.user), self.ports.resources.usage(self.workspace));
+            (self.ports.addresses.find(self.export.user), self.ports.resources.usage(self.workspace));
         let teams = self.ports.inventory.memberships(self.export.user, MEMBERSHIPS);
         let profile = self.ports.workspaces.profile(self.workspace);
         let (user, record, profile, usage, teams) =
@@ -165,7 +168,10 @@ impl<'a> ExportSource<'a> {
         let page = self.ports.inventory.sessions(self.export.user, after, PAGE).await?;
         let next = next(&page, |session| After::Session(session.id));
         for session in page.items {
-            bundle.row(&rows::SessionRow::from(session))?;
+            let key = self.ports.tokens.derivation_key(session.id.made_at()).await?;
+            // A client that cannot be read keeps nobody's data back.
+            let client = SessionClient::of(&session, &key).ok().flatten();
+            bundle.row(&rows::SessionRow::new(&session, client))?;
         }
         Ok(next)
     }

@@ -1,7 +1,7 @@
 //! Lambda entry point of `send-mail`. Its grants (written by `cargo generate`):
 //!
-//! - Reads address claims, addresses, mail blocks, sign ups, the secret `addresses`, the secret `codes`, the
-//!   secret `tokens`, users.
+//! - Reads address claims, addresses, mail blocks, sessions, sign ups, the secret `addresses`, the secret
+//!   `codes`, the secret `tokens`, user addresses, users.
 //! - Writes consumed.
 //! - Deletes consumed.
 //! - Sends mail.

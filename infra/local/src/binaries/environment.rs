@@ -87,6 +87,7 @@ fn of_template(config: &Config, partitions: &Path) -> Variables {
         ("BUCKET", config.bucket.clone()),
         ("DIRECTORY_TABLE", config.directory_table.clone()),
         ("API_ENDPOINTS", Region::ALL.map(endpoint).join(",")),
+        ("SHARED_ENDPOINT", config.shared_endpoint.clone().unwrap_or_default()),
         ("MAIL_FROM", config.mail_from.clone()),
         ("MAIL_CONFIGURATION_SET", config.mail_configuration_set.clone()),
         ("GLIBC_TUNABLES", "glibc.malloc.tcache_count=127".to_owned()),
@@ -103,7 +104,7 @@ mod tests {
 
     fn config() -> Config {
         let endpoint = |region: Region| (region, format!("http://127.0.0.1:1/{region}"));
-        crate::region_config::config(Region::Eu, &Region::ALL.map(endpoint).into())
+        crate::region_config::config(Region::Eu, "http://127.0.0.1:9", &Region::ALL.map(endpoint).into())
     }
 
     #[test]

@@ -70,12 +70,13 @@ impl RegionSetup {
     }
 }
 
-/// Creates missing resources of all regions concurrently.
-pub async fn provision(sites: &[RegionSetup]) -> Result<(), String> {
+/// Creates missing resources of all regions concurrently. `entry` is the URL of the entry point, which has the local providers.
+pub async fn provision(sites: &[RegionSetup], entry: &str) -> Result<(), String> {
     try_join_all(sites.iter().map(RegionSetup::set_up)).await?;
     let of_authority = |site: &&RegionSetup| site.config.region == Region::AUTHORITY;
     let authority = sites.iter().find(of_authority).ok_or("the directory has no authority")?;
     secrets::make_shared(&authority.secrets, &authority.config).await?;
+    secrets::make_providers(&authority.secrets, &authority.config, entry).await?;
     try_join_all(sites.iter().map(|site| site.publish_keys(authority))).await.map(drop)
 }
 

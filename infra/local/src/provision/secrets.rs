@@ -22,6 +22,42 @@ pub async fn make_shared(client: &Client, config: &Config) -> Result<(), String>
     .map(drop)
 }
 
+/// Saves the credentials at the platform's own providers under `/_local/idp`, unless others were saved. The port may be another than
+/// at the last start.
+pub async fn make_providers(client: &Client, config: &Config, entry: &str) -> Result<(), String> {
+    let name = config.secret_names().providers();
+    let local = serde_json::json!({
+        "google": {
+            "clientId": "local-google",
+            "clientSecret": "local-secret",
+            "issuer": format!("{entry}/_local/idp/google"),
+        },
+        "github": {
+            "clientId": "local-github",
+            "clientSecret": "local-secret",
+            "url": format!("{entry}/_local/idp/github"),
+            "apiUrl": format!("{entry}/_local/idp/github"),
+        },
+    });
+    let made = client.create_secret().name(&name).secret_string(local.to_string()).send().await;
+    match made {
+        Ok(_) => return Ok(()),
+        Err(error) if error.as_service_error().is_some_and(|error| error.is_resource_exists_exception()) => {}
+        Err(error) => return Err(why(error)),
+    }
+    let saved = client.get_secret_value().secret_id(&name).send().await.map_err(why)?;
+    if saved.secret_string.is_some_and(|text| text.contains("/_local/idp/")) {
+        client
+            .put_secret_value()
+            .secret_id(&name)
+            .secret_string(local.to_string())
+            .send()
+            .await
+            .map_err(why)?;
+    }
+    Ok(())
+}
+
 /// The public keys of the region's signing keys.
 pub async fn signing_keys(client: &Client, config: &Config) -> Result<Vec<PublicKey>, String> {
     let name = config.secret_names().of(SecretName::Tokens);

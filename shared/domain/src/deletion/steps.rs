@@ -70,7 +70,7 @@ pub enum Part {
 pub enum Step {
     /// Aborts incomplete exports and deletes bundles.
     Bundles,
-    /// Deletes the files in the store.
+    /// Deletes the files and the picture in the store.
     Files,
     /// Frees the names in the directory: last, when nothing remains that the names lead to.
     Names,

@@ -11,6 +11,7 @@ use crate::{
     credential::PasswordHash,
     id::{JobId, RequestId, SessionId, UserId, WorkspaceId},
     password_reset::{Asked, LastReset},
+    provider::IdentityHash,
     role::Role,
     session::Session,
     sign_up::SignUp,
@@ -98,6 +99,14 @@ pub struct PasswordProof {
     pub rehashed: Option<PasswordHash>,
 }
 
+/// What proved a sign-in. It must still hold when the session begins.
+pub enum SignInProof {
+    /// A password.
+    Password(PasswordProof),
+    /// A provider's identity, connected to the account.
+    Connection(IdentityHash),
+}
+
 /// Sessions.
 #[async_trait]
 pub trait Sessions: Send + Sync {
@@ -108,13 +117,15 @@ pub trait Sessions: Send + Sync {
         session: SessionId,
         workspace: WorkspaceId,
     ) -> Outcome<Option<SessionContext>>;
-    /// Begins a session after a sign-in, unless the password changed since it was verified. Ends the user's oldest live sessions
+    /// A session, strongly consistent.
+    async fn find(&self, user: UserId, session: SessionId) -> Outcome<Option<Session>>;
+    /// Begins a session after a sign-in, if its proof still holds. Ends the user's oldest live sessions
     /// in the same transaction, so that at most [`MOST_SESSIONS`](crate::session::MOST_SESSIONS) remain. Concurrent sign-ins may
     /// exceed that limit; the next sign-in ends the surplus.
     async fn begin(
         &self,
         session: &Session,
-        proof: Option<PasswordProof>,
+        proof: Option<SignInProof>,
         extras: TransactionExtras,
     ) -> Outcome<()>;
     /// Replaces `before` by `after`, if nothing refreshed or stepped up the session since it was read.
@@ -141,6 +152,18 @@ pub struct Resettable {
     pub names: Vec<String>,
     /// The token that set the password last.
     pub last: Option<LastReset>,
+    /// The hashes of the verified addresses. Empty if the primary address is the only one.
+    pub addresses: Vec<EmailHash>,
+}
+
+/// What a new password replaces.
+pub enum Replaces {
+    /// Any password or none, if this was the last token that set the password.
+    AfterToken(Option<LastReset>),
+    /// This password.
+    Password(PasswordHash),
+    /// No password: the new one is the account's first.
+    Nothing,
 }
 
 /// A new password, and what changes in the same transaction.
@@ -149,14 +172,14 @@ pub struct NewPassword {
     pub user: UserId,
     /// The hash.
     pub password: PasswordHash,
-    /// The token that sets the password.
+    /// What the password replaces. If that changed since it was read, nothing is changed.
+    pub replaces: Replaces,
+    /// The token that sets the password, or a new one that nobody has: tokens that were requested before are invalid from then on.
     pub by: LastReset,
-    /// The token that set the password last, as read.
-    pub before: Option<LastReset>,
     /// The sessions to end, newest first. At most [`NewPassword::MOST_SESSIONS`].
     pub sessions: Vec<SessionId>,
-    /// The account's counter of failed sign-ins, which is reset.
-    pub throttle: String,
+    /// The account's counters of failed sign-ins, one for each address, which are reset.
+    pub throttles: Vec<String>,
 }
 
 impl NewPassword {
@@ -169,11 +192,13 @@ impl NewPassword {
 pub trait PasswordResets: Send + Sync {
     /// The requests for an address.
     async fn asked(&self, address: EmailHash) -> Outcome<Option<Asked>>;
+    /// The requests for several addresses, in order.
+    async fn asked_all(&self, addresses: &[EmailHash]) -> Outcome<Vec<Option<Asked>>>;
     /// Saves another request, if the stored version is one less.
     async fn ask(&self, asked: &Asked, extras: TransactionExtras) -> Outcome<Saved>;
     /// The user whose password a token may set, in one read.
     async fn find(&self, user: UserId) -> Outcome<Option<Resettable>>;
-    /// Replaces the password, unless another token did so since it was read. All of [`NewPassword::sessions`] end. Sessions that
+    /// Sets the password, unless another request did so since it was read, or the account was deleted. All of [`NewPassword::sessions`] end. Sessions that
     /// do not fit into the transaction end before it, even if it then fails.
     async fn set(&self, new: &NewPassword, extras: TransactionExtras) -> Outcome<Saved>;
 }

@@ -41,8 +41,12 @@ pub trait Directory: Send + Sync {
     async fn find(&self, name: &Name) -> Outcome<Option<Holder>>;
     /// Claims a name until the claim's deadline. Claiming it again for the same holder succeeds.
     async fn claim(&self, claim: &directory::Claim) -> Outcome<Claimed>;
-    /// Makes a claim permanent; `false` if another holder has the name.
+    /// Makes a claim permanent; `false` if another holder has the name. A claim on an address is made permanent only if its
+    /// deadline is the same: the holder may have given the address up and claimed it again since.
     async fn confirm(&self, claim: &directory::Claim) -> Outcome<bool>;
+    /// Makes a permanent claim on an address unconfirmed, until the deadline of `claim`, if the holder has it. The reaper settles it,
+    /// unless [`release`](Self::release) of `claim` or a new claim of the holder comes first.
+    async fn unconfirm(&self, claim: &directory::Claim) -> Outcome<()>;
     /// Deletes a claim, if it is unchanged and unconfirmed.
     async fn release(&self, claim: &directory::Claim) -> Outcome<()>;
     /// Frees a confirmed name, if the holder still has it. Reserves a handle until `reserved_until`: until then only its hash is

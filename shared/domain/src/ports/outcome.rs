@@ -1,5 +1,7 @@
 //! Results of port methods.
 
+use crate::sealing::SealError;
+
 /// Why an adapter failed. Never the caller's fault.
 #[derive(Debug, thiserror::Error)]
 pub enum Failure {
@@ -31,6 +33,15 @@ pub enum Failure {
     /// A stored item can't be read, or a request can't be built: a defect.
     #[error("broken: {0}")]
     Broken(String),
+}
+
+impl From<SealError> for Failure {
+    fn from(error: SealError) -> Self {
+        match error {
+            SealError::Unreadable => Self::Unreadable,
+            SealError::Unsealable => Self::Broken(error.to_string()),
+        }
+    }
 }
 
 /// The result of a port method.

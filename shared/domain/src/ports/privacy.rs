@@ -20,7 +20,7 @@ use crate::{
     session::Session,
     trash::Trashed,
     upload::Upload,
-    user::User,
+    user::{EmailHash, User},
     workspace::Workspace,
 };
 
@@ -161,6 +161,8 @@ pub trait Deletions: Send + Sync {
     async fn due(&self, now: Timestamp, limit: usize) -> Outcome<Vec<(UserId, JobId)>>;
     /// The first names of a part's records, in order. At most `limit`, which must not exceed 100.
     async fn left(&self, deletion: &Deletion, part: Part, limit: usize) -> Outcome<Page<String>>;
+    /// The hashes of the addresses in the record of an account's addresses, if it is left.
+    async fn verified_addresses(&self, user: UserId) -> Outcome<Vec<EmailHash>>;
     /// Erases the records with these names, after everything that only they lead to.
     async fn erase(&self, deletion: &Deletion, part: Part, names: &[String]) -> Outcome<()>;
 }

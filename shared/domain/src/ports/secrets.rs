@@ -8,12 +8,12 @@ use super::{
     outcome::{Failure, Outcome, Saved},
 };
 use crate::{
-    api_key::Sealed,
     deletion,
     email::EmailAddress,
     id::{AttemptId, WorkspaceId},
     permissions::RevealsKeys,
     rotation::SecretName,
+    sealing::Sealed,
     secret::{MacKey, Secret},
     session::Claims,
     sign_up::{SignUpToken, VerificationCode},
@@ -92,6 +92,8 @@ pub trait ForwardingKeys: Send + Sync {
 pub trait Codes: Send + Sync {
     /// The codes of these attempts, in order.
     async fn sign_up_codes(&self, attempts: &[AttemptId]) -> Outcome<Vec<VerificationCode>>;
+    /// The code that verifies another address of an account.
+    async fn address_code(&self, attempt: AttemptId) -> Outcome<VerificationCode>;
     /// The token of an attempt.
     async fn sign_up_token(&self, attempt: AttemptId) -> Outcome<SignUpToken>;
 }

@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use domain::ports::{Accounts, PasswordResets, RateWindows, Sessions, SignUps, Throttles};
+use domain::ports::{
+    Accounts, AuthorizationRequests, Connections, PasswordResets, RateWindows, Sessions, SignUps, Throttles,
+    UserAddresses,
+};
 use kit::ports::AuthPorts;
 
 use super::FunctionRuntime;
@@ -20,11 +23,23 @@ impl AuthPorts for FunctionRuntime {
         self.store()
     }
 
+    fn authorization_requests(&self) -> Arc<dyn AuthorizationRequests> {
+        self.store()
+    }
+
+    fn connections(&self) -> Arc<dyn Connections> {
+        self.store()
+    }
+
     fn password_resets(&self) -> Arc<dyn PasswordResets> {
         self.store()
     }
 
     fn rate_windows(&self) -> Arc<dyn RateWindows> {
+        self.store()
+    }
+
+    fn user_addresses(&self) -> Arc<dyn UserAddresses> {
         self.store()
     }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use aws_sdk_s3::config::RequestChecksumCalculation;
-use domain::blob::{Blobs, Bundles, Presigner};
+use domain::blob::{Blobs, Bundles, Icons, Presigner};
 use kit::ports::FilePorts;
 
 use super::FunctionRuntime;
@@ -22,6 +22,14 @@ impl FilePorts for FunctionRuntime {
     fn blobs(&self) -> Arc<dyn Blobs> {
         let (quick, patient) = (self.s3(&self.sdk).build(), self.s3(&self.patient()).build());
         Arc::new(blobs::S3Blobs::new(quick, patient, self.config.bucket.clone()))
+    }
+
+    /// The same.
+    fn icons(&self) -> Arc<dyn Icons> {
+        // The signature covers the SHA-256 of the body, which S3 verifies.
+        let config =
+            |sdk| self.s3(sdk).request_checksum_calculation(RequestChecksumCalculation::WhenRequired).build();
+        Arc::new(blobs::S3Blobs::new(config(&self.sdk), config(&self.patient()), self.config.bucket.clone()))
     }
 
     /// The same. A part of a bundle takes longer than other calls, and nobody waits for it.

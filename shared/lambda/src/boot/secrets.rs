@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use domain::ports::{AddressHashes, Codes, Rotations, TokenKeys, Vault};
+use domain::ports::{AddressHashes, Codes, IdentityKeys, IdentityProviders, Rotations, TokenKeys, Vault};
 use kit::ports::SecretPorts;
 
 use super::FunctionRuntime;
-use crate::client::client;
+use crate::{client::client, partner_client::PartnerClient};
 
 impl SecretPorts for FunctionRuntime {
     fn vault(&self) -> Arc<dyn Vault> {
@@ -29,6 +29,23 @@ impl SecretPorts for FunctionRuntime {
     fn codes(&self) -> Arc<dyn Codes> {
         self.is_certain("secretsmanager");
         self.secrets()
+    }
+
+    fn identity_keys(&self) -> Arc<dyn IdentityKeys> {
+        self.is_certain("secretsmanager");
+        self.secrets()
+    }
+
+    fn identity_providers(&self) -> Arc<dyn IdentityProviders> {
+        self.is_certain("secretsmanager");
+        let sdk = Arc::clone(&self.sdk);
+        let client = move || client!(aws_sdk_secretsmanager, "secretsmanager", &*sdk);
+        let secret = self.config.secret_names().providers();
+        let clock = Arc::clone(&self.clock);
+        let own = self.config.endpoints.get(&self.config.region).cloned().unwrap_or_default();
+        let origins = providers::Origins { own, others: self.config.origins() };
+        let http = Arc::new(PartnerClient::new());
+        Arc::new(providers::HttpProviders::new(client, secret, origins, http, move || clock.now()))
     }
 
     fn rotations(&self) -> Arc<dyn Rotations> {

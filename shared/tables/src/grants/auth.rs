@@ -30,8 +30,11 @@ port! {
     sessions = "Sessions" {
         CONTEXT = "context": [batch_get(Sessions), batch_get(Workspaces)];
         CONTEXT_IN_TEAM = "context": [batch_get(Sessions), batch_get(Workspaces), batch_get(Members)];
+        FIND = "find": [get(Sessions)];
         BEGIN = "begin":
             [query(Sessions), put(Sessions), delete(Sessions), put(Passwords), check(Passwords)];
+        BEGIN_CONNECTED = "begin":
+            [query(Sessions), put(Sessions), delete(Sessions), check(Identities), check(Users)];
         REPLACE = "replace": [put(Sessions)];
         DELETION_BY = "deletion_by": [get(Jobs)];
         END = "end": [delete(Sessions)];
@@ -45,9 +48,24 @@ port! {
     /// Password resets.
     password_resets = "PasswordResets" {
         ASKED = "asked": [get(ResetsAsked)];
+        ASKED_ALL = "asked_all": [batch_get(ResetsAsked)];
         ASK = "ask": [put(ResetsAsked)];
-        FIND = "find": [batch_get(Users), batch_get(LastResets), batch_get(Workspaces)];
-        SET = "set": [put(Passwords), put(LastResets), put(Throttles), delete(Sessions)];
+        FIND = "find":
+            [batch_get(Users), batch_get(LastResets), batch_get(Workspaces), batch_get(UserAddresses)];
+        CHANGE = "set": [put(Passwords), put(LastResets), delete(Sessions), check(Users)];
+        SET = "set":
+            [put(Passwords), put(LastResets), put(Throttles), delete(Sessions), check(Users)];
+    }
+}
+
+port! {
+    /// Email addresses of accounts.
+    user_addresses = "UserAddresses" {
+        FIND = "find": [batch_get(Users), batch_get(UserAddresses)];
+        SAVE_PENDING = "save_pending": [check(Users), check(UserAddresses), put(UserAddresses)];
+        VERIFY = "verify": [check(Users), put(UserAddresses), put(Addresses)];
+        SET_PRIMARY = "set_primary": [put(Users), put(UserAddresses), put(LastResets)];
+        REMOVE = "remove": [check(Users), put(UserAddresses), delete(Addresses), put(LastResets)];
     }
 }
 
@@ -57,5 +75,26 @@ port! {
         LOAD = "load": [batch_get(Throttles)];
         RESERVE = "reserve": [update(Throttles)];
         SETTLE = "settle": [update(Throttles)];
+    }
+}
+
+port! {
+    /// Authorizations at providers.
+    authorization_requests = "AuthorizationRequests" {
+        SAVE = "save": [put(AuthorizationRequests)];
+        TAKE = "take": [delete(AuthorizationRequests)];
+    }
+}
+
+port! {
+    /// Providers' identities of users.
+    connections = "Connections" {
+        BY_IDENTITY = "by_identity": [get(Identities)];
+        SIGN_IN_METHODS = "sign_in_methods": [query(Connections), get(Passwords)];
+        OPEN_CONNECTED = "open_connected":
+            [put(Addresses), put(Users), put(Sessions), put(Connections), put(Identities)];
+        CONNECT = "connect": [check(Users), put(Connections), put(Identities)];
+        DISCONNECT = "disconnect":
+            [delete(Connections), delete(Identities), check(Passwords), check(Connections)];
     }
 }

@@ -8,7 +8,7 @@ use crate::{
 };
 
 /// The records that steps read because they lead to others.
-const READS: [Grant; 8] = [
+const READS: [Grant; 9] = [
     batch_get(ItemKind::Keys),
     batch_get(ItemKind::Trash),
     batch_get(ItemKind::Purges),
@@ -16,6 +16,7 @@ const READS: [Grant; 8] = [
     batch_get(ItemKind::Usage),
     batch_get(ItemKind::Workspaces),
     batch_get(ItemKind::Jobs),
+    batch_get(ItemKind::Connections),
     query(ItemKind::Files),
 ];
 /// The deletes of every kind that is erased.

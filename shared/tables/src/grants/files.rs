@@ -9,6 +9,7 @@ port! {
     presigner = "Presigner" {
         PUT = "put": [Grant::files("PutObject")];
         GET = "get": [Grant::bundles("GetObject")];
+        ICON = "icon": [Grant::icons("GetObject")];
     }
 }
 
@@ -18,9 +19,18 @@ port! {
         STORED_LENGTH = "stored_length": [Grant::files("ListBucket")];
         FILES_UNDER = "under": [Grant::files("ListBucket")];
         BUNDLES_UNDER = "under": [Grant::bundles("ListBucket")];
+        ICONS_UNDER = "under": [Grant::icons("ListBucket")];
         DELETE_FILES = "delete": [Grant::files("DeleteObject")];
         DELETE_BUNDLES = "delete": [Grant::bundles("DeleteObject")];
+        DELETE_ICONS = "delete": [Grant::icons("DeleteObject")];
         ABORT = "abort": [Grant::bundles("AbortMultipartUpload")];
+    }
+}
+
+port! {
+    /// Storing pictures.
+    icons = "Icons" {
+        PUT = "put": [Grant::icons("PutObject")];
     }
 }
 

@@ -11,10 +11,20 @@ port! {
         CLAIM_HANDLE = "claim": [
             far(put(HandleClaims)), far(put(PendingClaims)), far(check(ReservedHandles)), far(get(HandleClaims)),
         ];
+        FIND_IDENTITY = "find": [get(IdentityClaims)];
+        CLAIM_IDENTITY = "claim":
+            [far(put(IdentityClaims)), far(put(PendingClaims)), far(get(IdentityClaims))];
+        CONFIRM_IDENTITY =
+            "confirm": [far(put(IdentityClaims)), far(delete(PendingClaims)), far(get(IdentityClaims))];
+        RELEASE_IDENTITY = "release": [far(delete(IdentityClaims)), far(delete(PendingClaims))];
+        GIVE_UP_IDENTITY = "give_up": [far(delete(IdentityClaims)), far(delete(PendingClaims))];
         CLAIM_ADDRESS = "claim":
             [far(put(AddressClaims)), far(put(PendingClaims)), far(get(AddressClaims))];
         CONFIRM_HANDLE = "confirm": [far(put(HandleClaims)), far(delete(PendingClaims))];
-        CONFIRM_ADDRESS = "confirm": [far(put(AddressClaims)), far(delete(PendingClaims))];
+        CONFIRM_ADDRESS =
+            "confirm": [far(put(AddressClaims)), far(delete(PendingClaims)), far(get(AddressClaims))];
+        UNCONFIRM_ADDRESS = "unconfirm": [far(put(AddressClaims)), far(put(PendingClaims))];
+        UNCONFIRM_IDENTITY = "unconfirm": [far(put(IdentityClaims)), far(put(PendingClaims))];
         RELEASE_HANDLE = "release": [far(delete(HandleClaims)), far(delete(PendingClaims))];
         RELEASE_ADDRESS = "release": [far(delete(AddressClaims)), far(delete(PendingClaims))];
         GIVE_UP_HANDLE = "give_up":

@@ -45,6 +45,7 @@ port! {
         LEFT = "left": erasure::LIST;
         LEFT_ACCESS = "left": [query(Keys), query(Sessions)];
         ERASE = "erase": erasure::ERASE;
+        VERIFIED_ADDRESSES = "verified_addresses": [get(UserAddresses)];
         ERASE_ACCESS = "erase":
             [batch_get(Keys), batch_write(Keys), batch_write(KeyHolders), batch_write(Sessions)];
     }

@@ -61,6 +61,7 @@ port! {
     /// Mailed codes.
     codes = "Codes" {
         SIGN_UP_CODES = "sign_up_codes": [Grant::secret("codes")];
+        ADDRESS_CODE = "address_code": [Grant::secret("codes")];
         SIGN_UP_TOKEN = "sign_up_token": [Grant::secret("codes")];
     }
 }
@@ -73,5 +74,22 @@ port! {
         FINISH = "finish": concat::<8>(&[&LABEL, &DESCRIBE]);
         GIVE_UP = "give_up": LABEL;
         ROTATED_AT = "rotated_at": DESCRIBE;
+    }
+}
+
+port! {
+    /// Keys of providers' identities.
+    identity_keys = "IdentityKeys" {
+        HASH = "identity_hash": [Grant::secret("addresses")];
+        SEAL = "seal_ticket": [Grant::secret("addresses")];
+        OPEN = "open_ticket": [Grant::secret("addresses")];
+    }
+}
+
+port! {
+    /// Providers, with the platform's credentials there.
+    identity_providers = "IdentityProviders" {
+        AUTHORIZATION_URL = "authorization_url": [Grant::secret("providers")];
+        IDENTIFY = "identify": [Grant::secret("providers")];
     }
 }

@@ -29,7 +29,8 @@ fn account() -> Account {
         primary_email: domain::email::EmailAddress::parse("ada@people.example").unwrap(),
         created_at: now,
     };
-    Account::new(user, None, Usage::default(), Vec::new())
+    let stored = domain::user_addresses::StoredAddresses { user, verified: None, pending: None };
+    Account::new(stored, None, Usage::default(), Vec::new())
 }
 
 /// The rows of a section, whatever they are.

@@ -1,0 +1,14 @@
+//! Email addresses of an account.
+
+mod account;
+mod code_allowance;
+mod view;
+
+kit::functions! {
+    endpoint list::ListAddresses;
+    endpoint add::AddAddress;
+    endpoint verify::VerifyAddress;
+    endpoint resend::ResendCode;
+    endpoint set_primary::SetPrimaryAddress;
+    endpoint remove::RemoveAddress;
+}

@@ -1,0 +1,111 @@
+//! Sign-in by Google and GitHub: where a browser goes, what a code is redeemed for, and who it says has signed in.
+//!
+//! No token of a provider is kept: it is used once, to learn who somebody is, and dropped.
+
+mod answer;
+mod config;
+mod fetch;
+mod github;
+mod google;
+mod id_token;
+mod key_set;
+mod secret;
+
+use async_trait::async_trait;
+use aws_sdk_secretsmanager::Client;
+use domain::{
+    Timestamp,
+    ports::{Authorization, IdentityProviders, Outcome},
+    provider::{AuthorizationError, Provider, ProviderIdentity},
+};
+
+use answer::{Answer, separate};
+pub use fetch::Fetch;
+use google::Google;
+use secret::CredentialSource;
+
+/// The URLs at which browsers reach the platform.
+pub struct Origins {
+    /// The URL of this region.
+    pub own: String,
+    /// All of them.
+    pub others: Vec<String>,
+}
+
+/// The time of a request.
+type Now = Box<dyn Fn() -> Timestamp + Send + Sync>;
+
+/// The providers, over HTTP.
+pub struct HttpProviders<F> {
+    credentials: CredentialSource,
+    origins: Origins,
+    http: F,
+    google: Google,
+    now: Now,
+}
+
+impl<F: Fetch> HttpProviders<F> {
+    /// The providers whose credentials are in `secret`, which `client` reads on first use.
+    pub fn new(
+        client: impl FnOnce() -> Client + Send + Sync + 'static,
+        secret: String,
+        origins: Origins,
+        http: F,
+        now: impl Fn() -> Timestamp + Send + Sync + 'static,
+    ) -> Self {
+        let credentials = CredentialSource::new(client, secret);
+        Self { credentials, origins, http, google: Google::default(), now: Box::new(now) }
+    }
+
+    async fn url(&self, authorization: &Authorization<'_>) -> Answer<Option<String>> {
+        let (now, http) = ((self.now)(), &self.http);
+        let configured = self.credentials.read(now).await?;
+        match authorization.provider {
+            Provider::Google => match &configured.google {
+                Some(config) => self.google.url(http, config, authorization, now).await.map(Some),
+                None => Ok(None),
+            },
+            Provider::GitHub => {
+                configured.github.as_ref().map(|config| github::url(config, authorization)).transpose()
+            }
+        }
+    }
+
+    async fn who(&self, of: &Authorization<'_>, code: &str, now: Timestamp) -> Answer<ProviderIdentity> {
+        let configured = self.credentials.read((self.now)()).await?;
+        match (of.provider, &configured.google, &configured.github) {
+            (Provider::Google, Some(config), _) => {
+                self.google.identify(&self.http, config, of, code, now).await
+            }
+            (Provider::GitHub, _, Some(config)) => github::identify(&self.http, config, of, code).await,
+            // The credentials were removed meanwhile.
+            _ => Err(AuthorizationError::Unavailable.into()),
+        }
+    }
+}
+
+#[async_trait]
+impl<F: Fetch> IdentityProviders for HttpProviders<F> {
+    fn redirect_uri(&self, provider: Provider, host: Option<&str>) -> String {
+        let is_called =
+            |origin: &&String| origin.split_once("://").is_some_and(|(_, authority)| Some(authority) == host);
+        let origin = self.origins.others.iter().find(is_called).unwrap_or(&self.origins.own);
+        format!("{origin}/api/auth/oauth/{provider}/callback")
+    }
+
+    async fn authorization_url(
+        &self,
+        authorization: &Authorization<'_>,
+    ) -> Outcome<Result<Option<String>, AuthorizationError>> {
+        separate(self.url(authorization).await)
+    }
+
+    async fn identify(
+        &self,
+        authorization: &Authorization<'_>,
+        code: &str,
+        now: Timestamp,
+    ) -> Outcome<Result<ProviderIdentity, AuthorizationError>> {
+        separate(self.who(authorization, code, now).await)
+    }
+}
