@@ -1,4 +1,6 @@
 //! Email addresses of an account.
+//!
+//! Not run in outages: it claims names all the time.
 
 use domain::region::Region;
 use futures::future::join_all;

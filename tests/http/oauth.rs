@@ -1,4 +1,6 @@
 //! Signing in with Google and GitHub, against the providers of the local platform.
+//!
+//! Not run in outages: it claims names all the time.
 
 mod attacks;
 mod connections;

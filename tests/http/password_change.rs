@@ -134,6 +134,7 @@ async fn reset_sets_a_first_password() {
 
 #[tokio::test]
 async fn account_without_password_can_be_deleted() {
+    tests::needs_every_region!();
     let app = App::start().await;
     let ada = without_password(&app, "ada-leaves").await;
     privacy::erase(&ada).await;
