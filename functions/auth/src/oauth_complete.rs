@@ -163,7 +163,8 @@ impl Endpoint for OauthComplete {
             Holder::Nobody(address) => {
                 let region = form.region.ok_or(Error::RegionNeeded)?;
                 if region != call.region {
-                    return Err(Error::Elsewhere(region));
+                    // A region that another forwarded this to has just lost the account: it is being deleted.
+                    return Err(if call.forwarded { Error::Taken } else { Error::Elsewhere(region) });
                 }
                 open(deps, call, &ticket, identity, address).await?
             }

@@ -154,7 +154,10 @@ pub fn provider_connected(to: EmailAddress, provider: Provider) -> Mail {
 pub fn provider_disconnected(to: EmailAddress, provider: Provider) -> Mail {
     let name = provider.display_name();
     let lines = [
-        format!("Your {name} account was disconnected. It can no longer be used to sign in."),
+        format!(
+            "Your {name} account was disconnected. Signing in with it connects it again, if {name} has verified an email address of \
+             your account."
+        ),
         "If you didn't do this, reset your password and end all other sessions.".to_owned(),
     ];
     mail(to, "provider-disconnected", &format!("{name} was disconnected from your account"), &lines)
@@ -204,6 +207,7 @@ pub fn late_password_reset(to: EmailAddress) -> Mail {
 pub fn password_changed(to: EmailAddress) -> Mail {
     let lines = [
         "Your password was changed, and all other sessions were ended.".to_owned(),
+        "Accounts of Google and GitHub that are connected to yours can still sign in: check them in your settings.".to_owned(),
         "If you didn't change your password, request a password reset now and make sure that nobody else can read your email."
             .to_owned(),
     ];

@@ -43,7 +43,7 @@ pub struct Account {
     pub profile: Option<ProfileRow>,
     /// The addresses.
     pub emails: Vec<Email>,
-    /// Connected accounts of other services. Always empty for now.
+    /// Connected accounts of other services. Not in the export yet: always empty.
     pub connected_accounts: Vec<String>,
     /// Stored bytes.
     pub storage: StorageRow,
