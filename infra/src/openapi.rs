@@ -204,7 +204,9 @@ mod tests {
     fn inputs_forbid_additional_properties() {
         let all = Functions::all();
         let names = Names::of(all.operations.iter().filter_map(|operation| operation.body.as_ref()));
-        for operation in &all.operations {
+        // Providers add parameters of their own to the address of the callback.
+        let is_closed = |operation: &&Operation| operation.spec.id != "auth-oauth-callback";
+        for operation in all.operations.iter().filter(is_closed) {
             let mut schemas = Map::new();
             let root = operation.body.as_ref().map(|body| names.share(body, &mut schemas));
             for schema in schemas.values().chain(&root).chain(&operation.params) {
