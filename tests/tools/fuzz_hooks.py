@@ -9,6 +9,7 @@ import functools
 import http.client
 import json
 import os
+import re
 import time
 import unicodedata
 import urllib.request
@@ -118,7 +119,8 @@ def every(name, nth):
 
 
 def written(text):
-    """A text without characters that the generator counts as \\p{Zs}, or as assigned in Unicode."""
+    """A text without characters that the generator counts as \\p{Zs}, or as assigned in Unicode, and without invisible marks."""
+    text = re.sub("[\u034f\u17b4\u17b5]", "x", text)
     kinds = {character: unicodedata.category(character) for character in text}
     return "".join(" " if kinds[it] == "Cc" else "x" if kinds[it] == "Cn" else it for it in text).strip() or "x"
 

