@@ -148,6 +148,7 @@ async fn device_and_address_are_in_no_file_but_the_mail() {
 
 #[tokio::test]
 async fn only_sign_ins_without_a_device_token_of_the_account_are_mailed() {
+    tests::needs_every_region!();
     let app = App::start().await;
     let (ada, bob) = (app.user("ada-new").await, app.user("bob-new").await);
     let cafe = app.in_network("new cafe");
