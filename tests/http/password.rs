@@ -1,28 +1,20 @@
 //! A forgotten password.
 
-use std::time::{Duration, Instant};
+mod secrecy;
+mod sessions;
 
-use aws_sdk_dynamodb::types::AttributeValue;
-use domain::{
-    Timestamp,
-    id::{ResetId, SessionId},
-    ports::{Sessions, TransactionExtras},
-    region::Region,
-    secret::MacKey,
-    session::{RefreshToken, Session},
-};
+use std::time::Duration;
+
+use domain::{Timestamp, id::ResetId, region::Region};
 use futures::future::join_all;
 use insta::assert_snapshot;
 use jiff::SignedDuration;
-use kit::ItemKind;
 use tests::{Answer, App, PASSWORD, Person, json};
 
-use crate::search::{Needles, search};
+pub use sessions::begin;
 
 /// Another password that the estimator lets pass.
 pub const NEW: &str = "one green kettle on the stove";
-/// On the local platform answers that could tell where they come from are held back so long.
-const HELD_BACK: Duration = Duration::from_millis(100);
 
 /// Asks for a token.
 pub async fn forgot(app: &App, email: &str) -> Answer {
@@ -244,75 +236,6 @@ async fn weak_new_password_is_refused_and_token_stays_valid() {
     reset(&app, &token, NEW).await.expect(200);
 }
 
-/// An answer as sent, without its request id and time. The addresses have one length.
-fn wire(answer: &Answer, email: &str) -> String {
-    let mut text = format!("{} {}", answer.status, answer.text.replace(email, "…"));
-    for (name, value) in &answer.headers {
-        let own = ["date", "x-request-id", "apigw-requestid"].contains(&name.as_str());
-        text += &format!("\n{name}: {}", if own { "…" } else { value.to_str().unwrap() });
-    }
-    text
-}
-
-#[tokio::test]
-async fn reset_request_reveals_no_account_region_or_mail() {
-    tests::needs_every_region!();
-    let app = App::alone().await;
-    for (home, name) in [(Region::Us, "ada-u"), (Region::Eu, "bob-e"), (Region::Ap, "cyd-a")] {
-        app.living_in(home).newcomer(name).await;
-    }
-    for way in Region::ALL {
-        let mut seen = Vec::new();
-        for name in ["ada-u", "bob-e", "cyd-a", "nob-1", "nob-2", "nob-3"] {
-            let email = format!("{name}@people.example");
-            let mut times = Vec::new();
-            for _ in 0..3 {
-                let started = Instant::now();
-                let answer = forgot(&app.by_way_of(way), &email).await.expect(202);
-                times.push(started.elapsed());
-                seen.push(wire(&answer, &email));
-            }
-            // Not the slowest: the machine may have had something else to do.
-            let least = times.iter().min().unwrap();
-            assert!((HELD_BACK..HELD_BACK * 2).contains(least), "{name} through {way}: {times:?}");
-        }
-        seen.dedup();
-        assert_eq!(seen.len(), 1, "{seen:#?}");
-    }
-}
-
-#[tokio::test]
-async fn a_known_and_an_unknown_address_are_the_same_work() {
-    tests::needs_every_region!();
-    let app = App::start().await;
-    let gus = app.newcomer("gus-f").await;
-    let work = async |email: &str| {
-        let before = app.last_call().await;
-        forgot(&app, email).await.expect(202);
-        let calls = app.calls_of("auth-password-forgot", before).await;
-        let mut work: Vec<String> = calls
-            .iter()
-            .map(|call| format!("{} {} {}", call["home"], call["operation"], call["capacity"]))
-            .collect();
-        work.sort();
-        work
-    };
-    work("warm-1@people.example").await;
-    let known = work(&gus.email).await;
-    assert_eq!(known.len(), 6, "{known:?}");
-    let mut same = 0;
-    for n in 0..20 {
-        let unknown = work(&format!("nob-{n}@people.example")).await;
-        // Others are at home elsewhere, and sent there.
-        if unknown.len() == known.len() {
-            assert_eq!(unknown, known);
-            same += 1;
-        }
-    }
-    assert!(same > 0);
-    assert!(app.mail("nob-1@people.example").await.is_empty());
-}
-
 #[tokio::test]
 async fn both_steps_work_through_every_regions_endpoint() {
     tests::needs_every_region!();
@@ -453,94 +376,4 @@ async fn new_password_is_not_delayed_by_old_guesses() {
     let token = token(&app, &ned.email).await;
     reset(&app, &token, NEW).await.expect(200);
     session(&ned, NEW).await;
-}
-
-/// How many sessions a person has, from the table: no endpoint lists them yet.
-async fn sessions(who: &Person) -> i32 {
-    let query = who.app.tables().query().table_name(who.app.table("identity"));
-    let value = |text: &str| AttributeValue::S(text.to_owned());
-    let query = query.key_condition_expression("pk = :pk AND begins_with(sk, :sk)");
-    let query = query.expression_attribute_values(":pk", value(&ItemKind::Sessions.partition(who.id())));
-    query.expression_attribute_values(":sk", value("SESSION#")).send().await.unwrap().count()
-}
-
-/// Begins sessions, more than sign-ins would: each ten believe that those before have expired.
-pub async fn begin(who: &Person, count: usize) {
-    let store = store::Store::new(who.app.tables(), format!("account-{}-", who.app.home()));
-    let begin = async |batch: i64| {
-        let (now, user) = (who.id().made_at(), who.id());
-        let later = now.saturating_add(SignedDuration::from_hours(batch * 31 * 24)).unwrap();
-        let id = SessionId::new(now, &lambda::OsEntropy);
-        let first = RefreshToken::first(who.app.home(), user, id, &MacKey::new([7; 32]));
-        store
-            .begin(&Session::begin(id, user, &first, later), None, TransactionExtras::default())
-            .await
-            .unwrap();
-    };
-    for batch in 0..i64::try_from(count / 10).unwrap() {
-        join_all((0..10).map(|_| begin(batch))).await;
-    }
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn new_password_never_stands_beside_old_sessions_however_many() {
-    let app = App::alone().await;
-    // 207 of 301 sessions end in three transactions before the one that sets the password and ends the others.
-    for (name, place, nth, status, left) in [
-        ("ola-f", "none", 1, 200, 0),
-        ("pam-f", "TransactWriteItems", 1, 503, 301),
-        ("quy-f", "TransactWriteItems", 2, 503, 201),
-        ("roy-f", "TransactWriteItems", 4, 503, 94),
-        ("sam-f", "Query", 2, 503, 0),
-    ] {
-        let who = app.user(name).await;
-        begin(&who, 300).await;
-        let token = token(&app, &who.email).await;
-        app.faults(json!([{
-            "service": "dynamodb", "operation": place, "function": "auth-password-reset", "kind": "refused", "times": 0,
-            "nth": nth,
-        }]))
-        .await;
-        let answer = reset(&app, &token, NEW).await;
-        app.no_faults().await;
-        assert_eq!((answer.status, sessions(&who).await), (status, left), "{place} {nth}");
-        if left > 0 {
-            // No new password stands beside an old session: it is set by the retry, which ends the rest.
-            assert_eq!(
-                app.sign_in(&who.email, NEW).await.brief(),
-                "401 INVALID_CREDENTIALS",
-                "{place} {nth}"
-            );
-            reset(&app, &token, NEW).await.expect(200);
-            assert_eq!(sessions(&who).await, 0, "{place} {nth}");
-        }
-        let who = session(&who, NEW).await;
-        assert_eq!(reset(&app, &token, PASSWORD).await.brief(), "422 TOKEN_INVALID");
-        assert_eq!(sessions(&who).await, 1, "{place} {nth}");
-        assert_eq!(who.activity().await.len(), 2, "{place} {nth}");
-    }
-}
-
-#[tokio::test]
-async fn a_token_is_nowhere_but_in_the_mail() {
-    let app = App::start().await;
-    let ray = app.user("ray-f").await;
-    let token = token(&app, &ray.email).await;
-    for answer in [
-        reset(&app, &token, "password1").await,
-        reset(&app, &token, NEW).await,
-        reset(&app, &token, NEW).await,
-    ] {
-        assert!(!answer.text.contains(&token) && !format!("{:?}", answer.headers).contains(&token));
-    }
-    app.mail_of_kind(&ray.email, "password-changed").await;
-    let mut secrets = Needles::default();
-    let random = &token[token.len() - 43..];
-    secrets.keep("token", random);
-    secrets.keep_bytes("token", &domain::secret::decode_base64(random).unwrap());
-    secrets.keep("password", NEW);
-    app.stop().await;
-    let found = search(&secrets, &app.data());
-    let mail = format!("mail/{}.ndjson", app.home());
-    assert_eq!(found.into_iter().collect::<Vec<_>>(), [(mail, vec!["token".to_owned()])]);
 }

@@ -101,7 +101,7 @@ impl Endpoint for OauthComplete {
         .summary("Sign in, or open an account, with the identity from Google or GitHub")
         .may_forward()
         .limits_network(NetworkLimit::Oauth)
-        .once()
+        .once_per_cookie(IDENTITY_COOKIE)
         .problems(&[
             Code::AuthorizationInvalid,
             Code::CsrfTokenRequired,

@@ -1,7 +1,9 @@
 //! Email addresses of an account.
 
 mod account;
+mod change_error;
 mod code_allowance;
+mod send_code;
 mod view;
 
 kit::functions! {

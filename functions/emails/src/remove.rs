@@ -8,11 +8,11 @@ use domain::{
     domain_events::DomainEvent,
     id::{AddressId, OfReset},
     password_reset::LastReset,
-    ports::{AddressHashes, Failure, Rounds, Saved, UserAddresses},
+    ports::{AddressHashes, Rounds, Saved, UserAddresses},
     user_addresses::ChangeRefused,
 };
 use kit::{
-    Access, Code, Endpoint, Output, Params, Person, Ports, Problem, RequestContext, Spec,
+    Access, Code, Endpoint, Output, Params, Person, Ports, RequestContext, Spec,
     grants::{address_hashes, extras, user_addresses},
     spec,
     spec::Method::Delete,
@@ -20,7 +20,10 @@ use kit::{
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::account::{self, AccountError, AddressPath};
+use crate::{
+    account::{self, AddressPath},
+    change_error::ChangeError,
+};
 
 /// Removes an email address.
 pub struct RemoveAddress;
@@ -40,33 +43,6 @@ pub struct RemovedAddress {
 }
 impl Output for RemovedAddress {}
 
-kit::errors! {
-    pub enum Error from AccountError, Failure {
-        /// The account has no such address, or it is the primary one.
-        Refused(refused: ChangeRefused) => problem(refused),
-    }
-}
-
-impl From<ChangeRefused> for Error {
-    fn from(refused: ChangeRefused) -> Self {
-        Self::Refused(refused)
-    }
-}
-
-/// Why an address can't be changed, as a problem.
-pub(crate) fn problem(refused: ChangeRefused) -> Problem {
-    match refused {
-        ChangeRefused::Missing => Problem::not_found(),
-        ChangeRefused::Unverified => {
-            Problem::new(Code::EmailUnverified, "Verify this email address before you make it primary.")
-        }
-        ChangeRefused::IsPrimary => Problem::new(
-            Code::EmailIsPrimary,
-            "The primary email address can't be removed. Make another address primary first.",
-        ),
-    }
-}
-
 impl Endpoint for RemoveAddress {
     const SPEC: Spec = spec("emails-remove", Delete, "/api/settings/emails/{id}")
         .summary("Remove an email address")
@@ -83,7 +59,7 @@ impl Endpoint for RemoveAddress {
     type Deps = Deps;
     type Input = Params<AddressPath>;
     type Output = RemovedAddress;
-    type Error = Error;
+    type Error = ChangeError;
 
     fn deps(ports: &impl Ports) -> Deps {
         Deps { addresses: ports.user_addresses(), hashes: ports.address_hashes() }
@@ -93,7 +69,7 @@ impl Endpoint for RemoveAddress {
         deps: &Deps,
         call: &RequestContext<Person>,
         Params(path): Self::Input,
-    ) -> Result<RemovedAddress, Error> {
+    ) -> Result<RemovedAddress, ChangeError> {
         let user = account::user(call)?;
         let id = path.id.known().ok_or(ChangeRefused::Missing)?;
         let tokens = LastReset::now(call.id::<OfReset>(), call.now);

@@ -8,7 +8,7 @@ use domain::{
     domain_events::DomainEvent,
     id::OfReset,
     password_reset::LastReset,
-    ports::{AddressHashes, Failure, Rounds, Saved, UserAddresses},
+    ports::{AddressHashes, Rounds, Saved, UserAddresses},
     user_addresses::{AddressBook, ChangeRefused},
 };
 use kit::{
@@ -19,8 +19,8 @@ use kit::{
 };
 
 use crate::{
-    account::{self, AccountError, AddressPath},
-    remove::problem,
+    account::{self, AddressPath},
+    change_error::ChangeError,
     view::AddressView,
 };
 
@@ -31,19 +31,6 @@ pub struct SetPrimaryAddress;
 pub struct Deps {
     addresses: Arc<dyn UserAddresses>,
     hashes: Arc<dyn AddressHashes>,
-}
-
-kit::errors! {
-    pub enum Error from AccountError, Failure {
-        /// The account has no such address, or it is not verified.
-        Refused(refused: ChangeRefused) => problem(refused),
-    }
-}
-
-impl From<ChangeRefused> for Error {
-    fn from(refused: ChangeRefused) -> Self {
-        Self::Refused(refused)
-    }
 }
 
 impl Endpoint for SetPrimaryAddress {
@@ -62,7 +49,7 @@ impl Endpoint for SetPrimaryAddress {
     type Deps = Deps;
     type Input = Params<AddressPath>;
     type Output = AddressView;
-    type Error = Error;
+    type Error = ChangeError;
 
     fn deps(ports: &impl Ports) -> Deps {
         Deps { addresses: ports.user_addresses(), hashes: ports.address_hashes() }
@@ -72,7 +59,7 @@ impl Endpoint for SetPrimaryAddress {
         deps: &Deps,
         call: &RequestContext<Person>,
         Params(path): Self::Input,
-    ) -> Result<AddressView, Error> {
+    ) -> Result<AddressView, ChangeError> {
         let user = account::user(call)?;
         let id = path.id.known().ok_or(ChangeRefused::Missing)?;
         let tokens = LastReset::now(call.id::<OfReset>(), call.now);

@@ -108,7 +108,7 @@ impl Worker for RunDeletion {
             directory::GIVE_UP_HANDLE,
             directory::GIVE_UP_ADDRESS,
             directory::GIVE_UP_IDENTITY,
-            connections::SIGN_IN_METHODS,
+            connections::LIST,
             blobs::FILES_UNDER,
             blobs::BUNDLES_UNDER,
             blobs::ICONS_UNDER,
@@ -301,7 +301,7 @@ impl Run<'_> {
         if deletion.scope == DeletionScope::Team {
             return Ok(());
         }
-        let (connections, _) = self.deps.connections.sign_in_methods(deletion.user).await?;
+        let connections = self.deps.connections.list(deletion.user).await?;
         for connection in connections {
             let (name, id) = (Name::Identity(connection.identity), deletion.user.to_string());
             let holder = Holder { region: deletion.region, id, confirmed: true };

@@ -37,14 +37,21 @@ pub struct IconFields {
     image: bool,
     /// A new icon colour. Empty: removes the colour.
     #[serde(default)]
+    #[schemars(schema_with = "text::<IconColor>", skip_serializing_if = "Option::is_none")]
     pub icon_color: Option<Change<IconColor>>,
     /// New initials. Empty: removes the initials.
     #[serde(default)]
+    #[schemars(schema_with = "text::<IconLetters>", skip_serializing_if = "Option::is_none")]
     pub icon_letter: Option<Change<IconLetters>>,
 }
 
 fn file(_: &mut SchemaGenerator) -> Schema {
     json_schema!({ "type": "string", "format": "binary" })
+}
+
+/// A value or empty text: a form has no `null`.
+fn text<T: JsonSchema>(generator: &mut SchemaGenerator) -> Schema {
+    json_schema!({ "anyOf": [generator.subschema_for::<T>(), { "type": "string", "maxLength": 0 }] })
 }
 
 impl Input for IconForm {

@@ -93,10 +93,10 @@ pub fn set_cross_site_cookie(name: &str, value: &str, max_age: i64) -> String {
     format!("{name}={value}; Path=/; Max-Age={max_age}; Secure; HttpOnly; SameSite=Lax")
 }
 
-/// The scope of a request that an identity ticket and no other credential names: its body is the same for everybody.
-pub(crate) fn ticket_scope(headers: &HeaderMap) -> Option<String> {
-    let ticket = cookie(headers, IDENTITY_COOKIE).ok().flatten()?;
-    Some(format!("ticket/{}", Digest256::of(ticket).to_base64()))
+/// The scope of the `Idempotency-Key` of a request with this cookie.
+pub(crate) fn cookie_scope(headers: &HeaderMap, name: &str) -> Option<String> {
+    let value = cookie(headers, name).ok().flatten()?;
+    Some(format!("{name}/{}", Digest256::of(value).to_base64()))
 }
 
 /// The headers that remove the cookies of a session.

@@ -322,7 +322,8 @@ fn idempotency_key(spec: &Spec, request: &Request<Bytes>, who: &Identified) -> R
     }
     let operation = format!("{} {}", spec.id, request.uri().path());
     let query = request.uri().query().unwrap_or_default();
-    let scope = who.scope().or_else(|| credentials::ticket_scope(request.headers()));
+    let cookie = |name| credentials::cookie_scope(request.headers(), name);
+    let scope = who.scope().or_else(|| spec.once_per_cookie.and_then(cookie));
     Key::read(request.headers(), scope.as_deref(), &operation, query, request.body())
 }
 

@@ -109,6 +109,8 @@ pub struct Spec {
     pub success: u16,
     /// Whether an `Idempotency-Key` is honoured.
     pub once: bool,
+    /// The cookie that keeps the keys of anonymous callers apart, where the body doesn't.
+    pub once_per_cookie: Option<&'static str>,
     /// The most bytes that a body may have.
     pub body_limit: usize,
     /// Whether its handler may forward a request to another region.
@@ -137,6 +139,7 @@ pub const fn spec(id: &'static str, method: Method, path: &'static str) -> Spec 
         memory: Memory::Small,
         success: 200,
         once: false,
+        once_per_cookie: None,
         body_limit: 64 * 1024,
         may_forward: false,
         timing_padding: TimingPadding::Nothing,
@@ -203,6 +206,14 @@ impl Spec {
     /// Honours an `Idempotency-Key`.
     pub const fn once(mut self) -> Self {
         self.once = true;
+        self
+    }
+
+    /// Honours an `Idempotency-Key`, which means something else with another value of this cookie: the body of an anonymous
+    /// caller may be the same for everybody.
+    pub const fn once_per_cookie(mut self, name: &'static str) -> Self {
+        self.once = true;
+        self.once_per_cookie = Some(name);
         self
     }
 

@@ -52,14 +52,16 @@ impl Connections for Store {
         Ok(found.map(|found| found.user))
     }
 
-    async fn sign_in_methods(&self, user: UserId) -> Outcome<(Vec<Connection>, bool)> {
+    async fn list(&self, user: UserId) -> Outcome<Vec<Connection>> {
         let all = ("!".to_owned(), "~".to_owned());
-        let (page, password) = tokio::try_join!(
-            self.range_ascending(ItemKind::Connections, user, all, MOST),
-            self.password(user)
-        )?;
-        let connections: Outcome<Vec<Connection>> = page.items.into_iter().map(from_item).collect();
-        Ok((connections?, password.is_some()))
+        let page = self.range_ascending(ItemKind::Connections, user, all, MOST).await?;
+        page.items.into_iter().map(from_item).collect()
+    }
+
+    async fn sign_in_methods(&self, user: UserId) -> Outcome<(Vec<Connection>, bool)> {
+        let (connections, password) =
+            tokio::try_join!(Connections::list(self, user), self.password(user))?;
+        Ok((connections, password.is_some()))
     }
 
     async fn open_connected(&self, account: &ConnectedAccount, extras: TransactionExtras) -> Outcome<Opened> {

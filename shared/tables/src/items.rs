@@ -56,8 +56,7 @@ kinds! {
     /// The user of an address.
     Addresses: Identity "EMAIL#", User, InTransaction("person"), Omitted("an index of users"), [];
     /// Providers' identities that users sign in with.
-    Connections: Identity "CONNECTIONS#", User, Partition("person"),
-        Omitted("listed at /api/auth/connections; not in the export yet"), [];
+    Connections: Identity "CONNECTIONS#", User, Partition("person"), Section(&["account"]), [];
     /// The user of a provider's identity.
     Identities: Identity "IDENTITY#", User, InTransaction("person"), Omitted("an index of users"), [];
     /// The addresses of an account, if there are more than the first.

@@ -1,5 +1,7 @@
 //! What workers cost, each for one event that comes alone.
 
+mod addresses;
+
 use std::time::Duration;
 
 use domain::resource::Kind;
@@ -9,7 +11,6 @@ use tests::{Answer, PASSWORD};
 
 use super::*;
 use crate::{
-    emails,
     fixtures::{BESIDE, auth},
     password, privacy,
 };
@@ -55,7 +56,7 @@ async fn authorize(who: Person) -> Answer {
 fn events() -> Vec<Event> {
     message_events()
         .into_iter()
-        .chain(address_events())
+        .chain(addresses::events())
         .chain(claim_events())
         .chain(trash_events())
         .chain(data_events())
@@ -138,39 +139,6 @@ fn mail_events() -> Vec<Event> {
     ]
 }
 
-/// Messages about addresses of accounts, and the mail that follows from them.
-fn address_events() -> Vec<Event> {
-    vec![
-        Event {
-            function: "send-mail",
-            name: "a code for an address",
-            set_off: |who, n| Box::pin(add_address(who, n)),
-            last_call: "UpdateItem",
-            least: (6, 5, 3.5, 2.0),
-            reason: BESIDE,
-            sets_off: &[],
-        },
-        Event {
-            function: "send-mail",
-            name: "an added address",
-            set_off: |who, n| Box::pin(verify_address(who, n)),
-            last_call: "UpdateItem",
-            least: (14, 11, 9.0, 4.0),
-            reason: "",
-            sets_off: &[],
-        },
-        Event {
-            function: "send-mail",
-            name: "a changed primary address",
-            set_off: |who, n| Box::pin(change_primary_address(who, n)),
-            last_call: "UpdateItem",
-            least: (19, 16, 13.0, 6.0),
-            reason: "",
-            sets_off: &[],
-        },
-    ]
-}
-
 /// Names and secrets.
 fn claim_events() -> Vec<Event> {
     vec![
@@ -186,7 +154,7 @@ fn claim_events() -> Vec<Event> {
         Event {
             function: "confirm-claims",
             name: "a removed address",
-            set_off: |who, n| Box::pin(remove_address(who, n)),
+            set_off: |who, n| Box::pin(addresses::remove(who, n)),
             last_call: "TransactWriteItems",
             least: (6, 6, 3.0, 12.0),
             reason: "",
@@ -304,45 +272,6 @@ async fn change(who: Person, n: usize) {
 
 async fn sign_up(who: Person, n: usize) {
     who.app.sign_up(&format!("mailed{n}@people.example")).await.expect(202);
-}
-
-/// Somebody new, who has another address.
-async fn with_address(who: &Person, what: &str, n: usize) -> (Person, String) {
-    let new = who.app.user(&format!("{what}{n}")).await;
-    let id = emails::add_verified(&new, &format!("{what}{n}.more@people.example")).await;
-    settle(&who.app).await;
-    (new, id)
-}
-
-async fn add_address(who: Person, n: usize) {
-    let new = who.app.user(&format!("adder{n}")).await;
-    emails::add(&new, &format!("added{n}@people.example")).await.expect(201);
-}
-
-async fn verify_address(who: Person, n: usize) {
-    let new = who.app.user(&format!("verifier{n}")).await;
-    let email = format!("verifier{n}.more@people.example");
-    let id = emails::add(&new, &email).await.expect(201).text_at("/id");
-    let code = emails::code(&who.app, &email).await;
-    settle(&who.app).await;
-    emails::verify(&new, &id, &code).await.expect(200);
-}
-
-async fn change_primary_address(who: Person, n: usize) {
-    let (new, id) = with_address(&who, "changer", n).await;
-    emails::set_primary(&new, &id).await.expect(200);
-}
-
-async fn remove_address(who: Person, n: usize) {
-    let (new, id) = with_address(&who, "remover", n).await;
-    // Its claim is confirmed first: both messages could otherwise be handled side by side.
-    for n in 1.. {
-        if n > 20 && who.app.queue("confirm-claims").await == (0, 0, 0) {
-            break;
-        }
-        who.app.wait_for_message(n).await;
-    }
-    emails::remove(&new, &id).await.expect(200);
 }
 
 async fn forget_the_password(who: Person, n: usize) {

@@ -2,6 +2,7 @@
 
 use domain::region::Region;
 use futures::future::join_all;
+use serde_json::Value;
 use tests::{App, OauthBrowser, Person, ProviderPersona, json};
 
 async fn connected(who: &Person) -> Vec<String> {
@@ -36,6 +37,25 @@ async fn accounts_are_connected_used_and_disconnected_until_the_last() {
     assert_eq!(connected(&ada).await, ["github"]);
     let history = ada.activity().await;
     assert_eq!(history[..2], ["updated security Google disconnected", "updated security GitHub connected"]);
+}
+
+#[tokio::test]
+async fn export_lists_connected_accounts_without_the_identity() {
+    let app = App::start().await;
+    let ada = app.google_user("ada-takes-out").await;
+    connect(&ada, "github", &ProviderPersona::new("ada-takes-out-github")).await;
+    let export: Value = serde_json::from_slice(&ada.export("json").await).unwrap();
+    let all = export["account"]["connectedAccounts"].as_array().unwrap();
+    let providers: Vec<&Value> = all.iter().map(|account| &account["provider"]).collect();
+    assert_eq!(providers, ["github", "google"]);
+    for account in all {
+        assert!(account["connectedAt"].is_string());
+        assert_eq!(account.as_object().unwrap().len(), 2, "{account}");
+    }
+    // Nor does an account without one list any.
+    let bob = app.user("bob-takes-out").await;
+    let export: Value = serde_json::from_slice(&bob.export("json").await).unwrap();
+    assert_eq!(export["account"]["connectedAccounts"], json!([]));
 }
 
 #[tokio::test]

@@ -38,7 +38,9 @@ async fn resources_made_during_deletion_are_deleted() {
         }
         let mut made = vec![ada.id().bare()];
         for (n, answer) in answers {
-            assert!([200, 201, 202, 401, 404, 503].contains(&answer.status), "{n}: {}", answer.text);
+            // Until its sessions have ended, an account that is closed looks like one that is not set up.
+            let unset = answer.brief() == "403 ONBOARDING_REQUIRED";
+            assert!(unset || [200, 201, 202, 401, 404, 503].contains(&answer.status), "{n}: {}", answer.text);
             if let Some(key) = answer.at("/key").as_str() {
                 let request = app.request("GET".parse().unwrap(), "/api/account/summary").bearer_auth(key);
                 assert_eq!(app.send(request).await.brief(), "401 UNAUTHORIZED");

@@ -1,260 +1,26 @@
 //! The records of a bundle, a type each. The schemas in the bundle are generated from these types, so a new field is described
 //! there. No type here can hold a key's value, a hash, a secret, or another person's name or address.
 
-use std::net::IpAddr;
+mod account;
 
 use domain::{
     Timestamp,
     activity::{Action, ActivityEvent, Actor, EventState, ResourceType},
     api_key::ApiKey,
-    email::EmailAddress,
-    id::{EventId, KeyId, ProjectId, SessionId, UploadId, UserId, WorkspaceId},
-    plan::{MicroUsd, Plan},
-    ports::Membership,
-    profile::UseCase,
-    region::Region,
+    id::{EventId, KeyId, ProjectId, UploadId, UserId},
+    plan::MicroUsd,
     resource::{Resource, ResourceId, Visibility},
-    role::Role,
-    session::Session,
-    session_client::SessionClient,
     upload::{State, Upload},
-    usage::Usage,
-    user::User,
-    user_addresses::StoredAddresses,
-    workspace::{ProfileRecord, Workspace},
 };
 use kit::input::date_time;
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-/// The account: the person's profile and the data about the person outside the lists.
-#[derive(Serialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct Account {
-    /// The person's id.
-    pub id: UserId,
-    /// The region that stores the data.
-    pub region: Region,
-    /// Time of the account's creation.
-    #[schemars(schema_with = "date_time")]
-    pub created_at: Timestamp,
-    /// The profile; null before a username was chosen.
-    pub profile: Option<ProfileRow>,
-    /// The addresses.
-    pub emails: Vec<Email>,
-    /// Connected accounts of other services. Not in the export yet: always empty.
-    pub connected_accounts: Vec<String>,
-    /// Stored bytes.
-    pub storage: StorageRow,
-    /// The teams that the person belongs to.
-    pub teams: Vec<TeamRow>,
-    /// The sessions. The last member, because it is written row by row.
-    pub sessions: Vec<SessionRow>,
-}
-
-/// The profile.
-#[derive(Serialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-#[schemars(rename = "Profile")]
-pub struct ProfileRow {
-    /// The public name.
-    pub username: String,
-    pub display_name: String,
-    pub company: Option<String>,
-    pub use_case: Option<UseCase>,
-    pub bio: Option<String>,
-    pub icon_color: Option<String>,
-    pub icon_letter: Option<String>,
-    /// The path of the picture, relative to the API.
-    pub image_url: Option<String>,
-    pub github: Option<String>,
-    pub linkedin: Option<String>,
-    pub twitter: Option<String>,
-    pub youtube: Option<String>,
-    pub scholar: Option<String>,
-    pub discord: Option<String>,
-    pub website: Option<String>,
-    /// Whether features in testing are shown.
-    pub early_access: bool,
-    pub plan: Plan,
-    /// When the username was chosen.
-    #[schemars(schema_with = "date_time")]
-    pub created_at: Timestamp,
-}
-
-impl ProfileRow {
-    fn new(workspace: &Workspace, profile: domain::workspace::Profile) -> Self {
-        let image_url = profile.image_url(&workspace.handle);
-        let domain::workspace::Profile {
-            display_name,
-            company,
-            use_case,
-            bio,
-            icon_color,
-            icon_letter,
-            image: _,
-            socials,
-            early_access,
-        } = profile;
-        Self {
-            username: workspace.handle.to_string(),
-            display_name: display_name.to_string(),
-            company: text(company),
-            use_case,
-            bio: text(bio),
-            icon_color: text(icon_color),
-            icon_letter: text(icon_letter),
-            image_url,
-            github: text(socials.github),
-            linkedin: text(socials.linkedin),
-            twitter: text(socials.twitter),
-            youtube: text(socials.youtube),
-            scholar: text(socials.scholar),
-            discord: text(socials.discord),
-            website: text(socials.website),
-            early_access,
-            plan: workspace.plan,
-            created_at: workspace.created_at,
-        }
-    }
-}
+pub use account::{Account, SessionRow};
 
 fn text(value: Option<impl ToString>) -> Option<String> {
     value.map(|value| value.to_string())
-}
-
-/// An address.
-#[derive(Serialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct Email {
-    pub address: String,
-    /// Whether notifications and recovery mail go there.
-    pub primary: bool,
-    pub verified: bool,
-    /// When the address was added.
-    #[schemars(schema_with = "date_time")]
-    pub added_at: Timestamp,
-}
-
-impl Email {
-    /// All addresses of an account.
-    fn all(stored: StoredAddresses) -> Vec<Self> {
-        let StoredAddresses { user, verified, pending } = stored;
-        let row = |address: &EmailAddress, verified: bool, added_at: Timestamp| Self {
-            address: address.to_string(),
-            primary: verified && address.canonical() == user.primary_email.canonical(),
-            verified,
-            added_at,
-        };
-        let mut all = match verified {
-            Some(verified) => verified.addresses.iter().map(|it| row(&it.email, true, it.added_at)).collect(),
-            None => vec![row(&user.primary_email, true, user.created_at)],
-        };
-        let pending = pending.into_iter().flat_map(|pending| pending.addresses);
-        all.extend(pending.map(|it| row(&it.email, false, it.added_at)));
-        all
-    }
-}
-
-/// Stored bytes, including the trash.
-#[derive(Serialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-#[schemars(rename = "Storage")]
-pub struct StorageRow {
-    pub dataset_bytes: u64,
-    pub model_bytes: u64,
-    /// The part of these bytes that is in the trash.
-    pub trashed_bytes: u64,
-}
-
-impl From<Usage> for StorageRow {
-    fn from(usage: Usage) -> Self {
-        let trashed = usage.trashed_dataset_bytes.saturating_add(usage.trashed_model_bytes);
-        Self { dataset_bytes: usage.dataset_bytes, model_bytes: usage.model_bytes, trashed_bytes: trashed }
-    }
-}
-
-/// A team that the person belongs to.
-#[derive(Serialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-#[schemars(rename = "Team")]
-pub struct TeamRow {
-    pub id: WorkspaceId,
-    pub role: Role,
-}
-
-impl From<Membership> for TeamRow {
-    fn from(Membership { workspace, role }: Membership) -> Self {
-        Self { id: workspace, role }
-    }
-}
-
-/// A sign-in on one device.
-#[derive(Serialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-#[schemars(rename = "Session")]
-pub struct SessionRow {
-    /// The id.
-    pub id: SessionId,
-    /// Browser and operating system at the last sign-in or refresh. Absent if unknown.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub device: Option<String>,
-    /// Network address at the last sign-in or refresh. Absent if unknown.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub ip_address: Option<IpAddr>,
-    /// Time of the sign-in.
-    #[schemars(schema_with = "date_time")]
-    pub created_at: Timestamp,
-    /// Time of the last password entry.
-    #[schemars(schema_with = "date_time")]
-    pub authenticated_at: Timestamp,
-    /// Time of the last refresh.
-    #[schemars(schema_with = "date_time")]
-    pub refreshed_at: Timestamp,
-    /// Time when the session ends unless it is refreshed before.
-    #[schemars(schema_with = "date_time")]
-    pub expires_at: Timestamp,
-}
-
-impl SessionRow {
-    /// A session with its client.
-    pub fn new(session: &Session, client: Option<SessionClient>) -> Self {
-        let (device, ip_address) = client.map(|client| (client.device, client.address)).unzip();
-        Self {
-            id: session.id,
-            device: device.map(|device| device.as_str().to_owned()),
-            ip_address: ip_address.flatten(),
-            created_at: session.created_at,
-            authenticated_at: session.authenticated_at,
-            refreshed_at: session.refreshed_at,
-            expires_at: session.expires_at(),
-        }
-    }
-}
-
-impl Account {
-    /// Everything but the sessions.
-    pub fn new(
-        stored: StoredAddresses,
-        workspace: Option<(Workspace, ProfileRecord)>,
-        usage: Usage,
-        teams: Vec<Membership>,
-    ) -> Self {
-        let profile = workspace.map(|(workspace, record)| ProfileRow::new(&workspace, record.profile));
-        let User { id, region, created_at, .. } = stored.user;
-        Self {
-            id,
-            region,
-            created_at,
-            profile,
-            emails: Email::all(stored),
-            connected_accounts: Vec::new(),
-            storage: usage.into(),
-            teams: teams.into_iter().map(TeamRow::from).collect(),
-            sessions: Vec::new(),
-        }
-    }
 }
 
 /// A project.

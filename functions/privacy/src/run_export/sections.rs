@@ -89,7 +89,9 @@ impl Section {
     /// A description for people.
     pub const fn about(self) -> &'static str {
         match self {
-            Self::Account => "your profile, your addresses, what you store, your teams, and your sessions",
+            Self::Account => {
+                "your profile, your addresses, connected accounts, what you store, your teams, and your sessions"
+            }
             Self::Projects => "your projects, including the trash",
             Self::Datasets => "your datasets, including the trash, without their images",
             Self::Models => "your models, including the trash, without their weights",

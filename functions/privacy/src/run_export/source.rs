@@ -8,7 +8,9 @@ use domain::{
     export::Export,
     id::{EventId, KeyId, SessionId, UploadId, WorkspaceId},
     plan::MicroUsd,
-    ports::{ApiKeys, Failure, History, Inventory, Page, Resources, TokenKeys, UserAddresses, Workspaces},
+    ports::{
+        ApiKeys, Connections, Failure, History, Inventory, Page, Resources, TokenKeys, UserAddresses, Workspaces,
+    },
     resource::{Kind, Resource, ResourceId},
     session_client::SessionClient,
     trash::Trashed,
@@ -76,6 +78,7 @@ impl ExportPosition {
 pub struct SourcePorts {
     inventory: Arc<dyn Inventory>,
     addresses: Arc<dyn UserAddresses>,
+    connections: Arc<dyn Connections>,
     workspaces: Arc<dyn Workspaces>,
     resources: Arc<dyn Resources>,
     history: Arc<dyn History>,
@@ -89,6 +92,7 @@ impl SourcePorts {
         Self {
             inventory: ports.inventory(),
             addresses: ports.user_addresses(),
+            connections: ports.connections(),
             workspaces: ports.workspaces(),
             resources: ports.resources(),
             history: ports.history(),
@@ -123,11 +127,12 @@ impl<'a> ExportSource<'a> {
     pub async fn account(&self) -> Result<Option<rows::Account>, Failure> {
         let (user, usage) =
             (self.ports.addresses.find(self.export.user), self.ports.resources.usage(self.workspace));
+        let connections = self.ports.connections.list(self.export.user);
         let teams = self.ports.inventory.memberships(self.export.user, MEMBERSHIPS);
         let profile = self.ports.workspaces.profile(self.workspace);
-        let (user, record, profile, usage, teams) =
-            futures::try_join!(user, self.record(), profile, usage, teams)?;
-        Ok(user.map(|user| rows::Account::new(user, record.zip(profile), usage, teams)))
+        let (user, record, profile, connections, usage, teams) =
+            futures::try_join!(user, self.record(), profile, connections, usage, teams)?;
+        Ok(user.map(|user| rows::Account::new(user, record.zip(profile), connections, usage, teams)))
     }
 
     async fn record(&self) -> Result<Option<Workspace>, Failure> {

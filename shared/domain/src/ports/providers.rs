@@ -107,6 +107,8 @@ pub enum OtherWay {
 pub trait Connections: Send + Sync {
     /// The user of an identity.
     async fn by_identity(&self, identity: IdentityHash) -> Outcome<Option<UserId>>;
+    /// The connections of a user.
+    async fn list(&self, user: UserId) -> Outcome<Vec<Connection>>;
     /// The connections of a user, and whether the user has a password.
     async fn sign_in_methods(&self, user: UserId) -> Outcome<(Vec<Connection>, bool)>;
     /// Opens an account. The claims on address and identity come before.

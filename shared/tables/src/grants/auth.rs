@@ -90,6 +90,7 @@ port! {
     /// Providers' identities of users.
     connections = "Connections" {
         BY_IDENTITY = "by_identity": [get(Identities)];
+        LIST = "list": [query(Connections)];
         SIGN_IN_METHODS = "sign_in_methods": [query(Connections), get(Passwords)];
         OPEN_CONNECTED = "open_connected":
             [put(Addresses), put(Users), put(Sessions), put(Connections), put(Identities)];

@@ -1,0 +1,79 @@
+//! Messages about addresses of accounts, and the mail that follows from them.
+
+use tests::Person;
+
+use super::{Event, settle};
+use crate::{emails, fixtures::BESIDE};
+
+/// The events.
+pub fn events() -> Vec<Event> {
+    vec![
+        Event {
+            function: "send-mail",
+            name: "a code for an address",
+            set_off: |who, n| Box::pin(add(who, n)),
+            last_call: "UpdateItem",
+            least: (6, 5, 3.5, 2.0),
+            reason: BESIDE,
+            sets_off: &[],
+        },
+        Event {
+            function: "send-mail",
+            name: "an added address",
+            set_off: |who, n| Box::pin(verify(who, n)),
+            last_call: "UpdateItem",
+            least: (14, 11, 9.0, 4.0),
+            reason: "",
+            sets_off: &[],
+        },
+        Event {
+            function: "send-mail",
+            name: "a changed primary address",
+            set_off: |who, n| Box::pin(change_primary(who, n)),
+            last_call: "UpdateItem",
+            least: (19, 16, 13.0, 6.0),
+            reason: "",
+            sets_off: &[],
+        },
+    ]
+}
+
+/// Somebody new, who has another address.
+async fn with_address(who: &Person, what: &str, n: usize) -> (Person, String) {
+    let new = who.app.user(&format!("{what}{n}")).await;
+    let id = emails::add_verified(&new, &format!("{what}{n}.more@people.example")).await;
+    settle(&who.app).await;
+    (new, id)
+}
+
+async fn add(who: Person, n: usize) {
+    let new = who.app.user(&format!("adder{n}")).await;
+    emails::add(&new, &format!("added{n}@people.example")).await.expect(201);
+}
+
+async fn verify(who: Person, n: usize) {
+    let new = who.app.user(&format!("verifier{n}")).await;
+    let email = format!("verifier{n}.more@people.example");
+    let id = emails::add(&new, &email).await.expect(201).text_at("/id");
+    let code = emails::code(&who.app, &email).await;
+    settle(&who.app).await;
+    emails::verify(&new, &id, &code).await.expect(200);
+}
+
+async fn change_primary(who: Person, n: usize) {
+    let (new, id) = with_address(&who, "changer", n).await;
+    emails::set_primary(&new, &id).await.expect(200);
+}
+
+/// Somebody new removes an address.
+pub async fn remove(who: Person, n: usize) {
+    let (new, id) = with_address(&who, "remover", n).await;
+    // Its claim is confirmed first: both messages could otherwise be handled side by side.
+    for n in 1.. {
+        if n > 20 && who.app.queue("confirm-claims").await == (0, 0, 0) {
+            break;
+        }
+        who.app.wait_for_message(n).await;
+    }
+    emails::remove(&new, &id).await.expect(200);
+}
