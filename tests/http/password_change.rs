@@ -66,7 +66,7 @@ async fn change_needs_the_current_password_and_a_strong_new_one() {
     let app = App::start().await;
     let ada = app.user("ada-needs").await;
     assert_eq!(first(&ada, NEW).await.brief(), "422 PASSWORD_REQUIRED");
-    for weak in ["password1234", "ada-needs@people.example"] {
+    for weak in ["password1234", "ada-needs@people.example", PASSWORD] {
         let refused = change(&ada, PASSWORD, weak).await;
         assert_eq!(refused.brief(), "400 VALIDATION_ERROR");
         assert_eq!(refused.at("/errors/0/field"), "newPassword");

@@ -109,6 +109,11 @@ async fn session_says_who_is_signed_in() {
     assert_eq!(session.at("/username"), "ada-who");
     assert_eq!(session.at("/onboarded"), true);
     assert_eq!(session.at("/region"), &json!(app.home()));
+    let own = json!({
+        "username": "ada-who", "accountType": "personal", "region": app.home(), "plan": "free", "role": "owner",
+    });
+    assert_eq!(before.at("/workspaces"), &json!([]));
+    assert_eq!(session.at("/workspaces"), &json!([own]));
     assert!(session.text_at("/sessionId").starts_with("ses_"));
     assert!(session.at("/createdAt").is_string() && session.at("/stepUpUntil").is_string());
     app.advance(599).await;

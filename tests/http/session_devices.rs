@@ -4,7 +4,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use domain::region::Region;
 use kit::ItemKind;
 use reqwest::Method;
-use tests::{Answer, App, PASSWORD, Person, Value, json};
+use tests::{Answer, App, OauthBrowser, PASSWORD, Person, ProviderPersona, Value, json};
 
 use crate::{
     fixtures::{self, Target},
@@ -158,9 +158,13 @@ async fn only_sign_ins_without_a_device_token_of_the_account_are_mailed() {
     let mails = new_device_mails(&ada, 1).await;
     assert!(mails[0].contains("from Firefox on iPhone, network address 127."), "{}", mails[0]);
     assert!(mails[0].contains(&format!("DELETE /api/auth/sessions/{id}")), "{}", mails[0]);
-    // A known device.
+    // A known device, with the password and through a provider.
     let device = tokens.text_at("/deviceToken");
     sign_in(&ada, &cafe, PHONE, Some(&device)).await;
+    let mut browser = OauthBrowser::new(&cafe);
+    browser.authorize("google", &ProviderPersona::new("ada-new")).await;
+    let again = app.claiming(browser.complete(json!({ "deviceToken": device }))).await.expect(200);
+    assert_eq!(Person::new(app.clone(), "ada-new", &ada.email, &again).id(), ada.id());
     // Another account's device, and a forged one.
     let others = sign_in(&bob, &cafe, LAPTOP, None).await.text_at("/deviceToken");
     let forged = format!("{}{}", &device[..device.len() - 43], "A".repeat(43));

@@ -73,8 +73,17 @@ impl OauthBrowser {
 
     /// Begins an authorization. Returns the address of the provider's page.
     pub async fn start(&mut self, provider: &str) -> Url {
-        let path = format!("/api/auth/oauth/{provider}/start");
-        let answer = self.send(self.request(Method::GET, &path)).await.expect(303);
+        self.begin(self.request(Method::GET, &format!("/api/auth/oauth/{provider}/start"))).await
+    }
+
+    /// Begins an authorization that connects the identity to somebody's account.
+    pub async fn start_connecting(&mut self, who: &Person, provider: &str) -> Url {
+        let path = format!("/api/auth/oauth/{provider}/start?link=true");
+        self.begin(self.request(Method::GET, &path).bearer_auth(&who.token)).await
+    }
+
+    async fn begin(&mut self, request: RequestBuilder) -> Url {
+        let answer = self.send(request).await.expect(303);
         answer.header("location").unwrap().parse().unwrap()
     }
 
@@ -100,10 +109,20 @@ impl OauthBrowser {
         self.send(self.request(Method::GET, &path)).await
     }
 
-    /// A whole authorization: afterwards the browser has a ticket.
+    /// A whole authorization: afterwards the browser has a ticket that signs in.
     pub async fn authorize(&mut self, provider: &str, persona: &ProviderPersona) {
         let page = self.start(provider).await;
-        let back = self.consent(&page, persona).await;
+        self.authorize_at(&page, provider, persona).await;
+    }
+
+    /// The same for a ticket that connects the identity to somebody's account.
+    pub async fn authorize_for(&mut self, who: &Person, provider: &str, persona: &ProviderPersona) {
+        let page = self.start_connecting(who, provider).await;
+        self.authorize_at(&page, provider, persona).await;
+    }
+
+    async fn authorize_at(&mut self, page: &Url, provider: &str, persona: &ProviderPersona) {
+        let back = self.consent(page, persona).await;
         let answer = self.callback(&back).await.expect(303);
         assert_eq!(answer.header("location"), Some(format!("/sign-in?provider={provider}").as_str()));
     }

@@ -1,5 +1,5 @@
-//! `POST /api/auth/connections`: connects the identity in the browser's ticket to the account that is signed in. Connecting it again
-//! changes nothing.
+//! `POST /api/auth/connections`: connects the identity in the browser's ticket to the account that is signed in and that began the
+//! authorization. Connecting it again changes nothing.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use domain::{
     directory::Claim,
     domain_events::DomainEvent,
     ports::{Claimed, Connected, Connections, Directory, Failure, IdentityKeys},
-    provider::{Connection, Provider},
+    provider::{Connection, ConnectsTo, Provider},
     user::personal_workspace,
 };
 use http::{HeaderName, HeaderValue, header};
@@ -102,7 +102,7 @@ impl Endpoint for ConnectionsAdd {
 
     async fn handle(deps: &Deps, call: &RequestContext<Person>, (): ()) -> Result<ConnectedProvider, Error> {
         let user = call.caller.session.user;
-        let ticket = ticket::presented(&*deps.keys, call).await?;
+        let ticket = ticket::presented(&*deps.keys, call, Some(ConnectsTo::account_of(user))).await?;
         let provider = ticket.identity.provider;
         let done = ConnectedProvider { success: true, provider };
         if call.made_before::<String>().is_some() {

@@ -108,7 +108,7 @@ impl Endpoint for OauthCallback {
         let page = &request.return_to;
         match identify(deps, call, &query, (&state, &browser), &request).await? {
             Ok(identity) => {
-                let ticket = IdentityTicket::new(identity, call.id::<OfUser>(), call.now);
+                let ticket = IdentityTicket::new(identity, call.id::<OfUser>(), request.connects, call.now);
                 let sealed = deps.keys.seal_ticket(&ticket).await?;
                 let cookie = set_cookie(IDENTITY_COOKIE, sealed.expose(), TICKET_VALID.as_secs());
                 Ok(Redirected::to(page.with("provider", query.provider.as_str())).setting(cookie))

@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use domain::{
+    device::DeviceToken,
     directory::{Claim, Name},
     domain_events::DomainEvent,
     id::{OfSession, SessionId, UserId},
@@ -52,11 +53,14 @@ pub struct Deps {
 
 /// The choices for a new account.
 #[derive(Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct OauthCompleteBody {
     /// The data region of a new account. Ignored if the identity has an account.
     #[serde(default)]
     region: Option<Region>,
+    /// The device token from an earlier sign-in on this device. Browsers send the token as a cookie.
+    #[serde(default)]
+    device_token: Option<String>,
 }
 
 kit::errors! {
@@ -152,13 +156,14 @@ impl Endpoint for OauthComplete {
         call: &RequestContext<Anyone>,
         (Params(delivery), OptionalBody(form)): Self::Input,
     ) -> Result<Tokens, Error> {
-        let ticket = ticket::presented(&*deps.keys, call).await?;
+        let ticket = ticket::presented(&*deps.keys, call, None).await?;
         let identity = deps.keys.identity_hash(&ticket.identity).await?;
+        let device = claimed(call, form.device_token.as_deref());
         let (session, first) = match holder(deps, call, &ticket, identity).await? {
-            Holder::Identity(user) => sign_in(deps, call, user, identity).await?,
+            Holder::Identity(user) => sign_in(deps, call, user, identity, device).await?,
             Holder::Address(user) => {
                 connect(deps, call, user, identity, ticket.identity.provider).await?;
-                sign_in(deps, call, user, identity).await?
+                sign_in(deps, call, user, identity, device).await?
             }
             Holder::Nobody(address) => {
                 let region = form.region.ok_or(Error::RegionNeeded)?;
@@ -219,13 +224,14 @@ async fn sign_in(
     call: &RequestContext<Anyone>,
     user: UserId,
     identity: IdentityHash,
+    device: Option<DeviceToken>,
 ) -> Result<(Session, RefreshToken), Error> {
     if let Some(id) = call.made_before::<SessionId>() {
         // The session of an earlier request with the same `Idempotency-Key`.
         return Ok(new_session(&*deps.tokens, call, user, id).await?);
     }
     let (session, first) = new_session(&*deps.tokens, call, user, call.id::<OfSession>()).await?;
-    let device = genuine(&*deps.tokens, claimed(call, None), call).await?;
+    let device = genuine(&*deps.tokens, device, call).await?;
     let is_known = device.is_some_and(|device| device.user == user);
     let extras = call.extras(None, new_device(&session, is_known), session.id);
     deps.sessions.begin(&session, Some(SignInProof::Connection(identity)), extras).await?;

@@ -20,6 +20,7 @@ use domain::{
         TransactionExtras,
     },
     session::Session,
+    text::Invalid,
     throttle::Failures,
     user::personal_workspace,
 };
@@ -65,6 +66,11 @@ kit::errors! {
     pub enum Error from PasswordError, OwnPasswordError, AttemptError, Denied, Failure {
         /// The account has a password, and the request has none.
         CurrentNeeded => Problem::new(Code::PasswordRequired, "Provide `currentPassword`."),
+        /// The new password is the current one.
+        Same => Problem::field(
+            "newPassword",
+            &Invalid::new("This is your current password. Use another one."),
+        ),
         /// The password was changed meanwhile.
         Changed => Problem::new(Code::Conflict, "The password was changed meanwhile. Try again."),
         /// The account was deleted meanwhile.
@@ -126,7 +132,11 @@ impl Endpoint for PasswordChange {
         let (found, current, mut sessions) =
             futures::try_join!(deps.resets.find(user), deps.accounts.password(user), sessions)?;
         let found = found.ok_or(Error::Ended)?;
+        let is_same = form.current_password.as_ref().is_some_and(|current| current.is(&form.new_password));
         let replaces = prove(deps, call, current, form.current_password).await?;
+        if is_same && matches!(replaces, Replaces::Password(_)) {
+            return Err(Error::Same);
+        }
         sessions.retain(|session| *session != own);
         let by = LastReset::now(call.id::<OfReset>(), call.now);
         let about = new_password::about(&found);

@@ -9,10 +9,13 @@ use std::sync::Arc;
 use domain::{
     Timestamp,
     id::{SessionId, UserId},
+    plan::Plan,
     ports::{Failure, SessionContext, Sessions, TokenKeys},
     region::Region,
+    role::Role,
     session::{self, Claims, RefreshToken, RefreshVerdict, Session},
     user::personal_workspace,
+    workspace::WorkspaceKind,
 };
 use kit::{
     Anyone, Code, CredentialError, Endpoint, Output, Ports, Problem, RequestContext, Services, Spec, Stop,
@@ -44,6 +47,8 @@ pub struct Current {
     username: Option<String>,
     /// Whether onboarding is complete.
     onboarded: bool,
+    /// The workspaces of the user. Empty before onboarding.
+    workspaces: Vec<OwnWorkspace>,
     /// The user's data region.
     region: Region,
     session_id: SessionId,
@@ -59,6 +64,17 @@ pub struct Current {
     csrf_token: Option<String>,
 }
 impl Output for Current {}
+
+/// A workspace in which the user may act: send `owner=<username>`.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct OwnWorkspace {
+    username: String,
+    account_type: WorkspaceKind,
+    region: Region,
+    plan: Plan,
+    role: Role,
+}
 
 kit::errors! {
     pub enum Error from CredentialError, Failure {
@@ -99,7 +115,7 @@ impl Endpoint for SessionRead {
         }
         let context = deps.sessions.context(user, id, personal_workspace(user)).await?;
         let context = context.filter(|context| token.opens(&context.session, call.now));
-        let SessionContext { session, workspace, .. } = context.ok_or(Error::Refused)?;
+        let SessionContext { session, workspace, role } = context.ok_or(Error::Refused)?;
         let csrf_token = match token {
             Token::Bearer(_) => None,
             Token::AccessCookie(_) | Token::RefreshCookie(_) => {
@@ -107,10 +123,18 @@ impl Endpoint for SessionRead {
                 Some(session::csrf_token(id, &key).expose().to_owned())
             }
         };
+        let personal = workspace.as_ref().zip(role).map(|(workspace, role)| OwnWorkspace {
+            username: workspace.handle.to_string(),
+            account_type: workspace.kind,
+            region,
+            plan: workspace.plan,
+            role,
+        });
         Ok(Current {
             user_id: user,
             onboarded: workspace.is_some(),
             username: workspace.map(|workspace| workspace.handle.to_string()),
+            workspaces: personal.into_iter().collect(),
             region,
             session_id: id,
             created_at: session.created_at,

@@ -1,5 +1,6 @@
 //! `DELETE /api/settings/emails/{id}`: removes an email address that is not the primary one. Nobody signs in with it from then
-//! on, its codes and the reset tokens requested with it end, and another account can verify it. Removing it twice returns 404.
+//! on, its codes and the reset tokens requested with it end, and another account can verify it. Needs a recent sign-in, because the
+//! address may be how the owner gets back in. Removing it twice returns 404.
 
 use std::sync::Arc;
 
@@ -46,7 +47,7 @@ impl Output for RemovedAddress {}
 impl Endpoint for RemoveAddress {
     const SPEC: Spec = spec("emails-remove", Delete, "/api/settings/emails/{id}")
         .summary("Remove an email address")
-        .access(Access::person())
+        .access(Access::person().step_up())
         .problems(&[Code::OnboardingRequired, Code::NotFound, Code::EmailIsPrimary])
         .uses(&[
             user_addresses::FIND,

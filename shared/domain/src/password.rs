@@ -70,6 +70,11 @@ impl Password {
         }
     }
 
+    /// Whether both are the same password. For passwords of the same request: its time tells where two differ.
+    pub fn is(&self, other: &Self) -> bool {
+        self.0 == other.0
+    }
+
     /// The password, for hashing.
     pub fn expose(&self) -> &str {
         &self.0

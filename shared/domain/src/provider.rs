@@ -127,14 +127,35 @@ pub struct IdentityTicket {
     pub identity: ProviderIdentity,
     /// The id of the user, if an account is opened: a repeated request opens the same one.
     pub user: UserId,
+    /// The account that the identity is to be connected to. `None`: the identity is to sign in.
+    #[serde(default)]
+    pub connects: Option<ConnectsTo>,
     /// Expiry.
     pub expires_at: Timestamp,
 }
 
+/// The account that began an authorization in order to connect an identity, as the SHA-256 of its user's id. Nobody else can use
+/// what the provider said: not with another session in the same browser, and not to sign in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct ConnectsTo(Digest256);
+
+impl ConnectsTo {
+    /// This user's account.
+    pub fn account_of(user: UserId) -> Self {
+        Self(Digest256::of(user.to_string()))
+    }
+}
+
 impl IdentityTicket {
     /// A ticket for a person that the provider has just authenticated.
-    pub fn new(identity: ProviderIdentity, user: UserId, now: Timestamp) -> Self {
-        Self { identity, user, expires_at: after(now, TICKET_VALID) }
+    pub fn new(
+        identity: ProviderIdentity,
+        user: UserId,
+        connects: Option<ConnectsTo>,
+        now: Timestamp,
+    ) -> Self {
+        Self { identity, user, connects, expires_at: after(now, TICKET_VALID) }
     }
 }
 
@@ -313,6 +334,9 @@ pub struct AuthorizationRequest {
     pub redirect_uri: String,
     /// The page that the browser sees afterwards.
     pub return_to: ReturnPath,
+    /// The account that the identity is to be connected to. `None`: the identity is to sign in.
+    #[serde(default)]
+    pub connects: Option<ConnectsTo>,
     /// Expiry.
     pub expires_at: Timestamp,
 }

@@ -63,7 +63,7 @@ mod tests {
             email_verified: true,
         };
         let user = UserId::new(Timestamp::UNIX_EPOCH, &entropy);
-        let ticket = IdentityTicket::new(identity.clone(), user, Timestamp::UNIX_EPOCH);
+        let ticket = IdentityTicket::new(identity.clone(), user, None, Timestamp::UNIX_EPOCH);
         let key = MacKey::new([1; 32]);
         let sealed = seal(&key, &ticket, &entropy).unwrap();
         assert_ne!(sealed.expose(), seal(&key, &ticket, &entropy).unwrap().expose());

@@ -59,8 +59,7 @@ impl Connections for Store {
     }
 
     async fn sign_in_methods(&self, user: UserId) -> Outcome<(Vec<Connection>, bool)> {
-        let (connections, password) =
-            tokio::try_join!(Connections::list(self, user), self.password(user))?;
+        let (connections, password) = tokio::try_join!(Connections::list(self, user), self.password(user))?;
         Ok((connections, password.is_some()))
     }
 

@@ -67,15 +67,52 @@ async fn one_persons_ticket_connects_to_no_other_session() {
     let app = App::start().await;
     let (ada, eve) = (app.user("ada-ticket-owner").await, app.user("eve-ticket-owner").await);
     let mut browser = OauthBrowser::new(&app);
-    browser.authorize("github", &ProviderPersona::new("eve-at-github")).await;
+    let persona = ProviderPersona::new("eve-at-github");
+    browser.authorize_for(&eve, "github", &persona).await;
     // A page of another site has the victim's browser send the request: it has no cookie of eve's browser.
     let mut victim = OauthBrowser::new(&app);
     assert_eq!(victim.connect(&ada).await.brief(), "422 AUTHORIZATION_INVALID");
+    // Somebody else signs in at eve's browser, which still has the ticket.
+    assert_eq!(browser.connect(&ada).await.brief(), "422 AUTHORIZATION_INVALID");
     browser.connect(&eve).await.expect(200);
     // Now it is eve's, and nobody else's.
     let mut browser = OauthBrowser::new(&app);
-    browser.authorize("github", &ProviderPersona::new("eve-at-github")).await;
+    browser.authorize_for(&ada, "github", &persona).await;
     assert_eq!(browser.connect(&ada).await.brief(), "409 IDENTITY_TAKEN");
+    browser.authorize("github", &persona).await;
     let tokens = browser.complete(json!({})).await.expect(200);
     assert_eq!(tests::Person::new(app, "eve", &eve.email, &tokens).id(), eve.id());
+}
+
+#[tokio::test]
+async fn ticket_does_only_what_it_was_begun_for() {
+    let app = App::start().await;
+    let ada = app.user("ada-purpose").await;
+    let persona = ProviderPersona::new("ada-purpose-google");
+    // One that signs in connects nothing: whoever left it in this browser did not mean this account.
+    let mut browser = OauthBrowser::new(&app);
+    browser.authorize("google", &persona).await;
+    assert_eq!(browser.connect(&ada).await.brief(), "422 AUTHORIZATION_INVALID");
+    // One that connects signs nobody in and opens no account.
+    browser.authorize_for(&ada, "google", &persona).await;
+    assert_eq!(browser.complete_at_home().await.brief(), "422 AUTHORIZATION_INVALID");
+    browser.connect(&ada).await.expect(200);
+    browser.authorize("google", &persona).await;
+    browser.complete(json!({})).await.expect(200);
+}
+
+#[tokio::test]
+async fn connecting_begins_with_a_session_only() {
+    let app = App::start().await;
+    let ada = app.user("ada-begins").await;
+    let path = "/api/auth/oauth/google/start?link=true";
+    let with = |token: &str| app.request(reqwest::Method::GET, path).bearer_auth(token);
+    assert_eq!(app.get(path).await.brief(), "401 UNAUTHORIZED");
+    let key = ada.post("/api/api-keys", json!({ "name": "robot" })).await.expect(201).text_at("/key");
+    for token in ["nonsense", key.as_str()] {
+        assert_eq!(app.send(with(token)).await.brief(), "401 UNAUTHORIZED");
+    }
+    app.send(with(&ada.token)).await.expect(303);
+    // A session of another region, too.
+    app.living_in(domain::region::Region::Ap).send(with(&ada.token)).await.expect(303);
 }

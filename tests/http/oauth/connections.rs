@@ -13,7 +13,7 @@ async fn connected(who: &Person) -> Vec<String> {
 
 async fn connect(who: &Person, provider: &str, persona: &ProviderPersona) {
     let mut browser = OauthBrowser::new(&who.app);
-    browser.authorize(provider, persona).await;
+    browser.authorize_for(who, provider, persona).await;
     browser.connect(who).await.expect(200);
 }
 
@@ -66,12 +66,12 @@ async fn connecting_twice_changes_nothing_and_another_one_is_refused() {
     connect(&ada, "google", &persona).await;
     connect(&ada, "google", &persona).await;
     let mut browser = OauthBrowser::new(&app);
-    browser.authorize("google", &ProviderPersona::new("ada-second-google")).await;
+    browser.authorize_for(&ada, "google", &ProviderPersona::new("ada-second-google")).await;
     assert_eq!(browser.connect(&ada).await.brief(), "409 PROVIDER_CONNECTED");
     assert_eq!(connected(&ada).await, ["google"]);
     // The refused one is free for somebody else.
     let bob = app.user("bob-second-google").await;
-    browser.authorize("google", &ProviderPersona::new("ada-second-google")).await;
+    browser.authorize_for(&bob, "google", &ProviderPersona::new("ada-second-google")).await;
     browser.connect(&bob).await.expect(200);
 }
 
@@ -85,7 +85,7 @@ async fn connecting_and_disconnecting_need_a_recent_sign_in() {
     let ada = Person::new(app.clone(), "ada-stale", &ada.email, &tokens);
     assert_eq!(ada.delete("/api/auth/connections/google").await.brief(), "403 STEP_UP_REQUIRED");
     let mut browser = OauthBrowser::new(&app);
-    browser.authorize("github", &ProviderPersona::new("ada-stale")).await;
+    browser.authorize_for(&ada, "github", &ProviderPersona::new("ada-stale")).await;
     assert_eq!(browser.connect(&ada).await.brief(), "403 STEP_UP_REQUIRED");
     ada.step_up().await;
     browser.connect(&ada).await.expect(200);
@@ -105,7 +105,7 @@ async fn disconnected_identity_is_free_for_another_account_in_another_region() {
     ada.delete("/api/auth/connections/github").await.expect(200);
     crate::privacy::until_delivered(&app, "the identity is not free", || async {
         let mut browser = OauthBrowser::new(&bob.app);
-        browser.authorize("github", &persona).await;
+        browser.authorize_for(&bob, "github", &persona).await;
         browser.connect(&bob).await.status == 200
     })
     .await;
