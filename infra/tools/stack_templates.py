@@ -29,6 +29,7 @@ SAMPLES = {
     "Region": "ap",
     "ApiDomain": "api.accounts.example.com",
     "MailDomain": "accounts.example.com",
+    "FeedbackTo": "feedback@accounts.example.com",
     "DirectoryTableName": "account-directory",
 }
 

@@ -11,7 +11,14 @@ use std::{
 use reqwest::RequestBuilder;
 use tests::{Answer, App, PASSWORD, Value, json};
 
-use crate::search::{Needles, search};
+use crate::{
+    feedback,
+    search::{Needles, search},
+};
+
+/// Feedback, and the address for an answer.
+const FEEDBACK: &str = "the staircase lamp hums at night";
+const CONTACT: &str = "quiet-sleeper@people.example";
 
 /// Where the log goes.
 #[derive(Clone, Default)]
@@ -249,6 +256,23 @@ impl Story {
         self.send("sign-out by cookie", out).await.expect(200);
     }
 
+    /// Feedback that is received, and feedback that is refused. The mail has the text, so it is no secret of the data folder.
+    async fn feedback(&mut self) {
+        let (text, path) = (FEEDBACK, feedback::PATH);
+        let form = json!({ "kind": "bug", "text": text, "contact": CONTACT });
+        self.post(path, "", form).await.expect(202);
+        for wrong in [
+            json!({ "kind": text, "text": text }),
+            json!({ "kind": "bug", "text": format!("{text}\u{0}"), "contact": CONTACT }),
+            json!({ "kind": "bug", "text": [text] }),
+            json!({ "kind": "bug", "text": text, "contact": text }),
+            json!({ "kind": "bug", "text": text, "contact": format!("{CONTACT}, b@people.example") }),
+        ] {
+            self.post(path, "", wrong).await.expect(400);
+        }
+        assert_eq!(feedback::mailed(&self.app, text).await, 1);
+    }
+
     /// The cookies that came, and the CSRF token.
     fn jar(&mut self, answer: &Answer) -> (String, String) {
         let mut jar = Vec::new();
@@ -283,6 +307,7 @@ async fn secrets_never_appear_in_data_logs_or_other_answers() {
     story.cookies(email).await;
     app.mail_of_kind(email, "api-key-created").await;
     app.mail_of_kind(email, "session-ended").await;
+    story.feedback().await;
     story.get("/_local/calls", "").await.expect(200);
     app.faults(json!([{ "service": "dynamodb", "function": "username-check", "kind": "denied" }])).await;
     app.get("/api/username/check?username=denied13").await.expect(500);
@@ -298,12 +323,23 @@ async fn secrets_never_appear_in_data_logs_or_other_answers() {
     assert_eq!(told, [], "an answer tells what it should not");
     assert!(answers.len() > 50, "{}", answers.len());
 
+    let mut private = Needles::default();
+    private.keep("feedback", FEEDBACK);
+    private.keep("contact", CONTACT);
+    let told: Vec<&str> = answers
+        .iter()
+        .filter(|(_, whole, _)| !private.found_in(whole.as_bytes()).is_empty())
+        .map(|(what, ..)| what.as_str())
+        .collect();
+    assert!(told.is_empty(), "an answer repeats feedback: {told:?}");
+
     let lines = log.0.lock().unwrap().clone();
     let text = String::from_utf8_lossy(&lines);
     // Binaries log JSON.
     let named = ["endpoint=\"api-keys-create\"", "\"endpoint\":\"api-keys-create\""];
     assert!(named.iter().any(|named| text.contains(named)) && text.contains("auth-sign-up"), "{text}");
     assert_eq!(secrets.found_in(&lines), HashSet::new(), "the log tells secrets");
+    assert_eq!(private.found_in(&lines), HashSet::new(), "the log tells feedback");
     // An alarm counts denied calls of all functions by this field.
     let denied = ["denied=\"dynamodb:", "\"denied\":\"dynamodb:"];
     assert!(denied.iter().any(|denied| text.contains(denied)), "{text}");

@@ -323,17 +323,19 @@ async fn send(app: &App, path: &str, times: usize, form: impl Fn(usize) -> Value
 }
 
 #[tokio::test]
-async fn sign_ups_and_reset_requests_from_one_network_are_limited() {
+async fn anonymous_requests_from_one_network_are_limited() {
     let app = App::start().await;
     app.stop_clock().await;
     let network = app.in_network("crowd");
     let sign_up = |n: usize| json!({ "email": format!("new{n}@people.example"), "password": PASSWORD, "region": Region::ALL[n % 3] });
     let forgot = |n: usize| json!({ "email": format!("old{n}@people.example") });
     let verify = |n: usize| json!({ "email": format!("new{n}@people.example"), "code": format!("{n:06}") });
+    let feedback = |n: usize| json!({ "kind": "other", "text": format!("Feedback {n}") });
     for (path, limit, form) in [
         ("/api/auth/sign-up", 30, &sign_up as &dyn Fn(usize) -> Value),
         ("/api/auth/password/forgot", 30, &forgot),
         ("/api/auth/verify", 60, &verify),
+        ("/api/feedback", 10, &feedback),
     ] {
         let answers = send(&network, path, limit + 2, form).await;
         let limited: Vec<bool> = answers.iter().map(|answer| answer == "429 RATE_LIMITED").collect();

@@ -6,7 +6,7 @@ use kit::ItemKind;
 use tests::{App, PASSWORD, Person, json};
 
 use crate::{
-    password,
+    feedback, password,
     privacy::{erase, until},
 };
 
@@ -181,6 +181,8 @@ async fn strangers_mails_are_limited_and_owners_are_not() {
             assert!(answer.header("retry-after").unwrap().parse::<u64>().unwrap() <= 3_600);
         }
     }
+    let feedback = feedback::send(&app, json!({ "kind": "idea", "text": "A darker lamp" })).await;
+    assert_eq!(feedback.brief(), "429 RATE_LIMITED");
     ada.make_key("ci").await;
     app.mail_of_kind(&ada.email, "api-key-created").await;
     app.advance(3_600).await;

@@ -13,6 +13,7 @@ mod deaths;
 mod deletion_steps;
 mod emails;
 mod faults;
+mod feedback;
 mod fixtures;
 mod forwarding;
 mod grants;

@@ -24,6 +24,8 @@ use std::time::{Duration, Instant};
 
 use tests::{App, Person};
 
+pub use everything::Everything;
+
 /// After so many seconds, a deletion has looked again: an hour and ten minutes later, and a run of the schedule.
 pub const SECOND_LOOK: i64 = 86 * 60;
 

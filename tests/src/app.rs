@@ -77,19 +77,27 @@ impl App {
 
     /// Starts one whose APIs and buckets pages of these origins may use.
     pub async fn allowing(origins: &[&str]) -> Self {
-        let origins = origins.iter().map(ToString::to_string).collect();
-        Self::start_with(tempfile::tempdir().unwrap(), 1, binaries(), origins).await
+        let origins: Vec<String> = origins.iter().map(ToString::to_string).collect();
+        let folder = tempfile::tempdir().unwrap();
+        Self::start_with(folder, 1, binaries(), |options| Options { origins, ..options }).await
+    }
+
+    /// Starts one that has no address for feedback.
+    pub async fn without_feedback() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let change = |options| Options { accepts_feedback: false, ..options };
+        Self::start_with(folder, 1, binaries(), change).await
     }
 
     /// Starts one that runs its functions in its own process, whatever the variables say.
     pub async fn in_process() -> Self {
-        Self::start_with(tempfile::tempdir().unwrap(), 1, None, Vec::new()).await
+        Self::start_with(tempfile::tempdir().unwrap(), 1, None, |options| options).await
     }
 
     /// Starts one that runs the functions' built binaries: those in `folder`, if no variable names others.
     pub async fn of_binaries(folder: &Path) -> Self {
         let binaries = Some(binaries().unwrap_or_else(|| folder.to_owned()));
-        Self::start_with(tempfile::tempdir().unwrap(), 1, binaries, Vec::new()).await
+        Self::start_with(tempfile::tempdir().unwrap(), 1, binaries, |options| options).await
     }
 
     /// Starts one that has the machine to itself, for many requests at once.
@@ -99,14 +107,14 @@ impl App {
 
     /// Starts one on a folder that may have been used before.
     async fn start_in(folder: TempDir, rooms: u32) -> Self {
-        Self::start_with(folder, rooms, binaries(), Vec::new()).await
+        Self::start_with(folder, rooms, binaries(), |options| options).await
     }
 
     async fn start_with(
         folder: TempDir,
         rooms: u32,
         binaries: Option<PathBuf>,
-        origins: Vec<String>,
+        change: impl FnOnce(Options) -> Options,
     ) -> Self {
         let room = ROOM.acquire_many(rooms).await.unwrap();
         let stopwatch = Stopwatch::start();
@@ -114,8 +122,10 @@ impl App {
         let (home, outage) = (home(), region_down());
         let data = folder.path().join("data");
         let leading_keys = leading_keys();
-        let platform =
-            Platform::start(Options { port: 0, data, aws, binaries, leading_keys, origins }).await.unwrap();
+        let origins = Vec::new();
+        let accepts_feedback = true;
+        let options = Options { port: 0, data, aws, binaries, leading_keys, origins, accepts_feedback };
+        let platform = Platform::start(change(options)).await.unwrap();
         let addresses = |region| Addresses {
             api: platform.region_url(region),
             aws: platform.aws_endpoint(region).unwrap(),

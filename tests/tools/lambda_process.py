@@ -199,6 +199,7 @@ class Platform:
             "SHARED_SECRET_PREFIX": "account/shared/", "KMS_KEY": "alias/account-us", "EVENT_BUS": "account-us",
             "BUCKET": "account-us-files", "DIRECTORY_TABLE": "account-directory", "API_ENDPOINTS": endpoints,
             "MAIL_FROM": "no-reply@account.example", "MAIL_CONFIGURATION_SET": "account-us",
+            "FEEDBACK_TO": "feedback@account.example",
             "GLIBC_TUNABLES": "glibc.malloc.tcache_count=127",
             "SMITHY_CLIENT_SDK_CUSTOM_PARTITION": str(PARTITIONS),
         }

@@ -1,4 +1,4 @@
-//! Onboarding, profile and public profile.
+//! Onboarding, profile, public profile and feedback.
 
 mod elsewhere;
 mod icon_form;
@@ -15,4 +15,5 @@ kit::functions! {
     endpoint icon_read::ReadIcon;
     endpoint users_public_profile::PublicProfile;
     endpoint account_summary::Summarize;
+    endpoint feedback::SendFeedback;
 }

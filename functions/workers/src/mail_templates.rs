@@ -4,10 +4,12 @@ use domain::{
     Timestamp,
     deletion::{DeletionScope, Receipt},
     email::EmailAddress,
+    feedback::UserFeedback,
     id::{JobId, SessionId},
     password_reset::ResetToken,
     ports::Mail,
     provider::Provider,
+    region::Region,
     secret::Secret,
     session_client::SessionClient,
     sign_up::{Attempt, VerificationCode},
@@ -257,13 +259,28 @@ pub fn deleted(to: EmailAddress, receipt: &Receipt, signed: &str) -> Mail {
     mail(to, kind, subject, &lines)
 }
 
+/// Hands feedback to the operators. Text of the sender is in the body alone: headers have nothing but the kind.
+pub fn feedback(to: EmailAddress, feedback: &UserFeedback, region: Region) -> Mail {
+    let kind = feedback.kind.as_str();
+    let contact = feedback.contact.as_ref().map(EmailAddress::to_ascii);
+    let head = [
+        format!("Kind: {kind}"),
+        format!("Time: {}", feedback.at.strftime("%Y-%m-%d %H:%M UTC")),
+        format!("Region: {region}"),
+        format!("Contact: {}", contact.as_deref().unwrap_or("no contact given")),
+    ];
+    let lines = [head.join("\n"), feedback.text.expose().to_owned()];
+    mail(to, "feedback", &format!("Feedback: {kind}"), &lines)
+}
+
 fn day(at: Timestamp) -> String {
     at.strftime("%Y-%m-%d").to_string()
 }
 
 fn mail(to: EmailAddress, kind: &'static str, subject: &str, lines: &[String]) -> Mail {
     let text = lines.join("\n\n") + "\n";
-    let paragraphs: String = lines.iter().map(|line| format!("<p>{}</p>", escape(line))).collect();
+    let paragraph = |line: &String| format!("<p>{}</p>", escape(line).replace('\n', "<br>"));
+    let paragraphs: String = lines.iter().map(paragraph).collect();
     let html = format!("<!doctype html><html><body>{paragraphs}</body></html>");
     Mail { to, kind, subject: subject.to_owned(), text: Secret::new(text), html: Secret::new(html) }
 }
@@ -281,7 +298,12 @@ fn escape(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use domain::{credential::PasswordHash, deletion::Kept, region::Region, user_agent::Device};
+    use domain::{
+        credential::PasswordHash,
+        deletion::Kept,
+        feedback::{FeedbackKind, FeedbackText},
+        user_agent::Device,
+    };
 
     use super::*;
 
@@ -332,6 +354,28 @@ mod tests {
         let to = EmailAddress::parse("a@example.com").unwrap();
         let mail = api_key_created(to, "<img src=x onerror=\"alert(1)\">");
         assert!(!mail.html.expose().contains("<img"));
+    }
+
+    #[test]
+    fn feedback_mail_has_the_text_of_the_sender_in_its_body_alone() {
+        let feedback = |contact: Option<&str>| UserFeedback {
+            id: "fbk_01m858qy4a1ar9by88nhafn40x".parse().unwrap(),
+            kind: FeedbackKind::Idea,
+            text: FeedbackText::parse("Bcc: b@example.com\r\n<b>A darker lamp</b>").unwrap(),
+            contact: contact.map(|contact| EmailAddress::parse(contact).unwrap()),
+            at: Timestamp::from_second(1_800_000_000).unwrap(),
+        };
+        let to = || EmailAddress::parse("feedback@example.com").unwrap();
+        let mail = super::feedback(to(), &feedback(Some("Ada@bücher.example")), Region::Eu);
+        assert_eq!((mail.to.as_str(), mail.subject.as_str()), ("feedback@example.com", "Feedback: idea"));
+        assert_eq!(
+            mail.text.expose(),
+            "Kind: idea\nTime: 2027-01-15 08:00 UTC\nRegion: eu\nContact: Ada@xn--bcher-kva.example\n\nBcc: b@example.com\n\
+             <b>A darker lamp</b>\n"
+        );
+        assert!(mail.html.expose().contains("<p>Bcc: b@example.com<br>&lt;b&gt;A darker lamp&lt;/b&gt;</p>"));
+        let unsigned = super::feedback(to(), &feedback(None), Region::Us);
+        assert!(unsigned.text.expose().contains("\nContact: no contact given\n\n"));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 //! A message is delivered at least once. A second mail is sent only if the worker ends between sending a mail and recording
 //! it, or if the mail service accepts a mail and does not say so. Deleted accounts receive no mail. A mail that the mail service
 //! refuses permanently is logged and not sent again. An address whose mail bounced or was reported as spam gets none. While the service is down, the message waits in its queue, for hours; a mail
-//! whose code or token has expired meanwhile says so.
+//! whose code or token has expired meanwhile says so. Feedback goes to the address of the deployment, and is deleted once it is mailed.
 
 use std::sync::Arc;
 
@@ -12,11 +12,11 @@ use domain::{
     directory::Name,
     domain_events::{DomainEvent, Message},
     email::EmailAddress,
-    id::{AddressId, AttemptId, ResetId, SessionId, UserId},
+    id::{AddressId, AttemptId, FeedbackId, ResetId, SessionId, UserId},
     password_reset::{ResetToken, VALID},
     ports::{
-        Accounts, AddressHashes, Codes, Consumed, Directory, Failure, Mail, MailBlocks, Mailer, Sessions,
-        SignUps, TokenKeys, UserAddresses,
+        Accounts, AddressHashes, Codes, Consumed, Directory, Failure, FeedbackRecords, Mail, MailBlocks,
+        Mailer, Sessions, SignUps, TokenKeys, UserAddresses,
     },
     session_client::SessionClient,
     user::EmailHash,
@@ -24,8 +24,8 @@ use domain::{
 use kit::{
     Ports, RunContext, Trigger, Worker, WorkerSpec,
     grants::{
-        accounts, address_hashes, codes, consumed, directory, mail_blocks, mailer, sessions, sign_ups,
-        token_keys, user_addresses,
+        accounts, address_hashes, codes, consumed, directory, feedback_records, mail_blocks, mailer,
+        sessions, sign_ups, token_keys, user_addresses,
     },
     worker,
     worker::{Envelope, is_accepted, once},
@@ -49,6 +49,8 @@ pub struct Deps {
     tokens: Arc<dyn TokenKeys>,
     addresses: Arc<dyn AddressHashes>,
     user_addresses: Arc<dyn UserAddresses>,
+    feedback: Arc<dyn FeedbackRecords>,
+    feedback_to: Option<EmailAddress>,
     blocks: Arc<dyn MailBlocks>,
     mailer: Arc<dyn Mailer>,
     consumed: Arc<dyn Consumed>,
@@ -74,6 +76,8 @@ impl Worker for SendMail {
             accounts::USER,
             sessions::FIND,
             user_addresses::FIND,
+            feedback_records::FIND,
+            feedback_records::DELETE,
             codes::SIGN_UP_CODES,
             codes::ADDRESS_CODE,
             token_keys::DERIVATION_KEY,
@@ -101,6 +105,8 @@ impl Worker for SendMail {
             tokens: ports.token_keys(),
             addresses: ports.address_hashes(),
             user_addresses: ports.user_addresses(),
+            feedback: ports.feedback_records(),
+            feedback_to: ports.feedback_address(),
             blocks: ports.mail_blocks(),
             mailer: ports.mailer(),
             consumed: ports.consumed(),
@@ -117,7 +123,26 @@ impl Worker for SendMail {
 
 /// Writes and sends the mail for an event, if the event has one. Returns whether the mail was accepted.
 async fn write_and_send(deps: &Deps, job: &RunContext, notice: DomainEvent) -> Result<Option<bool>, Failure> {
-    let mail = match notice {
+    let stored = match &notice {
+        DomainEvent::FeedbackReceived { feedback } => Some(*feedback),
+        _ => None,
+    };
+    let Some(mail) = write(deps, job, notice).await? else { return Ok(None) };
+    if is_blocked(deps, job.now, &mail).await? {
+        tracing::info!(worker = NAME, kind = mail.kind, "no mail: the address is blocked");
+        return Ok(Some(false));
+    }
+    let accepted = is_accepted(NAME, &mail, &deps.mailer.send(&mail).await?);
+    if let Some(feedback) = stored.filter(|_| accepted) {
+        // A failure must not repeat the mail. The record then expires.
+        let _ = deps.feedback.delete(feedback).await;
+    }
+    Ok(Some(accepted))
+}
+
+/// Writes the mail for an event, if the event has one.
+async fn write(deps: &Deps, job: &RunContext, notice: DomainEvent) -> Result<Option<Mail>, Failure> {
+    Ok(match notice {
         DomainEvent::SignUpStarted { address, attempt } => sign_up(deps, job.now, address, attempt).await?,
         DomainEvent::ApiKeyCreated { user, name, .. } => {
             to_user(deps, user, |to| mail_templates::api_key_created(to, name.as_str())).await?
@@ -149,6 +174,7 @@ async fn write_and_send(deps: &Deps, job: &RunContext, notice: DomainEvent) -> R
         DomainEvent::ExportReady { user, export } => {
             to_user(deps, user, |to| mail_templates::export_ready(to, export)).await?
         }
+        DomainEvent::FeedbackReceived { feedback } => to_operators(deps, job, feedback).await?,
         DomainEvent::AccountOpened { .. }
         | DomainEvent::WorkspaceOpened { .. }
         | DomainEvent::SettingsChanged { .. }
@@ -158,13 +184,7 @@ async fn write_and_send(deps: &Deps, job: &RunContext, notice: DomainEvent) -> R
         | DomainEvent::PurgeGoesOn
         | DomainEvent::ExportGoesOn { .. }
         | DomainEvent::DeletionGoesOn { .. } => None,
-    };
-    let Some(mail) = mail else { return Ok(None) };
-    if is_blocked(deps, job.now, &mail).await? {
-        tracing::info!(worker = NAME, kind = mail.kind, "no mail: the address is blocked");
-        return Ok(Some(false));
-    }
-    Ok(Some(is_accepted(NAME, &mail, &deps.mailer.send(&mail).await?)))
+    })
 }
 
 /// Whether the recipient gets no mail, after a bounce or a complaint.
@@ -261,6 +281,13 @@ async fn new_device(deps: &Deps, user: UserId, session: SessionId) -> Result<Opt
         None => None,
     };
     to_user(deps, user, |to| mail_templates::new_device(to, session, client.as_ref())).await
+}
+
+/// The mail with feedback, if the deployment has an address for it and the feedback has not expired.
+async fn to_operators(deps: &Deps, job: &RunContext, feedback: FeedbackId) -> Result<Option<Mail>, Failure> {
+    let Some(to) = deps.feedback_to.clone() else { return Ok(None) };
+    let stored = deps.feedback.find(feedback).await?.filter(|stored| job.now < stored.expires_at());
+    Ok(stored.map(|stored| mail_templates::feedback(to, &stored, job.region)))
 }
 
 async fn to_user(

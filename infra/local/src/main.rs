@@ -89,6 +89,7 @@ async fn run(arguments: Arguments) -> Result<(), Box<dyn std::error::Error>> {
         binaries,
         leading_keys: leading_keys.into(),
         origins,
+        accepts_feedback: true,
     })
     .await?;
     let url = platform.url();

@@ -21,4 +21,6 @@ pub struct Options {
     /// The origins of web pages that may use the APIs and the buckets, beside the pages of the platform itself: the template's
     /// parameter `AllowedOrigins`.
     pub origins: Vec<String>,
+    /// Whether there is an address for feedback: the template's parameter `FeedbackTo` may be empty.
+    pub accepts_feedback: bool,
 }

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use aws::{EventRule, QueueConfig, RedrivePolicy};
-use domain::region::Region;
+use domain::{email::EmailAddress, region::Region};
 use infra::{Functions, queues};
 use kit::{Trigger, WorkerSpec, worker};
 use lambda::Config;
@@ -13,6 +13,9 @@ const REFUSALS_AFTER: Duration = Duration::from_millis(100);
 
 /// The name of the directory table.
 pub const DIRECTORY: &str = "account-directory";
+
+/// The address that receives feedback: the template's parameter `FeedbackTo`.
+const FEEDBACK_TO: &str = "feedback@account.example";
 
 /// The start of the names of queues, in every region.
 const PLATFORM: &str = "account-platform";
@@ -74,6 +77,7 @@ pub fn config(region: Region, entry: &str, endpoints: &BTreeMap<Region, String>)
         bucket: format!("account-{region}-files"),
         mail_from: "no-reply@account.example".to_owned(),
         mail_configuration_set: format!("account-{region}"),
+        feedback_to: EmailAddress::parse(FEEDBACK_TO).ok(),
         directory_table: DIRECTORY.to_owned(),
         endpoints: endpoints.clone(),
         shared_endpoint: Some(entry.to_owned()),

@@ -20,7 +20,7 @@ pub enum Treatment {
     /// As [`Treatment::Owned`], and goes if no such item serves.
     Revocable,
     /// Goes. It was valid only at the time of the copy: sessions, because some were ended since; pending sign-ups and requests,
-    /// and blocks of a week, which hold addresses or their hashes and nobody's id; messages, which no stream carries any more; records of requests, which refer to
+    /// and blocks of a week, which hold addresses or their hashes and nobody's id; feedback, which was mailed since; messages, which no stream carries any more; records of requests, which refer to
     /// things that may be erased.
     Momentary,
     /// Goes if it names an erased id anywhere. Expires by itself.
@@ -68,6 +68,7 @@ pub const fn treatment(kind: ItemKind) -> Treatment {
         | ItemKind::ResetsAsked
         | ItemKind::MailBlocks
         | ItemKind::AuthorizationRequests
+        | ItemKind::Feedback
         | ItemKind::IdempotencyRecords
         | ItemKind::Outbox => Treatment::Momentary,
         ItemKind::Throttles | ItemKind::RateWindows | ItemKind::Consumed => Treatment::Bookkeeping,

@@ -14,11 +14,16 @@ const LOG_DAYS: u32 = 30;
 struct Parameter(&'static str, &'static str, &'static str);
 
 /// All parameters. A stack declares those that it uses.
-const PARAMETERS: [Parameter; 10] = [
+const PARAMETERS: [Parameter; 11] = [
     Parameter("Platform", "The first part of all names.", "!Ref Platform"),
     Parameter("Region", "The data region.", "!FindInMap [DataRegions, !Ref \"AWS::Region\", Name]"),
     Parameter("ApiDomain", "The parent domain of the regions' APIs.", "!Ref ApiDomain"),
     Parameter("MailDomain", "The sender domain of emails.", "!Ref MailDomain"),
+    Parameter(
+        "FeedbackTo",
+        "The email address that receives feedback. Empty: feedback is not accepted.",
+        "!Ref FeedbackTo",
+    ),
     Parameter(
         "DirectoryTableName",
         "The name of the table that all regions share.",
@@ -144,6 +149,7 @@ fn globals() -> String {
         SHARED_ENDPOINT: !Sub "https://${{ApiDomain}}"
         MAIL_FROM: !Sub "no-reply@${{MailDomain}}"
         MAIL_CONFIGURATION_SET: !Sub "${{Platform}}-${{Region}}"
+        FEEDBACK_TO: !Ref FeedbackTo
         # These two variables shorten cold starts: docs/decisions/0047-shorten-start-up-by-environment.md.
         GLIBC_TUNABLES: glibc.malloc.tcache_count=127
         SMITHY_CLIENT_SDK_CUSTOM_PARTITION: /var/task/partitions.json

@@ -6,7 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     handle::Handle,
-    id::{AddressId, AttemptId, JobId, KeyId, MessageId, ResetId, SessionId, UserId, WorkspaceId},
+    id::{
+        AddressId, AttemptId, FeedbackId, JobId, KeyId, MessageId, ResetId, SessionId, UserId, WorkspaceId,
+    },
     profile::KeyName,
     provider::{IdentityHash, Provider},
     resource::ResourceId,
@@ -253,6 +255,12 @@ domain_events! {
         export: JobId,
     } "export-ready" to(&["send-mail"]);
 
+    /// Feedback was received. The operators receive it by mail.
+    FeedbackReceived {
+        /// The stored feedback.
+        feedback: FeedbackId,
+    } "feedback-received" to(&["send-mail"]);
+
     /// The deletion of an account or a team has more to erase.
     DeletionGoesOn {
         /// The user who requested it.
@@ -292,6 +300,7 @@ impl DomainEvent {
             Self::PurgeBegun { root, .. } => root.to_string(),
             Self::PurgeGoesOn => "purge".to_owned(),
             Self::ExportGoesOn { export, .. } | Self::ExportReady { export, .. } => export.to_string(),
+            Self::FeedbackReceived { feedback } => feedback.to_string(),
             Self::DeletionGoesOn { deletion, .. } => deletion.to_string(),
         }
     }

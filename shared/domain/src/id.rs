@@ -225,6 +225,8 @@ kinds! {
     OfAddress AddressId "adr";
     /// A password reset request.
     OfReset ResetId "rst";
+    /// Feedback to the operators.
+    OfFeedback FeedbackId "fbk";
     /// A message in the outbox.
     OfMessage MessageId "msg";
     /// A request.

@@ -16,6 +16,7 @@ pub mod email;
 pub mod entitlements;
 pub mod entropy;
 pub mod export;
+pub mod feedback;
 pub mod forwarding;
 pub mod handle;
 pub mod id;

@@ -21,7 +21,7 @@ pub use accounts::{
 };
 pub use directory::{Claimed, Directory, PublicKey};
 pub use extras::TransactionExtras;
-pub use messages::{Bus, Consumed, Delivery, Mail, MailBlocks, Mailer, MessageLease};
+pub use messages::{Bus, Consumed, Delivery, FeedbackRecords, Mail, MailBlocks, Mailer, MessageLease};
 pub use outcome::{Failure, Outcome, Page, Saved};
 pub use privacy::{Closed, Closing, Deletions, Exports, Inventory, Membership, Started};
 pub use providers::{

@@ -10,7 +10,7 @@
 //!   act on a neighbour.
 //! - Tag characters (`U+E0020`–`U+E007F`) are allowed in the flags of a country's subdivisions only ([UTS 51], `ED-14a`):
 //!   a black flag, three to six tags, and the cancel tag. Anywhere else they would hide text.
-//! - A line break is allowed in a [`paragraph`] only.
+//! - A line break is allowed in a [`paragraph`] only, a tab in a [`tabbed_paragraph`] only.
 //!
 //! [UAX 15]: https://www.unicode.org/reports/tr15/
 //! [UTS 51]: https://www.unicode.org/reports/tr51/
@@ -60,6 +60,9 @@ pub const LINE_PATTERN: &str = concat!("^", seen!(first), r"(\p{Zs}*", seen!(nex
 /// [`paragraph`] as a regular expression, as exact as [`LINE_PATTERN`].
 pub const PARAGRAPH_PATTERN: &str = concat!("^", seen!(first), r"([\p{Zs}\n]*", seen!(next), ")*$");
 
+/// [`tabbed_paragraph`] as a regular expression, as exact as [`LINE_PATTERN`].
+pub const TABBED_PATTERN: &str = concat!("^", seen!(first), r"([\p{Zs}\n\t]*", seen!(next), ")*$");
+
 /// One line of `min` to `max` characters.
 ///
 /// # Errors
@@ -81,6 +84,15 @@ pub fn line(input: &str, min: usize, max: usize) -> Result<String, Invalid> {
 pub fn paragraph(input: &str, min: usize, max: usize) -> Result<String, Invalid> {
     let text = normal(input, max)?.replace("\r\n", "\n").replace('\r', "\n");
     checked(text, min, max)
+}
+
+/// The same for text that may be pasted from a terminal: a tab becomes a space.
+///
+/// # Errors
+///
+/// When the text breaks a rule of this module.
+pub fn tabbed_paragraph(input: &str, min: usize, max: usize) -> Result<String, Invalid> {
+    paragraph(&input.replace('\t', " "), min, max)
 }
 
 /// An optional text: white space alone is `None`, anything else is parsed.
@@ -406,6 +418,7 @@ mod tests {
             assert!(line(bad, 1, 64).is_err(), "{bad:?}");
         }
         assert!(paragraph("a\tb", 1, 64).is_err());
+        assert_eq!(tabbed_paragraph("\ta\tb\n\tc", 1, 64).as_deref(), Ok("a b\n c"));
         assert!(paragraph("a\n\u{301}b\n\nc", 1, 64).is_ok());
     }
 
@@ -428,7 +441,7 @@ mod tests {
     proptest! {
         #[test]
         fn any_input_parses_or_fails_and_result_is_stable(input in any::<String>()) {
-            for parse in [line, paragraph] {
+            for parse in [line, paragraph, tabbed_paragraph] {
                 if let Ok(text) = parse(&input, 1, 64) {
                     prop_assert_eq!(parse(&text, 1, 64), Ok(text.clone()));
                     prop_assert!((1..=64).contains(&text.chars().count()));

@@ -195,6 +195,8 @@ pub enum NetworkLimit {
     PasswordForgot,
     /// Requested codes for addresses of accounts. Each sends an email.
     AddressCode,
+    /// Feedback. Each sends an email to the operators.
+    Feedback,
     /// Entered sign-up codes.
     Verify,
     /// Entered reset tokens.
@@ -218,6 +220,7 @@ impl NetworkLimit {
     /// Maximum number of requests per window; `None` if only failures count.
     pub const fn per_window(self) -> Option<u32> {
         match self {
+            Self::Feedback => Some(10),
             Self::SignUp | Self::PasswordForgot | Self::AddressCode => Some(30),
             Self::Verify | Self::PasswordReset => Some(60),
             // A sign-in has three steps; many people may share a network.
@@ -232,6 +235,7 @@ impl NetworkLimit {
             Self::SignUp => "sign-up",
             Self::PasswordForgot => "password-forgot",
             Self::AddressCode => "address-code",
+            Self::Feedback => "feedback",
             Self::Verify => "verify",
             Self::PasswordReset => "password-reset",
             Self::SignIn => "sign-in",

@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use domain::{
     blob::{Blobs, Bundles, Icons, Presigner},
+    email::EmailAddress,
     ports::{
         Accounts, AddressHashes, ApiKeys, AuthorizationRequests, Bus, Codes, Connections, Consumed,
-        Deletions, Directory, Exports, History, IdentityKeys, IdentityProviders, Inventory, MailBlocks,
-        Mailer, PasswordResets, Purges, RateWindows, Resources, Rotations, Sessions, SignUps, Throttles,
-        TokenKeys, Trash, Uploads, UserAddresses, Vault, Workspaces,
+        Deletions, Directory, Exports, FeedbackRecords, History, IdentityKeys, IdentityProviders, Inventory,
+        MailBlocks, Mailer, PasswordResets, Purges, RateWindows, Resources, Rotations, Sessions, SignUps,
+        Throttles, TokenKeys, Trash, Uploads, UserAddresses, Vault, Workspaces,
     },
 };
 
@@ -83,12 +84,16 @@ pub trait PrivacyPorts {
     fn deletions(&self) -> Arc<dyn Deletions>;
 }
 
-/// Mail and the event bus.
+/// Mail, feedback and the event bus.
 pub trait MessagePorts {
     /// Mail.
     fn mailer(&self) -> Arc<dyn Mailer>;
     /// Addresses that get no mail.
     fn mail_blocks(&self) -> Arc<dyn MailBlocks>;
+    /// Feedback that waits to be mailed.
+    fn feedback_records(&self) -> Arc<dyn FeedbackRecords>;
+    /// The address that receives feedback; `None` if the deployment accepts none.
+    fn feedback_address(&self) -> Option<EmailAddress>;
     /// The event bus.
     fn bus(&self) -> Arc<dyn Bus>;
     /// Leases on messages.

@@ -2,7 +2,10 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use domain::region::{Region, UnknownRegion};
+use domain::{
+    email::EmailAddress,
+    region::{Region, UnknownRegion},
+};
 
 /// The names of a deployment's resources.
 #[derive(Debug, Clone)]
@@ -25,6 +28,8 @@ pub struct Config {
     pub mail_from: String,
     /// The SES configuration set of emails.
     pub mail_configuration_set: String,
+    /// The address that receives feedback. `None`: feedback is not accepted.
+    pub feedback_to: Option<EmailAddress>,
     /// The name of the directory table, the same in every region.
     pub directory_table: String,
     /// The URL of each region's API, for example `https://eu.api.example.com`.
@@ -96,6 +101,7 @@ impl Config {
             bucket: own("BUCKET")?,
             mail_from: var("MAIL_FROM")?,
             mail_configuration_set: own("MAIL_CONFIGURATION_SET")?,
+            feedback_to: address(&variable, "FEEDBACK_TO")?,
             directory_table: var("DIRECTORY_TABLE")?,
             shared_endpoint: variable("SHARED_ENDPOINT"),
             endpoints: endpoints(&var("API_ENDPOINTS")?)?,
@@ -133,6 +139,15 @@ fn millis(
 ) -> Result<Option<Duration>, ConfigError> {
     let millis = variable(name).map(|text| text.parse()).transpose();
     millis.map(|millis| millis.map(Duration::from_millis)).map_err(|_| ConfigError::Unreadable(name))
+}
+
+/// The email address in a variable. A parameter of the template without a value is an empty variable.
+fn address(
+    variable: impl Fn(&'static str) -> Option<String>,
+    name: &'static str,
+) -> Result<Option<EmailAddress>, ConfigError> {
+    let address = variable(name).filter(|text| !text.is_empty());
+    address.map(|text| EmailAddress::parse(&text)).transpose().map_err(|_| ConfigError::Unreadable(name))
 }
 
 /// Parses `us=https://…,eu=https://…,ap=https://…`.
@@ -194,6 +209,21 @@ mod tests {
         };
         assert_eq!(with("100").unwrap().refusals_after, Duration::from_millis(100));
         assert_eq!(with("soon").unwrap_err(), ConfigError::Unreadable("REFUSALS_AFTER_MILLIS"));
+    }
+
+    #[test]
+    fn address_for_feedback_is_optional() {
+        let with = |value: &'static str| {
+            Config::read(move |name| match name {
+                "FEEDBACK_TO" => Some(value.to_owned()),
+                _ => variable(name),
+            })
+        };
+        assert_eq!(Config::read(variable).unwrap().feedback_to, None);
+        assert_eq!(with("").unwrap().feedback_to, None);
+        let address = EmailAddress::parse("feedback@account.example").unwrap();
+        assert_eq!(with("feedback@account.example").unwrap().feedback_to, Some(address));
+        assert_eq!(with("no address").unwrap_err(), ConfigError::Unreadable("FEEDBACK_TO"));
     }
 
     #[test]

@@ -19,6 +19,7 @@ mod erasures;
 mod exports;
 mod extras;
 mod failure;
+mod feedback;
 mod get;
 mod history;
 mod identities;

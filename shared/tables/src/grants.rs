@@ -41,7 +41,9 @@ pub use auth::{
     user_addresses,
 };
 pub use files::{blobs, bundles, icons, presigner};
-pub use messages::{bus, consumed, extras, idempotency_records, mail_blocks, mailer, rate_windows};
+pub use messages::{
+    bus, consumed, extras, feedback_records, idempotency_records, mail_blocks, mailer, rate_windows,
+};
 pub use method::PortMethod;
 pub use names::directory;
 pub use privacy::{deletions, exports, inventory};
@@ -52,7 +54,7 @@ pub use secrets::{
 pub use workspace::{api_keys, history, workspaces};
 
 /// The methods of every port.
-pub const PORTS: [&[PortMethod]; 38] = [
+pub const PORTS: [&[PortMethod]; 39] = [
     accounts::ALL,
     address_hashes::ALL,
     api_keys::ALL,
@@ -67,6 +69,7 @@ pub const PORTS: [&[PortMethod]; 38] = [
     directory::ALL,
     extras::ALL,
     exports::ALL,
+    feedback_records::ALL,
     forwarding_keys::ALL,
     history::ALL,
     icons::ALL,

@@ -99,6 +99,9 @@ kinds! {
     /// Authorizations at providers that were begun.
     AuthorizationRequests: Operations "AUTHORIZATION#", Region, Expires("ten minutes after the start"),
         Omitted("hashes of random numbers"), [];
+    /// Feedback that waits to be mailed.
+    Feedback: Operations "FEEDBACK#", Region, Expires("a week later, if it was not mailed before"),
+        Omitted("of no account"), [];
     /// Messages to be published.
     Outbox: Operations "OUT#", Workspace, Partition("messages"), Omitted("ids of what is in other sections"), [];
     /// Projects that are not in the trash.

@@ -11,7 +11,7 @@ pub enum Table {
     Activity,
     /// Projects, datasets, models, their files, the trash.
     Resources,
-    /// Idempotency records, throttles, rate windows, outbox, jobs.
+    /// Idempotency records, throttles, rate windows, feedback, outbox, jobs.
     Operations,
     /// The ledger of erasures. Apart from the others, because it must survive a restore of them.
     Erasures,

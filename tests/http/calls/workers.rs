@@ -11,6 +11,7 @@ use tests::{Answer, PASSWORD};
 
 use super::*;
 use crate::{
+    feedback,
     fixtures::{BESIDE, auth},
     password, privacy,
 };
@@ -133,6 +134,15 @@ fn mail_events() -> Vec<Event> {
             set_off: |who, _| Box::pin(export(who)),
             last_call: "UpdateItem",
             least: (5, 5, 2.0, 2.0),
+            reason: "",
+            sets_off: &[],
+        },
+        Event {
+            function: "send-mail",
+            name: "feedback",
+            set_off: |who, n| Box::pin(send_feedback(who, n)),
+            last_call: "UpdateItem",
+            least: (6, 6, 2.0, 3.0),
             reason: "",
             sets_off: &[],
         },
@@ -278,6 +288,11 @@ async fn forget_the_password(who: Person, n: usize) {
     // The next mail waits for a minute; secrets stay cached for five.
     who.app.advance(61 * i64::from(n > 0)).await;
     password::forgot(&who.app, &who.email).await.expect(202);
+}
+
+async fn send_feedback(who: Person, n: usize) {
+    let app = who.app.in_network(&format!("measured{n}"));
+    feedback::send(&app, json!({ "kind": "idea", "text": "A darker lamp" })).await.expect(202);
 }
 
 async fn bounce(who: Person) {

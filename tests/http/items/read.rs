@@ -12,9 +12,9 @@ use domain::{
     id::{MessageId, UserId, WorkspaceId},
     ports::{
         Accounts, ApiKeys, AuthorizationRequests, Connections, Consumed, Created, DUE_PARTS, Deletions,
-        Directory as _, Exports, History, IdempotencyRecords, Inventory, MailBlocks, MessageLease,
-        PasswordResets, Purges, RateWindows, Resources, Sessions, SignUps, Throttles, Trash, Uploads,
-        UserAddresses, Within, Workspaces,
+        Directory as _, Exports, FeedbackRecords, History, IdempotencyRecords, Inventory, MailBlocks,
+        MessageLease, PasswordResets, Purges, RateWindows, Resources, Sessions, SignUps, Throttles, Trash,
+        Uploads, UserAddresses, Within, Workspaces,
     },
     provider::IdentityHash,
     region::Region,
@@ -253,6 +253,7 @@ async fn operations(tables: &Tables, kind: ItemKind, of: &str, sk: &str, item: &
             json!({ "used": RateWindows::take(store, name, ends, 1, 1_000_000).await.unwrap().used - 1 })
         }
         ItemKind::Consumed => consumed(tables, of, item).await,
+        ItemKind::Feedback => json!(FeedbackRecords::find(store, part(of)).await.unwrap()),
         ItemKind::Outbox => json!(serde_dynamo::from_item::<_, Message>(item.clone()).unwrap()),
         ItemKind::Jobs => job(tables, part(of), sk).await,
         ItemKind::ExportsDue => due(&Exports::due(store, end(), MANY).await.unwrap(), sk),

@@ -14,8 +14,9 @@ use domain::{
         may_export, may_keep_inbox, may_make_keys,
     },
     ports::{
-        All, ApiKeys, Closing, Consumed, Deletions, Directory as _, Exports, History, Live, Marking, Purges,
-        RateWindows, Resources, Sessions, Throttles, TransactionExtras, Trash, Uploads, Workspaces,
+        All, ApiKeys, Closing, Consumed, Deletions, Directory as _, Exports, FeedbackRecords, History, Live,
+        Marking, Purges, RateWindows, Resources, Sessions, Throttles, TransactionExtras, Trash, Uploads,
+        Workspaces,
     },
     region::Region,
     resource::ResourceId,
@@ -227,6 +228,7 @@ fn notices() -> Vec<Value> {
         }),
         json!({ "type": "address-removed", "user": user, "address": address }),
         json!({ "type": "primary-address-changed", "user": user, "former": nth::<id::OfAddress>(1) }),
+        json!({ "type": "feedback-received", "feedback": nth::<id::OfFeedback>(1) }),
     ]
 }
 
@@ -439,7 +441,7 @@ async fn deletions(tables: &Tables) {
     }
 }
 
-/// Counters, and who acted on which message.
+/// Counters, who acted on which message, and feedback.
 async fn operations(tables: &Tables) {
     let store = &tables.store;
     for n in 1..=4 {
@@ -455,6 +457,21 @@ async fn operations(tables: &Tables) {
         Consumed::claim(store, "send-mail", nth(n), at(112), at(113)).await.unwrap();
     }
     store.done("send-mail", nth(2), at(114)).await.unwrap();
+    feedback(tables).await;
+}
+
+/// Feedback with an address for an answer, and without.
+async fn feedback(tables: &Tables) {
+    for n in 1..=2 {
+        let mut feedback = json!({
+            "id": nth::<id::OfFeedback>(n), "kind": if n == 1 { "bug" } else { "other" },
+            "text": format!("The lamp flickers.\n{n} times."), "at": at(115),
+        });
+        if n == 1 {
+            feedback["contact"] = json!("Contact@people.example");
+        }
+        FeedbackRecords::save(&tables.store, &from_value(feedback).unwrap(), none()).await.unwrap();
+    }
 }
 
 /// Names that are claimed, confirmed and given up, and public keys.

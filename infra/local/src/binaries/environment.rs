@@ -90,6 +90,7 @@ fn of_template(config: &Config, partitions: &Path) -> Variables {
         ("SHARED_ENDPOINT", config.shared_endpoint.clone().unwrap_or_default()),
         ("MAIL_FROM", config.mail_from.clone()),
         ("MAIL_CONFIGURATION_SET", config.mail_configuration_set.clone()),
+        ("FEEDBACK_TO", config.feedback_to.as_ref().map(ToString::to_string).unwrap_or_default()),
         ("GLIBC_TUNABLES", "glibc.malloc.tcache_count=127".to_owned()),
         ("SMITHY_CLIENT_SDK_CUSTOM_PARTITION", partitions.display().to_string()),
         ("REFUSALS_AFTER_MILLIS", config.refusals_after.as_millis().to_string()),

@@ -1,11 +1,16 @@
-//! Mail and the addresses that get none, the bus, and leases on messages.
+//! Mail and the addresses that get none, feedback, the bus, and leases on messages.
 
 use async_trait::async_trait;
 use jiff::Timestamp;
 
-use super::outcome::Outcome;
+use super::{extras::TransactionExtras, outcome::Outcome};
 use crate::{
-    domain_events::Message, email::EmailAddress, id::MessageId, mail_block::MailBlock, secret::Secret,
+    domain_events::Message,
+    email::EmailAddress,
+    feedback::UserFeedback,
+    id::{FeedbackId, MessageId},
+    mail_block::MailBlock,
+    secret::Secret,
     user::EmailHash,
 };
 
@@ -50,6 +55,17 @@ pub trait MailBlocks: Send + Sync {
     async fn find(&self, address: EmailHash) -> Outcome<Option<MailBlock>>;
     /// Blocks an address, and replaces its earlier block.
     async fn put(&self, block: &MailBlock) -> Outcome<()>;
+}
+
+/// Feedback that waits to be mailed.
+#[async_trait]
+pub trait FeedbackRecords: Send + Sync {
+    /// Stores feedback.
+    async fn save(&self, feedback: &UserFeedback, extras: TransactionExtras) -> Outcome<()>;
+    /// Finds feedback. It may have expired.
+    async fn find(&self, id: FeedbackId) -> Outcome<Option<UserFeedback>>;
+    /// Deletes feedback, if it is stored.
+    async fn delete(&self, id: FeedbackId) -> Outcome<()>;
 }
 
 /// The event bus.

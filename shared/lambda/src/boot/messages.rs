@@ -1,8 +1,11 @@
-//! Mail and the event bus.
+//! Mail, feedback and the event bus.
 
 use std::sync::Arc;
 
-use domain::ports::{Bus, Consumed, MailBlocks, Mailer};
+use domain::{
+    email::EmailAddress,
+    ports::{Bus, Consumed, FeedbackRecords, MailBlocks, Mailer},
+};
 use kit::ports::MessagePorts;
 
 use super::FunctionRuntime;
@@ -24,6 +27,14 @@ impl MessagePorts for FunctionRuntime {
 
     fn mail_blocks(&self) -> Arc<dyn MailBlocks> {
         self.store()
+    }
+
+    fn feedback_records(&self) -> Arc<dyn FeedbackRecords> {
+        self.store()
+    }
+
+    fn feedback_address(&self) -> Option<EmailAddress> {
+        self.config.feedback_to.clone()
     }
 
     fn consumed(&self) -> Arc<dyn Consumed> {

@@ -52,6 +52,15 @@ port! {
 }
 
 port! {
+    /// Feedback that waits to be mailed.
+    feedback_records = "FeedbackRecords" {
+        SAVE = "save": [put(Feedback)];
+        FIND = "find": [get(Feedback)];
+        DELETE = "delete": [delete(Feedback)];
+    }
+}
+
+port! {
     /// The event bus.
     bus = "Bus" {
         PUBLISH = "publish": [Grant::bus()];
