@@ -29,6 +29,7 @@ SAMPLES = {
     "Region": "ap",
     "ApiDomain": "api.accounts.example.com",
     "MailDomain": "accounts.example.com",
+    "BreachedPasswordsUrl": "https://api.pwnedpasswords.com/range/",
     "DirectoryTableName": "account-directory",
 }
 

@@ -68,8 +68,15 @@ async fn unusable_port_or_folder_is_explained() {
     let port: u16 = app.url().rsplit(':').next().unwrap().parse().unwrap();
     let folder = tempfile::tempdir().unwrap();
     let leading_keys = tests::leading_keys();
-    let options =
-        |port, data| Options { port, data, aws: None, binaries: None, leading_keys, origins: Vec::new() };
+    let options = |port, data| Options {
+        port,
+        data,
+        aws: None,
+        binaries: None,
+        leading_keys,
+        origins: Vec::new(),
+        breached_passwords: None,
+    };
     let refused = Platform::start(options(port, folder.path().join("new"))).await.err().unwrap().to_string();
     assert!(refused.contains(&port.to_string()) && refused.contains("--port"), "{refused}");
     std::fs::write(folder.path().join("version"), "99").unwrap();

@@ -9,6 +9,7 @@ use std::{
 };
 
 use domain::{region::Region, secret::Digest256};
+use lambda::RangeUrl;
 use local::{Options, Platform};
 use reqwest::{Client, Method, RequestBuilder};
 use serde_json::{Value, json};
@@ -55,6 +56,19 @@ struct Inner {
     claiming: Mutex<usize>,
 }
 
+/// What a test chooses about the platform, beside the variables.
+struct Choices {
+    binaries: Option<PathBuf>,
+    origins: Vec<String>,
+    breached_passwords: Option<RangeUrl>,
+}
+
+impl Choices {
+    fn new() -> Self {
+        Self { binaries: binaries(), origins: Vec::new(), breached_passwords: None }
+    }
+}
+
 /// A region's endpoint, and its stand-ins for AWS.
 struct Addresses {
     api: String,
@@ -78,18 +92,26 @@ impl App {
     /// Starts one whose APIs and buckets pages of these origins may use.
     pub async fn allowing(origins: &[&str]) -> Self {
         let origins = origins.iter().map(ToString::to_string).collect();
-        Self::start_with(tempfile::tempdir().unwrap(), 1, binaries(), origins).await
+        Self::start_with(tempfile::tempdir().unwrap(), 1, Choices { origins, ..Choices::new() }).await
+    }
+
+    /// Starts one that looks up new passwords in the service at `url`.
+    pub async fn looking_up(url: &str) -> Self {
+        let breached_passwords = Some(RangeUrl::parse(url).unwrap());
+        Self::start_with(tempfile::tempdir().unwrap(), 1, Choices { breached_passwords, ..Choices::new() })
+            .await
     }
 
     /// Starts one that runs its functions in its own process, whatever the variables say.
     pub async fn in_process() -> Self {
-        Self::start_with(tempfile::tempdir().unwrap(), 1, None, Vec::new()).await
+        let choices = Choices { binaries: None, ..Choices::new() };
+        Self::start_with(tempfile::tempdir().unwrap(), 1, choices).await
     }
 
     /// Starts one that runs the functions' built binaries: those in `folder`, if no variable names others.
     pub async fn of_binaries(folder: &Path) -> Self {
         let binaries = Some(binaries().unwrap_or_else(|| folder.to_owned()));
-        Self::start_with(tempfile::tempdir().unwrap(), 1, binaries, Vec::new()).await
+        Self::start_with(tempfile::tempdir().unwrap(), 1, Choices { binaries, ..Choices::new() }).await
     }
 
     /// Starts one that has the machine to itself, for many requests at once.
@@ -99,23 +121,19 @@ impl App {
 
     /// Starts one on a folder that may have been used before.
     async fn start_in(folder: TempDir, rooms: u32) -> Self {
-        Self::start_with(folder, rooms, binaries(), Vec::new()).await
+        Self::start_with(folder, rooms, Choices::new()).await
     }
 
-    async fn start_with(
-        folder: TempDir,
-        rooms: u32,
-        binaries: Option<PathBuf>,
-        origins: Vec<String>,
-    ) -> Self {
+    async fn start_with(folder: TempDir, rooms: u32, choices: Choices) -> Self {
+        let Choices { binaries, origins, breached_passwords } = choices;
         let room = ROOM.acquire_many(rooms).await.unwrap();
         let stopwatch = Stopwatch::start();
         let aws = std::env::var("ACCOUNT_TEST_AWS").ok().map(|url| url.parse().unwrap());
         let (home, outage) = (home(), region_down());
         let data = folder.path().join("data");
         let leading_keys = leading_keys();
-        let platform =
-            Platform::start(Options { port: 0, data, aws, binaries, leading_keys, origins }).await.unwrap();
+        let options = Options { port: 0, data, aws, binaries, leading_keys, origins, breached_passwords };
+        let platform = Platform::start(options).await.unwrap();
         let addresses = |region| Addresses {
             api: platform.region_url(region),
             aws: platform.aws_endpoint(region).unwrap(),

@@ -104,7 +104,10 @@ impl Platform {
         let authority = authority(&stand_ins).map(|it| it.aws.endpoint().to_owned()).unwrap_or_default();
         let (admission, cors) = (Arc::new(Admission::default()), ApiCors::new(&options.origins));
         let mount = |stand_ins: StandIns| {
-            let config = region_config::config(stand_ins.region, &url, &endpoints);
+            let config = lambda::Config {
+                breached_passwords: options.breached_passwords.clone(),
+                ..region_config::config(stand_ins.region, &url, &endpoints)
+            };
             let way = match (&built, &front) {
                 (Some(built), Some(front)) => FunctionMode::Binaries(Arc::new(RegionBinaries::new(
                     built,

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use aws::LeadingKeys;
+use lambda::RangeUrl;
 use url::Url;
 
 /// The options of the platform.
@@ -21,4 +22,6 @@ pub struct Options {
     /// The origins of web pages that may use the APIs and the buckets, beside the pages of the platform itself: the template's
     /// parameter `AllowedOrigins`.
     pub origins: Vec<String>,
+    /// The service that looks up new passwords among breached ones: the template's parameter `BreachedPasswordsUrl`.
+    pub breached_passwords: Option<RangeUrl>,
 }

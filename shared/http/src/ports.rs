@@ -5,10 +5,10 @@ use std::sync::Arc;
 use domain::{
     blob::{Blobs, Bundles, Icons, Presigner},
     ports::{
-        Accounts, AddressHashes, ApiKeys, AuthorizationRequests, Bus, Codes, Connections, Consumed,
-        Deletions, Directory, Exports, History, IdentityKeys, IdentityProviders, Inventory, MailBlocks,
-        Mailer, PasswordResets, Purges, RateWindows, Resources, Rotations, Sessions, SignUps, Throttles,
-        TokenKeys, Trash, Uploads, UserAddresses, Vault, Workspaces,
+        Accounts, AddressHashes, ApiKeys, AuthorizationRequests, BreachedPasswords, Bus, Codes, Connections,
+        Consumed, Deletions, Directory, Exports, History, IdentityKeys, IdentityProviders, Inventory,
+        MailBlocks, Mailer, PasswordResets, Purges, RateWindows, Resources, Rotations, Sessions, SignUps,
+        Throttles, TokenKeys, Trash, Uploads, UserAddresses, Vault, Workspaces,
     },
 };
 
@@ -43,6 +43,8 @@ pub trait AuthPorts {
     fn connections(&self) -> Arc<dyn Connections>;
     /// Password resets.
     fn password_resets(&self) -> Arc<dyn PasswordResets>;
+    /// Passwords that leaked elsewhere.
+    fn breached_passwords(&self) -> Arc<dyn BreachedPasswords>;
     /// Email addresses of accounts.
     fn user_addresses(&self) -> Arc<dyn UserAddresses>;
     /// Counters of failed attempts.

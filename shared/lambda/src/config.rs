@@ -3,6 +3,7 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use domain::region::{Region, UnknownRegion};
+use providers::RangeUrl;
 
 /// The names of a deployment's resources.
 #[derive(Debug, Clone)]
@@ -31,6 +32,8 @@ pub struct Config {
     pub endpoints: BTreeMap<Region, String>,
     /// The URL of the name that leads to the nearest region, if there is one.
     pub shared_endpoint: Option<String>,
+    /// The service that looks up new passwords among breached ones, if the deployment has one.
+    pub breached_passwords: Option<RangeUrl>,
     /// The minimum delay of refusals that must not leak timing.
     pub refusals_after: Duration,
 }
@@ -99,6 +102,7 @@ impl Config {
             directory_table: var("DIRECTORY_TABLE")?,
             shared_endpoint: variable("SHARED_ENDPOINT"),
             endpoints: endpoints(&var("API_ENDPOINTS")?)?,
+            breached_passwords: breached_passwords(variable("BREACHED_PASSWORDS_URL"))?,
             refusals_after: millis(&variable, "REFUSALS_AFTER_MILLIS")?.unwrap_or(REFUSALS_AFTER),
         })
     }
@@ -133,6 +137,12 @@ fn millis(
 ) -> Result<Option<Duration>, ConfigError> {
     let millis = variable(name).map(|text| text.parse()).transpose();
     millis.map(|millis| millis.map(Duration::from_millis)).map_err(|_| ConfigError::Unreadable(name))
+}
+
+/// An empty variable is the template's default: there is no service.
+fn breached_passwords(url: Option<String>) -> Result<Option<RangeUrl>, ConfigError> {
+    let parse = |url: String| RangeUrl::parse(&url).ok_or(ConfigError::Unreadable("BREACHED_PASSWORDS_URL"));
+    url.filter(|url| !url.is_empty()).map(parse).transpose()
 }
 
 /// Parses `us=https://…,eu=https://…,ap=https://…`.
@@ -194,6 +204,24 @@ mod tests {
         };
         assert_eq!(with("100").unwrap().refusals_after, Duration::from_millis(100));
         assert_eq!(with("soon").unwrap_err(), ConfigError::Unreadable("REFUSALS_AFTER_MILLIS"));
+    }
+
+    #[test]
+    fn breached_passwords_are_looked_up_only_where_a_service_is_named() {
+        let with = |value: &'static str| {
+            Config::read(move |name| match name {
+                "BREACHED_PASSWORDS_URL" => Some(value.to_owned()),
+                _ => variable(name),
+            })
+        };
+        assert_eq!(Config::read(variable).unwrap().breached_passwords, None);
+        assert_eq!(with("").unwrap().breached_passwords, None);
+        let url = with("https://ranges.example/range").unwrap().breached_passwords.unwrap();
+        assert_eq!(url.to_string(), "https://ranges.example/range/");
+        for unsafe_url in ["http://ranges.example/", "off"] {
+            let refused = with(unsafe_url).unwrap_err();
+            assert_eq!(refused, ConfigError::Unreadable("BREACHED_PASSWORDS_URL"), "{unsafe_url}");
+        }
     }
 
     #[test]
