@@ -30,6 +30,7 @@ SAMPLES = {
     "ApiDomain": "api.accounts.example.com",
     "MailDomain": "accounts.example.com",
     "FeedbackTo": "feedback@accounts.example.com",
+    "BreachedPasswordsUrl": "https://api.pwnedpasswords.com/range/",
     "DirectoryTableName": "account-directory",
 }
 

@@ -230,9 +230,16 @@ async fn a_folder_without_all_programs_is_said_clearly() {
     let data = folder.path().join("data");
     let binaries = Some(folder.path().join("target"));
     let leading_keys = tests::leading_keys();
-    let origins = Vec::new();
-    let options =
-        Options { port: 0, data, aws: None, binaries, leading_keys, origins, accepts_feedback: true };
+    let options = Options {
+        port: 0,
+        data,
+        aws: None,
+        binaries,
+        leading_keys,
+        origins: Vec::new(),
+        accepts_feedback: true,
+        breached_passwords: None,
+    };
     let refused = Platform::start(options).await.err().unwrap();
     let refused = refused.to_string();
     assert!(refused.contains("auth-sign-in") && refused.contains("bootstrap"), "{refused}");

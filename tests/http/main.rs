@@ -5,6 +5,7 @@ mod access;
 mod activity;
 mod api_keys;
 mod binaries;
+mod breached;
 mod calls;
 mod claims;
 mod cors;

@@ -68,9 +68,15 @@ async fn unusable_port_or_folder_is_explained() {
     let port: u16 = app.url().rsplit(':').next().unwrap().parse().unwrap();
     let folder = tempfile::tempdir().unwrap();
     let leading_keys = tests::leading_keys();
-    let options = |port, data| {
-        let origins = Vec::new();
-        Options { port, data, aws: None, binaries: None, leading_keys, origins, accepts_feedback: true }
+    let options = |port, data| Options {
+        port,
+        data,
+        aws: None,
+        binaries: None,
+        leading_keys,
+        origins: Vec::new(),
+        accepts_feedback: true,
+        breached_passwords: None,
     };
     let refused = Platform::start(options(port, folder.path().join("new"))).await.err().unwrap().to_string();
     assert!(refused.contains(&port.to_string()) && refused.contains("--port"), "{refused}");

@@ -9,6 +9,7 @@ use std::{
 };
 
 use domain::{region::Region, secret::Digest256};
+use lambda::RangeUrl;
 use local::{Options, Platform};
 use reqwest::{Client, Method, RequestBuilder};
 use serde_json::{Value, json};
@@ -78,26 +79,29 @@ impl App {
     /// Starts one whose APIs and buckets pages of these origins may use.
     pub async fn allowing(origins: &[&str]) -> Self {
         let origins: Vec<String> = origins.iter().map(ToString::to_string).collect();
-        let folder = tempfile::tempdir().unwrap();
-        Self::start_with(folder, 1, binaries(), |options| Options { origins, ..options }).await
+        Self::start_as(|options| Options { origins, ..options }).await
     }
 
     /// Starts one that has no address for feedback.
     pub async fn without_feedback() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let change = |options| Options { accepts_feedback: false, ..options };
-        Self::start_with(folder, 1, binaries(), change).await
+        Self::start_as(|options| Options { accepts_feedback: false, ..options }).await
+    }
+
+    /// Starts one that looks up new passwords in the service at `url`.
+    pub async fn looking_up(url: &str) -> Self {
+        let breached_passwords = Some(RangeUrl::parse(url).unwrap());
+        Self::start_as(|options| Options { breached_passwords, ..options }).await
     }
 
     /// Starts one that runs its functions in its own process, whatever the variables say.
     pub async fn in_process() -> Self {
-        Self::start_with(tempfile::tempdir().unwrap(), 1, None, |options| options).await
+        Self::start_as(|options| Options { binaries: None, ..options }).await
     }
 
     /// Starts one that runs the functions' built binaries: those in `folder`, if no variable names others.
     pub async fn of_binaries(folder: &Path) -> Self {
         let binaries = Some(binaries().unwrap_or_else(|| folder.to_owned()));
-        Self::start_with(tempfile::tempdir().unwrap(), 1, binaries, |options| options).await
+        Self::start_as(|options| Options { binaries, ..options }).await
     }
 
     /// Starts one that has the machine to itself, for many requests at once.
@@ -107,24 +111,31 @@ impl App {
 
     /// Starts one on a folder that may have been used before.
     async fn start_in(folder: TempDir, rooms: u32) -> Self {
-        Self::start_with(folder, rooms, binaries(), |options| options).await
+        Self::start_with(folder, rooms, |options| options).await
     }
 
-    async fn start_with(
-        folder: TempDir,
-        rooms: u32,
-        binaries: Option<PathBuf>,
-        change: impl FnOnce(Options) -> Options,
-    ) -> Self {
+    /// Starts one with other options.
+    async fn start_as(change: impl FnOnce(Options) -> Options) -> Self {
+        Self::start_with(tempfile::tempdir().unwrap(), 1, change).await
+    }
+
+    async fn start_with(folder: TempDir, rooms: u32, change: impl FnOnce(Options) -> Options) -> Self {
         let room = ROOM.acquire_many(rooms).await.unwrap();
         let stopwatch = Stopwatch::start();
         let aws = std::env::var("ACCOUNT_TEST_AWS").ok().map(|url| url.parse().unwrap());
         let (home, outage) = (home(), region_down());
         let data = folder.path().join("data");
         let leading_keys = leading_keys();
-        let origins = Vec::new();
-        let accepts_feedback = true;
-        let options = Options { port: 0, data, aws, binaries, leading_keys, origins, accepts_feedback };
+        let options = Options {
+            port: 0,
+            data,
+            aws,
+            binaries: binaries(),
+            leading_keys,
+            origins: Vec::new(),
+            accepts_feedback: true,
+            breached_passwords: None,
+        };
         let platform = Platform::start(change(options)).await.unwrap();
         let addresses = |region| Addresses {
             api: platform.region_url(region),

@@ -1,9 +1,9 @@
-//! New passwords: strength check and hash, off the async threads.
+//! New passwords: strength check and hash, off the async threads; and a lookup among breached ones, where the deployment has one.
 
 use domain::{
     credential::{CannotHash, PasswordHash},
-    password::Password,
-    ports::Resettable,
+    password::{self, Password},
+    ports::{BreachedPasswords, Resettable},
     text::Invalid,
 };
 use kit::{Interrupted, Problem, RequestContext};
@@ -30,20 +30,30 @@ pub fn about(found: &Resettable) -> Vec<String> {
     known.chain(found.names.iter().cloned()).collect()
 }
 
-/// Hashes the password in a field of the request, if it is strong enough against an attacker who knows all `about` its owner.
+/// Hashes the password in a field of the request, if it is strong enough against an attacker who knows all `about` its owner, and
+/// not among breached ones.
+///
+/// Callers have counted the request, and refused those that may not set a password: strangers must not cause any number of calls
+/// to a third party.
 pub async fn hash<C>(
     call: &RequestContext<C>,
+    breached: &dyn BreachedPasswords,
     (field, password): (&'static str, Password),
     about: Vec<String>,
 ) -> Result<PasswordHash, PasswordError> {
-    let entropy = call.shared_entropy();
-    let work = move || {
+    let weak = |reason| PasswordError::Weak(WeakPassword { field, reason });
+    let judged = password.clone();
+    let judge = move || {
         let about: Vec<&str> = about.iter().map(String::as_str).collect();
-        password
-            .judge(&about)
-            .map_err(|reason| WeakPassword { field, reason })
-            .map_err(PasswordError::Weak)?;
-        Ok(PasswordHash::make(&password, &*entropy)?)
+        judged.judge(&about)
     };
-    call.run_blocking(work).await?
+    call.run_blocking(judge).await?.map_err(weak)?;
+    let (entropy, hashed) = (call.shared_entropy(), password.clone());
+    let make = call.run_blocking(move || PasswordHash::make(&hashed, &*entropy));
+    // The lookup ends while there is time left to save the password.
+    let (is_breached, hash) = futures::join!(call.in_time(breached.contains(&password)), make);
+    if is_breached.unwrap_or(false) {
+        return Err(weak(password::BREACHED));
+    }
+    Ok(hash??)
 }

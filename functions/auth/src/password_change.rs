@@ -16,8 +16,8 @@ use domain::{
     password_reset::LastReset,
     permissions::Denied,
     ports::{
-        Accounts, Failure, NewPassword, PasswordResets, Replaces, Resettable, Saved, Sessions, Throttles,
-        TransactionExtras,
+        Accounts, BreachedPasswords, Failure, NewPassword, PasswordResets, Replaces, Resettable, Saved,
+        Sessions, Throttles, TransactionExtras,
     },
     session::Session,
     text::Invalid,
@@ -26,7 +26,7 @@ use domain::{
 };
 use kit::{
     Access, AttemptError, Body, Code, Endpoint, Person, Ports, Problem, RequestContext, Spec,
-    grants::{accounts, extras, password_resets, sessions, throttles},
+    grants::{accounts, breached_passwords, extras, password_resets, sessions, throttles},
     spec,
     spec::Method::Post,
 };
@@ -46,6 +46,7 @@ pub struct PasswordChange;
 /// Dependencies.
 pub struct Deps {
     accounts: Arc<dyn Accounts>,
+    breached: Arc<dyn BreachedPasswords>,
     resets: Arc<dyn PasswordResets>,
     sessions: Arc<dyn Sessions>,
     throttles: Arc<dyn Throttles>,
@@ -93,6 +94,7 @@ impl Endpoint for PasswordChange {
         ])
         .uses(&[
             accounts::PASSWORD,
+            breached_passwords::CONTAINS,
             password_resets::FIND,
             password_resets::CHANGE,
             sessions::BEGUN_UNTIL,
@@ -111,6 +113,7 @@ impl Endpoint for PasswordChange {
     fn deps(ports: &impl Ports) -> Deps {
         Deps {
             accounts: ports.accounts(),
+            breached: ports.breached_passwords(),
             resets: ports.password_resets(),
             sessions: ports.sessions(),
             throttles: ports.throttles(),
@@ -140,7 +143,8 @@ impl Endpoint for PasswordChange {
         sessions.retain(|session| *session != own);
         let by = LastReset::now(call.id::<OfReset>(), call.now);
         let about = new_password::about(&found);
-        let password = new_password::hash(call, ("newPassword", form.new_password), about).await?;
+        let given = ("newPassword", form.new_password);
+        let password = new_password::hash(call, &*deps.breached, given, about).await?;
         let new = NewPassword { user, password, replaces, by, sessions, throttles: Vec::new() };
         if deps.resets.set(&new, extras(call, &found, by.id)).await? == Saved::Stale {
             return Err(Error::Changed);

@@ -17,8 +17,8 @@ use domain::{
     password::Password,
     password_reset::{Asked, LastReset, ResetToken, TokenStatus},
     ports::{
-        AddressHashes, Failure, NewPassword, PasswordResets, Replaces, Resettable, Saved, Sessions,
-        TokenKeys, TransactionExtras,
+        AddressHashes, BreachedPasswords, Failure, NewPassword, PasswordResets, Replaces, Resettable, Saved,
+        Sessions, TokenKeys, TransactionExtras,
     },
     region::Region,
     throttle::NetworkLimit,
@@ -26,7 +26,7 @@ use domain::{
 };
 use kit::{
     Anyone, Body, Code, Endpoint, Output, Ports, Problem, RequestContext, Spec, Stop,
-    grants::{address_hashes, extras, password_resets, sessions, token_keys},
+    grants::{address_hashes, breached_passwords, extras, password_resets, sessions, token_keys},
     spec,
     spec::Method::Post,
 };
@@ -45,6 +45,7 @@ pub struct PasswordReset;
 /// Dependencies.
 pub struct Deps {
     addresses: Arc<dyn AddressHashes>,
+    breached: Arc<dyn BreachedPasswords>,
     resets: Arc<dyn PasswordResets>,
     sessions: Arc<dyn Sessions>,
     tokens: Arc<dyn TokenKeys>,
@@ -98,6 +99,7 @@ impl Endpoint for PasswordReset {
         .problems(&[Code::TokenInvalid])
         .uses(&[
             address_hashes::HASH,
+            breached_passwords::CONTAINS,
             token_keys::DERIVATION_KEY,
             password_resets::ASKED_ALL,
             password_resets::FIND,
@@ -116,6 +118,7 @@ impl Endpoint for PasswordReset {
     fn deps(ports: &impl Ports) -> Deps {
         Deps {
             addresses: ports.address_hashes(),
+            breached: ports.breached_passwords(),
             resets: ports.password_resets(),
             sessions: ports.sessions(),
             tokens: ports.token_keys(),
@@ -154,9 +157,10 @@ impl Endpoint for PasswordReset {
         }
         let about = new_password::about(&found);
         let by = LastReset::now(reset, call.now);
+        let given = ("password", form.password);
         let new = NewPassword {
             user,
-            password: new_password::hash(call, ("password", form.password), about).await?,
+            password: new_password::hash(call, &*deps.breached, given, about).await?,
             by,
             replaces: Replaces::AfterToken(found.last),
             sessions,

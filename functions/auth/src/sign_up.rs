@@ -8,7 +8,9 @@ use domain::{
     email::EmailAddress,
     id::{AttemptId, OfAttempt, OfUser},
     password::Password,
-    ports::{AddressHashes, Codes, Failure, MailBlocks, RateWindows, Rounds, Saved, SignUps},
+    ports::{
+        AddressHashes, BreachedPasswords, Codes, Failure, MailBlocks, RateWindows, Rounds, Saved, SignUps,
+    },
     region::Region,
     sign_up::{Attempt, CODE_VALID, SignUp, SignUpToken},
     throttle::{Network, NetworkLimit, Wait},
@@ -18,7 +20,7 @@ use http::{HeaderName, HeaderValue, header};
 use kit::{
     Anyone, Body, Code, Endpoint, Output, Params, Ports, Problem, RequestContext, Spec, Stop,
     credentials::{SIGN_UP_COOKIE, set_cookie},
-    grants::{address_hashes, codes, extras, mail_blocks, rate_windows, sign_ups},
+    grants::{address_hashes, breached_passwords, codes, extras, mail_blocks, rate_windows, sign_ups},
     mail_allowance, spec,
     spec::Method::Post,
 };
@@ -36,6 +38,7 @@ pub struct StartSignUp;
 /// Dependencies.
 pub struct Deps {
     addresses: Arc<dyn AddressHashes>,
+    breached: Arc<dyn BreachedPasswords>,
     codes: Arc<dyn Codes>,
     sign_ups: Arc<dyn SignUps>,
     blocks: Arc<dyn MailBlocks>,
@@ -113,6 +116,7 @@ impl Endpoint for StartSignUp {
         .uses(&[
             address_hashes::HASH,
             address_hashes::SOURCE,
+            breached_passwords::CONTAINS,
             codes::SIGN_UP_TOKEN,
             sign_ups::FIND,
             sign_ups::SAVE,
@@ -129,6 +133,7 @@ impl Endpoint for StartSignUp {
     fn deps(ports: &impl Ports) -> Deps {
         Deps {
             addresses: ports.address_hashes(),
+            breached: ports.breached_passwords(),
             codes: ports.codes(),
             sign_ups: ports.sign_ups(),
             blocks: ports.mail_blocks(),
@@ -165,14 +170,14 @@ async fn start(deps: &Deps, call: &RequestContext<Anyone>, form: SignUpBody) -> 
     }
     let or_none = |found: Option<SignUp>| found.unwrap_or_else(|| SignUp::none(address, call.id::<OfUser>()));
     let mut waiting = or_none(found);
-    // Refuse before the expensive hash. `SignUp::start` checks again.
+    // Refuse before the expensive hash and the lookup. `SignUp::start` checks again.
     waiting.may_start(source, call.now).map_err(Error::TooMany)?;
     mail_allowance::take(&*deps.windows, call.now).await?.map_err(Error::TooMany)?;
     let about = [form.email.as_str(), form.email.domain()].map(str::to_owned).into();
     let attempt = Attempt {
         id: call.id::<OfAttempt>(),
         email: form.email,
-        password: new_password::hash(call, ("password", form.password), about).await?,
+        password: new_password::hash(call, &*deps.breached, ("password", form.password), about).await?,
         region: form.region,
         at: call.now,
         tries: 0,

@@ -104,8 +104,12 @@ impl Platform {
         let authority = authority(&stand_ins).map(|it| it.aws.endpoint().to_owned()).unwrap_or_default();
         let (admission, cors) = (Arc::new(Admission::default()), ApiCors::new(&options.origins));
         let mount = |stand_ins: StandIns| {
-            let mut config = region_config::config(stand_ins.region, &url, &endpoints);
-            config.feedback_to = config.feedback_to.filter(|_| options.accepts_feedback);
+            let config = lambda::Config {
+                breached_passwords: options.breached_passwords.clone(),
+                ..region_config::config(stand_ins.region, &url, &endpoints)
+            };
+            let feedback_to = config.feedback_to.clone().filter(|_| options.accepts_feedback);
+            let config = lambda::Config { feedback_to, ..config };
             let way = match (&built, &front) {
                 (Some(built), Some(front)) => FunctionMode::Binaries(Arc::new(RegionBinaries::new(
                     built,

@@ -5,6 +5,7 @@ use std::{io::Write, path::PathBuf, process::ExitCode};
 use aws::LeadingKeys;
 use clap::{Parser, ValueEnum};
 use domain::region::Region;
+use lambda::RangeUrl;
 use local::{Options, Platform};
 
 /// Run the whole platform on this machine, with embedded stand-ins for AWS.
@@ -34,6 +35,13 @@ struct Arguments {
     /// Origins of web pages that may use the APIs and upload files, for example http://localhost:3000,https://app.example.com.
     #[arg(long, value_name = "ORIGINS", value_delimiter = ',', value_parser = origin)]
     origins: Vec<String>,
+    /// Service that looks up new passwords among breached ones, for example https://api.pwnedpasswords.com/range/.
+    #[arg(long, value_name = "URL", value_parser = range_url)]
+    breached_passwords: Option<RangeUrl>,
+}
+
+fn range_url(text: &str) -> Result<RangeUrl, &'static str> {
+    RangeUrl::parse(text).ok_or("use https://HOST/PATH/ or, on this machine, http://localhost:PORT/")
 }
 
 fn origin(text: &str) -> Result<String, String> {
@@ -81,7 +89,7 @@ async fn main() -> ExitCode {
 async fn run(arguments: Arguments) -> Result<(), Box<dyn std::error::Error>> {
     let temporary = arguments.ephemeral.then(tempfile::tempdir).transpose()?;
     let data = temporary.as_ref().map_or(arguments.data.clone(), |folder| folder.path().to_owned());
-    let Arguments { port, aws, binaries, leading_keys, origins, .. } = arguments;
+    let Arguments { port, aws, binaries, leading_keys, origins, breached_passwords, .. } = arguments;
     let platform = Platform::start(Options {
         port,
         data: data.clone(),
@@ -90,6 +98,7 @@ async fn run(arguments: Arguments) -> Result<(), Box<dyn std::error::Error>> {
         leading_keys: leading_keys.into(),
         origins,
         accepts_feedback: true,
+        breached_passwords,
     })
     .await?;
     let url = platform.url();

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use aws::LeadingKeys;
+use lambda::RangeUrl;
 use url::Url;
 
 /// The options of the platform.
@@ -23,4 +24,6 @@ pub struct Options {
     pub origins: Vec<String>,
     /// Whether there is an address for feedback: the template's parameter `FeedbackTo` may be empty.
     pub accepts_feedback: bool,
+    /// The service that looks up new passwords among breached ones: the template's parameter `BreachedPasswordsUrl`.
+    pub breached_passwords: Option<RangeUrl>,
 }

@@ -65,7 +65,7 @@ pub fn rules() -> Vec<EventRule> {
     workers.iter().flat_map(of_worker).collect()
 }
 
-/// The configuration of a region. `endpoints` has the URL of each region's API, `entry` the one of the entry point.
+/// The configuration of a region, with no service of breached passwords. `endpoints` has the URL of each region's API, `entry` the one of the entry point.
 pub fn config(region: Region, entry: &str, endpoints: &BTreeMap<Region, String>) -> Config {
     Config {
         region,
@@ -81,6 +81,7 @@ pub fn config(region: Region, entry: &str, endpoints: &BTreeMap<Region, String>)
         directory_table: DIRECTORY.to_owned(),
         endpoints: endpoints.clone(),
         shared_endpoint: Some(entry.to_owned()),
+        breached_passwords: None,
         refusals_after: REFUSALS_AFTER,
     }
 }

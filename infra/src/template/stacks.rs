@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use kit::{Trigger, WorkerSpec, spec::Memory};
+use kit::{Spec, Trigger, grants::breached_passwords, spec::Memory};
 
 use super::{functions, quoted};
 use crate::{Functions, pascal, timeouts::REQUEST_SECONDS};
@@ -14,7 +14,7 @@ const LOG_DAYS: u32 = 30;
 struct Parameter(&'static str, &'static str, &'static str);
 
 /// All parameters. A stack declares those that it uses.
-const PARAMETERS: [Parameter; 11] = [
+const PARAMETERS: [Parameter; 12] = [
     Parameter("Platform", "The first part of all names.", "!Ref Platform"),
     Parameter("Region", "The data region.", "!FindInMap [DataRegions, !Ref \"AWS::Region\", Name]"),
     Parameter("ApiDomain", "The parent domain of the regions' APIs.", "!Ref ApiDomain"),
@@ -23,6 +23,11 @@ const PARAMETERS: [Parameter; 11] = [
         "FeedbackTo",
         "The email address that receives feedback. Empty: feedback is not accepted.",
         "!Ref FeedbackTo",
+    ),
+    Parameter(
+        "BreachedPasswordsUrl",
+        "The URL of a service's ranges of breached passwords.",
+        "!Ref BreachedPasswordsUrl",
     ),
     Parameter(
         "DirectoryTableName",
@@ -63,7 +68,7 @@ pub(super) fn template(area: &str, functions: &Functions) -> String {
         "{}Resources:\n{}{}\n{}",
         globals(),
         logs(area),
-        log_metrics(&functions.workers),
+        log_metrics(functions),
         functions::functions(functions)
     );
     let parameters: String = used(&resources)
@@ -150,6 +155,7 @@ fn globals() -> String {
         MAIL_FROM: !Sub "no-reply@${{MailDomain}}"
         MAIL_CONFIGURATION_SET: !Sub "${{Platform}}-${{Region}}"
         FEEDBACK_TO: !Ref FeedbackTo
+        BREACHED_PASSWORDS_URL: !Ref BreachedPasswordsUrl
         # These two variables shorten cold starts: docs/decisions/0047-shorten-start-up-by-environment.md.
         GLIBC_TUNABLES: glibc.malloc.tcache_count=127
         SMITHY_CLIENT_SDK_CUSTOM_PARTITION: /var/task/partitions.json
@@ -186,12 +192,20 @@ pub(super) const DENIED_CALLS: LogMetric =
 /// The days since a secret was rotated.
 pub(super) const SECRET_AGE: LogMetric =
     LogMetric { name: "SecretAge", pattern: r#"{ $.message = "secret age" }"#, value: "$.days" };
+/// New passwords that were accepted without the lookup that the deployment chose.
+pub(super) const FAILED_LOOKUPS: LogMetric = LogMetric {
+    name: "FailedLookups",
+    pattern: r#"{ $.message = "breached passwords not looked up" }"#,
+    value: "1",
+};
 
 /// Renders the metric filters of an area's log group.
-fn log_metrics(workers: &[WorkerSpec]) -> String {
-    let rotates = workers.iter().any(|worker| worker.has(Trigger::Rotation));
-    let ages = rotates.then_some(&SECRET_AGE);
-    [&DEFECTS, &DENIED_CALLS].into_iter().chain(ages).map(log_metric).collect()
+fn log_metrics(functions: &Functions) -> String {
+    let rotates = functions.workers.iter().any(|worker| worker.has(Trigger::Rotation));
+    let looks_up = |spec: &Spec| spec.uses.contains(&breached_passwords::CONTAINS);
+    let looks_up = functions.operations.iter().any(|operation| looks_up(&operation.spec));
+    let (ages, lookups) = (rotates.then_some(&SECRET_AGE), looks_up.then_some(&FAILED_LOOKUPS));
+    [&DEFECTS, &DENIED_CALLS].into_iter().chain(ages).chain(lookups).map(log_metric).collect()
 }
 
 fn log_metric(metric: &LogMetric) -> String {
@@ -233,6 +247,14 @@ mod tests {
                 .filter_map(|line| line.trim().split(':').next());
             assert_eq!(passed.collect::<Vec<_>>(), declared.collect::<Vec<_>>(), "{area}");
         }
+    }
+
+    #[test]
+    fn failed_lookups_are_counted_where_passwords_are_set() {
+        let counted = areas()
+            .into_iter()
+            .filter(|(area, functions)| template(area, functions).contains(&log_metric(&FAILED_LOOKUPS)));
+        assert_eq!(counted.map(|(area, _)| area).collect::<Vec<_>>(), ["auth"]);
     }
 
     #[test]

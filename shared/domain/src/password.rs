@@ -31,6 +31,10 @@ const COMPARED: usize = MAX;
 const LONGER: usize = 4;
 /// Minimum number of letters and digits outside the words about the owner.
 const REST: usize = 6;
+/// Why a breached password is refused.
+pub const BREACHED: Invalid = Invalid::new(
+    "This password was in a data breach of another service, and guessers try it first. Use another one.",
+);
 /// Words about the platform, which count for every user.
 const OURS: [&str; 4] = ["ultralytics", "platform", "yolo", "yolov8"];
 
@@ -81,7 +85,8 @@ impl Password {
     }
 
     /// Checks a new password: it must be strong enough ([`judge_strength`](Self::judge_strength)), and not one of the common
-    /// passwords of earlier leaks.
+    /// passwords of earlier leaks. A deployment may also ask a service
+    /// ([`BreachedPasswords`](crate::ports::BreachedPasswords)).
     ///
     /// # Errors
     ///
@@ -89,9 +94,7 @@ impl Password {
     pub fn judge(&self, about: &[&str]) -> Result<(), Invalid> {
         self.judge_strength(about)?;
         if breached_passwords::contains(&self.0) {
-            return Err(Invalid::new(
-                "This password was in a data breach of another service, and guessers try it first. Use another one.",
-            ));
+            return Err(BREACHED);
         }
         Ok(())
     }

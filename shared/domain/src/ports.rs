@@ -2,6 +2,7 @@
 //! implement the ports; a function links only those that its endpoint picks.
 
 mod accounts;
+mod breached_passwords;
 mod directory;
 mod extras;
 mod messages;
@@ -19,6 +20,7 @@ pub use accounts::{
     Accounts, Credentials, NewAccount, NewPassword, Opened, PasswordProof, PasswordResets, Replaces,
     Reserved, Resettable, SessionContext, Sessions, SignInProof, SignUps, Throttles,
 };
+pub use breached_passwords::BreachedPasswords;
 pub use directory::{Claimed, Directory, PublicKey};
 pub use extras::TransactionExtras;
 pub use messages::{Bus, Consumed, Delivery, FeedbackRecords, Mail, MailBlocks, Mailer, MessageLease};

@@ -6,8 +6,8 @@ use domain::{
     blob::{Blobs, Bundles, Icons, Presigner},
     email::EmailAddress,
     ports::{
-        Accounts, AddressHashes, ApiKeys, AuthorizationRequests, Bus, Codes, Connections, Consumed,
-        Deletions, Directory, Exports, FeedbackRecords, History, IdentityKeys, IdentityProviders, Inventory,
+        Accounts, AddressHashes, ApiKeys, AuthorizationRequests, BreachedPasswords, Bus, Codes, Connections,
+        Consumed, Deletions, Directory, Exports, FeedbackRecords, History, IdentityKeys, IdentityProviders, Inventory,
         MailBlocks, Mailer, PasswordResets, Purges, RateWindows, Resources, Rotations, Sessions, SignUps,
         Throttles, TokenKeys, Trash, Uploads, UserAddresses, Vault, Workspaces,
     },
@@ -44,6 +44,8 @@ pub trait AuthPorts {
     fn connections(&self) -> Arc<dyn Connections>;
     /// Password resets.
     fn password_resets(&self) -> Arc<dyn PasswordResets>;
+    /// Passwords that leaked elsewhere.
+    fn breached_passwords(&self) -> Arc<dyn BreachedPasswords>;
     /// Email addresses of accounts.
     fn user_addresses(&self) -> Arc<dyn UserAddresses>;
     /// Counters of failed attempts.

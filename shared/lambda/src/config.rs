@@ -6,6 +6,7 @@ use domain::{
     email::EmailAddress,
     region::{Region, UnknownRegion},
 };
+use providers::RangeUrl;
 
 /// The names of a deployment's resources.
 #[derive(Debug, Clone)]
@@ -36,6 +37,8 @@ pub struct Config {
     pub endpoints: BTreeMap<Region, String>,
     /// The URL of the name that leads to the nearest region, if there is one.
     pub shared_endpoint: Option<String>,
+    /// The service that looks up new passwords among breached ones, if the deployment has one.
+    pub breached_passwords: Option<RangeUrl>,
     /// The minimum delay of refusals that must not leak timing.
     pub refusals_after: Duration,
 }
@@ -105,6 +108,7 @@ impl Config {
             directory_table: var("DIRECTORY_TABLE")?,
             shared_endpoint: variable("SHARED_ENDPOINT"),
             endpoints: endpoints(&var("API_ENDPOINTS")?)?,
+            breached_passwords: breached_passwords(variable("BREACHED_PASSWORDS_URL"))?,
             refusals_after: millis(&variable, "REFUSALS_AFTER_MILLIS")?.unwrap_or(REFUSALS_AFTER),
         })
     }
@@ -148,6 +152,12 @@ fn address(
 ) -> Result<Option<EmailAddress>, ConfigError> {
     let address = variable(name).filter(|text| !text.is_empty());
     address.map(|text| EmailAddress::parse(&text)).transpose().map_err(|_| ConfigError::Unreadable(name))
+}
+
+/// An empty variable is the template's default: there is no service.
+fn breached_passwords(url: Option<String>) -> Result<Option<RangeUrl>, ConfigError> {
+    let parse = |url: String| RangeUrl::parse(&url).ok_or(ConfigError::Unreadable("BREACHED_PASSWORDS_URL"));
+    url.filter(|url| !url.is_empty()).map(parse).transpose()
 }
 
 /// Parses `us=https://…,eu=https://…,ap=https://…`.
@@ -224,6 +234,24 @@ mod tests {
         let address = EmailAddress::parse("feedback@account.example").unwrap();
         assert_eq!(with("feedback@account.example").unwrap().feedback_to, Some(address));
         assert_eq!(with("no address").unwrap_err(), ConfigError::Unreadable("FEEDBACK_TO"));
+    }
+
+    #[test]
+    fn breached_passwords_are_looked_up_only_where_a_service_is_named() {
+        let with = |value: &'static str| {
+            Config::read(move |name| match name {
+                "BREACHED_PASSWORDS_URL" => Some(value.to_owned()),
+                _ => variable(name),
+            })
+        };
+        assert_eq!(Config::read(variable).unwrap().breached_passwords, None);
+        assert_eq!(with("").unwrap().breached_passwords, None);
+        let url = with("https://ranges.example/range").unwrap().breached_passwords.unwrap();
+        assert_eq!(url.to_string(), "https://ranges.example/range/");
+        for unsafe_url in ["http://ranges.example/", "off"] {
+            let refused = with(unsafe_url).unwrap_err();
+            assert_eq!(refused, ConfigError::Unreadable("BREACHED_PASSWORDS_URL"), "{unsafe_url}");
+        }
     }
 
     #[test]

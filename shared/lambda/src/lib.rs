@@ -16,5 +16,6 @@ pub use boot::FunctionRuntime;
 pub use client::{AwsEndpoint, patient_sdk_config, sdk_config};
 pub use config::{Config, ConfigError};
 pub use http_client::HttpClient;
+pub use providers::RangeUrl;
 pub use serve::{Error, Server, WorkerHost, WorkerResponse, serve, work};
 pub use system::{OsEntropy, SystemClock};

@@ -10,8 +10,8 @@ use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{answer::Answer, config::safe};
 
-/// GitHub refuses requests without one.
-const USER_AGENT: HeaderValue = HeaderValue::from_static("account-platform");
+/// The product's name. GitHub and Have I Been Pwned refuse requests without one.
+pub const USER_AGENT: HeaderValue = HeaderValue::from_static("account-platform");
 
 /// Sends requests to third parties, within limits of time and size, and follows no redirects.
 #[async_trait]

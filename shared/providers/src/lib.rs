@@ -1,14 +1,17 @@
-//! Sign-in by Google and GitHub: where a browser goes, what a code is redeemed for, and who it says has signed in.
+//! Third parties. Sign-in by Google and GitHub: where a browser goes, what a code is redeemed for, and who it says has signed in.
+//! And the lookup of new passwords in a service of breached ones.
 //!
 //! No token of a provider is kept: it is used once, to learn who somebody is, and dropped.
 
 mod answer;
+mod breached;
 mod config;
 mod fetch;
 mod github;
 mod google;
 mod id_token;
 mod key_set;
+mod range_url;
 mod secret;
 
 use async_trait::async_trait;
@@ -20,8 +23,10 @@ use domain::{
 };
 
 use answer::{Answer, separate};
+pub use breached::{NoLookup, PasswordRanges};
 pub use fetch::Fetch;
 use google::Google;
+pub use range_url::RangeUrl;
 use secret::CredentialSource;
 
 /// The URLs at which browsers reach the platform.

@@ -37,8 +37,8 @@ mod secrets;
 mod workspace;
 
 pub use auth::{
-    accounts, authorization_requests, connections, password_resets, sessions, sign_ups, throttles,
-    user_addresses,
+    accounts, authorization_requests, breached_passwords, connections, password_resets, sessions, sign_ups,
+    throttles, user_addresses,
 };
 pub use files::{blobs, bundles, icons, presigner};
 pub use messages::{
@@ -54,12 +54,13 @@ pub use secrets::{
 pub use workspace::{api_keys, history, workspaces};
 
 /// The methods of every port.
-pub const PORTS: [&[PortMethod]; 39] = [
+pub const PORTS: [&[PortMethod]; 40] = [
     accounts::ALL,
     address_hashes::ALL,
     api_keys::ALL,
     authorization_requests::ALL,
     blobs::ALL,
+    breached_passwords::ALL,
     bundles::ALL,
     bus::ALL,
     codes::ALL,

@@ -77,6 +77,7 @@ fn of_template(config: &Config, partitions: &Path) -> Variables {
         let url = config.endpoints.get(&region).map(String::as_str).unwrap_or_default();
         format!("{region}={url}")
     };
+    let breached_passwords = config.breached_passwords.as_ref().map(ToString::to_string).unwrap_or_default();
     vec![
         ("PLATFORM_REGION", config.region.to_string()),
         ("TABLE_PREFIX", config.table_prefix.clone()),
@@ -91,6 +92,7 @@ fn of_template(config: &Config, partitions: &Path) -> Variables {
         ("MAIL_FROM", config.mail_from.clone()),
         ("MAIL_CONFIGURATION_SET", config.mail_configuration_set.clone()),
         ("FEEDBACK_TO", config.feedback_to.as_ref().map(ToString::to_string).unwrap_or_default()),
+        ("BREACHED_PASSWORDS_URL", breached_passwords),
         ("GLIBC_TUNABLES", "glibc.malloc.tcache_count=127".to_owned()),
         ("SMITHY_CLIENT_SDK_CUSTOM_PARTITION", partitions.display().to_string()),
         ("REFUSALS_AFTER_MILLIS", config.refusals_after.as_millis().to_string()),

@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use domain::ports::{
-    Accounts, AuthorizationRequests, Connections, PasswordResets, RateWindows, Sessions, SignUps, Throttles,
-    UserAddresses,
+    Accounts, AuthorizationRequests, BreachedPasswords, Connections, PasswordResets, RateWindows, Sessions,
+    SignUps, Throttles, UserAddresses,
 };
 use kit::ports::AuthPorts;
 
 use super::FunctionRuntime;
+use crate::partner_client::PartnerClient;
 
 impl AuthPorts for FunctionRuntime {
     fn sign_ups(&self) -> Arc<dyn SignUps> {
@@ -37,6 +38,13 @@ impl AuthPorts for FunctionRuntime {
 
     fn rate_windows(&self) -> Arc<dyn RateWindows> {
         self.store()
+    }
+
+    fn breached_passwords(&self) -> Arc<dyn BreachedPasswords> {
+        match self.config.breached_passwords.clone() {
+            Some(url) => Arc::new(providers::PasswordRanges::new(url, PartnerClient::for_password_ranges())),
+            None => Arc::new(providers::NoLookup),
+        }
     }
 
     fn user_addresses(&self) -> Arc<dyn UserAddresses> {

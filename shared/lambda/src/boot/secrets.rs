@@ -44,7 +44,7 @@ impl SecretPorts for FunctionRuntime {
         let clock = Arc::clone(&self.clock);
         let own = self.config.endpoints.get(&self.config.region).cloned().unwrap_or_default();
         let origins = providers::Origins { own, others: self.config.origins() };
-        let http = Arc::new(PartnerClient::new());
+        let http = Arc::new(PartnerClient::for_identity_providers());
         Arc::new(providers::HttpProviders::new(client, secret, origins, http, move || clock.now()))
     }
 

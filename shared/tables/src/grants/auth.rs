@@ -59,6 +59,13 @@ port! {
 }
 
 port! {
+    /// Passwords that leaked elsewhere. The service is no part of AWS.
+    breached_passwords = "BreachedPasswords" {
+        CONTAINS = "contains": [];
+    }
+}
+
+port! {
     /// Email addresses of accounts.
     user_addresses = "UserAddresses" {
         FIND = "find": [batch_get(Users), batch_get(UserAddresses)];
