@@ -7,7 +7,7 @@ use domain::{
     activity::{Action, Actor, ResourceType},
     directory::Claim,
     domain_events::DomainEvent,
-    ports::{Claimed, Connected, Connections, Directory, Failure, IdentityKeys},
+    ports::{Claimed, Connected, ConnectedBy, Connections, Directory, Failure, IdentityKeys},
     provider::{Connection, ConnectsTo, Provider},
     user::personal_workspace,
 };
@@ -120,7 +120,8 @@ impl Endpoint for ConnectionsAdd {
         });
         let notice = DomainEvent::ProviderConnected { user, provider, identity };
         let connection = Connection { user, provider, identity, connected_at: call.now };
-        match deps.connections.connect(&connection, call.extras(event, Some(notice), provider)).await? {
+        let extras = call.extras(event, Some(notice), provider);
+        match deps.connections.connect(&connection, ConnectedBy::User, extras).await? {
             Connected::Yes => Ok(done),
             refused => {
                 deps.directory.release(&claim).await?;

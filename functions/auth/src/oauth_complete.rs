@@ -11,7 +11,7 @@ use domain::{
     domain_events::DomainEvent,
     id::{OfSession, SessionId, UserId},
     ports::{
-        Accounts, AddressHashes, Claimed, Connected, ConnectedAccount, Connections, Directory, Failure,
+        Accounts, AddressHashes, Claimed, Connected, ConnectedAccount, ConnectedBy, Connections, Directory, Failure,
         IdentityKeys, Opened, Sessions, SignInProof, TokenKeys, TransactionExtras,
     },
     provider::{Connection, IdentityHash, IdentityTicket, Provider},
@@ -88,6 +88,15 @@ kit::errors! {
                 provider.display_name()
             ),
         ),
+        /// The user of the account disconnected the provider.
+        WasDisconnected(provider: Provider) => Problem::new(
+            Code::ProviderDisconnected,
+            format!(
+                "You disconnected {0} from your account. Sign in with your password or another provider, and connect {0} again in \
+                 your settings.",
+                provider.display_name()
+            ),
+        ),
         /// Another account has the identity, or another sign-up is under way.
         Taken => Problem::new(
             Code::IdentityTaken,
@@ -112,13 +121,14 @@ impl Endpoint for OauthComplete {
             Code::ProviderEmailUnverified,
             Code::IdentityTaken,
             Code::ProviderConnected,
+            Code::ProviderDisconnected,
             Code::RegionRequired,
         ])
         .uses(&[
             accounts::BY_ADDRESS,
             address_hashes::HASH,
             connections::BY_IDENTITY,
-            connections::CONNECT,
+            connections::CONNECT_BY_ADDRESS,
             connections::OPEN_CONNECTED,
             directory::CLAIM_ADDRESS,
             directory::CLAIM_IDENTITY,
@@ -171,7 +181,7 @@ impl Endpoint for OauthComplete {
                     // A region that another forwarded this to has just lost the account: it is being deleted.
                     return Err(if call.forwarded { Error::Taken } else { Error::Elsewhere(region) });
                 }
-                open(deps, call, &ticket, identity, address).await?
+                open(deps, call, &ticket, (identity, address), device).await?
             }
         };
         let (user, id) = (session.user, session.id);
@@ -254,13 +264,14 @@ async fn connect(
     let notice = DomainEvent::ProviderConnected { user, provider, identity };
     // The session is what the request makes, and has the idempotency record.
     let extras = TransactionExtras { receipt: None, ..call.extras(None, Some(notice), "") };
-    match deps.connections.connect(&connection, extras).await? {
-        Connected::Yes => Ok(()),
-        refused => {
-            deps.directory.release(&claim).await?;
-            Err(if refused == Connected::HasAnother { Error::HasAnother(provider) } else { Error::Taken })
-        }
-    }
+    let refused = match deps.connections.connect(&connection, ConnectedBy::Address, extras).await? {
+        Connected::Yes => return Ok(()),
+        Connected::HasAnother => Error::HasAnother(provider),
+        Connected::WasDisconnected => Error::WasDisconnected(provider),
+        Connected::Stale => Error::Taken,
+    };
+    deps.directory.release(&claim).await?;
+    Err(refused)
 }
 
 /// Opens an account with the address that the provider has verified.
@@ -268,8 +279,8 @@ async fn open(
     deps: &Deps,
     call: &RequestContext<Anyone>,
     ticket: &IdentityTicket,
-    identity: IdentityHash,
-    address: EmailHash,
+    (identity, address): (IdentityHash, EmailHash),
+    device: Option<DeviceToken>,
 ) -> Result<(Session, RefreshToken), Error> {
     let (user, provider, region) = (ticket.user, ticket.identity.provider, call.region);
     let email = ticket.identity.verified_email().ok_or(Error::Unverified(provider))?;
@@ -292,6 +303,10 @@ async fn open(
     let notice = DomainEvent::AccountOpened { user, address, identity: Some(identity) };
     match deps.connections.open_connected(&account, call.extras(None, Some(notice), session.id)).await? {
         Opened::Yes => Ok((session, first)),
-        Opened::AddressTaken | Opened::Stale => Err(Error::Taken),
+        // The same browser may have opened it a moment ago.
+        Opened::AddressTaken | Opened::Stale => match deps.connections.by_identity(identity).await? {
+            Some(opened) if opened == user => sign_in(deps, call, user, identity, device).await,
+            _ => Err(Error::Taken),
+        },
     }
 }

@@ -37,6 +37,7 @@ pub const fn treatment(kind: ItemKind) -> Treatment {
         | ItemKind::Addresses
         | ItemKind::UserAddresses
         | ItemKind::Workspaces
+        | ItemKind::Disconnections
         | ItemKind::Members
         | ItemKind::Handles
         | ItemKind::Memberships

@@ -7,9 +7,9 @@ use domain::{
     email::EmailAddress,
     ports::{
         Accounts, AddressHashes, ApiKeys, AuthorizationRequests, BreachedPasswords, Bus, Codes, Connections,
-        Consumed, Deletions, Directory, Exports, FeedbackRecords, History, IdentityKeys, IdentityProviders, Inventory,
-        MailBlocks, Mailer, PasswordResets, Purges, RateWindows, Resources, Rotations, Sessions, SignUps,
-        Throttles, TokenKeys, Trash, Uploads, UserAddresses, Vault, Workspaces,
+        Consumed, Deletions, Directory, Exports, FeedbackRecords, History, IdentityKeys, IdentityProviders,
+        Inventory, MailBlocks, Mailer, PasswordResets, Purges, RateWindows, Resources, Rotations, Sessions,
+        SignUps, Throttles, TokenKeys, Trash, Uploads, UserAddresses, Vault, Workspaces,
     },
 };
 

@@ -84,6 +84,8 @@ codes! {
     IdentityTaken "IDENTITY_TAKEN" 409;
     /// The account is connected with another account of the provider.
     ProviderConnected "PROVIDER_CONNECTED" 409;
+    /// The user disconnected the provider from the account.
+    ProviderDisconnected "PROVIDER_DISCONNECTED" 409;
     /// Nothing else remains to sign in with.
     LastSignInMethod "LAST_SIGN_IN_METHOD" 409;
     /// The body is too large.

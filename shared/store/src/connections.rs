@@ -1,11 +1,12 @@
-//! Connection of a user with a provider's identity.  Table `identity`: PK `CONNECTIONS#<user>`  SK `<provider>`.
+//! Connection of a user with a provider's identity.  Table `identity`: PK `CONNECTIONS#<user>`  SK `<provider>`; PK
+//! `DISCONNECTED#<user>`  SK `<provider>`, after the user disconnected it.
 //! Reads: a user's connections with the user's password (query, then get), both strongly consistent.
 
 use async_trait::async_trait;
 use domain::{
     id::UserId,
     ports::{
-        Accounts, Connected, ConnectedAccount, Connections, Opened, OtherWay, Outcome, Saved,
+        Accounts, Connected, ConnectedAccount, ConnectedBy, Connections, Opened, OtherWay, Outcome, Saved,
         TransactionExtras,
     },
     provider::{Connection, IdentityHash, Provider},
@@ -26,6 +27,10 @@ const MOST: usize = 10;
 
 fn connection_key(user: UserId, provider: Provider) -> Key {
     Key::new(ItemKind::Connections, user, provider.as_str())
+}
+
+fn disconnection_key(user: UserId, provider: Provider) -> Key {
+    Key::new(ItemKind::Disconnections, user, provider.as_str())
 }
 
 fn connection_item(connection: &Connection) -> Outcome<(Key, Item)> {
@@ -84,17 +89,26 @@ impl Connections for Store {
         })
     }
 
-    async fn connect(&self, connection: &Connection, extras: TransactionExtras) -> Outcome<Connected> {
-        let refused = self
+    async fn connect(
+        &self,
+        connection: &Connection,
+        by: ConnectedBy,
+        extras: TransactionExtras,
+    ) -> Outcome<Connected> {
+        let transaction = self
             .transaction()
             .check("account", &accounts::user_key(connection.user), Condition::present())
-            .connect(connection)?
-            .extras(extras)?
-            .commit()
-            .await?;
+            .connect(connection)?;
+        let key = disconnection_key(connection.user, connection.provider);
+        let transaction = match by {
+            ConnectedBy::User => transaction.delete("disconnected", &key, Condition::none()),
+            ConnectedBy::Address => transaction.check("disconnected", &key, Condition::absent()),
+        };
+        let refused = transaction.extras(extras)?.commit().await?;
         Ok(match refused {
             None => Connected::Yes,
             Some("connection") => Connected::HasAnother,
+            Some("disconnected") => Connected::WasDisconnected,
             Some(_) => Connected::Stale,
         })
     }
@@ -116,6 +130,8 @@ impl Connections for Store {
             .delete("connection", &key, is_with(connection.identity))
             .delete("identity", &identities::key_of(connection.identity), own)
             .check("remains", &other, Condition::present());
+        let key = disconnection_key(connection.user, connection.provider);
+        let transaction = transaction.put("disconnected", &key, key.attributes(), Condition::none());
         let refused = transaction.extras(extras)?.commit().await?;
         Ok(refused.map_or(Saved::Yes, |_| Saved::Stale))
     }

@@ -57,6 +57,8 @@ kinds! {
     Addresses: Identity "EMAIL#", User, InTransaction("person"), Omitted("an index of users"), [];
     /// Providers' identities that users sign in with.
     Connections: Identity "CONNECTIONS#", User, Partition("person"), Section(&["account"]), [];
+    /// Providers that a user disconnected: an address alone connects none of them again.
+    Disconnections: Identity "DISCONNECTED#", User, Partition("person"), Omitted("in the history, too"), [];
     /// The user of a provider's identity.
     Identities: Identity "IDENTITY#", User, InTransaction("person"), Omitted("an index of users"), [];
     /// The addresses of an account, if there are more than the first.

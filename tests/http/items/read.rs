@@ -11,12 +11,12 @@ use domain::{
     handle::Handle,
     id::{MessageId, UserId, WorkspaceId},
     ports::{
-        Accounts, ApiKeys, AuthorizationRequests, Connections, Consumed, Created, DUE_PARTS, Deletions,
-        Directory as _, Exports, FeedbackRecords, History, IdempotencyRecords, Inventory, MailBlocks,
-        MessageLease, PasswordResets, Purges, RateWindows, Resources, Sessions, SignUps, Throttles, Trash,
-        Uploads, UserAddresses, Within, Workspaces,
+        Accounts, ApiKeys, AuthorizationRequests, Connected, ConnectedBy, Connections, Consumed, Created,
+        DUE_PARTS, Deletions, Directory as _, Exports, FeedbackRecords, History, IdempotencyRecords,
+        Inventory, MailBlocks, MessageLease, PasswordResets, Purges, RateWindows, Resources, Sessions,
+        SignUps, Throttles, Trash, Uploads, UserAddresses, Within, Workspaces,
     },
-    provider::IdentityHash,
+    provider::{Connection, IdentityHash},
     region::Region,
     resource::{Kind, Resource, ResourceId, Slug},
     role::Role,
@@ -87,6 +87,15 @@ async fn identity(tables: &Tables, kind: ItemKind, of: &str, last: &str) -> Valu
         ItemKind::Connections => {
             let (all, _) = store.sign_in_methods(part(of)).await.unwrap();
             json!(all.iter().find(|connection| connection.provider.as_str() == last))
+        }
+        ItemKind::Disconnections => {
+            let (user, provider) = (part(of), last.parse().unwrap());
+            let identity = IdentityHash(Digest256::of("another"));
+            let connection = Connection { user, provider, identity, connected_at: at(0) };
+            let connected =
+                store.connect(&connection, ConnectedBy::Address, Default::default()).await.unwrap();
+            assert_eq!(connected, Connected::WasDisconnected);
+            json!({})
         }
         ItemKind::Identities => {
             json!({ "user": store.by_identity(IdentityHash(hash(of))).await.unwrap() })

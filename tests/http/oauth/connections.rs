@@ -35,8 +35,17 @@ async fn accounts_are_connected_used_and_disconnected_until_the_last() {
     assert_eq!(ada.delete("/api/auth/connections/google").await.brief(), "404 NOT_FOUND");
     assert_eq!(ada.delete("/api/auth/connections/github").await.brief(), "409 LAST_SIGN_IN_METHOD");
     assert_eq!(connected(&ada).await, ["github"]);
+    // The verified address alone brings back none that was disconnected; its owner does.
+    let google = ProviderPersona::new("ada-connections");
+    browser.authorize("google", &google).await;
+    assert_eq!(browser.complete_at_home().await.brief(), "409 PROVIDER_DISCONNECTED");
     let history = ada.activity().await;
     assert_eq!(history[..2], ["updated security Google disconnected", "updated security GitHub connected"]);
+    connect(&ada, "google", &google).await;
+    ada.delete("/api/auth/connections/google").await.expect(200);
+    connect(&ada, "google", &google).await;
+    browser.authorize("google", &google).await;
+    browser.complete(json!({})).await.expect(200);
 }
 
 #[tokio::test]
@@ -110,6 +119,25 @@ async fn disconnected_identity_is_free_for_another_account_in_another_region() {
     })
     .await;
     assert_eq!((connected(&ada).await.len(), connected(&bob).await.len()), (0, 1));
+}
+
+/// A double click on the last button of a new account.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_ticket_completed_twice_at_once_opens_one_account() {
+    let app = App::start().await;
+    for round in 0..crate::many::number("ACCOUNT_TEST_ROUNDS", 10) {
+        let persona = ProviderPersona::new(&format!("double-click-{round}"));
+        let mut first = OauthBrowser::new(&app);
+        first.authorize("google", &persona).await;
+        let mut second = first.clone();
+        let answers = [first.complete_at_home(), second.complete_at_home()];
+        let people = join_all(answers).await.into_iter().map(|answer| {
+            let tokens = answer.expect(200);
+            Person::new(app.clone(), "ada", &persona.email, &tokens).id()
+        });
+        let people: Vec<_> = people.collect();
+        assert_eq!(people[0], people[1], "round {round}");
+    }
 }
 
 /// The last two ways to sign in, removed at once.

@@ -13,9 +13,9 @@ use domain::{
     password_reset::{Asked, LastReset},
     permissions::{DeletesForGood, may_delete_account, may_keep_inbox, may_make_keys},
     ports::{
-        AddressSaved, All, ApiKeys, Closed, Closing, Connected, Connections, Deletions, Exports, Founded,
-        History, MailBlocks, Marking, NewAccount, NewPassword, Opened, PasswordResets, Replaces, Saved,
-        Sessions, SignUps, Started, TransactionExtras, UserAddresses, Workspaces,
+        AddressSaved, All, ApiKeys, Closed, Closing, Connected, ConnectedBy, Connections, Deletions, Exports,
+        Founded, History, MailBlocks, Marking, NewAccount, NewPassword, Opened, PasswordResets, Replaces,
+        Saved, Sessions, SignUps, Started, TransactionExtras, UserAddresses, Workspaces,
     },
     provider::{Connection, IdentityHash, Provider},
     region::Region,
@@ -171,7 +171,8 @@ impl Planted {
         for provider in Provider::ALL {
             let identity = IdentityHash(Digest256::of(format!("{}-{provider}", self.name)));
             let connection = Connection { user, provider, identity, connected_at: at(0) };
-            let connected = store.connect(&connection, TransactionExtras::default()).await.unwrap();
+            let connected =
+                store.connect(&connection, ConnectedBy::User, TransactionExtras::default()).await.unwrap();
             assert_eq!(connected, Connected::Yes);
         }
         self.add_addresses().await;

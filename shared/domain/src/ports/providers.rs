@@ -89,8 +89,19 @@ pub enum Connected {
     Yes,
     /// The account has another identity of this provider.
     HasAnother,
+    /// The user disconnected the provider.
+    WasDisconnected,
     /// The account is closed, or changed meanwhile.
     Stale,
+}
+
+/// Who connects an identity.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ConnectedBy {
+    /// The user, signed in.
+    User,
+    /// Nobody yet: the account has verified the same address as the provider. Refused if the user disconnected the provider before.
+    Address,
 }
 
 /// What remains for signing in when an identity is disconnected.
@@ -115,7 +126,12 @@ pub trait Connections: Send + Sync {
     async fn open_connected(&self, account: &ConnectedAccount, extras: TransactionExtras) -> Outcome<Opened>;
     /// Connects an identity, for which the user has the claim, if the account has none of that provider. Connecting the same one
     /// again changes nothing.
-    async fn connect(&self, connection: &Connection, extras: TransactionExtras) -> Outcome<Connected>;
+    async fn connect(
+        &self,
+        connection: &Connection,
+        by: ConnectedBy,
+        extras: TransactionExtras,
+    ) -> Outcome<Connected>;
     /// Disconnects an identity, if the other way remains.
     async fn disconnect(
         &self,

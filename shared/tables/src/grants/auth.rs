@@ -101,8 +101,13 @@ port! {
         SIGN_IN_METHODS = "sign_in_methods": [query(Connections), get(Passwords)];
         OPEN_CONNECTED = "open_connected":
             [put(Addresses), put(Users), put(Sessions), put(Connections), put(Identities)];
-        CONNECT = "connect": [check(Users), put(Connections), put(Identities)];
-        DISCONNECT = "disconnect":
-            [delete(Connections), delete(Identities), check(Passwords), check(Connections)];
+        CONNECT = "connect":
+            [check(Users), put(Connections), put(Identities), delete(Disconnections)];
+        CONNECT_BY_ADDRESS = "connect":
+            [check(Users), put(Connections), put(Identities), check(Disconnections)];
+        DISCONNECT = "disconnect": [
+            delete(Connections), delete(Identities), check(Passwords), check(Connections),
+            put(Disconnections),
+        ];
     }
 }

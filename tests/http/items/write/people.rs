@@ -3,9 +3,11 @@
 use domain::{
     id,
     ports::{
-        Accounts, AddressSaved, AuthorizationRequests, Connected, ConnectedAccount, Connections, MailBlocks,
-        NewAccount, NewPassword, Opened, PasswordResets, Replaces, Sessions, SignUps, UserAddresses,
+        Accounts, AddressSaved, AuthorizationRequests, Connected, ConnectedAccount, ConnectedBy, Connections,
+        MailBlocks, NewAccount, NewPassword, Opened, OtherWay, PasswordResets, Replaces, Saved, Sessions,
+        SignUps, UserAddresses,
     },
+    provider::Connection,
     secret::Digest256,
     user_addresses::Verification,
 };
@@ -93,8 +95,16 @@ pub async fn connections(tables: &Tables) {
         session: session(5, 5, None),
     };
     assert_eq!(store.open_connected(&account, none()).await.unwrap(), Opened::Yes);
-    let github = from_value(connection("github")).unwrap();
-    assert_eq!(store.connect(&github, none()).await.unwrap(), Connected::Yes);
+    let github: Connection = from_value(connection("github")).unwrap();
+    assert_eq!(store.connect(&github, ConnectedBy::User, none()).await.unwrap(), Connected::Yes);
+    // Another account connected one, and disconnected it.
+    let other = json!({
+        "user": user(2), "provider": "github", "identity": Digest256::of("other"), "connected_at": at(51),
+    });
+    let other: Connection = from_value(other).unwrap();
+    assert_eq!(store.connect(&other, ConnectedBy::User, none()).await.unwrap(), Connected::Yes);
+    let disconnected = store.disconnect(&other, OtherWay::Password, none()).await.unwrap();
+    assert_eq!(disconnected, Saved::Yes);
     let request = json!({
         "state": Digest256::of("state"), "provider": "google", "browser": Digest256::of("browser"),
         "redirect_uri": "https://us.example/api/auth/oauth/google/callback", "return_to": "/sign-in",
