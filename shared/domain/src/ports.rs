@@ -27,7 +27,7 @@ pub use messages::{Bus, Consumed, Delivery, FeedbackRecords, Mail, MailBlocks, M
 pub use outcome::{Failure, Outcome, Page, Saved};
 pub use privacy::{Closed, Closing, Deletions, Exports, Inventory, Membership, Started};
 pub use providers::{
-    Authorization, AuthorizationRequests, Connected, ConnectedAccount, Connections, IdentityKeys,
+    Authorization, AuthorizationRequests, Connected, ConnectedAccount, ConnectedBy, Connections, IdentityKeys,
     IdentityProviders, OtherWay,
 };
 pub use requests::{IdempotencyRecord, IdempotencyRecords, RateWindows, Taken};
