@@ -4,11 +4,13 @@ use std::{collections::HashMap, time::Duration};
 
 use aws_sdk_dynamodb::{
     Client,
+    operation::update_item::UpdateItemError,
     types::{AttributeValue, DeleteRequest, PutRequest, WriteRequest},
 };
+use kit::ItemKind;
 use store::tables::{PARTITION_KEY, SORT_KEY, Table};
 
-use crate::error::RestoreError;
+use crate::{error::RestoreError, followers::count_key};
 
 /// An item as DynamoDB holds it.
 pub type StoredItem = HashMap<String, AttributeValue>;
@@ -58,6 +60,25 @@ impl TableGroup {
         let get = self.client.get_item().table_name(table.name(&self.prefix)).consistent_read(true);
         let got = get.set_key(Some(key_of(item))).send().await.map_err(RestoreError::call)?;
         Ok(got.item)
+    }
+
+    /// Gives the number of followers in a partition a version, unless it has a later one. Makes the number if there is none.
+    pub async fn raise_version(&self, partition: &str, version: u64) -> Result<(), RestoreError> {
+        let kind = ItemKind::FollowerCounts;
+        let update = self.client.update_item().table_name(kind.table().name(&self.prefix));
+        let update = update
+            .set_key(Some(count_key(partition)))
+            .update_expression("SET version = :version ADD followers :none")
+            .condition_expression("attribute_not_exists(version) OR version < :version")
+            .expression_attribute_values(":version", AttributeValue::N(version.to_string()))
+            .expression_attribute_values(":none", AttributeValue::N("0".to_owned()));
+        match update.send().await {
+            Ok(_) => Ok(()),
+            Err(error) => match error.as_service_error() {
+                Some(UpdateItemError::ConditionalCheckFailedException(_)) => Ok(()),
+                _ => Err(RestoreError::call(error)),
+            },
+        }
     }
 
     /// Applies writes, in batches. Repeating them is harmless.
