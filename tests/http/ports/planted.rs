@@ -7,15 +7,16 @@ use domain::{
     deletion::{Deletion, DeletionScope, StepsDone},
     domain_events::{DomainEvent, Message},
     email::EmailAddress,
+    follow::FollowedHash,
     id::{JobId, ResetId, UserId},
     job::Status,
     mail_block::{BlockReason, MailBlock},
     password_reset::{Asked, LastReset},
     permissions::{DeletesForGood, may_delete_account, may_keep_inbox, may_make_keys},
     ports::{
-        AddressSaved, All, ApiKeys, Closed, Closing, Connected, Connections, Deletions, Exports, Founded,
-        History, MailBlocks, Marking, NewAccount, NewPassword, Opened, PasswordResets, Replaces, Saved,
-        Sessions, SignUps, Started, TransactionExtras, UserAddresses, Workspaces,
+        AddressSaved, All, ApiKeys, Closed, Closing, Connected, Connections, Deletions, Exports, Followed,
+        Follows, Founded, History, MailBlocks, Marking, NewAccount, NewPassword, Opened, PasswordResets,
+        Replaces, Saved, Sessions, SignUps, Started, TransactionExtras, UserAddresses, Workspaces,
     },
     provider::{Connection, IdentityHash, Provider},
     region::Region,
@@ -206,6 +207,9 @@ impl Planted {
         }
         for _ in 0..4 {
             let_in(app, id(), user, Role::Editor).await;
+            let account = FollowedHash::of(id());
+            let followed = store.follow(user, account, at(0), TransactionExtras::default()).await.unwrap();
+            assert_eq!(followed, Followed::Yes);
         }
     }
 
