@@ -353,7 +353,7 @@ async fn profile_without_credentials_costs_no_call_for_them() {
     let calls = app.calls_of("users-public-profile", before).await;
     let mut operations: Vec<&str> = calls.iter().map(|call| call["operation"].as_str().unwrap()).collect();
     operations.sort_unstable();
-    // The username, the workspace, its profile, the own number, those of the other regions.
+    // The username, the workspace, its profile, the number of this region, those of the others.
     assert_eq!(operations, ["BatchGetItem", "GetItem", "GetItem", "GetItem", "Query"]);
 }
 

@@ -20,7 +20,7 @@ use crate::{
     error::RestoreError,
     judge::is_of_erased,
     ledger::ErasureLedger,
-    table_group::{StoredItem, TableGroup, text},
+    table_group::{StoredItem, TableGroup, count_key, text},
 };
 
 /// The relations of followers that are not erased, by the hash of the account.
@@ -139,12 +139,4 @@ impl TableGroup {
         };
         Ok(FollowerCount { followers, version })
     }
-}
-
-/// The key of the number in a partition.
-pub fn count_key(partition: &str) -> StoredItem {
-    let text = |text: &str| AttributeValue::S(text.to_owned());
-    [(PARTITION_KEY, partition), (SORT_KEY, "COUNT")]
-        .map(|(name, value)| (name.to_owned(), text(value)))
-        .into()
 }

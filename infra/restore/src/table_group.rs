@@ -10,7 +10,7 @@ use aws_sdk_dynamodb::{
 use kit::ItemKind;
 use store::tables::{PARTITION_KEY, SORT_KEY, Table};
 
-use crate::{error::RestoreError, followers::count_key};
+use crate::error::RestoreError;
 
 /// An item as DynamoDB holds it.
 pub type StoredItem = HashMap<String, AttributeValue>;
@@ -110,6 +110,14 @@ pub fn delete(item: &StoredItem) -> Result<WriteRequest, RestoreError> {
 pub fn put(item: StoredItem) -> Result<WriteRequest, RestoreError> {
     let put = PutRequest::builder().set_item(Some(item)).build().map_err(RestoreError::call)?;
     Ok(WriteRequest::builder().put_request(put).build())
+}
+
+/// The key of the number in a partition.
+pub fn count_key(partition: &str) -> StoredItem {
+    let text = |text: &str| AttributeValue::S(text.to_owned());
+    [(PARTITION_KEY, partition), (SORT_KEY, "COUNT")]
+        .map(|(name, value)| (name.to_owned(), text(value)))
+        .into()
 }
 
 fn key_of(item: &StoredItem) -> StoredItem {
