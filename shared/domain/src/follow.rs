@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::{id::WorkspaceId, region::Region, secret::Digest256};
 
 /// The most accounts that a user follows.
-pub const MOST: u64 = 5_000;
+pub const MOST: usize = 5_000;
 
 /// SHA-256 of the id of a followed account's workspace. The same in every region.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]

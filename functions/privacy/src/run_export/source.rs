@@ -6,6 +6,7 @@ use domain::{
     Timestamp,
     activity::{Inbox, Mark},
     export::Export,
+    follow,
     id::{EventId, KeyId, SessionId, UploadId, WorkspaceId},
     plan::MicroUsd,
     ports::{
@@ -27,8 +28,6 @@ use super::{bundle::Bundle, rows, sections::Stage};
 pub const PAGE: usize = 500;
 /// The most memberships that an export lists.
 const MEMBERSHIPS: usize = 1_000;
-/// As many accounts as a user can follow: [`domain::follow::MOST`].
-const FOLLOWS: usize = 5_000;
 
 /// The position of reading.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -135,7 +134,7 @@ impl<'a> ExportSource<'a> {
         let connections = self.ports.connections.list(self.export.user);
         let teams = self.ports.inventory.memberships(self.export.user, MEMBERSHIPS);
         let profile = self.ports.workspaces.profile(self.workspace);
-        let follows = self.ports.follows.list(self.export.user, FOLLOWS);
+        let follows = self.ports.follows.list(self.export.user, follow::MOST);
         let (user, record, profile, connections, usage, teams, follows) =
             futures::try_join!(user, self.record(), profile, connections, usage, teams, follows)?;
         let lists = rows::AccountLists { connections, teams, follows };

@@ -266,6 +266,7 @@ impl SessionRow {
 }
 
 /// The lists of an account that are read as a whole.
+#[derive(Default)]
 pub struct AccountLists {
     /// The identities that the person signs in with.
     pub connections: Vec<Connection>,
