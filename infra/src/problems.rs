@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use domain::role::Role;
 use http::StatusCode;
-use kit::{Code, Spec, problem::Document, spec::Method::Get};
+use kit::{Code, Spec, access::Scope, problem::Document, spec::Method::Get};
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
 
@@ -53,6 +53,10 @@ fn of_access(spec: &Spec) -> Vec<Code> {
         if role > Role::Viewer {
             codes.push(Code::Forbidden);
         }
+    }
+    // The API key of a team can't act as a person.
+    if spec.access.scope == Scope::Person && spec.takes_key() {
+        codes.push(Code::Forbidden);
     }
     if spec.access.step_up {
         codes.push(Code::StepUpRequired);

@@ -9,6 +9,7 @@ use tests::{App, PASSWORD, Person, Value, every, json, path_of};
 
 use crate::{
     deaths::{Call, deaths, held_back, is_of, numbered, struck},
+    following,
     search::{Needles, search},
 };
 
@@ -37,6 +38,12 @@ async fn set_up(app: &App, handle: &str) -> Person {
     app.sign_in(&who.email, tests::PASSWORD).await.expect(200);
     who.join(UserId::floor(app.now().await).cast(), Role::Viewer).await;
     who.export("zip").await;
+    // The same one for everybody of the region: its number is searched for nobody's name.
+    let followed = format!("followed-{}", app.home());
+    if app.get(&format!("/api/users?username={followed}")).await.status == 404 {
+        app.user(&followed).await;
+    }
+    following::follow(&who, &followed, true).await.expect(200);
     who
 }
 

@@ -16,6 +16,7 @@ mod emails;
 mod faults;
 mod feedback;
 mod fixtures;
+mod following;
 mod forwarding;
 mod grants;
 mod growth;

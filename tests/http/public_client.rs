@@ -123,6 +123,23 @@ async fn client_lists_keys_without_values_and_shows_profiles() {
 }
 
 #[tokio::test]
+async fn client_follows_and_unfollows_an_account() {
+    let app = App::start().await;
+    let ada = app.user("ada-follows").await;
+    app.user("bob-follows").await;
+    let client = Client::new(&app, &ada.make_key("ci").await.1).await;
+    for (followed, number) in [(true, 1), (false, 0)] {
+        let answer = client.ask(&format!("account follow username=bob-follows followed={followed}")).await;
+        assert_eq!(answer, json!({ "followed": followed, "followerCount": number }));
+        let profile = client.ask("account profile username=bob-follows").await;
+        assert_eq!(profile["user"]["isFollowed"], followed);
+        assert_eq!(profile["user"]["followerCount"], number);
+    }
+    let refusal = client.refusal("account follow username=nobody-follows followed=true").await;
+    assert!(refusal.contains("404"), "{refusal}");
+}
+
+#[tokio::test]
 async fn the_client_shows_the_reason_that_the_platform_gives() {
     let app = App::start().await;
     let keyless = Client::new(&app, &format!("ul_{}", "0".repeat(40))).await;

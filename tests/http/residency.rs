@@ -129,6 +129,11 @@ async fn personal_data_is_stored_in_the_chosen_region_only() {
         let settled = async || home.queue("record-mail-feedback").await == (0, 0, 0);
         privacy::until_delivered(&home, "the complaint is not handled", settled).await;
     }
+    privacy::until_delivered(&app, "the numbers of followers are not published", || async {
+        let calls = app.calls_of("publish-followers", 0).await;
+        Region::ALL.iter().all(|region| calls.iter().any(|call| call["home"] == region.aws()))
+    })
+    .await;
     no_function_left_its_region(&app.calls(0).await);
     app.stop().await;
 

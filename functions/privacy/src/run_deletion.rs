@@ -22,14 +22,15 @@ use domain::{
     id::{JobId, UserId},
     job::Status,
     ports::{
-        Connections, Consumed, Deletions, Directory, Exports, Failure, Mailer, Rounds, Saved, TokenKeys,
-        TransactionExtras, Workspaces,
+        Connections, Consumed, Deletions, Directory, Exports, Failure, Follows, Mailer, Rounds, Saved,
+        TokenKeys, TransactionExtras, Workspaces,
     },
 };
 use kit::{
     Ports, RunContext, Trigger, Worker, WorkerSpec,
     grants::{
-        blobs, connections, consumed, deletions, directory, exports, extras, mailer, token_keys, workspaces,
+        blobs, connections, consumed, deletions, directory, exports, extras, follows, mailer, token_keys,
+        workspaces,
     },
     spec::Every,
     worker,
@@ -48,6 +49,7 @@ pub struct Deps {
     blobs: Arc<dyn Blobs>,
     workspaces: Arc<dyn Workspaces>,
     connections: Arc<dyn Connections>,
+    follows: Arc<dyn Follows>,
     directory: Arc<dyn Directory>,
     tokens: Arc<dyn TokenKeys>,
     mailer: Arc<dyn Mailer>,
@@ -61,7 +63,7 @@ const BATCH: usize = 100;
 const BATCHES: usize = 100;
 /// How many jobs a scheduled run hands over: about 20 seconds of work, since the list of due jobs is one partition.
 const JOBS: usize = 5_000;
-/// How many jobs are handed over at a time.
+/// How many jobs are handed over, or accounts unfollowed, at a time.
 const AT_ONCE: usize = 8;
 /// More exports than a user can have.
 const EXPORTS: usize = 100;
@@ -109,6 +111,8 @@ impl Worker for RunDeletion {
             directory::GIVE_UP_ADDRESS,
             directory::GIVE_UP_IDENTITY,
             connections::LIST,
+            follows::LIST,
+            follows::UNFOLLOW,
             blobs::FILES_UNDER,
             blobs::BUNDLES_UNDER,
             blobs::ICONS_UNDER,
@@ -137,6 +141,7 @@ impl Worker for RunDeletion {
             blobs: ports.blobs(),
             workspaces: ports.workspaces(),
             connections: ports.connections(),
+            follows: ports.follows(),
             directory: ports.directory(),
             tokens: ports.token_keys(),
             mailer: ports.mailer(),
@@ -266,6 +271,11 @@ impl Run<'_> {
                 self.free_identities().await?;
             }
             Step::Records(Part::Workspace) => self.learn_handle().await?,
+            Step::Records(Part::Follows) => {
+                if !self.unfollow_all().await? {
+                    return Ok(false);
+                }
+            }
             Step::Names => {
                 for (name, holder) in self.deletion.next.names() {
                     self.deps.directory.give_up(&name, &holder, self.deletion.next.reserved_until()).await?;
@@ -308,6 +318,31 @@ impl Run<'_> {
             self.deps.directory.give_up(&name, &holder, deletion.reserved_until()).await?;
         }
         Ok(())
+    }
+
+    /// Unfollows every account, and publishes the numbers of followers that change. Returns whether none is left.
+    async fn unfollow_all(&mut self) -> Result<bool, Failure> {
+        let user = self.deletion.next.user;
+        loop {
+            let follows = self.deps.follows.list(user, BATCH).await?;
+            if follows.is_empty() {
+                return Ok(true);
+            }
+            if self.batches == 0 {
+                return Ok(false);
+            }
+            self.batches -= 1;
+            for some in follows.chunks(AT_ONCE) {
+                let unfollowed = some.iter().map(|follow| {
+                    let notice = DomainEvent::FollowersChanged { followed: follow.account };
+                    let message = Some(self.job.message(notice));
+                    let extras = TransactionExtras { message, ..TransactionExtras::default() };
+                    self.deps.follows.unfollow(user, follow.account, extras)
+                });
+                futures::future::try_join_all(unfollowed).await?;
+            }
+            self.report.erased += follows.len();
+        }
     }
 
     /// An onboarding that ran during the deletion may have opened a workspace with a handle that the job does not know. The job

@@ -30,7 +30,7 @@ use jiff::Timestamp;
 use kit::{
     Ports, RunContext, Trigger, Worker, WorkerSpec,
     grants::{
-        api_keys, blobs, bundles, connections, exports, extras, history, inventory, resources, token_keys, user_addresses,
+        api_keys, blobs, bundles, connections, exports, extras, follows, history, inventory, resources, token_keys, user_addresses,
         workspaces,
     },
     spec::Every,
@@ -135,6 +135,7 @@ impl Worker for RunExport {
             token_keys::DERIVATION_KEY,
             user_addresses::FIND,
             connections::LIST,
+            follows::LIST,
             history::INBOX,
             api_keys::LIST,
             workspaces::FIND,

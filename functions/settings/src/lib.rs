@@ -1,6 +1,7 @@
-//! Onboarding, profile, public profile and feedback.
+//! Onboarding, profile, public profile, following and feedback.
 
 mod elsewhere;
+mod followers;
 mod icon_form;
 mod icons;
 mod multipart;
@@ -14,6 +15,8 @@ kit::functions! {
     endpoint icon_remove::RemoveIcon;
     endpoint icon_read::ReadIcon;
     endpoint users_public_profile::PublicProfile;
+    endpoint users_follow::FollowUser;
     endpoint account_summary::Summarize;
     endpoint feedback::SendFeedback;
+    worker publish_followers::PublishFollowers;
 }

@@ -183,6 +183,7 @@ async fn write(deps: &Deps, job: &RunContext, notice: DomainEvent) -> Result<Opt
         | DomainEvent::TrashEmptied { .. }
         | DomainEvent::PurgeGoesOn
         | DomainEvent::ExportGoesOn { .. }
+        | DomainEvent::FollowersChanged { .. }
         | DomainEvent::DeletionGoesOn { .. } => None,
     })
 }

@@ -5,6 +5,7 @@ use store::tables::{PARTITION_KEY, Table};
 
 use crate::{
     error::RestoreError,
+    followers::Relations,
     judge::{Treatment, is_of_erased, mentions_erased, treatment},
     ledger::{ErasureLedger, names_somebody},
     report::{RestoreAction, RestoreReport},
@@ -34,7 +35,7 @@ enum Judgement {
     Keep,
     Mention,
     Delete(RestoreAction),
-    Replace(StoredItem),
+    Replace(RestoreAction, StoredItem),
 }
 
 impl Restoration {
@@ -71,6 +72,7 @@ impl Restoration {
 
     async fn pass(&self, ledger: &ErasureLedger, pass: Pass) -> Result<RestoreReport, RestoreError> {
         let mut report = RestoreReport::default();
+        let relations = Relations::count(&self.copies, ledger).await?;
         for table in Table::RESTORED {
             let mut after = None;
             loop {
@@ -79,15 +81,15 @@ impl Restoration {
                 for item in items {
                     let kind = kind_of(table, &item)?;
                     note_owner(&mut report, ledger, kind, &item);
-                    match self.judge(ledger, kind, &item).await? {
+                    match self.judge(ledger, &relations, kind, &item).await? {
                         Judgement::Keep => {}
                         Judgement::Mention => report.count(RestoreAction::Mentioned, kind),
                         Judgement::Delete(action) => {
                             report.count(action, kind);
                             writes.push(delete(&item)?);
                         }
-                        Judgement::Replace(newer) => {
-                            report.count(RestoreAction::Replaced, kind);
+                        Judgement::Replace(action, newer) => {
+                            report.count(action, kind);
                             writes.push(put(newer)?);
                         }
                     }
@@ -107,12 +109,18 @@ impl Restoration {
     async fn judge(
         &self,
         ledger: &ErasureLedger,
+        relations: &Relations,
         kind: ItemKind,
         item: &StoredItem,
     ) -> Result<Judgement, RestoreError> {
         let treatment = treatment(kind);
         let is_erased = match treatment {
             Treatment::Momentary => return Ok(Judgement::Delete(RestoreAction::Ended)),
+            Treatment::Counted => {
+                let corrected = relations.corrected(item)?;
+                let recounted = |item| Judgement::Replace(RestoreAction::Recounted, item);
+                return Ok(corrected.map_or(Judgement::Keep, recounted));
+            }
             Treatment::Bookkeeping => mentions_erased(ledger, item),
             Treatment::Apart => {
                 return Err(RestoreError::UnknownKind(kind.table(), kind.prefix().to_owned()));
@@ -126,7 +134,8 @@ impl Restoration {
             Treatment::Newest => {
                 let serving = self.live.same_key(kind.table(), item).await?;
                 let newer = serving.filter(|serving| serving != item);
-                Ok(newer.map_or(Judgement::Keep, Judgement::Replace))
+                let replaced = |item| Judgement::Replace(RestoreAction::Replaced, item);
+                Ok(newer.map_or(Judgement::Keep, replaced))
             }
             Treatment::Revocable if !self.keeps_api_keys => {
                 let serving = self.live.same_key(kind.table(), item).await?;

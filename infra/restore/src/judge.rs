@@ -23,6 +23,8 @@ pub enum Treatment {
     /// and blocks of a week, which hold addresses or their hashes and nobody's id; feedback, which was mailed since; messages, which no stream carries any more; records of requests, which refer to
     /// things that may be erased.
     Momentary,
+    /// Stays, as a number of the relations that stay: it names nobody.
+    Counted,
     /// Goes if it names an erased id anywhere. Expires by itself.
     Bookkeeping,
     /// Is in no table that is restored.
@@ -41,6 +43,7 @@ pub const fn treatment(kind: ItemKind) -> Treatment {
         | ItemKind::Members
         | ItemKind::Handles
         | ItemKind::Memberships
+        | ItemKind::Follows
         | ItemKind::Events
         | ItemKind::Marks
         | ItemKind::Projects
@@ -72,6 +75,7 @@ pub const fn treatment(kind: ItemKind) -> Treatment {
         | ItemKind::Feedback
         | ItemKind::IdempotencyRecords
         | ItemKind::Outbox => Treatment::Momentary,
+        ItemKind::FollowerCounts => Treatment::Counted,
         ItemKind::Throttles | ItemKind::RateWindows | ItemKind::Consumed => Treatment::Bookkeeping,
         ItemKind::Erasures
         | ItemKind::HandleClaims
@@ -79,6 +83,7 @@ pub const fn treatment(kind: ItemKind) -> Treatment {
         | ItemKind::IdentityClaims
         | ItemKind::ReservedHandles
         | ItemKind::PendingClaims
+        | ItemKind::FollowerTotals
         | ItemKind::SigningKeys
         | ItemKind::RetiredKeys => Treatment::Apart,
     }

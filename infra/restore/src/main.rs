@@ -6,7 +6,7 @@ use clap::{Parser, Subcommand};
 use domain::region::Region;
 use kit::Clock as _;
 use lambda::{AwsEndpoint, HttpClient, SystemClock, patient_sdk_config};
-use restore::{ErasureLedger, Restoration, TableGroup, erase_objects, settle_names};
+use restore::{ErasureLedger, Restoration, TableGroup, erase_objects, settle_followers, settle_names};
 
 /// Make restored tables fit to serve. Uses the credentials in the environment.
 #[derive(Parser)]
@@ -88,7 +88,10 @@ async fn run(Arguments { dry_run, command }: Arguments) -> Result<String, Box<dy
             let tables = TableGroup::new(dynamodb(region), tables);
             let authority = dynamodb(Region::AUTHORITY);
             let now = SystemClock.now();
-            Ok(settle_names(&tables, (&authority, &directory), region, now, dry_run).await?.to_string())
+            let directory = (&authority, directory.as_str());
+            let names = settle_names(&tables, directory, region, now, dry_run).await?;
+            let followers = settle_followers(&tables, directory, region, dry_run).await?;
+            Ok(format!("{names}numbers of followers published again {followers}\n"))
         }
     }
 }

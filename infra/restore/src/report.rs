@@ -15,6 +15,8 @@ pub enum RestoreAction {
     Revoked,
     /// Replaced by what the tables that serve hold, such as a newer password.
     Replaced,
+    /// Replaced: a number of followers that counts some that are erased.
+    Recounted,
     /// Kept: another's record that names an erased account, as it does after any deletion.
     Mentioned,
 }

@@ -4,8 +4,10 @@ use std::{collections::HashMap, time::Duration};
 
 use aws_sdk_dynamodb::{
     Client,
+    operation::update_item::UpdateItemError,
     types::{AttributeValue, DeleteRequest, PutRequest, WriteRequest},
 };
+use kit::ItemKind;
 use store::tables::{PARTITION_KEY, SORT_KEY, Table};
 
 use crate::error::RestoreError;
@@ -60,6 +62,25 @@ impl TableGroup {
         Ok(got.item)
     }
 
+    /// Gives the number of followers in a partition a version, unless it has a later one. Makes the number if there is none.
+    pub async fn raise_version(&self, partition: &str, version: u64) -> Result<(), RestoreError> {
+        let kind = ItemKind::FollowerCounts;
+        let update = self.client.update_item().table_name(kind.table().name(&self.prefix));
+        let update = update
+            .set_key(Some(count_key(partition)))
+            .update_expression("SET version = :version ADD followers :none")
+            .condition_expression("attribute_not_exists(version) OR version < :version")
+            .expression_attribute_values(":version", AttributeValue::N(version.to_string()))
+            .expression_attribute_values(":none", AttributeValue::N("0".to_owned()));
+        match update.send().await {
+            Ok(_) => Ok(()),
+            Err(error) => match error.as_service_error() {
+                Some(UpdateItemError::ConditionalCheckFailedException(_)) => Ok(()),
+                _ => Err(RestoreError::call(error)),
+            },
+        }
+    }
+
     /// Applies writes, in batches. Repeating them is harmless.
     pub async fn write(&self, table: Table, writes: Vec<WriteRequest>) -> Result<(), RestoreError> {
         for batch in writes.chunks(BATCH) {
@@ -89,6 +110,14 @@ pub fn delete(item: &StoredItem) -> Result<WriteRequest, RestoreError> {
 pub fn put(item: StoredItem) -> Result<WriteRequest, RestoreError> {
     let put = PutRequest::builder().set_item(Some(item)).build().map_err(RestoreError::call)?;
     Ok(WriteRequest::builder().put_request(put).build())
+}
+
+/// The key of the number in a partition.
+pub fn count_key(partition: &str) -> StoredItem {
+    let text = |text: &str| AttributeValue::S(text.to_owned());
+    [(PARTITION_KEY, partition), (SORT_KEY, "COUNT")]
+        .map(|(name, value)| (name.to_owned(), text(value)))
+        .into()
 }
 
 fn key_of(item: &StoredItem) -> StoredItem {

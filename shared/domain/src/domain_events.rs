@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    follow::FollowedHash,
     handle::Handle,
     id::{
         AddressId, AttemptId, FeedbackId, JobId, KeyId, MessageId, ResetId, SessionId, UserId, WorkspaceId,
@@ -255,6 +256,12 @@ domain_events! {
         export: JobId,
     } "export-ready" to(&["send-mail"]);
 
+    /// The number of a region's users who follow an account changed.
+    FollowersChanged {
+        /// The followed account.
+        followed: FollowedHash,
+    } "followers-changed" to(&["publish-followers"]);
+
     /// Feedback was received. The operators receive it by mail.
     FeedbackReceived {
         /// The stored feedback.
@@ -300,6 +307,7 @@ impl DomainEvent {
             Self::PurgeBegun { root, .. } => root.to_string(),
             Self::PurgeGoesOn => "purge".to_owned(),
             Self::ExportGoesOn { export, .. } | Self::ExportReady { export, .. } => export.to_string(),
+            Self::FollowersChanged { followed } => format!("followers/{followed}"),
             Self::FeedbackReceived { feedback } => feedback.to_string(),
             Self::DeletionGoesOn { deletion, .. } => deletion.to_string(),
         }

@@ -17,6 +17,7 @@ pub mod entitlements;
 pub mod entropy;
 pub mod export;
 pub mod feedback;
+pub mod follow;
 pub mod forwarding;
 pub mod handle;
 pub mod id;

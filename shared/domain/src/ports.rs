@@ -5,6 +5,7 @@ mod accounts;
 mod breached_passwords;
 mod directory;
 mod extras;
+mod follows;
 mod messages;
 pub(crate) mod outcome;
 mod privacy;
@@ -23,12 +24,13 @@ pub use accounts::{
 pub use breached_passwords::BreachedPasswords;
 pub use directory::{Claimed, Directory, PublicKey};
 pub use extras::TransactionExtras;
+pub use follows::{Followed, Follows};
 pub use messages::{Bus, Consumed, Delivery, FeedbackRecords, Mail, MailBlocks, Mailer, MessageLease};
 pub use outcome::{Failure, Outcome, Page, Saved};
 pub use privacy::{Closed, Closing, Deletions, Exports, Inventory, Membership, Started};
 pub use providers::{
-    Authorization, AuthorizationRequests, Connected, ConnectedAccount, ConnectedBy, Connections, IdentityKeys,
-    IdentityProviders, OtherWay,
+    Authorization, AuthorizationRequests, Connected, ConnectedAccount, ConnectedBy, Connections,
+    IdentityKeys, IdentityProviders, OtherWay,
 };
 pub use requests::{IdempotencyRecord, IdempotencyRecords, RateWindows, Taken};
 pub use resources::{

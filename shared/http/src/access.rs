@@ -45,6 +45,12 @@ impl Access {
         Self { credentials: &[CredentialKind::Session], scope: Scope::Person, step_up: false }
     }
 
+    /// The same, or an API key of a personal workspace, which acts as its owner.
+    pub const fn person_or_key() -> Self {
+        let credentials = &[CredentialKind::Session, CredentialKind::ApiKey];
+        Self { credentials, scope: Scope::Person, step_up: false }
+    }
+
     /// A session whose user has at least this role in the workspace.
     pub const fn member(role: Role) -> Self {
         Self { credentials: &[CredentialKind::Session], scope: Scope::Workspace(role), step_up: false }

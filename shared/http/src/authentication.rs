@@ -7,7 +7,7 @@ use domain::{
     handle::Handle,
     id::{UserId, WorkspaceId},
     permissions::{self, Member},
-    ports::{SessionContext, Workspaces},
+    ports::{Failure, SessionContext, Workspaces},
     region::Region,
     role::Role,
     session::Claims,
@@ -110,6 +110,60 @@ pub(crate) async fn identify(
         Presented::Key(key) => identify_key(services, spec, *key, owner).await,
         Presented::Session(claims) => identify_person(services, spec, claims, owner, now).await,
     }
+}
+
+/// The sender of a request to an endpoint for anyone, as far as the credential says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OptionalCaller {
+    /// No person: there is no credential, or none that is valid, or it is a team's key.
+    Nobody,
+    /// The user of a live session, or the owner of a personal workspace whose API key it is.
+    User(UserId),
+    /// The credential belongs to this region, which alone knows whether it is valid.
+    Elsewhere(Region),
+}
+
+/// Reads a credential where none is needed. One that is not valid counts as none. Without one, nothing is called.
+///
+/// # Errors
+///
+/// If AWS fails.
+pub async fn optional_caller(
+    services: &Services,
+    credential: Option<Credential>,
+    now: Timestamp,
+) -> Result<OptionalCaller, Failure> {
+    match credential {
+        None => Ok(OptionalCaller::Nobody),
+        Some(Credential::Bearer(key)) if key.starts_with("ul_") => optional_key(services, &key).await,
+        Some(Credential::Bearer(token) | Credential::Cookie(token)) => {
+            optional_session(services, &token, now).await
+        }
+    }
+}
+
+async fn optional_key(services: &Services, key: &str) -> Result<OptionalCaller, Failure> {
+    let Some(key) = PresentedKey::parse(key) else { return Ok(OptionalCaller::Nobody) };
+    if key.region != services.region {
+        return Ok(OptionalCaller::Elsewhere(key.region));
+    }
+    let owner = services.keys.holder(key.hash).await?.and_then(|holder| holder.personal_owner());
+    Ok(owner.map_or(OptionalCaller::Nobody, OptionalCaller::User))
+}
+
+async fn optional_session(
+    services: &Services,
+    token: &str,
+    now: Timestamp,
+) -> Result<OptionalCaller, Failure> {
+    let Some(claims) = services.tokens.verify(token, now).await? else { return Ok(OptionalCaller::Nobody) };
+    if claims.iss != services.region {
+        return Ok(OptionalCaller::Elsewhere(claims.iss));
+    }
+    let own = personal_workspace(claims.sub);
+    let context = services.sessions.context(claims.sub, claims.sid, own).await?;
+    let is_live = context.is_some_and(|context| context.session.is_live(now));
+    Ok(if is_live { OptionalCaller::User(claims.sub) } else { OptionalCaller::Nobody })
 }
 
 /// The holder of an API key of this region. Its form, checksum and region are checked first, then one read; no KMS call.

@@ -73,6 +73,9 @@ pub struct RequestContext<C> {
     pub network_wait: Option<Wait>,
     /// Whether another region forwarded the request: then this region answers it.
     pub forwarded: bool,
+    /// Whether the caller follows the account that the request names, if the region that forwarded the request read its credentials
+    /// for an endpoint for anyone.
+    pub follows: Option<bool>,
     /// When the request must be answered.
     pub(crate) deadline: Instant,
     pub(crate) entropy: Arc<dyn Entropy>,

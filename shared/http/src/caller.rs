@@ -47,6 +47,15 @@ pub enum PersonOrDeleted {
     Deleted(DeletedAccount),
 }
 
+/// A person, or the owner of a personal workspace whose API key calls.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PersonOrKey {
+    /// The user.
+    pub user: UserId,
+    /// Whether the person has a workspace yet.
+    pub onboarded: bool,
+}
+
 /// A person in a workspace, or an API key.
 pub enum KeyOrMember {
     /// A person.
@@ -196,7 +205,24 @@ impl Caller for Person {
     }
 
     fn fits(access: Access) -> bool {
-        access.scope == Scope::Person
+        access.scope == Scope::Person && !access.takes(CredentialKind::ApiKey)
+    }
+}
+
+impl Caller for PersonOrKey {
+    fn from_identified(who: Identified) -> Result<Self, Problem> {
+        match who {
+            Identified::Person(person) => Ok(Self { user: person.session.user, onboarded: person.onboarded }),
+            Identified::Key(client) => {
+                let owner = client.holder.personal_owner().ok_or_else(Problem::key_of_team)?;
+                Ok(Self { user: owner, onboarded: true })
+            }
+            _ => unexpected(),
+        }
+    }
+
+    fn fits(access: Access) -> bool {
+        access.scope == Scope::Person && access.takes(CredentialKind::ApiKey) && !access.step_up
     }
 }
 
@@ -210,7 +236,7 @@ impl Caller for PersonOrDeleted {
     }
 
     fn fits(access: Access) -> bool {
-        access.scope == Scope::Person && !access.step_up
+        access.scope == Scope::Person && !access.takes(CredentialKind::ApiKey) && !access.step_up
     }
 }
 
@@ -237,7 +263,7 @@ impl Caller for KeyOrMember {
     }
 
     fn fits(access: Access) -> bool {
-        access.takes(CredentialKind::ApiKey) && !access.step_up
+        access.needed_role().is_some() && access.takes(CredentialKind::ApiKey) && !access.step_up
     }
 }
 

@@ -164,11 +164,25 @@ async fn arrive<E: Endpoint>(
     let answer = tokio::time::timeout(within, answer::<E>(arrival, trace));
     match answer.await.unwrap_or_else(|_| Err(Problem::too_late().into())) {
         Err(Stop::Forward(region, caller)) => {
-            let sent = forward(services, &E::SPEC, (request, forwarded), trace, region, caller);
+            let known = Known { caller, follows: None };
+            let sent = forward(services, &E::SPEC, (request, forwarded), trace, region, known);
+            sent.await.map_err(Stop::into_problem)
+        }
+        Err(Stop::ForwardPublic(region, follows)) => {
+            let known = Known { caller: None, follows: Some(follows) };
+            let sent = forward(services, &E::SPEC, (request, forwarded), trace, region, known);
             sent.await.map_err(Stop::into_problem)
         }
         answer => answer.map_err(Stop::into_problem),
     }
+}
+
+/// What this region knows of the caller of a request that it forwards.
+struct Known {
+    /// The caller, at an endpoint that reads credentials.
+    caller: Option<DelegatedCaller>,
+    /// Whether the caller follows the account, at an endpoint for anyone.
+    follows: Option<bool>,
 }
 
 /// Forwards a request to the region that it belongs to.
@@ -178,16 +192,17 @@ async fn forward(
     (request, forwarded): (&Request<Bytes>, Option<ForwardedRequest>),
     trace: &mut RequestTrace,
     region: Region,
-    caller: Option<DelegatedCaller>,
+    Known { caller, follows }: Known,
 ) -> Result<Response<Bytes>, Stop> {
-    // A forwarded request goes on only on behalf of its caller, and only once: never in circles.
-    if forwarded.as_ref().is_some_and(|forwarded| forwarded.caller.is_some() || caller.is_none()) {
+    // A forwarded request goes on only after its credentials were read, and only once: never in circles.
+    let is_settled = caller.is_some() || follows.is_some();
+    if forwarded.as_ref().is_some_and(|forwarded| forwarded.is_settled() || !is_settled) {
         return Err(Stop::elsewhere(region));
     }
     let network = network(request, forwarded.as_ref());
     let left = DEADLINE.saturating_sub(trace.started.elapsed());
     let next = ForwardedRequest::new(region, services.clock.now(), trace.id, network, left);
-    let next = next.on_behalf_of(caller).refusing(trace.admission.wait());
+    let next = next.on_behalf_of(caller).telling(follows).refusing(trace.admission.wait());
     let sent = next.attach(&*services.forwarding, request).await?;
     trace.sent_to = Some(region);
     let answer = services.regions.send(region, sent, is_repeatable(spec, request), next.within()).await?;
@@ -247,6 +262,7 @@ async fn answer<E: Endpoint>(
         network,
         network_wait,
         forwarded: forwarded.is_some(),
+        follows: forwarded.and_then(|forwarded| forwarded.follows),
         deadline: trace.deadline,
         entropy: Arc::clone(&services.entropy),
         once,
@@ -300,7 +316,7 @@ async fn handle<E: Endpoint>(
         let looks_again = match stop {
             Stop::Replay => true,
             Stop::Problem(_) => call.once.is_first(),
-            Stop::Forward(..) => false,
+            Stop::Forward(..) | Stop::ForwardPublic(..) => false,
         };
         if !looks_again {
             return Err(stop);

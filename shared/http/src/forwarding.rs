@@ -1,8 +1,9 @@
 //! Forwards requests to the region that they belong to, and returns its answers unchanged.
 //!
 //! A header that only the regions can sign carries the client's address, the request's id, the time left, and, if the session
-//! and the workspace have different home regions, the caller. A request is forwarded once, with one exception: the session's
-//! home forwards it to the workspace's.
+//! and the workspace have different home regions, the caller. A request is forwarded once, with one exception: the home of the
+//! credential forwards it to the home of the workspace. At an endpoint for anyone, it then sends no caller, only whether the caller
+//! follows the account.
 
 use std::{net::IpAddr, time::Duration};
 
@@ -92,6 +93,10 @@ pub struct ForwardedRequest {
     network_wait: Option<u64>,
     /// The caller, if the sender is the home of the caller's session and the receiver is not.
     pub caller: Option<DelegatedCaller>,
+    /// Whether the caller follows the account that the request names, if the sender read the request's credentials for an
+    /// endpoint for anyone, or found none. The request has none any more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub follows: Option<bool>,
 }
 
 impl ForwardedRequest {
@@ -104,12 +109,22 @@ impl ForwardedRequest {
         left: Duration,
     ) -> Self {
         let within = u64::try_from(left.saturating_sub(WAY).as_millis()).unwrap_or(u64::MAX);
-        Self { to, at, request, network, within, network_wait: None, caller: None }
+        Self { to, at, request, network, within, network_wait: None, caller: None, follows: None }
     }
 
     /// The same, on behalf of a caller.
     pub fn on_behalf_of(self, caller: Option<DelegatedCaller>) -> Self {
         Self { caller, ..self }
+    }
+
+    /// The same, with whether the caller follows the account.
+    pub fn telling(self, follows: Option<bool>) -> Self {
+        Self { follows, ..self }
+    }
+
+    /// Whether the sender read the request's credentials. Then it is forwarded no more.
+    pub fn is_settled(&self) -> bool {
+        self.caller.is_some() || self.follows.is_some()
     }
 
     /// The same, with the time that the client's network has to wait.
@@ -161,9 +176,9 @@ impl ForwardedRequest {
         *sent.method_mut() = request.method().clone();
         *sent.uri_mut() = request.uri().clone();
         for name in SENT.iter().chain([&CSRF]) {
-            // A caller that this region authenticated needs no other credential there.
+            // Credentials that this region has read are not needed there.
             let is_credential = *name == header::AUTHORIZATION || *name == header::COOKIE || *name == CSRF;
-            if !(is_credential && self.caller.is_some()) {
+            if !(is_credential && self.is_settled()) {
                 copy(request.headers(), sent.headers_mut(), name);
             }
         }
@@ -274,5 +289,23 @@ mod tests {
         let sent = delegated.attach(&Key("key"), &request()).await.unwrap();
         assert!(!sent.headers().contains_key("authorization"));
         assert_eq!(read(&sent, Region::Eu, 1).await.unwrap().caller, delegated.caller);
+    }
+
+    #[tokio::test]
+    async fn public_request_brings_no_credential_and_no_caller() {
+        for follows in [true, false] {
+            let sent = forwarded().telling(Some(follows)).attach(&Key("key"), &request()).await.unwrap();
+            assert!(!sent.headers().contains_key("authorization"));
+            let there = read(&sent, Region::Eu, 1).await.unwrap();
+            assert_eq!((there.follows, there.caller.is_none()), (Some(follows), true));
+            assert!(there.is_settled());
+        }
+    }
+
+    #[test]
+    fn header_of_an_older_version_says_nothing_of_following() {
+        let header = serde_json::to_value(forwarded()).unwrap();
+        assert!(header.get("follows").is_none());
+        assert_eq!(serde_json::from_value::<ForwardedRequest>(header).unwrap().follows, None);
     }
 }

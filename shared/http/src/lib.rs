@@ -37,7 +37,9 @@ pub mod worker;
 pub use access::Access;
 pub use attempts::AttemptError;
 pub use call::{Interrupted, RequestContext};
-pub use caller::{Anyone, Editor, KeyOrMember, NoWorkspace, Permitted, Person, PersonOrDeleted, TokenIds};
+pub use caller::{
+    Anyone, Editor, KeyOrMember, NoWorkspace, Permitted, Person, PersonOrDeleted, PersonOrKey, TokenIds,
+};
 pub use clock::Clock;
 pub use credentials::CredentialError;
 pub use cursor::CursorError;

@@ -7,9 +7,9 @@ use domain::{
     email::EmailAddress,
     ports::{
         Accounts, AddressHashes, ApiKeys, AuthorizationRequests, BreachedPasswords, Bus, Codes, Connections,
-        Consumed, Deletions, Directory, Exports, FeedbackRecords, History, IdentityKeys, IdentityProviders,
-        Inventory, MailBlocks, Mailer, PasswordResets, Purges, RateWindows, Resources, Rotations, Sessions,
-        SignUps, Throttles, TokenKeys, Trash, Uploads, UserAddresses, Vault, Workspaces,
+        Consumed, Deletions, Directory, Exports, FeedbackRecords, Follows, History, IdentityKeys,
+        IdentityProviders, Inventory, MailBlocks, Mailer, PasswordResets, Purges, RateWindows, Resources,
+        Rotations, Sessions, SignUps, Throttles, TokenKeys, Trash, Uploads, UserAddresses, Vault, Workspaces,
     },
 };
 
@@ -60,6 +60,8 @@ pub trait WorkspacePorts {
     fn workspaces(&self) -> Arc<dyn Workspaces>;
     /// API keys.
     fn api_keys(&self) -> Arc<dyn ApiKeys>;
+    /// The accounts that users follow.
+    fn follows(&self) -> Arc<dyn Follows>;
     /// Histories and inboxes.
     fn history(&self) -> Arc<dyn History>;
 }

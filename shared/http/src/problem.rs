@@ -68,6 +68,8 @@ codes! {
     EmailAlreadyAdded "EMAIL_ALREADY_ADDED" 409;
     /// The account has too many addresses.
     EmailLimitReached "EMAIL_LIMIT_REACHED" 409;
+    /// The user follows too many accounts.
+    FollowLimitReached "FOLLOW_LIMIT_REACHED" 409;
     /// The address is not verified.
     EmailUnverified "EMAIL_UNVERIFIED" 409;
     /// The address is the primary one.
@@ -231,6 +233,12 @@ impl Problem {
     /// The request has no valid credential.
     pub fn unauthorized(sentence: &'static str) -> Self {
         Self::new(Code::Unauthorized, sentence)
+    }
+
+    /// The API key of a team can't act as a person.
+    pub fn key_of_team() -> Self {
+        let sentence = "This API key belongs to a team. Sign in, or use an API key of a personal account.";
+        Self::new(Code::Forbidden, sentence)
     }
 
     /// One field is wrong.

@@ -16,6 +16,9 @@ pub enum Stop {
     Replay,
     /// Forwards the request to the region that it belongs to, perhaps on behalf of a caller that this region authenticated.
     Forward(Region, Option<DelegatedCaller>),
+    /// Forwards the request to an endpoint for anyone without its credentials, with what they told this region: whether the
+    /// caller follows the account that the request names.
+    ForwardPublic(Region, bool),
 }
 
 impl Stop {
@@ -29,7 +32,9 @@ impl Stop {
         match self {
             Self::Problem(problem) => problem,
             Self::Replay => Problem::internal("an unanswered receipt"),
-            Self::Forward(region, _) => Problem::internal(format!("a request for {region} came here")),
+            Self::Forward(region, _) | Self::ForwardPublic(region, _) => {
+                Problem::internal(format!("a request for {region} came here"))
+            }
         }
     }
 }

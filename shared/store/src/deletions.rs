@@ -245,6 +245,7 @@ impl Deletions for Store {
                 let others = teams.map(|team| workspaces::member_key(team, deletion.user));
                 self.delete_all(&others.collect::<Vec<_>>()).await?;
             }
+            Part::Follows => self.erase_relations(&keys).await?,
             Part::Person => {
                 self.free_identities(&keys).await?;
                 self.free_addresses(deletion).await?;

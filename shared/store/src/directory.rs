@@ -1,10 +1,10 @@
 //! Claim on a name, reserved handle, public signing key.  Table `directory`: PK `HANDLE#<handle>`, `ADDRESS#<address hash>` or
 //! `IDENTITY#<identity hash>`  SK `CLAIM`; PK `PENDING#<region>`  SK as the claim's PK, while it waits to be confirmed; PK `RESERVED#<sha256 of a handle>`
-//! SK `RESERVED`, gone when the handle is free again; PK `SIGNING-KEYS`  SK `<region>#<kid>`; PK `RETIRED-KEYS`, the same.
+//! SK `RESERVED`, gone when the handle is free again; PK `FOLLOWERS#<account hash>`  SK `<region>`; PK `SIGNING-KEYS`  SK `<region>#<kid>`; PK `RETIRED-KEYS`, the same.
 //! Reads: the holder of a name (get in the region's replica), whether a handle is free (the same, then a strongly consistent
-//! batch get of claim and reservation in the authority), a region's unconfirmed claims (query in the authority), signing keys
+//! batch get of claim and reservation in the authority), the numbers of followers of an account (query), a region's unconfirmed claims (query in the authority), signing keys
 //! (query, once a container), retired keys (query).
-//! Writes: in the authority only. One transaction writes a claim, its pending mark, and the reservation of a freed handle; one
+//! Writes: in the authority only. A number of followers is a conditional put: a later one stays. One transaction writes a claim, its pending mark, and the reservation of a freed handle; one
 //! retires a signing key.
 
 use std::{
@@ -13,10 +13,11 @@ use std::{
 };
 
 use async_trait::async_trait;
-use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::{Client, operation::put_item::PutItemError};
 use domain::{
     Timestamp,
     directory::{Claim, Holder, Name, PENDING},
+    follow::{FollowedHash, FollowerCount, RegionalCount},
     handle::Handle,
     ports::{Claimed, Failure, Outcome, PublicKey},
     provider::IdentityHash,
@@ -30,7 +31,7 @@ use tables::ItemKind;
 use crate::{
     client::Store,
     failure::failure,
-    item::{Key, from_item, text, to_expiring_item, to_item},
+    item::{Key, from_item, number, text, to_expiring_item, to_item},
     transaction::Condition,
     usage::millis,
 };
@@ -75,6 +76,15 @@ struct PendingItem {
 struct ReservedItem {
     #[serde(with = "jiff::fmt::serde::timestamp::millisecond::required")]
     until: Timestamp,
+}
+
+/// The number of followers that a region published.
+#[derive(Serialize, Deserialize)]
+struct TotalItem {
+    #[serde(rename = "sk")]
+    region: Region,
+    followers: i64,
+    version: u64,
 }
 
 impl DirectoryStore {
@@ -329,6 +339,39 @@ impl domain::ports::Directory for DirectoryStore {
             if !page.more || overdue.len() >= MOST_OVERDUE {
                 return Ok(overdue);
             }
+        }
+    }
+
+    async fn follower_totals(&self, account: FollowedHash) -> Outcome<Vec<RegionalCount>> {
+        let all = ("!".to_owned(), "~".to_owned());
+        let page = self.replica.range(ItemKind::FollowerTotals, account, all, Region::ALL.len()).await?;
+        let total = |item| {
+            let TotalItem { region, followers, version } = from_item(item)?;
+            Ok(RegionalCount { region, count: FollowerCount { followers, version } })
+        };
+        page.items.into_iter().map(total).collect()
+    }
+
+    async fn publish_followers(
+        &self,
+        account: FollowedHash,
+        region: Region,
+        count: FollowerCount,
+    ) -> Outcome<()> {
+        let key = Key::new(ItemKind::FollowerTotals, account, region.as_str());
+        let FollowerCount { followers, version } = count;
+        let item = to_item(&key, &TotalItem { region, followers, version })?;
+        let table = self.authority.name(key.table);
+        let request = self.authority.client.put_item().table_name(table).set_item(Some(item));
+        let answer = request
+            .condition_expression("attribute_not_exists(pk) OR version < :version")
+            .expression_attribute_values(":version", number(version))
+            .send()
+            .await;
+        let Err(error) = answer else { return Ok(()) };
+        match error.as_service_error() {
+            Some(PutItemError::ConditionalCheckFailedException(_)) => Ok(()),
+            _ => Err(failure(error)),
         }
     }
 

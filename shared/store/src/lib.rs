@@ -20,6 +20,7 @@ mod exports;
 mod extras;
 mod failure;
 mod feedback;
+mod follows;
 mod get;
 mod history;
 mod identities;

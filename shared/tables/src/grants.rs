@@ -51,10 +51,10 @@ pub use resource::{purges, resources, trash, uploads};
 pub use secrets::{
     address_hashes, codes, forwarding_keys, identity_keys, identity_providers, rotations, token_keys, vault,
 };
-pub use workspace::{api_keys, history, workspaces};
+pub use workspace::{api_keys, follows, history, workspaces};
 
 /// The methods of every port.
-pub const PORTS: [&[PortMethod]; 40] = [
+pub const PORTS: [&[PortMethod]; 41] = [
     accounts::ALL,
     address_hashes::ALL,
     api_keys::ALL,
@@ -71,6 +71,7 @@ pub const PORTS: [&[PortMethod]; 40] = [
     extras::ALL,
     exports::ALL,
     feedback_records::ALL,
+    follows::ALL,
     forwarding_keys::ALL,
     history::ALL,
     icons::ALL,

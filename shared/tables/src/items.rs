@@ -82,6 +82,11 @@ kinds! {
     Keys: Workspaces "KEYS#", Workspace, Partition("api-keys"), Section(&["apiKeys"]), ["sealed"];
     /// The holder of the API key with a hash.
     KeyHolders: Workspaces "KEYHASH#", Workspace, With(&["api-keys"]), Omitted("an index of API keys"), [];
+    /// The accounts that a user follows, by hashes of their ids, and their number.
+    Follows: Workspaces "FOLLOWS#", User, Partition("follows"), Section(&["account"]), [];
+    /// How many users of the region follow an account, by the hash of its id.
+    FollowerCounts: Workspaces "FOLLOWED#", Region, Kept("numbers under hashes of ids"),
+        Omitted("numbers under hashes of ids"), [];
     /// Histories: never changed.
     Events: Activity "WS#", Workspace, Partition("events"), Section(&["activity"]), [];
     /// Seen and archived events, one by one and all at once.
@@ -156,6 +161,9 @@ kinds! {
         Omitted("hashes of handles that nobody has"), [];
     /// In the directory: a region's claims that are not confirmed yet.
     PendingClaims: Directory "PENDING#", Region, InTransaction("names"), Omitted("an index of claims"), [];
+    /// In the directory: how many users of each region follow an account, by the hash of its id.
+    FollowerTotals: Directory "FOLLOWERS#", Region, Kept("numbers under hashes of ids"),
+        Omitted("numbers under hashes of ids"), [];
     /// In the directory: the public keys that access tokens are verified with.
     SigningKeys: Directory "SIGNING-KEYS", Region, Kept("public keys name nobody"),
         Omitted("public keys of the platform"), [];

@@ -13,7 +13,7 @@ use super::*;
 use crate::{
     feedback,
     fixtures::{BESIDE, auth},
-    password, privacy,
+    following, password, privacy,
 };
 
 /// What sets a worker off.
@@ -59,6 +59,7 @@ fn events() -> Vec<Event> {
         .into_iter()
         .chain(addresses::events())
         .chain(claim_events())
+        .chain([follower_event()])
         .chain(trash_events())
         .chain(data_events())
         .collect()
@@ -200,6 +201,19 @@ fn claim_events() -> Vec<Event> {
     ]
 }
 
+/// A number of followers that changed.
+fn follower_event() -> Event {
+    Event {
+        function: "publish-followers",
+        name: "a number",
+        set_off: |who, n| Box::pin(follow(who, n)),
+        last_call: "PutItem",
+        least: (2, 2, 1.0, 1.0),
+        reason: "",
+        sets_off: &[],
+    }
+}
+
 /// Removals from the trash.
 fn trash_events() -> Vec<Event> {
     vec![
@@ -310,6 +324,12 @@ async fn make_key(who: Person, n: usize) {
 
 async fn open_account(who: Person, n: usize) {
     auth::open_account(who, n).await.expect(200);
+}
+
+async fn follow(who: Person, n: usize) {
+    let other = who.app.user(&format!("numbered{n}")).await;
+    settle(&who.app).await;
+    following::follow(&who, &other.handle, true).await.expect(200);
 }
 
 async fn reap(who: Person) {

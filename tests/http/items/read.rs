@@ -8,11 +8,12 @@ use domain::{
     deletion::Erasure,
     directory::{Holder, Name},
     domain_events::Message,
+    follow::FollowedHash,
     handle::Handle,
     id::{MessageId, UserId, WorkspaceId},
     ports::{
         Accounts, ApiKeys, AuthorizationRequests, Connected, ConnectedBy, Connections, Consumed, Created,
-        DUE_PARTS, Deletions, Directory as _, Exports, FeedbackRecords, History, IdempotencyRecords,
+        DUE_PARTS, Deletions, Directory as _, Exports, FeedbackRecords, Follows, History, IdempotencyRecords,
         Inventory, MailBlocks, MessageLease, PasswordResets, Purges, RateWindows, Resources, Sessions,
         SignUps, Throttles, Trash, Uploads, UserAddresses, Within, Workspaces,
     },
@@ -131,6 +132,17 @@ async fn workspaces(tables: &Tables, kind: ItemKind, of: &str, sk: &str, last: &
             json!({ "workspace": store.by_handle(&handle).await.unwrap() })
         }
         ItemKind::Keys => json!(ApiKeys::find(store, part(of), part(last)).await.unwrap()),
+        // How many accounts a user follows, only the condition of a write asks.
+        ItemKind::Follows if sk == "COUNT" => {
+            json!({ "followed": Follows::list(store, part(of), MANY).await.unwrap().len() })
+        }
+        ItemKind::Follows => {
+            let found = Follows::list(store, part(of), MANY).await.unwrap().into_iter();
+            let account = FollowedHash(hash(last));
+            assert!(store.is_followed(part(of), account).await.unwrap());
+            json!({ "followed_at": found.filter(|it| it.account == account).map(|it| it.followed_at).next() })
+        }
+        ItemKind::FollowerCounts => json!(store.followers(FollowedHash(hash(of))).await.unwrap()),
         ItemKind::KeyHolders => {
             let key =
                 (1..=2).map(|n| Digest256::of(format!("key {n}"))).find(|hash| hash.to_hex().as_str() == of);
@@ -335,6 +347,10 @@ async fn directory(tables: &Tables, kind: ItemKind, of: &str, sk: &str) -> Value
             let of_it = overdue.filter(|claim| sk.ends_with(&name_of(&claim.name)));
             let mut found = of_it.map(|claim| json!({ "id": claim.id, "deadline": claim.deadline }));
             found.next_back().unwrap_or_default()
+        }
+        ItemKind::FollowerTotals => {
+            let found = directory.follower_totals(FollowedHash(hash(of))).await.unwrap().into_iter();
+            json!(found.filter(|total| total.region.as_str() == sk).map(|total| total.count).next())
         }
         ItemKind::SigningKeys => public_key(directory.signing_keys().await.unwrap(), sk),
         ItemKind::RetiredKeys => public_key(directory.retired_keys().await.unwrap(), sk),

@@ -7,6 +7,7 @@ use domain::{
     Timestamp,
     activity::Watermark,
     directory::{Claim, Name},
+    follow::{FollowedHash, FollowerCount},
     handle::Handle,
     id::{self, Id, IdKind, WorkspaceId},
     permissions::{
@@ -14,9 +15,9 @@ use domain::{
         may_export, may_keep_inbox, may_make_keys,
     },
     ports::{
-        All, ApiKeys, Closing, Consumed, Deletions, Directory as _, Exports, FeedbackRecords, History, Live,
-        Marking, Purges, RateWindows, Resources, Sessions, Throttles, TransactionExtras, Trash, Uploads,
-        Workspaces,
+        All, ApiKeys, Closing, Consumed, Deletions, Directory as _, Exports, FeedbackRecords, Followed,
+        Follows, History, Live, Marking, Purges, RateWindows, Resources, Sessions, Throttles,
+        TransactionExtras, Trash, Uploads, Workspaces,
     },
     region::Region,
     resource::ResourceId,
@@ -111,6 +112,7 @@ pub async fn everything(tables: &Tables) {
     people::connections(tables).await;
     let ada = workspaces(tables).await;
     keys_and_inbox(tables, &ada).await;
+    follows(tables).await;
     extras(tables, &ada).await;
     let proof = may_edit_resources(&owner_of(&ada)).unwrap();
     let dataset = assets(tables, &proof).await;
@@ -166,6 +168,19 @@ async fn keys_and_inbox(tables: &Tables, ada: &Workspace) {
         let watermark = Watermark { up_to: nth(n), at: at(33 + i64::try_from(n).unwrap()) };
         store.mark_all(&proof, all, watermark).await.unwrap();
     }
+}
+
+/// An account that is followed by two, and one that was and is not any more.
+async fn follows(tables: &Tables) {
+    let store = &tables.store;
+    let account = |n| FollowedHash::of(workspace_id(n));
+    for (follower, followed) in [(1, 2), (1, 3), (2, 3)] {
+        let done = store.follow(user(follower), account(followed), at(35), none()).await.unwrap();
+        assert_eq!(done, Followed::Yes);
+    }
+    store.unfollow(user(1), account(2), none()).await.unwrap();
+    let count = FollowerCount { followers: 2, version: 2 };
+    tables.directory.publish_followers(account(3), Region::Us, count).await.unwrap();
 }
 
 const ACTIONS: [&str; 15] = [
@@ -229,6 +244,7 @@ fn notices() -> Vec<Value> {
         json!({ "type": "address-removed", "user": user, "address": address }),
         json!({ "type": "primary-address-changed", "user": user, "former": nth::<id::OfAddress>(1) }),
         json!({ "type": "feedback-received", "feedback": nth::<id::OfFeedback>(1) }),
+        json!({ "type": "followers-changed", "followed": Digest256::of("followed") }),
     ]
 }
 

@@ -47,15 +47,26 @@ pub fn parts(scope: DeletionScope) -> impl Iterator<Item = Part> {
     })
 }
 
-/// All that is stored, but for what goes by itself: counters of requests and attempts with an address, and receipts.
+/// All that is stored, but for what goes by itself: counters of requests and attempts with an address, and receipts. And but for
+/// numbers of followers, which stay.
 async fn lasting(app: &App) -> Vec<Vec<Item>> {
     let mut tables = everything(app).await;
     let by_itself = |item: &Item| {
         let (pk, _) = key_of(item);
-        ["RESETS#", "RECEIPT#", "THROTTLE#", "ERASED#"].iter().any(|kind| pk.starts_with(kind))
+        ["RESETS#", "RECEIPT#", "THROTTLE#", "ERASED#", "FOLLOWED#"].iter().any(|kind| pk.starts_with(kind))
     };
     tables.iter_mut().for_each(|items| items.retain(|item| !by_itself(item)));
     tables
+}
+
+/// The numbers of followers of all accounts, in order.
+async fn numbers_of_followers(app: &App) -> Vec<i64> {
+    let items = items(app, "workspaces").await;
+    let numbers = items.iter().filter(|item| key_of(item).0.starts_with("FOLLOWED#"));
+    let mut numbers: Vec<i64> =
+        numbers.map(|item| item["followers"].as_n().unwrap().parse().unwrap()).collect();
+    numbers.sort_unstable();
+    numbers
 }
 
 #[tokio::test]
@@ -72,6 +83,8 @@ async fn erasing_an_account_touches_nobody_else() {
     for part in parts(DeletionScope::Account) {
         assert!(ada.store().left(&deletion, part, 3).await.unwrap().items.is_empty(), "{part:?}");
     }
+    // Bob follows four accounts, and each of ada's had no other follower.
+    assert_eq!(numbers_of_followers(&app).await, [0, 0, 0, 0, 1, 1, 1, 1]);
     for _ in 0..2 {
         Deletions::forget(ada.store(), &deletion).await.unwrap();
     }

@@ -7,6 +7,7 @@ use domain::{
     deletion::{Deletion, DeletionScope, StepsDone},
     domain_events::{DomainEvent, Message},
     email::EmailAddress,
+    follow::FollowedHash,
     id::{JobId, ResetId, UserId},
     job::Status,
     mail_block::{BlockReason, MailBlock},
@@ -14,8 +15,9 @@ use domain::{
     permissions::{DeletesForGood, may_delete_account, may_keep_inbox, may_make_keys},
     ports::{
         AddressSaved, All, ApiKeys, Closed, Closing, Connected, ConnectedBy, Connections, Deletions, Exports,
-        Founded, History, MailBlocks, Marking, NewAccount, NewPassword, Opened, PasswordResets, Replaces,
-        Saved, Sessions, SignUps, Started, TransactionExtras, UserAddresses, Workspaces,
+        Followed, Follows, Founded, History, MailBlocks, Marking, NewAccount, NewPassword, Opened,
+        PasswordResets, Replaces, Saved, Sessions, SignUps, Started, TransactionExtras, UserAddresses,
+        Workspaces,
     },
     provider::{Connection, IdentityHash, Provider},
     region::Region,
@@ -207,6 +209,9 @@ impl Planted {
         }
         for _ in 0..4 {
             let_in(app, id(), user, Role::Editor).await;
+            let account = FollowedHash::of(id());
+            let followed = store.follow(user, account, at(0), TransactionExtras::default()).await.unwrap();
+            assert_eq!(followed, Followed::Yes);
         }
     }
 

@@ -10,13 +10,15 @@ use domain::resource::Kind;
 use futures::{StreamExt, stream};
 use kit::ItemKind;
 use restore::{
-    ErasureLedger, Restoration, RestoreAction, RestoreError, TableGroup, erase_objects, settle_names,
+    ErasureLedger, Restoration, RestoreAction, RestoreError, TableGroup, erase_objects, settle_followers,
+    settle_names,
 };
 use store::tables::Table;
 use tests::{App, Person, json, names};
 
-use super::{SECOND_LOOK, erase, everything::Everything, forgotten, looked_once, until};
+use super::{SECOND_LOOK, erase, everything::Everything, forgotten, looked_once, until, until_delivered};
 use crate::{
+    following,
     items::make,
     password,
     search::{Needles, search},
@@ -351,4 +353,41 @@ async fn name_that_was_freed_is_claimed_again_unless_another_has_it() {
     let claim = directory.get_item().table_name("account-directory").set_key(Some(key(&people[0])));
     let claim = claim.send().await.unwrap().item.unwrap();
     assert_eq!(claim["id"].as_s().unwrap(), &people[0].workspace().to_string());
+}
+
+#[tokio::test]
+async fn numbers_of_followers_are_counted_and_published_again() {
+    tests::needs_every_region!();
+    let app = App::start().await;
+    let people = residents(&app, 3).await;
+    let (star, fans) = people.split_first().unwrap();
+    for fan in fans {
+        following::follow(fan, &star.handle, true).await.expect(200);
+    }
+    copy_tables(&app).await;
+    // Since the time of the copy, one is erased and the other unfollows.
+    erase(&fans[0]).await;
+    let fan = signed_in(&fans[1], tests::PASSWORD).await;
+    following::follow(&fan, &star.handle, false).await.expect(200);
+    until_delivered(&app, "the number is not published", || async {
+        following::published(star).await == [0]
+    })
+    .await;
+    let report = restoration(&app).erase().await.unwrap();
+    assert_eq!(report.of_kind(RestoreAction::Recounted, ItemKind::FollowerCounts), 1);
+    serve_copies(&app).await;
+    let (authority, tables) =
+        (app.tables_of(domain::region::Region::AUTHORITY), TableGroup::new(client(&app), app.table("")));
+    for (only_looks, changed) in [(true, 1), (false, 1), (false, 0)] {
+        let directory = (&authority, "account-directory");
+        assert_eq!(settle_followers(&tables, directory, app.home(), only_looks).await.unwrap(), changed);
+    }
+    assert_eq!(following::published(star).await, [1]);
+    let fan = signed_in(&fans[1], tests::PASSWORD).await;
+    assert_eq!(following::seen_by(&fan, &star.handle).await, (1, true));
+    following::follow(&fan, &star.handle, false).await.expect(200);
+    until_delivered(&app, "a later number is not published", || async {
+        following::published(star).await == [0]
+    })
+    .await;
 }

@@ -17,7 +17,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-pub use account::{Account, SessionRow};
+pub use account::{Account, AccountLists, SessionRow};
 
 fn text(value: Option<impl ToString>) -> Option<String> {
     value.map(|value| value.to_string())

@@ -90,7 +90,8 @@ impl Section {
     pub const fn about(self) -> &'static str {
         match self {
             Self::Account => {
-                "your profile, your addresses, connected accounts, what you store, your teams, and your sessions"
+                "your profile, your addresses, connected accounts, what you store, your teams, the accounts that you follow, and \
+                 your sessions"
             }
             Self::Projects => "your projects, including the trash",
             Self::Datasets => "your datasets, including the trash, without their images",

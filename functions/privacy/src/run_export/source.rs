@@ -6,10 +6,12 @@ use domain::{
     Timestamp,
     activity::{Inbox, Mark},
     export::Export,
+    follow,
     id::{EventId, KeyId, SessionId, UploadId, WorkspaceId},
     plan::MicroUsd,
     ports::{
-        ApiKeys, Connections, Failure, History, Inventory, Page, Resources, TokenKeys, UserAddresses, Workspaces,
+        ApiKeys, Connections, Failure, Follows, History, Inventory, Page, Resources, TokenKeys, UserAddresses,
+        Workspaces,
     },
     resource::{Kind, Resource, ResourceId},
     session_client::SessionClient,
@@ -79,6 +81,7 @@ pub struct SourcePorts {
     inventory: Arc<dyn Inventory>,
     addresses: Arc<dyn UserAddresses>,
     connections: Arc<dyn Connections>,
+    follows: Arc<dyn Follows>,
     workspaces: Arc<dyn Workspaces>,
     resources: Arc<dyn Resources>,
     history: Arc<dyn History>,
@@ -93,6 +96,7 @@ impl SourcePorts {
             inventory: ports.inventory(),
             addresses: ports.user_addresses(),
             connections: ports.connections(),
+            follows: ports.follows(),
             workspaces: ports.workspaces(),
             resources: ports.resources(),
             history: ports.history(),
@@ -130,9 +134,11 @@ impl<'a> ExportSource<'a> {
         let connections = self.ports.connections.list(self.export.user);
         let teams = self.ports.inventory.memberships(self.export.user, MEMBERSHIPS);
         let profile = self.ports.workspaces.profile(self.workspace);
-        let (user, record, profile, connections, usage, teams) =
-            futures::try_join!(user, self.record(), profile, connections, usage, teams)?;
-        Ok(user.map(|user| rows::Account::new(user, record.zip(profile), connections, usage, teams)))
+        let follows = self.ports.follows.list(self.export.user, follow::MOST);
+        let (user, record, profile, connections, usage, teams, follows) =
+            futures::try_join!(user, self.record(), profile, connections, usage, teams, follows)?;
+        let lists = rows::AccountLists { connections, teams, follows };
+        Ok(user.map(|user| rows::Account::new(user, record.zip(profile), usage, lists)))
     }
 
     async fn record(&self) -> Result<Option<Workspace>, Failure> {

@@ -52,6 +52,8 @@ pub enum Part {
     Members,
     /// Memberships of the user, on both sides.
     Memberships,
+    /// The accounts that the user follows, each with the number that it counts in.
+    Follows,
     /// Messages in the outbox.
     Messages,
     /// The record of the last used reset token.
@@ -80,7 +82,7 @@ pub enum Step {
 }
 
 /// All steps in order. The first ones revoke access, and the request performs these before it responds.
-pub const STEPS: [Step; 25] = [
+pub const STEPS: [Step; 26] = [
     Step::Records(Part::ApiKeys),
     Step::Records(Part::Sessions),
     Step::Bundles,
@@ -100,6 +102,7 @@ pub const STEPS: [Step; 25] = [
     Step::Records(Part::Marks),
     Step::Records(Part::Members),
     Step::Records(Part::Memberships),
+    Step::Records(Part::Follows),
     Step::Records(Part::Messages),
     Step::Records(Part::Resets),
     Step::Records(Part::Person),
@@ -158,7 +161,12 @@ impl Step {
             self,
             Self::Bundles
                 | Self::Records(
-                    Part::Sessions | Part::Memberships | Part::Resets | Part::Person | Part::Exports
+                    Part::Sessions
+                        | Part::Memberships
+                        | Part::Follows
+                        | Part::Resets
+                        | Part::Person
+                        | Part::Exports
                 )
         );
         scope == DeletionScope::Account || !personal
@@ -303,12 +311,22 @@ mod tests {
 
     #[test]
     fn count_of_older_version_resumes_at_its_step() {
+        let is_old = |step: &Step| COUNTED_STEPS.contains(&step.to_string().as_str());
+        let old: Vec<Step> = STEPS.into_iter().filter(is_old).collect();
         for (count, name) in COUNTED_STEPS.into_iter().enumerate() {
-            assert_eq!(read(json!(count)).next_of(&STEPS), Step::named(name), "{name}");
+            assert_eq!(read(json!(count)).next_of(&old), Step::named(name), "{name}");
         }
         for all in [25, 26] {
             assert_eq!(read(json!(all)), StepsDone::All);
         }
+    }
+
+    #[test]
+    fn job_of_older_version_runs_newer_steps() {
+        let mut done = read(json!(24));
+        assert_eq!(done.next_of(&STEPS), Some(Step::Records(Part::Follows)));
+        done.advance(&STEPS);
+        assert_eq!(done.next_of(&STEPS), Some(Step::Names));
     }
 
     #[test]

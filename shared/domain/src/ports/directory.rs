@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::outcome::Outcome;
 use crate::{
     directory::{self, Holder, Name},
+    follow::{FollowedHash, FollowerCount, RegionalCount},
     handle::Handle,
     region::Region,
 };
@@ -57,6 +58,15 @@ pub trait Directory: Send + Sync {
     async fn is_free(&self, handle: &Handle, now: Timestamp) -> Outcome<bool>;
     /// Unconfirmed claims of a region whose deadline has passed. Returns a part of very many.
     async fn overdue(&self, region: Region, now: Timestamp) -> Outcome<Vec<directory::Claim>>;
+    /// The numbers of followers of an account that the regions published, as this region's replica has them.
+    async fn follower_totals(&self, account: FollowedHash) -> Outcome<Vec<RegionalCount>>;
+    /// Publishes a region's number of followers of an account, unless a later one was published.
+    async fn publish_followers(
+        &self,
+        account: FollowedHash,
+        region: Region,
+        count: FollowerCount,
+    ) -> Outcome<()>;
     /// The public keys that access tokens are verified with.
     async fn signing_keys(&self) -> Outcome<Vec<PublicKey>>;
     /// Publishes a public key.

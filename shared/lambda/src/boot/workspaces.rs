@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use domain::ports::{ApiKeys, History, Workspaces};
+use domain::ports::{ApiKeys, Follows, History, Workspaces};
 use kit::ports::WorkspacePorts;
 
 use super::FunctionRuntime;
@@ -13,6 +13,10 @@ impl WorkspacePorts for FunctionRuntime {
     }
 
     fn api_keys(&self) -> Arc<dyn ApiKeys> {
+        self.store()
+    }
+
+    fn follows(&self) -> Arc<dyn Follows> {
         self.store()
     }
 

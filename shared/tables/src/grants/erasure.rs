@@ -19,13 +19,16 @@ const READS: [Grant; 9] = [
     batch_get(ItemKind::Connections),
     query(ItemKind::Files),
 ];
+/// The writes of the step that unfollows: each relation goes in a transaction with the number that it is in.
+const UNFOLLOWS: [Grant; 2] = [delete(ItemKind::Follows), update(ItemKind::FollowerCounts)];
 /// The deletes of every kind that is erased.
 const DELETES: [Grant; count(Pass::Erase)] = collect(Pass::Erase);
 
 /// Going through the partitions of every kind that has a step of its own.
 pub const LIST: [Grant; count(Pass::List)] = collect(Pass::List);
 /// Erasing every kind.
-pub const ERASE: [Grant; READS.len() + DELETES.len()] = concat(&[&READS, &DELETES]);
+pub const ERASE: [Grant; READS.len() + UNFOLLOWS.len() + DELETES.len()] =
+    concat(&[&READS, &UNFOLLOWS, &DELETES]);
 
 /// What a step does.
 #[derive(Clone, Copy)]

@@ -4,7 +4,7 @@ use super::{actions::*, method::PortMethod};
 use crate::items::ItemKind::*;
 
 port! {
-    /// Names and public keys.
+    /// Names, numbers of followers and public keys.
     directory = "Directory" {
         FIND_HANDLE = "find": [get(HandleClaims)];
         FIND_ADDRESS = "find": [get(AddressClaims)];
@@ -33,6 +33,8 @@ port! {
         IS_FREE = "is_free":
             [get(HandleClaims), far(batch_get(HandleClaims)), far(batch_get(ReservedHandles))];
         OVERDUE = "overdue": [far(query(PendingClaims))];
+        FOLLOWER_TOTALS = "follower_totals": [query(FollowerTotals)];
+        PUBLISH_FOLLOWERS = "publish_followers": [far(put(FollowerTotals))];
         SIGNING_KEYS = "signing_keys": [query(SigningKeys)];
         PUBLISH_SIGNING_KEY = "publish_signing_key": [far(put(SigningKeys))];
         RETIRED_KEYS = "retired_keys": [query(RetiredKeys)];

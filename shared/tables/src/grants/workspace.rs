@@ -28,6 +28,17 @@ port! {
 }
 
 port! {
+    /// The accounts that users follow, and the region's numbers of followers.
+    follows = "Follows" {
+        IS_FOLLOWED = "is_followed": [get(Follows)];
+        FOLLOW = "follow": [put(Follows), update(Follows), update(FollowerCounts)];
+        UNFOLLOW = "unfollow": [delete(Follows), update(Follows), update(FollowerCounts)];
+        LIST = "list": [query(Follows)];
+        FOLLOWERS = "followers": [get(FollowerCounts)];
+    }
+}
+
+port! {
     /// Histories and inboxes.
     history = "History" {
         PAGE = "page": [query(Events)];

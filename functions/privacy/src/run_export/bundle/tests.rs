@@ -30,7 +30,7 @@ fn account() -> Account {
         created_at: now,
     };
     let stored = domain::user_addresses::StoredAddresses { user, verified: None, pending: None };
-    Account::new(stored, None, Vec::new(), Usage::default(), Vec::new())
+    Account::new(stored, None, Usage::default(), rows::AccountLists::default())
 }
 
 /// The rows of a section, whatever they are.

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use domain::{
     Timestamp,
     email::EmailAddress,
+    follow::{Follow, FollowedHash},
     id::{SessionId, UserId, WorkspaceId},
     plan::Plan,
     ports::Membership,
@@ -46,6 +47,8 @@ pub struct Account {
     pub storage: StorageRow,
     /// The teams that the person belongs to.
     pub teams: Vec<TeamRow>,
+    /// The accounts that the person follows, by hashes of their ids. Their names are not stored with the person's data.
+    pub following: Vec<FollowedAccountRow>,
     /// The sessions. The last member, because it is written row by row.
     pub sessions: Vec<SessionRow>,
 }
@@ -200,6 +203,25 @@ impl From<Membership> for TeamRow {
     }
 }
 
+/// An account that the person follows. No name is stored, so that nothing remains of an account that was deleted.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(rename = "FollowedAccount")]
+pub struct FollowedAccountRow {
+    /// SHA-256 of the account's id, in base64url.
+    #[schemars(with = "String")]
+    pub account: FollowedHash,
+    /// Time since when.
+    #[schemars(schema_with = "date_time")]
+    pub followed_at: Timestamp,
+}
+
+impl From<Follow> for FollowedAccountRow {
+    fn from(Follow { account, followed_at }: Follow) -> Self {
+        Self { account, followed_at }
+    }
+}
+
 /// A sign-in on one device.
 #[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
@@ -243,15 +265,26 @@ impl SessionRow {
     }
 }
 
+/// The lists of an account that are read as a whole.
+#[derive(Default)]
+pub struct AccountLists {
+    /// The identities that the person signs in with.
+    pub connections: Vec<Connection>,
+    /// The teams.
+    pub teams: Vec<Membership>,
+    /// The accounts that the person follows.
+    pub follows: Vec<Follow>,
+}
+
 impl Account {
     /// Everything but the sessions.
     pub fn new(
         stored: StoredAddresses,
         workspace: Option<(Workspace, ProfileRecord)>,
-        connections: Vec<Connection>,
         usage: Usage,
-        teams: Vec<Membership>,
+        lists: AccountLists,
     ) -> Self {
+        let AccountLists { connections, teams, follows } = lists;
         let profile = workspace.map(|(workspace, record)| ProfileRow::new(&workspace, record.profile));
         let User { id, region, created_at, .. } = stored.user;
         Self {
@@ -263,6 +296,7 @@ impl Account {
             connected_accounts: connections.into_iter().map(ConnectedAccountRow::from).collect(),
             storage: usage.into(),
             teams: teams.into_iter().map(TeamRow::from).collect(),
+            following: follows.into_iter().map(FollowedAccountRow::from).collect(),
             sessions: Vec::new(),
         }
     }
