@@ -89,7 +89,7 @@ async fn ticket_does_only_what_it_was_begun_for() {
     let app = App::start().await;
     let ada = app.user("ada-purpose").await;
     let persona = ProviderPersona::new("ada-purpose-google");
-    // One that signs in connects nothing: whoever left it in this browser did not mean this account.
+    // One that signs in connects nothing: it may be of another person at this browser.
     let mut browser = OauthBrowser::new(&app);
     browser.authorize("google", &persona).await;
     assert_eq!(browser.connect(&ada).await.brief(), "422 AUTHORIZATION_INVALID");

@@ -95,7 +95,7 @@ pub enum Connected {
     Stale,
 }
 
-/// Who connects an identity.
+/// The caller that connects an identity.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ConnectedBy {
     /// The user, signed in.
