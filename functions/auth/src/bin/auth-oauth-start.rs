@@ -1,6 +1,6 @@
 //! Lambda entry point of `auth-oauth-start`. Its grants (written by `cargo generate`):
 //!
-//! - Reads the secret `addresses`, the secret `providers`.
+//! - Reads signing keys, the secret `addresses`, the secret `providers`.
 //! - Writes authorization requests, rate windows.
 
 fn main() -> Result<(), lambda::Error> {

@@ -4,7 +4,7 @@
 //!   `addresses`, the secret `forwarding`, users, workspaces.
 //! - Writes connections, events, idempotency records, identities, identity claims (in the authority), outbox,
 //!   pending claims (in the authority).
-//! - Deletes identity claims (in the authority), pending claims (in the authority).
+//! - Deletes disconnections, identity claims (in the authority), pending claims (in the authority).
 
 fn main() -> Result<(), lambda::Error> {
     lambda::serve::<auth::connections_add::ConnectionsAdd>()

@@ -2,7 +2,7 @@
 //!
 //! - Reads connections, idempotency records, passwords, sessions, signing keys, the secret `forwarding`,
 //!   workspaces.
-//! - Writes events, idempotency records, outbox.
+//! - Writes disconnections, events, idempotency records, outbox.
 //! - Deletes connections, identities.
 
 fn main() -> Result<(), lambda::Error> {

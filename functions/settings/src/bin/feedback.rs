@@ -1,4 +1,7 @@
-//! Lambda entry point of `feedback`.
+//! Lambda entry point of `feedback`. Its grants (written by `cargo generate`):
+//!
+//! - Reads idempotency records, the secret `addresses`.
+//! - Writes feedback, idempotency records, outbox, rate windows.
 
 fn main() -> Result<(), lambda::Error> {
     lambda::serve::<settings::feedback::SendFeedback>()

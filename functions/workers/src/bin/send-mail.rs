@@ -1,9 +1,9 @@
 //! Lambda entry point of `send-mail`. Its grants (written by `cargo generate`):
 //!
-//! - Reads address claims, addresses, mail blocks, sessions, sign ups, the secret `addresses`, the secret
-//!   `codes`, the secret `tokens`, user addresses, users.
+//! - Reads address claims, addresses, feedback, mail blocks, sessions, sign ups, the secret `addresses`, the
+//!   secret `codes`, the secret `tokens`, user addresses, users.
 //! - Writes consumed.
-//! - Deletes consumed.
+//! - Deletes consumed, feedback.
 //! - Sends mail.
 
 fn main() -> Result<(), lambda::Error> {
