@@ -188,7 +188,7 @@ async fn service_learns_five_digits_of_a_hash_and_nothing_else() {
     let service = Service::start().await;
     let app = App::looking_up(&service.url).await;
     sign_up(&app, "cyd-breached", PASSWORD).await.expect(202);
-    sign_up(&app, "cyd-breached", LISTED).await.expect(400);
+    sign_up(&app, "cyd-breached-2", LISTED).await.expect(400);
     let script = service.script.lock().unwrap();
     let targets: Vec<&str> = script.asked.iter().map(|asked| asked.target.as_str()).collect();
     let expected = [PASSWORD, LISTED].map(|password| format!("/range/{}", hash_of(password).0));

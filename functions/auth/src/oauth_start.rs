@@ -16,6 +16,7 @@ use kit::{
     Anyone, Code, CredentialError, Endpoint, Params, Ports, Problem, RequestContext, Services, Spec,
     credentials::{Credential, OAUTH_COOKIE, set_cross_site_cookie},
     grants::{authorization_requests, directory, identity_providers},
+    parameters::YesNo,
     spec,
     spec::Method::Get,
 };
@@ -45,7 +46,7 @@ pub struct OauthStartQuery {
     return_to: ReturnPath,
     /// Connects the identity to the account that is signed in. The default is to sign in with the identity.
     #[serde(default)]
-    link: bool,
+    link: Option<YesNo>,
 }
 
 kit::errors! {
@@ -98,7 +99,7 @@ impl Endpoint for OauthStart {
         call: &RequestContext<Anyone>,
         Params(OauthStartQuery { provider, return_to, link }): Self::Input,
     ) -> Result<Redirected, Error> {
-        let connects = if link { Some(signed_in(deps, call).await?) } else { None };
+        let connects = if link == Some(YesNo::True) { Some(signed_in(deps, call).await?) } else { None };
         // The browser keeps its secret, so that an authorization in another tab goes on.
         let known = call.oauth_cookie()?.as_deref().and_then(BrowserSecret::parse);
         let browser = known.unwrap_or_else(|| BrowserSecret::new(call.entropy()));
