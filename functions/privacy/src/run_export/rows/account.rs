@@ -47,7 +47,7 @@ pub struct Account {
     pub storage: StorageRow,
     /// The teams that the person belongs to.
     pub teams: Vec<TeamRow>,
-    /// The accounts that the person follows, by hashes of their ids. Their names are not stored with the person's data.
+    /// The accounts that the person follows, by the SHA-256 of their ids. Their names are not stored with the person's data.
     pub following: Vec<FollowedAccountRow>,
     /// The sessions. The last member, because it is written row by row.
     pub sessions: Vec<SessionRow>,
@@ -211,7 +211,7 @@ pub struct FollowedAccountRow {
     /// SHA-256 of the account's id, in base64url.
     #[schemars(with = "String")]
     pub account: FollowedHash,
-    /// Time since when.
+    /// Time at which the person began to follow it.
     #[schemars(schema_with = "date_time")]
     pub followed_at: Timestamp,
 }
