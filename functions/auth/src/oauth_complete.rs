@@ -11,8 +11,8 @@ use domain::{
     domain_events::DomainEvent,
     id::{OfSession, SessionId, UserId},
     ports::{
-        Accounts, AddressHashes, Claimed, Connected, ConnectedAccount, ConnectedBy, Connections, Directory, Failure,
-        IdentityKeys, Opened, Sessions, SignInProof, TokenKeys, TransactionExtras,
+        Accounts, AddressHashes, Claimed, Connected, ConnectedAccount, ConnectedBy, Connections, Directory,
+        Failure, IdentityKeys, Opened, Sessions, SignInProof, TokenKeys, TransactionExtras,
     },
     provider::{Connection, IdentityHash, IdentityTicket, Provider},
     region::Region,

@@ -30,8 +30,8 @@ use jiff::Timestamp;
 use kit::{
     Ports, RunContext, Trigger, Worker, WorkerSpec,
     grants::{
-        api_keys, blobs, bundles, connections, exports, extras, follows, history, inventory, resources, token_keys, user_addresses,
-        workspaces,
+        api_keys, blobs, bundles, connections, exports, extras, follows, history, inventory, resources,
+        token_keys, user_addresses, workspaces,
     },
     spec::Every,
     worker,

@@ -112,8 +112,7 @@ impl Endpoint for FollowUser {
             return Err(Error::Own);
         }
         let account = FollowedHash::of(account);
-        let extras =
-            call.extras(None, Some(DomainEvent::FollowersChanged { followed: account }), account);
+        let extras = call.extras(None, Some(DomainEvent::FollowersChanged { followed: account }), account);
         if followed {
             if deps.follows.follow(user, account, call.now, extras).await? == Followed::LimitReached {
                 return Err(Error::LimitReached);

@@ -160,8 +160,9 @@ impl Endpoint for PublicProfile {
         call: &RequestContext<Anyone>,
         Params(whose): Self::Input,
     ) -> Result<Shown, Error> {
-        let (caller, here) =
-            futures::try_join!(caller(deps, call), async { Ok(deps.workspaces.by_handle(&whose.username).await?) })?;
+        let (caller, here) = futures::try_join!(caller(deps, call), async {
+            Ok(deps.workspaces.by_handle(&whose.username).await?)
+        })?;
         let Some(id) = here else { return Err(elsewhere(deps, call, whose.username, caller).await?) };
         let account = FollowedHash::of(id);
         let (workspace, record, followers, is_followed) = futures::try_join!(

@@ -10,8 +10,8 @@ use domain::{
     id::{EventId, KeyId, SessionId, UploadId, WorkspaceId},
     plan::MicroUsd,
     ports::{
-        ApiKeys, Connections, Failure, Follows, History, Inventory, Page, Resources, TokenKeys, UserAddresses,
-        Workspaces,
+        ApiKeys, Connections, Failure, Follows, History, Inventory, Page, Resources, TokenKeys,
+        UserAddresses, Workspaces,
     },
     resource::{Kind, Resource, ResourceId},
     session_client::SessionClient,
