@@ -131,11 +131,20 @@ pub fn for_transactions(grants: &[Grant], keys: TransactionKeys) -> Vec<Statemen
             }
         }
     }
-    let on_others = others.into_iter().map(|(resource, actions)| {
+    let mut statements: Vec<Statement> = items.statements(keys).map(on_items).collect();
+    for (resource, actions) in others {
         let conditions = conditions_on(resource, grants);
-        Statement { actions, resources: BTreeSet::from([resource]), conditions }
-    });
-    items.statements(keys).map(on_items).chain(on_others).collect()
+        let same = statements.iter_mut().find(|it| it.actions == actions && it.conditions == conditions);
+        // The inline policies of a role may have 10,240 characters.
+        match same {
+            Some(statement) => statement.resources.insert(resource),
+            None => {
+                statements.push(Statement { actions, resources: BTreeSet::from([resource]), conditions });
+                true
+            }
+        };
+    }
+    statements
 }
 
 fn on_items(ItemStatement { actions, tables, kinds }: ItemStatement) -> Statement {
