@@ -18,7 +18,7 @@ use crate::{
 
 /// Feedback, and the address for an answer.
 const FEEDBACK: &str = "the staircase lamp hums at night";
-const CONTACT: &str = "quiet-sleeper@people.example";
+const CONTACT: &str = "sleeper@night.example";
 
 /// Where the log goes.
 #[derive(Clone, Default)]

@@ -202,6 +202,8 @@ def existing(case, name):
         query["username"] = HANDLE
     if not isinstance(body, dict):
         return
+    if name == "users-follow" and every(name, 2):
+        body["username"] = os.environ["FUZZ_OTHER"]
     if name == "auth-sign-in" and every(name, 2):
         body |= {"email": os.environ["FUZZ_EMAIL"], "password": PASSWORD}
     if name == "auth-verify" and every(name, 4):

@@ -11,7 +11,6 @@ use domain::{
     handle::Handle,
     id::WorkspaceId,
     ports::{Directory, Failure, Followed, Follows, Outcome, Workspaces},
-    text::Invalid,
     user::personal_workspace,
 };
 use kit::{
@@ -65,7 +64,7 @@ kit::errors! {
         /// The name is not in use.
         Nobody => Problem::not_found(),
         /// The account is the caller's own.
-        Own => Problem::field("username", &Invalid::new("You can't follow your own account.")),
+        Own => Problem::new(Code::Conflict, "You can't follow your own account."),
         /// The user follows the most accounts.
         LimitReached => Problem::new(
             Code::FollowLimitReached,
@@ -78,7 +77,7 @@ impl Endpoint for FollowUser {
     const SPEC: Spec = spec("users-follow", Patch, "/api/users")
         .summary("Follow or unfollow a user or team")
         .access(Access::person_or_key())
-        .problems(&[Code::OnboardingRequired, Code::NotFound, Code::FollowLimitReached])
+        .problems(&[Code::OnboardingRequired, Code::NotFound, Code::Conflict, Code::FollowLimitReached])
         .uses(&[
             workspaces::BY_HANDLE,
             directory::FIND_HANDLE,

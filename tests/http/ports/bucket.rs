@@ -73,6 +73,7 @@ impl Bucket {
             "AWS_REGION" => "eu-central-1",
             "BUCKET" => NAME,
             "API_ENDPOINTS" => "us=http://us,eu=http://eu,ap=http://ap",
+            "FEEDBACK_TO" | "BREACHED_PASSWORDS_URL" => "",
             _ => "account-eu-",
         };
         let config =
