@@ -136,13 +136,11 @@ pub fn for_transactions(grants: &[Grant], keys: TransactionKeys) -> Vec<Statemen
         let conditions = conditions_on(resource, grants);
         let same = statements.iter_mut().find(|it| it.actions == actions && it.conditions == conditions);
         // The inline policies of a role may have 10,240 characters.
-        match same {
-            Some(statement) => statement.resources.insert(resource),
-            None => {
-                statements.push(Statement { actions, resources: BTreeSet::from([resource]), conditions });
-                true
-            }
-        };
+        if let Some(statement) = same {
+            statement.resources.insert(resource);
+        } else {
+            statements.push(Statement { actions, resources: BTreeSet::from([resource]), conditions });
+        }
     }
     statements
 }

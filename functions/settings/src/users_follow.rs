@@ -7,7 +7,7 @@ use std::sync::Arc;
 use domain::{
     directory::Name,
     domain_events::DomainEvent,
-    follow::FollowedHash,
+    follow::{FollowedHash, MOST},
     handle::Handle,
     id::WorkspaceId,
     ports::{Directory, Failure, Followed, Follows, Outcome, Workspaces},
@@ -68,7 +68,7 @@ kit::errors! {
         /// The user follows the most accounts.
         LimitReached => Problem::new(
             Code::FollowLimitReached,
-            "You can follow 5,000 accounts. Unfollow another account first.",
+            format!("You can follow at most {MOST} accounts. Unfollow another account first."),
         ),
     }
 }
