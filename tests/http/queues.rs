@@ -1,6 +1,7 @@
 //! Consumers behind queues: what is retried, when, and what becomes of messages that fail too often.
 
 use aws_sdk_sqs::types::QueueAttributeName;
+use kit::ItemKind;
 use tests::{App, json};
 
 use crate::privacy::until;
@@ -128,4 +129,18 @@ async fn unreadable_message_becomes_a_dead_letter_and_is_sent_again() {
     assert_eq!(tasks.results()[0].approximate_number_of_messages_moved(), 1);
     until_waiting(&app, 1).await;
     assert_eq!(app.queue("dead-letters").await, (0, 0, 0));
+}
+
+#[tokio::test]
+async fn message_of_newer_version_does_not_stop_later_ones() {
+    let app = App::start().await;
+    let newer = json!({
+        "pk": ItemKind::Outbox.partition("invented"), "sk": "msg_01m858qy4a1ar9by88nhafn40x",
+        "id": "msg_01m858qy4a1ar9by88nhafn40x", "at": "2026-11-01T00:00:00Z",
+        "notice": { "type": "invented-later", "count": 3 },
+    });
+    let item = serde_dynamo::to_item(newer).unwrap();
+    app.tables().put_item().table_name(app.table("operations")).set_item(Some(item)).send().await.unwrap();
+    app.sign_up("later@people.example").await.expect(202);
+    app.code("later@people.example").await;
 }

@@ -1,11 +1,12 @@
 //! `publish-events`: publishes new outbox messages to the bus, at least once and in the order of their subject. If a record
 //! fails, its batch is delivered again from that record
-//! ([partial batch responses](https://docs.aws.amazon.com/lambda/latest/dg/services-ddb-batchfailurereporting.html)).
+//! ([partial batch responses](https://docs.aws.amazon.com/lambda/latest/dg/services-ddb-batchfailurereporting.html)). Types of
+//! events are not its business: while a deployment takes effect, and after a rollback, it publishes those of a newer version, too.
 
 use std::sync::Arc;
 
 use domain::{
-    domain_events::Message,
+    domain_events::OutboxMessage,
     ports::{Bus, Failure},
 };
 use kit::{
@@ -72,14 +73,14 @@ impl Worker for PublishEvents {
             match message(record) {
                 Ok(Some(message)) => messages.push((sequence, message)),
                 Ok(None) => {}
-                // No record is skipped: a newer version may be able to read it.
+                // No record is skipped: it is delivered again.
                 Err(_) => {
                     unreadable = Some(sequence);
                     break;
                 }
             }
         }
-        let readable: Vec<Message> = messages.iter().map(|(_, message)| message.clone()).collect();
+        let readable: Vec<OutboxMessage> = messages.iter().map(|(_, message)| message.clone()).collect();
         let failed = deps.bus.publish(&readable).await?;
         let refused = messages.into_iter().find(|(_, message)| failed.contains(&message.id));
         let first = refused.map(|(sequence, _)| sequence).or(unreadable);
@@ -89,7 +90,7 @@ impl Worker for PublishEvents {
 }
 
 /// The message that a record inserts, if it inserts one. The table holds other items too, and old messages expire.
-fn message(record: StreamRecord) -> Result<Option<Message>, serde_dynamo::Error> {
+fn message(record: StreamRecord) -> Result<Option<OutboxMessage>, serde_dynamo::Error> {
     let Some(image) = record.dynamodb.new_image.filter(|_| record.event_name == "INSERT") else {
         return Ok(None);
     };

@@ -3,6 +3,7 @@
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 use crate::{
     follow::FollowedHash,
@@ -323,4 +324,50 @@ pub struct Message {
     pub at: Timestamp,
     /// The event.
     pub notice: DomainEvent,
+}
+
+/// A message as the outbox stores it, for its publication: the event may be of a type that only a newer version knows.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct OutboxMessage {
+    /// Identifies the message.
+    pub id: MessageId,
+    /// When the message was written.
+    pub at: Timestamp,
+    /// The event.
+    pub notice: AnyEvent,
+}
+
+/// A domain event of any type.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct AnyEvent {
+    /// The name of the event's type.
+    #[serde(rename = "type")]
+    pub name: String,
+    /// The fields of that type.
+    #[serde(flatten)]
+    pub fields: Map<String, Value>,
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{from_value, json, to_value};
+
+    use super::*;
+
+    #[test]
+    fn event_of_newer_version_is_published_as_it_is_stored() {
+        let known = json!({
+            "id": "msg_01m858qy4a1ar9by88nhafn40x", "at": "2026-11-01T00:00:00Z",
+            "notice": { "type": "trash-emptied", "workspace": "ws_01m858qy4a1ar9by88nhafn40x" },
+        });
+        assert_eq!(to_value(from_value::<Message>(known.clone()).unwrap()).unwrap(), known);
+        let mut newer = known.clone();
+        newer["notice"] = json!({ "type": "invented-later", "whom": ["a", 1, { "b": null }] });
+        for stored in [known, newer.clone()] {
+            assert_eq!(to_value(from_value::<OutboxMessage>(stored.clone()).unwrap()).unwrap(), stored);
+        }
+        assert!(from_value::<Message>(newer.clone()).is_err());
+        newer["notice"]["type"].take();
+        assert!(from_value::<OutboxMessage>(newer).is_err());
+    }
 }

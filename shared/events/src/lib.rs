@@ -4,7 +4,7 @@
 use async_trait::async_trait;
 use aws_sdk_eventbridge::{Client, types::PutEventsRequestEntry};
 use domain::{
-    domain_events::Message,
+    domain_events::OutboxMessage,
     id::MessageId,
     ports::{Bus, Failure, Outcome},
 };
@@ -26,16 +26,16 @@ impl EventBridge {
         Self { client, bus }
     }
 
-    fn entry(&self, message: &Message) -> Outcome<PutEventsRequestEntry> {
+    fn entry(&self, message: &OutboxMessage) -> Outcome<PutEventsRequestEntry> {
         let detail = serde_json::to_string(message).map_err(|error| Failure::Broken(error.to_string()))?;
         let entry = PutEventsRequestEntry::builder().event_bus_name(&self.bus).source(SOURCE);
-        Ok(entry.detail_type(message.notice.name()).detail(detail).build())
+        Ok(entry.detail_type(&message.notice.name).detail(detail).build())
     }
 }
 
 #[async_trait]
 impl Bus for EventBridge {
-    async fn publish(&self, messages: &[Message]) -> Outcome<Vec<MessageId>> {
+    async fn publish(&self, messages: &[OutboxMessage]) -> Outcome<Vec<MessageId>> {
         let mut failed = Vec::new();
         for chunk in messages.chunks(MAX_ENTRIES) {
             let entries = chunk.iter().map(|message| self.entry(message)).collect::<Outcome<Vec<_>>>()?;
@@ -44,8 +44,9 @@ impl Bus for EventBridge {
             // A message without a result counts as unpublished.
             let mut results = answer.entries().iter();
             let is_published =
-                |_: &&Message| results.next().is_some_and(|result| result.error_code().is_none());
-            let (_, unpublished): (Vec<&Message>, Vec<&Message>) = chunk.iter().partition(is_published);
+                |_: &&OutboxMessage| results.next().is_some_and(|result| result.error_code().is_none());
+            let (_, unpublished): (Vec<&OutboxMessage>, Vec<&OutboxMessage>) =
+                chunk.iter().partition(is_published);
             failed.extend(unpublished.into_iter().map(|message| message.id));
         }
         Ok(failed)

@@ -8,6 +8,7 @@
 
 mod container;
 mod error;
+mod jpeg;
 mod limits;
 
 use std::io::Cursor;
@@ -45,6 +46,7 @@ fn decode(file: &[u8]) -> Result<(DynamicImage, Orientation), PictureError> {
             let decoder = PngDecoder::with_limits(Cursor::new(pixels), limits()).map_err(damaged)?;
             Ok((read(decoder)?, Orientation::NoTransforms))
         }
+        Container::Jpeg if !jpeg::is_complete(file) => Err(PictureError::Damaged),
         Container::Jpeg => {
             let mut decoder = JpegDecoder::new(Cursor::new(file)).map_err(damaged)?;
             // A camera stores the picture as its sensor lies, and how it was held.

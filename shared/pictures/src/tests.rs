@@ -207,3 +207,23 @@ fn largest_picture_is_decoded() {
     let square = opened(&square_png(&png(4_096, 4_096, &zlib(&rows), &[])).unwrap());
     assert!(is_near(square.get_pixel(9, 9), [7, 7, 7]));
 }
+
+#[test]
+fn truncated_jpeg_is_refused() {
+    let jpeg = file(&halves(400, 400), ImageFormat::Jpeg);
+    for length in [jpeg.len() - 1, jpeg.len() / 2, jpeg.len() / 4] {
+        assert_eq!(square_png(&jpeg[..length]).unwrap_err(), PictureError::Damaged, "{length}");
+    }
+    // A thumbnail in the metadata has an end of its own.
+    let thumbnail = jpeg_segment(0xe1, &jpeg);
+    let with_thumbnail = [&jpeg[..2], &thumbnail, &jpeg[2..]].concat();
+    assert!(square_png(&with_thumbnail).is_ok());
+    assert_eq!(square_png(&with_thumbnail[..with_thumbnail.len() - 2]).unwrap_err(), PictureError::Damaged);
+    // A video after the picture, as telephones write it.
+    assert!(square_png(&[&jpeg[..], b"\xff\xda\x00\x08ftypmp42"].concat()).is_ok());
+}
+
+fn jpeg_segment(marker: u8, content: &[u8]) -> Vec<u8> {
+    let length = u16::try_from(content.len() + 2).unwrap().to_be_bytes();
+    [&[0xff, marker], &length[..], content].concat()
+}

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 
 use super::{extras::TransactionExtras, outcome::Outcome};
 use crate::{
-    domain_events::Message,
+    domain_events::OutboxMessage,
     email::EmailAddress,
     feedback::UserFeedback,
     id::{FeedbackId, MessageId},
@@ -72,7 +72,7 @@ pub trait FeedbackRecords: Send + Sync {
 #[async_trait]
 pub trait Bus: Send + Sync {
     /// Publishes messages at least once each. Returns the ids of those to retry.
-    async fn publish(&self, messages: &[Message]) -> Outcome<Vec<MessageId>>;
+    async fn publish(&self, messages: &[OutboxMessage]) -> Outcome<Vec<MessageId>>;
 }
 
 /// The result of taking a message.

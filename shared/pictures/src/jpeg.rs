@@ -1,0 +1,31 @@
+//! Whether a JPEG file is complete. The decoder fills what is missing with grey, and does not say so.
+
+/// Markers without a segment: `TEM`, the restarts and the start of the file
+/// ([ITU-T T.81, table B.1](https://www.w3.org/Graphics/JPEG/itu-t81.pdf)).
+const ALONE: [u8; 10] = [0x01, 0xd0, 0xd1, 0xd2, 0xd3, 0xd4, 0xd5, 0xd6, 0xd7, 0xd8];
+const END: u8 = 0xd9;
+
+/// Whether the file has the marker of its end, outside of its segments: a thumbnail in a segment has one, too. Bytes after it do not
+/// count.
+pub fn is_complete(file: &[u8]) -> bool {
+    let mut rest = file;
+    while let Some((marker, after)) = next_marker(rest) {
+        if marker == END {
+            return true;
+        }
+        rest = if ALONE.contains(&marker) { after } else { after_segment(after) };
+    }
+    false
+}
+
+/// The next marker, and what follows it. In compressed data, `ff 00` is the byte `ff`.
+fn next_marker(bytes: &[u8]) -> Option<(u8, &[u8])> {
+    let at = bytes.windows(2).position(|pair| pair[0] == 0xff && !matches!(pair[1], 0x00 | 0xff))?;
+    Some((*bytes.get(at + 1)?, bytes.get(at + 2..)?))
+}
+
+/// What follows a segment, which begins with its length.
+fn after_segment(bytes: &[u8]) -> &[u8] {
+    let length = bytes.first_chunk().map_or(0, |length| usize::from(u16::from_be_bytes(*length)));
+    bytes.get(length..).unwrap_or_default()
+}
