@@ -126,6 +126,7 @@ async fn disconnected_identity_is_free_for_another_account_in_another_region() {
 async fn one_ticket_completed_twice_at_once_opens_one_account() {
     let app = App::start().await;
     for round in 0..crate::many::number("ACCOUNT_TEST_ROUNDS", 10) {
+        let app = app.in_network(&format!("double-click-{round}"));
         let persona = ProviderPersona::new(&format!("double-click-{round}"));
         let mut first = OauthBrowser::new(&app);
         first.authorize("google", &persona).await;
@@ -166,6 +167,7 @@ async fn first_sign_in_in_two_regions_at_once_makes_one_account() {
     tests::needs_every_region!();
     let app = App::start().await;
     for round in 0..crate::many::number("ACCOUNT_TEST_ROUNDS", 10) {
+        let app = app.in_network(&format!("at-once-{round}"));
         let persona = ProviderPersona::new(&format!("at-once-{round}"));
         let mut browsers = Vec::new();
         for region in [Region::Us, Region::Eu] {
