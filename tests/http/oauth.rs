@@ -100,6 +100,8 @@ async fn verified_address_of_both_sides_connects_the_account() {
     assert_eq!(again.id(), ada.id());
     assert_eq!(tokens.at("/region"), "eu");
     app.mail_of_kind(&ada.email, "provider-connected").await;
+    let line = "updated security Google connected by its verified address";
+    assert!(ada.activity().await.contains(&line.to_owned()));
     let ways = ada.get("/api/auth/connections").await.expect(200);
     assert_eq!(ways.at("/hasPassword"), true);
     assert_eq!(ways.text_at("/connections/0/provider"), "google");

@@ -6,13 +6,14 @@
 use std::sync::Arc;
 
 use domain::{
+    activity::{Action, Actor, ResourceType},
     device::DeviceToken,
     directory::{Claim, Name},
     domain_events::DomainEvent,
     id::{OfSession, SessionId, UserId},
     ports::{
         Accounts, AddressHashes, Claimed, Connected, ConnectedAccount, ConnectedBy, Connections, Directory,
-        Failure, IdentityKeys, Opened, Sessions, SignInProof, TokenKeys, TransactionExtras,
+        Failure, IdentityKeys, Opened, Sessions, SignInProof, TokenKeys, TransactionExtras, Workspaces,
     },
     provider::{Connection, IdentityHash, IdentityTicket, Provider},
     region::Region,
@@ -23,7 +24,10 @@ use domain::{
 use kit::{
     Anyone, Code, Endpoint, OptionalBody, Params, Ports, Problem, RequestContext, Spec, Stop,
     credentials::IDENTITY_COOKIE,
-    grants::{accounts, address_hashes, connections, directory, extras, identity_keys, sessions, token_keys},
+    grants::{
+        accounts, address_hashes, connections, directory, extras, identity_keys, sessions, token_keys,
+        workspaces,
+    },
     spec,
     spec::Method::Post,
 };
@@ -49,6 +53,7 @@ pub struct Deps {
     keys: Arc<dyn IdentityKeys>,
     sessions: Arc<dyn Sessions>,
     tokens: Arc<dyn TokenKeys>,
+    workspaces: Arc<dyn Workspaces>,
 }
 
 /// The choices for a new account.
@@ -141,6 +146,8 @@ impl Endpoint for OauthComplete {
             sessions::CONTEXT,
             token_keys::DERIVATION_KEY,
             token_keys::SIGN,
+            workspaces::FIND,
+            extras::EVENT,
             extras::MESSAGE,
         ]);
     type Caller = Anyone;
@@ -158,6 +165,7 @@ impl Endpoint for OauthComplete {
             keys: ports.identity_keys(),
             sessions: ports.sessions(),
             tokens: ports.token_keys(),
+            workspaces: ports.workspaces(),
         }
     }
 
@@ -256,14 +264,20 @@ async fn connect(
     identity: IdentityHash,
     provider: Provider,
 ) -> Result<(), Error> {
-    let claim = Claim::on_identity(identity, call.region, user, call.now);
-    if deps.directory.claim(&claim).await? == Claimed::Taken {
+    let (claim, own) = (Claim::on_identity(identity, call.region, user, call.now), personal_workspace(user));
+    let (claimed, workspace) = futures::try_join!(deps.directory.claim(&claim), deps.workspaces.find(own))?;
+    if claimed == Claimed::Taken {
         return Err(Error::Taken);
     }
+    // A user without a workspace has no history.
+    let event = workspace.map(|_| {
+        let event = call.event(own, Actor { user, key: None }, Action::Updated, ResourceType::Security);
+        event.about(provider, format!("{} connected by its verified address", provider.display_name()))
+    });
     let connection = Connection { user, provider, identity, connected_at: call.now };
     let notice = DomainEvent::ProviderConnected { user, provider, identity };
     // The session is what the request makes, and has the idempotency record.
-    let extras = TransactionExtras { receipt: None, ..call.extras(None, Some(notice), "") };
+    let extras = TransactionExtras { receipt: None, ..call.extras(event, Some(notice), "") };
     let refused = match deps.connections.connect(&connection, ConnectedBy::Address, extras).await? {
         Connected::Yes => return Ok(()),
         Connected::HasAnother => Error::HasAnother(provider),

@@ -1,4 +1,4 @@
-//! Whether a JPEG file is complete. The decoder fills what is missing with grey, and does not say so.
+//! Whether a JPEG file is complete. The decoder fills the missing part with grey, without an error.
 
 /// Markers without a segment: `TEM`, the restarts and the start of the file
 /// ([ITU-T T.81, table B.1](https://www.w3.org/Graphics/JPEG/itu-t81.pdf)).
@@ -18,13 +18,14 @@ pub fn is_complete(file: &[u8]) -> bool {
     false
 }
 
-/// The next marker, and what follows it. In compressed data, `ff 00` is the byte `ff`.
+/// The next marker, and the bytes after it. In compressed data, `ff 00` is the byte `ff`.
 fn next_marker(bytes: &[u8]) -> Option<(u8, &[u8])> {
-    let at = bytes.windows(2).position(|pair| pair[0] == 0xff && !matches!(pair[1], 0x00 | 0xff))?;
-    Some((*bytes.get(at + 1)?, bytes.get(at + 2..)?))
+    let is_marker = |pair: &[u8]| matches!(pair, [0xff, marker] if !matches!(marker, 0x00 | 0xff));
+    let at = bytes.windows(2).position(is_marker)?;
+    bytes.get(at + 1..)?.split_first().map(|(marker, rest)| (*marker, rest))
 }
 
-/// What follows a segment, which begins with its length.
+/// The bytes after a segment, which begins with its length.
 fn after_segment(bytes: &[u8]) -> &[u8] {
     let length = bytes.first_chunk().map_or(0, |length| usize::from(u16::from_be_bytes(*length)));
     bytes.get(length..).unwrap_or_default()
