@@ -92,6 +92,7 @@ areas! {
     "api-keys" => api_keys,
     "activity" => activity,
     "resources" => resources,
+    "teams" => teams,
     "trash" => trash,
     "privacy" => privacy,
     "workers" => workers,

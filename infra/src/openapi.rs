@@ -35,6 +35,10 @@ pub fn document(functions: &Functions) -> Value {
         }
     }
     let all_codes: Vec<_> = functions.operations.iter().map(problems::of).collect();
+    let mut responses = problems::shared(&all_codes);
+    if functions.operations.iter().any(|operation| operation.spec.is_for_services()) {
+        responses.insert(NOT_SIGNED.to_owned(), not_signed());
+    }
     json!({
         "openapi": "3.1.0",
         "jsonSchemaDialect": "https://json-schema.org/draft/2020-12/schema",
@@ -50,7 +54,7 @@ pub fn document(functions: &Functions) -> Value {
             "schemas": schemas,
             "parameters": parameters::shared(),
             "headers": problems::headers(),
-            "responses": problems::shared(&all_codes),
+            "responses": responses,
             "securitySchemes": security_schemes(),
         },
     })
@@ -60,6 +64,10 @@ fn describe(operation: &Operation, route: &Route, names: &Names, schemas: &mut M
     let spec = &operation.spec;
     let mut responses = problems::responses(&problems::of(operation));
     responses.insert(spec.success.to_string(), success(operation, names.share(&operation.output, schemas)));
+    if spec.is_for_services() {
+        let reference = json!({ "$ref": format!("#/components/responses/{NOT_SIGNED}") });
+        responses.insert("403".to_owned(), reference);
+    }
     let mut described = json!({
         "operationId": spec.operation_id(route),
         "summary": spec.summary,
@@ -108,6 +116,7 @@ fn security(spec: &Spec) -> Value {
     let schemes = |kind: &CredentialKind| match kind {
         CredentialKind::Session => vec![json!({ "session": [] }), cookie.clone()],
         CredentialKind::ApiKey => vec![json!({ "apiKey": [] })],
+        CredentialKind::Service => vec![json!({ "sigv4": [] })],
     };
     spec.access.credentials.iter().flat_map(schemes).collect()
 }
@@ -138,7 +147,24 @@ fn security_schemes() -> Value {
             "name": "X-CSRF-Token",
             "description": "The CSRF token of the session. Required with the cookie for requests that change data.",
         },
+        "sigv4": {
+            "type": "apiKey",
+            "in": "header",
+            "name": "Authorization",
+            "x-amazon-apigateway-authtype": "awsSigv4",
+            "description": "AWS Signature Version 4 with the credentials of a service's IAM role, for the service name execute-api.",
+        },
     })
+}
+
+/// The name of the response to a request that no service signed.
+const NOT_SIGNED: &str = "NotSigned";
+
+/// The response to a request that no service signed. API Gateway makes it, so it is no problem document.
+fn not_signed() -> Value {
+    let message = json!({ "message": { "type": "string" } });
+    let schema = json!({ "type": "object", "properties": message, "required": ["message"] });
+    json!({ "description": "Not signed by a permitted service", "content": { "application/json": { "schema": schema } } })
 }
 
 /// The tag of a path: the part of the API it belongs to.

@@ -44,12 +44,15 @@ fn of_access(spec: &Spec) -> Vec<Code> {
     let mut codes = Vec::new();
     if spec.is_private() {
         codes.push(Code::Unauthorized);
-        if spec.method != Get {
+        if spec.method != Get && !spec.is_for_services() {
             codes.push(Code::CsrfTokenRequired);
         }
     }
     if let Some(role) = spec.access.needed_role() {
         codes.push(Code::OnboardingRequired);
+        if !spec.open_to_inactive {
+            codes.push(Code::TeamInactive);
+        }
         if role > Role::Viewer {
             codes.push(Code::Forbidden);
         }

@@ -40,6 +40,7 @@ pub fn parent(template: &str, areas: &[(&str, Functions)]) -> Result<String, Err
         ("regions", regions()),
         ("dependencies", stacks::dependencies(areas)),
         ("paths", api::paths(&functions)),
+        ("internal", api::internal_routes(&functions)),
         ("stacks", stacks::stacks(areas)),
         ("queues", queues::queues(&functions)),
         ("rotations", secrets::rotations()),

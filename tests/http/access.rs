@@ -11,7 +11,24 @@ use crate::fixtures::{self, Fixture, InOutage, Target, with_owner};
 /// Whose workspace everybody asks for.
 const OWNER: &str = "the-home";
 
-async fn ask(app: &App, who: Option<&Person>, (spec, fixture): &(Spec, Fixture), path: &str) -> String {
+/// The sender of a request.
+enum Persona {
+    Nobody,
+    Person(Person),
+    Service,
+}
+
+impl Persona {
+    /// The person, if it has a session and no API key.
+    fn with_session(&mut self) -> Option<&mut Person> {
+        match self {
+            Self::Person(person) if is_session(person) => Some(person),
+            _ => None,
+        }
+    }
+}
+
+async fn ask(app: &App, who: &Persona, (spec, fixture): &(Spec, Fixture), path: &str) -> String {
     let target = Target { path: path.to_owned(), home: app.home(), mark: &|_| "matrix".to_owned() };
     let (mut path, body) = (fixture.request)(&target);
     if spec.takes_owner() {
@@ -19,15 +36,21 @@ async fn ask(app: &App, who: Option<&Person>, (spec, fixture): &(Spec, Fixture),
     }
     let method = spec.method.as_str().parse().unwrap();
     let mut request = match who {
-        Some(person) => person.request(method, &path),
-        None => app.request(method, &path),
+        Persona::Person(person) => person.request(method, &path),
+        Persona::Nobody | Persona::Service => app.request(method, &path),
     };
     if let Some(body) = body {
         request = with_body(request, &body);
     }
+    let answer = async {
+        match who {
+            Persona::Service => app.send_signed(request).await,
+            Persona::Nobody | Persona::Person(_) => app.send(request).await,
+        }
+    };
     match fixture.in_outage {
-        InOutage::Works => app.send(request).await.brief(),
-        InOutage::AsksElsewhere | InOutage::ClaimsName => app.claiming(app.send(request)).await.brief(),
+        InOutage::Works => answer.await.brief(),
+        InOutage::AsksElsewhere | InOutage::ClaimsName => app.claiming(answer).await.brief(),
     }
 }
 
@@ -37,9 +60,9 @@ fn is_session(person: &Person) -> bool {
 }
 
 /// The clock moves on, and sessions with it.
-async fn renew_sessions(personas: &mut [(&str, Option<Person>)]) {
-    let people = personas.iter_mut().filter_map(|(_, person)| person.as_mut());
-    for person in people.filter(|person| !person.refresh.is_empty() && is_session(person)) {
+async fn renew_sessions(personas: &mut [(&str, Persona)]) {
+    let people = personas.iter_mut().filter_map(|(_, persona)| persona.with_session());
+    for person in people.filter(|person| !person.refresh.is_empty()) {
         let form = json!({ "refreshToken": person.refresh });
         let tokens = person.app.post("/api/auth/refresh", form).await.expect(200);
         *person = Person::new(person.app.clone(), &person.handle, &person.email, &tokens);
@@ -50,22 +73,24 @@ async fn renew_sessions(personas: &mut [(&str, Option<Person>)]) {
 async fn the_access_matrix_is_as_reviewed() {
     let app = App::start().await;
     let owner = app.user(OWNER).await;
-    let mut personas: Vec<(&str, Option<Person>)> = vec![("anonymous", None)];
-    personas.push(("newcomer", Some(app.newcomer("newcomer").await)));
-    personas.push(("stranger", Some(app.user("stranger").await)));
+    let mut personas = vec![("anonymous", Persona::Nobody)];
+    personas.push(("newcomer", Persona::Person(app.newcomer("newcomer").await)));
+    personas.push(("stranger", Persona::Person(app.user("stranger").await)));
     for (name, role) in [("viewer", Role::Viewer), ("editor", Role::Editor), ("admin", Role::Admin)] {
         let member = app.user(&format!("the-{name}")).await;
         owner.let_in(&member, role).await;
-        personas.push((name, Some(member)));
+        personas.push((name, Persona::Person(member)));
     }
     let former = app.user("former").await;
     owner.let_in(&former, Role::Admin).await;
     assert_eq!(former.get("/api/settings?owner=the-home").await.status, 200);
     owner.put_out(&former).await;
-    personas.push(("ex-member", Some(former)));
-    personas.push(("owner's key", Some(owner.with_api_key("ci").await)));
-    personas.push(("other's key", Some(app.user("other").await.with_api_key("ci").await)));
-    personas.push(("owner", Some(owner)));
+    personas.push(("ex-member", Persona::Person(former)));
+    personas.push(("owner's key", Persona::Person(owner.with_api_key("ci").await)));
+    personas.push(("other's key", Persona::Person(app.user("other").await.with_api_key("ci").await)));
+    personas.push(("owner", Persona::Person(owner)));
+    // The last: sessions end while the others ask.
+    personas.push(("service", Persona::Service));
 
     let mut endpoints = fixtures::all();
     // Ending a session would end the persona's for all that follow.
@@ -75,11 +100,11 @@ async fn the_access_matrix_is_as_reviewed() {
         let (spec, fixture) = endpoint;
         for route in spec.routes().into_iter().filter(|route| route.method == spec.method) {
             let _ = writeln!(matrix, "{} {} ({})", spec.method.as_str(), route.path, spec.id);
-            for (name, person) in &personas {
-                if let Some(person) = person.as_ref().filter(|who| fixture.needs_step_up && is_session(who)) {
+            for (name, persona) in &mut personas {
+                if let Some(person) = persona.with_session().filter(|_| fixture.needs_step_up) {
                     person.step_up().await;
                 }
-                let answer = ask(&app, person.as_ref(), endpoint, &route.path).await;
+                let answer = ask(&app, persona, endpoint, &route.path).await;
                 let _ = writeln!(matrix, "    {name:12} {answer}");
                 // Onboarding succeeds once and sign-up is throttled: what matters here is who is let in.
                 app.advance(61).await;

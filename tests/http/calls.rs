@@ -232,7 +232,8 @@ async fn row(
         Some(success) => {
             let sent = at_home.sent_on();
             app.advance(61).await;
-            (scenario.run)(sent.who.clone(), 100).await.expect(success);
+            let answer = (scenario.run)(sent.who.clone(), 100).await;
+            assert_eq!(answer.status, success, "{name}: {}", answer.text);
             let cost = sent.warm(101, documented(table, &name, 11)).await;
             format!("{} | {} | {}", cost.calls(), cost.trips, list(&cost.on_the_way))
         }

@@ -10,11 +10,15 @@ mod effects;
 mod emails;
 mod fixture;
 mod hoard;
+mod invitations;
+mod members;
 mod oauth;
 mod privacy;
+mod provision;
 pub(crate) mod resident;
 mod resources;
 mod settings;
+mod teams;
 mod trash;
 
 use std::collections::BTreeMap;
@@ -37,13 +41,14 @@ pub struct Area {
 }
 
 /// Every area, in the order of `infra::every`.
-pub const AREAS: [Area; 8] = [
+pub const AREAS: [Area; 9] = [
     auth::AREA,
     settings::AREA,
     emails::AREA,
     api_keys::AREA,
     activity::AREA,
     resources::AREA,
+    teams::AREA,
     trash::AREA,
     privacy::AREA,
 ];

@@ -23,7 +23,7 @@ async fn blocks(app: &App) -> usize {
 }
 
 /// The mails to somebody bounce or are reported, and the platform has taken notice.
-async fn report(app: &App, to: &str, feedback: &str) {
+pub async fn report(app: &App, to: &str, feedback: &str) {
     let since = app.last_call().await;
     app.post("/_local/mail-feedback", json!({ "to": to, "feedback": feedback })).await.expect(204);
     until("the event is not handled", async || {
@@ -35,7 +35,7 @@ async fn report(app: &App, to: &str, feedback: &str) {
 }
 
 /// Waits until `send-mail` has settled a message since then.
-async fn settled(app: &App, since: u64) {
+pub async fn settled(app: &App, since: u64) {
     until("the message is not settled", async || {
         app.calls_of("send-mail", since).await.iter().any(|call| call["operation"] == "UpdateItem")
     })

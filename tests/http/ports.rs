@@ -43,7 +43,7 @@ use domain::{
     secret::{Digest256, MacKey},
     session::{RefreshToken, Session},
     sign_up::{Attempt, SignUp},
-    social::SocialLinks,
+    team::TeamMember,
     user::{EmailHash, User, personal_workspace},
     user_agent::Device,
     workspace::{Profile, Workspace, WorkspaceKind, WrappedKey},
@@ -124,6 +124,8 @@ fn workspace_of(owner: UserId, handle: &str) -> Workspace {
         owner,
         region: Region::Us,
         plan: Plan::Free,
+        plan_ends_at: None,
+        seats_taken: 0,
         entitlement_overrides: EntitlementOverrides::default(),
         opening_credit: MicroUsd::ZERO,
         data_key: WrappedKey("none".to_owned()),
@@ -132,17 +134,13 @@ fn workspace_of(owner: UserId, handle: &str) -> Workspace {
 }
 
 fn profile(name: &str) -> Profile {
-    Profile {
-        display_name: DisplayName::parse(name).unwrap(),
-        company: None,
-        use_case: None,
-        bio: None,
-        icon_color: None,
-        icon_letter: None,
-        image: None,
-        socials: SocialLinks::default(),
-        early_access: false,
-    }
+    Profile::named(DisplayName::parse(name).unwrap())
+}
+
+/// A member of a team.
+fn team_member(user: UserId, role: Role) -> TeamMember {
+    let handle = Handle::parse("some-member").unwrap();
+    TeamMember { user, role, handle, region: Region::Us, joined_at: at(0), invited_by: None }
 }
 
 fn workspace(handle: &str) -> Workspace {

@@ -177,6 +177,11 @@ impl App {
         Self { network: Some(address_of(name)), ..self.clone() }
     }
 
+    /// The region whose endpoint requests go to.
+    pub fn endpoint(&self) -> Region {
+        self.endpoint
+    }
+
     /// Where people sign up.
     pub fn home(&self) -> Region {
         self.home

@@ -15,6 +15,8 @@ mod person;
 mod privacy;
 mod report;
 mod resources;
+mod service;
+mod team;
 mod tools;
 
 pub use answer::Answer;
@@ -26,6 +28,7 @@ pub use privacy::Download;
 pub use report::{authority_is_up, every, is_left_out, leading_keys};
 pub use resources::{FILE_TYPE, checks_signatures, in_trash, kind_of, names, path_of};
 pub use serde_json::{Value, from_str, json};
+pub use service::Signing;
 pub use tools::python_tools;
 
 /// A password that the estimator lets pass.

@@ -2,13 +2,16 @@
 
 use std::collections::HashMap;
 
-use aws_sdk_dynamodb::types::AttributeValue;
+use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
 use domain::{
+    handle::Handle,
     id::{UserId, WorkspaceId},
     region::Region,
     role::Role,
+    team::TeamMember,
     user::personal_workspace,
 };
+use kit::ItemKind;
 use reqwest::{Method, RequestBuilder};
 use serde_json::Value;
 
@@ -110,14 +113,12 @@ impl Person {
 
     /// What the history says, newest first: `created api_key ci`.
     pub async fn activity(&self) -> Vec<String> {
-        let answer = self.get("/api/activity?limit=100").await.expect(200);
-        let events = answer.at("/events").as_array().cloned().unwrap();
-        let text = |event: &Value, name: &str| event[name].as_str().unwrap_or_default().to_owned();
-        let line = |event: &Value| {
-            let parts = ["action", "resourceType", "resourceName"].map(|name| text(event, name));
-            parts.join(" ").trim().to_owned()
-        };
-        events.iter().map(line).collect()
+        lines_of(&self.get("/api/activity?limit=100").await)
+    }
+
+    /// The same of another workspace: `created team the-lab`.
+    pub async fn activity_of(&self, owner: &str) -> Vec<String> {
+        lines_of(&self.get(&format!("/api/activity?limit=100&owner={owner}")).await)
     }
 
     /// The user's id, from the access token.
@@ -133,39 +134,94 @@ impl Person {
         personal_workspace(self.id())
     }
 
-    /// Becomes a member of a workspace of the same region, as the teams area will have it: the items are written by hand.
+    /// Becomes a member of a workspace of the same region without an invitation, or gets another role in it.
     pub async fn join(&self, workspace: WorkspaceId, role: Role) {
-        self.write(store::member_item(workspace, self.id(), role).unwrap()).await;
+        if self.write(store::member_item(workspace, &self.as_member(role).await).unwrap()).await {
+            self.count_seat(workspace, "1").await;
+        }
         self.write(store::membership_item(self.id(), workspace, role).unwrap()).await;
     }
 
     /// Is a member no more.
     pub async fn leave(&self, workspace: WorkspaceId) {
-        self.unwrite(store::member_item(workspace, self.id(), Role::Viewer).unwrap()).await;
-        self.unwrite(store::membership_item(self.id(), workspace, Role::Viewer).unwrap()).await;
+        if self.unwrite(member_key(workspace, self.id())).await {
+            self.count_seat(workspace, "-1").await;
+        }
+        self.unwrite(membership_key(self.id(), workspace)).await;
     }
 
     /// Lets somebody else, from wherever, into the personal workspace.
     pub async fn let_in(&self, other: &Self, role: Role) {
-        self.write(store::member_item(self.workspace(), other.id(), role).unwrap()).await;
+        self.write(store::member_item(self.workspace(), &other.as_member(role).await).unwrap()).await;
         other.write(store::membership_item(other.id(), self.workspace(), role).unwrap()).await;
     }
 
     /// Takes somebody out again.
     pub async fn put_out(&self, other: &Self) {
-        self.unwrite(store::member_item(self.workspace(), other.id(), Role::Viewer).unwrap()).await;
-        other.unwrite(store::membership_item(other.id(), self.workspace(), Role::Viewer).unwrap()).await;
+        self.unwrite(member_key(self.workspace(), other.id())).await;
+        other.unwrite(membership_key(other.id(), self.workspace())).await;
     }
 
-    /// Writes an item at home.
-    async fn write(&self, item: HashMap<String, AttributeValue>) {
+    /// The person as a member who joins now.
+    pub async fn as_member(&self, role: Role) -> TeamMember {
+        TeamMember {
+            user: self.id(),
+            role,
+            handle: Handle::parse_existing(&self.handle).unwrap(),
+            region: self.app.home(),
+            joined_at: self.app.now().await,
+            invited_by: None,
+        }
+    }
+
+    /// Adds to the number of taken seats, if the workspace is a team.
+    async fn count_seat(&self, workspace: WorkspaceId, number: &str) {
+        let update = self.app.tables().update_item().table_name(self.app.table("workspaces"));
+        let update = update
+            .key("pk", AttributeValue::S(ItemKind::Workspaces.partition(workspace)))
+            .key("sk", AttributeValue::S("WS".to_owned()))
+            .condition_expression("kind = :team")
+            .update_expression("ADD seatsTaken :number")
+            .expression_attribute_values(":team", AttributeValue::S("team".to_owned()))
+            .expression_attribute_values(":number", AttributeValue::N(number.to_owned()));
+        if let Err(error) = update.send().await {
+            assert!(error.into_service_error().is_conditional_check_failed_exception());
+        }
+    }
+
+    /// Writes an item at home. Whether none was there.
+    async fn write(&self, item: HashMap<String, AttributeValue>) -> bool {
         let request = self.app.tables().put_item().table_name(self.app.table("workspaces"));
-        request.set_item(Some(item)).send().await.unwrap();
+        let request = request.set_item(Some(item)).return_values(ReturnValue::AllOld);
+        request.send().await.unwrap().attributes.is_none()
     }
 
-    /// Removes it.
-    async fn unwrite(&self, item: HashMap<String, AttributeValue>) {
+    /// Removes an item. Whether one was there.
+    async fn unwrite(&self, (pk, sk): (String, String)) -> bool {
         let request = self.app.tables().delete_item().table_name(self.app.table("workspaces"));
-        request.key("pk", item["pk"].clone()).key("sk", item["sk"].clone()).send().await.unwrap();
+        let request = request.key("pk", AttributeValue::S(pk)).key("sk", AttributeValue::S(sk));
+        let request = request.return_values(ReturnValue::AllOld);
+        request.send().await.unwrap().attributes.is_some()
     }
+}
+
+/// Where a member of a workspace is stored.
+fn member_key(workspace: WorkspaceId, user: UserId) -> (String, String) {
+    (ItemKind::Members.partition(workspace), format!("MEMBER#{user}"))
+}
+
+/// Where the same membership is stored by user.
+fn membership_key(user: UserId, workspace: WorkspaceId) -> (String, String) {
+    (ItemKind::Memberships.partition(user), workspace.to_string())
+}
+
+/// The lines of a page of a history.
+fn lines_of(page: &Answer) -> Vec<String> {
+    assert_eq!(page.status, 200, "{}", page.text);
+    let text = |event: &Value, name: &str| event[name].as_str().unwrap_or_default().to_owned();
+    let line = |event: &Value| {
+        let parts = ["action", "resourceType", "resourceName"].map(|name| text(event, name));
+        parts.join(" ").trim().to_owned()
+    };
+    page.at("/events").as_array().unwrap().iter().map(line).collect()
 }

@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
-use domain::{id::WorkspaceId, role::Role};
 use kit::ItemKind;
 use reqwest::header::HeaderMap;
 use serde_json::{Value, json};
@@ -80,22 +79,6 @@ impl Person {
         self.post("/api/gdpr", json!({ "action": "delete", "confirmationWord": "DELETE" })).await
     }
 
-    /// Founds a team, as the teams area will: it begins as the personal workspace of a user who does nothing else.
-    pub async fn found_team(&self, handle: &str) -> WorkspaceId {
-        let (app, team) = (&self.app, self.app.user(handle).await.workspace());
-        let update = app.tables().update_item().table_name(app.table("workspaces"));
-        let update = update
-            .key("pk", AttributeValue::S(ItemKind::Workspaces.partition(team)))
-            .key("sk", AttributeValue::S("WS".to_owned()))
-            .update_expression("SET kind = :team, #owner = :owner")
-            .expression_attribute_names("#owner", "owner")
-            .expression_attribute_values(":team", AttributeValue::S("team".to_owned()))
-            .expression_attribute_values(":owner", AttributeValue::S(self.id().to_string()));
-        update.send().await.unwrap();
-        self.join(team, Role::Owner).await;
-        team
-    }
-
     /// Has the personal workspace stored as it was before profiles had items of their own.
     pub async fn store_profile_in_workspace(&self) {
         let (tables, table) = (self.app.tables(), self.app.table("workspaces"));
@@ -109,19 +92,6 @@ impl Person {
             .expression_attribute_values(":profile", profile["profile"].clone())
             .expression_attribute_values(":version", profile["version"].clone());
         update.send().await.unwrap();
-    }
-
-    /// Becomes the owner of a team, as the teams area will transfer it.
-    pub async fn take_over(&self, team: WorkspaceId) {
-        let update = self.app.tables().update_item().table_name(self.app.table("workspaces"));
-        let update = update
-            .key("pk", AttributeValue::S(ItemKind::Workspaces.partition(team)))
-            .key("sk", AttributeValue::S("WS".to_owned()))
-            .update_expression("SET #owner = :owner")
-            .expression_attribute_names("#owner", "owner")
-            .expression_attribute_values(":owner", AttributeValue::S(self.id().to_string()));
-        update.send().await.unwrap();
-        self.join(team, Role::Owner).await;
     }
 
     /// What the tables hold of the jobs that this person asked for: exports and deletions.

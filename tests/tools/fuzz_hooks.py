@@ -148,7 +148,7 @@ def consistent(case, name):
                 query.pop("end", None)
     if not isinstance(body, dict):
         return
-    for member in ("name", "displayName", "company", "bio", "description", "filename", "text"):
+    for member in ("name", "displayName", "fullName", "company", "bio", "description", "filename", "text"):
         if isinstance(body.get(member), str) and body[member]:
             body[member] = written(body[member])
     for member in ("github", "linkedin", "twitter", "youtube", "scholar", "discord", "website"):

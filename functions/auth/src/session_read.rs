@@ -10,17 +10,18 @@ use domain::{
     Timestamp,
     id::{SessionId, UserId},
     plan::Plan,
-    ports::{Failure, SessionContext, Sessions, TokenKeys},
+    ports::{Failure, SessionContext, Sessions, Teams, TokenKeys},
     region::Region,
     role::Role,
     session::{self, Claims, RefreshToken, RefreshVerdict, Session},
+    team::MOST_LISTED,
     user::personal_workspace,
-    workspace::WorkspaceKind,
+    workspace::{Workspace, WorkspaceKind},
 };
 use kit::{
     Anyone, Code, CredentialError, Endpoint, Output, Ports, Problem, RequestContext, Services, Spec, Stop,
     credentials::Credential,
-    grants::{directory, sessions, token_keys},
+    grants::{directory, sessions, teams, token_keys},
     spec,
     spec::Method::Get,
 };
@@ -34,6 +35,7 @@ pub struct SessionRead;
 pub struct Deps {
     kit: Services,
     sessions: Arc<dyn Sessions>,
+    teams: Arc<dyn Teams>,
     tokens: Arc<dyn TokenKeys>,
 }
 
@@ -47,7 +49,7 @@ pub struct Current {
     username: Option<String>,
     /// Whether onboarding is complete.
     onboarded: bool,
-    /// The workspaces of the user. Empty before onboarding.
+    /// The personal workspace, then the teams in the order of their usernames, at most 1,000. Empty before onboarding.
     workspaces: Vec<OwnWorkspace>,
     /// The user's data region.
     region: Region,
@@ -76,6 +78,18 @@ pub struct OwnWorkspace {
     role: Role,
 }
 
+impl OwnWorkspace {
+    fn new(workspace: &Workspace, role: Role, now: Timestamp) -> Self {
+        Self {
+            username: workspace.handle.to_string(),
+            account_type: workspace.kind,
+            region: workspace.region,
+            plan: workspace.plan_at(now),
+            role,
+        }
+    }
+}
+
 kit::errors! {
     pub enum Error from CredentialError, Failure {
         /// No token is valid.
@@ -90,7 +104,7 @@ impl Endpoint for SessionRead {
         .summary("Get the current session and its CSRF token")
         .may_forward()
         .problems(&[Code::BadRequest, Code::Unauthorized])
-        .uses(&[directory::SIGNING_KEYS, sessions::CONTEXT, token_keys::DERIVATION_KEY]);
+        .uses(&[directory::SIGNING_KEYS, sessions::CONTEXT, token_keys::DERIVATION_KEY, teams::OF]);
     type Caller = Anyone;
     type Deps = Deps;
     type Input = ();
@@ -98,7 +112,12 @@ impl Endpoint for SessionRead {
     type Error = Error;
 
     fn deps(ports: &impl Ports) -> Deps {
-        Deps { kit: ports.services(), sessions: ports.sessions(), tokens: ports.token_keys() }
+        Deps {
+            kit: ports.services(),
+            sessions: ports.sessions(),
+            teams: ports.teams(),
+            tokens: ports.token_keys(),
+        }
     }
 
     async fn handle(deps: &Deps, call: &RequestContext<Anyone>, (): ()) -> Result<Current, Error> {
@@ -123,18 +142,15 @@ impl Endpoint for SessionRead {
                 Some(session::csrf_token(id, &key).expose().to_owned())
             }
         };
-        let personal = workspace.as_ref().zip(role).map(|(workspace, role)| OwnWorkspace {
-            username: workspace.handle.to_string(),
-            account_type: workspace.kind,
-            region,
-            plan: workspace.plan,
-            role,
-        });
+        let workspaces = match workspace.as_ref().zip(role) {
+            Some(personal) => own_workspaces(deps, user, personal, call.now).await?,
+            None => Vec::new(),
+        };
         Ok(Current {
             user_id: user,
             onboarded: workspace.is_some(),
             username: workspace.map(|workspace| workspace.handle.to_string()),
-            workspaces: personal.into_iter().collect(),
+            workspaces,
             region,
             session_id: id,
             created_at: session.created_at,
@@ -142,6 +158,18 @@ impl Endpoint for SessionRead {
             csrf_token,
         })
     }
+}
+
+/// The personal workspace, then the teams.
+async fn own_workspaces(
+    deps: &Deps,
+    user: UserId,
+    (personal, role): (&Workspace, Role),
+    now: Timestamp,
+) -> Result<Vec<OwnWorkspace>, Failure> {
+    let teams = deps.teams.of(user, MOST_LISTED).await?;
+    let teams = teams.iter().map(|team| OwnWorkspace::new(&team.team, team.role, now));
+    Ok(std::iter::once(OwnWorkspace::new(personal, role, now)).chain(teams).collect())
 }
 
 /// The token that identifies the session.

@@ -109,7 +109,9 @@ impl Endpoint for CreateResource {
             None => None,
         };
         let limit = match kind {
-            Kind::Model => call.caller.who.workspace_record(&*deps.workspaces).await?.entitlements().models,
+            Kind::Model => {
+                call.caller.who.workspace_record(&*deps.workspaces).await?.entitlements(call.now).models
+            }
             Kind::Project | Kind::Dataset => None,
         };
         let resource = resource(call, kind, project, form);

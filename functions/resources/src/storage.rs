@@ -166,11 +166,11 @@ impl From<Live> for LargestItem {
 }
 
 impl Stored {
-    fn new(workspace: &Workspace, usage: &Usage, largest: Vec<Live>) -> Self {
-        let entitlements = workspace.entitlements();
+    fn new(workspace: &Workspace, usage: &Usage, largest: Vec<Live>, now: Timestamp) -> Self {
+        let entitlements = workspace.entitlements(now);
         let in_trash = usage.trashed_models.saturating_add(usage.cascaded_models);
         Self {
-            tier: workspace.plan,
+            tier: workspace.plan_at(now),
             usage: Used {
                 models: entitlements.models.map(|limit| Gauge::new(usage.models, limit)),
                 storage: Gauge::new(usage.stored_bytes(), entitlements.storage_bytes.unwrap_or(UNLIMITED)),
@@ -225,7 +225,7 @@ impl Endpoint for ReadStorage {
         let records = early.or_read(records(deps, call.caller.workspace(), &query));
         let records = async { Ok::<_, NoWorkspace>(records.await?) };
         let (workspace, (usage, largest)) = futures::try_join!(workspace, records)?;
-        let mut stored = Stored::new(&workspace, &usage, largest);
+        let mut stored = Stored::new(&workspace, &usage, largest, call.now);
         stored.usage.reserved_bytes = query.expand.map(|StorageExpansion::Reserved| usage.reserved_bytes());
         Ok(stored)
     }

@@ -139,7 +139,7 @@ impl Endpoint for UploadUrl {
             return ticket(deps, call.now, &begun);
         }
         let asset = form.asset()?;
-        let entitlements = call.caller.who.workspace_record(&*deps.workspaces).await?.entitlements();
+        let entitlements = call.caller.who.workspace_record(&*deps.workspaces).await?.entitlements(call.now);
         upload::fits(asset.kind(), form.total_bytes, entitlements)?;
         let live = deps.resources.find(proof.workspace(), asset).await?.ok_or(Missing)?;
         let begun = Upload {

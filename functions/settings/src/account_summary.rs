@@ -3,23 +3,27 @@
 use std::sync::Arc;
 
 use domain::{
-    id::WorkspaceId,
+    Timestamp,
+    id::{UserId, WorkspaceId},
     plan::Plan,
-    ports::{Failure, Outcome, Resources, Workspaces},
+    ports::{Failure, Outcome, Resources, TeamOfUser, Teams, Workspaces},
     profile::DisplayName,
     role::Role,
+    team::MOST_LISTED,
     usage::Usage,
     workspace::{ProfileRecord, Workspace, WorkspaceKind},
 };
 use kit::{
     Access, Endpoint, KeyOrMember, NoWorkspace, Output, Ports, Prefetched, Problem, RequestContext, Spec,
     TokenIds,
-    grants::{resources, workspaces},
+    grants::{resources, teams, workspaces},
     spec,
     spec::Method::Get,
 };
 use schemars::JsonSchema;
 use serde::Serialize;
+
+use crate::team_summary::TeamSummary;
 
 /// Returns an account summary.
 pub struct Summarize;
@@ -28,6 +32,7 @@ pub struct Summarize;
 pub struct Deps {
     workspaces: Arc<dyn Workspaces>,
     resources: Arc<dyn Resources>,
+    teams: Arc<dyn Teams>,
 }
 
 /// An account summary.
@@ -54,28 +59,23 @@ pub struct Counts {
     models: u64,
 }
 
-/// A team of the user. Teams are not available yet.
-#[derive(Serialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct TeamSummary {
-    user_id: String,
-    username: String,
-    plan: Plan,
-    region: domain::region::Region,
-    role: Role,
-}
-
 impl AccountSummary {
-    fn new(workspace: &Workspace, name: DisplayName, usage: &Usage) -> Self {
+    fn new(
+        workspace: &Workspace,
+        name: DisplayName,
+        usage: &Usage,
+        teams: &[TeamOfUser],
+        now: Timestamp,
+    ) -> Self {
         let &Usage { projects, datasets, models, .. } = usage;
         Self {
             username: workspace.handle.to_string(),
             name,
             account_type: workspace.kind,
-            plan: workspace.plan,
+            plan: workspace.plan_at(now),
             credits_cents: workspace.opening_credit.floor_cents(),
             counts: Counts { projects, datasets, models },
-            teams: Vec::new(),
+            teams: teams.iter().map(|team| TeamSummary::new(team, now)).collect(),
         }
     }
 }
@@ -91,7 +91,7 @@ impl Endpoint for Summarize {
     const SPEC: Spec = spec("account-summary", Get, "/api/account/summary")
         .summary("Get an account summary")
         .access(Access::key_or_member(Role::Viewer))
-        .uses(&[workspaces::FIND, workspaces::PROFILE, resources::USAGE]);
+        .uses(&[workspaces::FIND, workspaces::PROFILE, resources::USAGE, teams::OF]);
     type Caller = KeyOrMember;
     type Deps = Deps;
     type Input = Prefetched<(), Records>;
@@ -99,11 +99,11 @@ impl Endpoint for Summarize {
     type Error = Error;
 
     fn deps(ports: &impl Ports) -> Deps {
-        Deps { workspaces: ports.workspaces(), resources: ports.resources() }
+        Deps { workspaces: ports.workspaces(), resources: ports.resources(), teams: ports.teams() }
     }
 
     async fn prefetch(deps: &Deps, ids: &TokenIds, Prefetched((), early): &mut Self::Input) {
-        early.read(records(deps, ids.workspace)).await;
+        early.read(records(deps, ids.workspace, Some(ids.user))).await;
     }
 
     async fn handle(
@@ -112,15 +112,27 @@ impl Endpoint for Summarize {
         Prefetched((), early): Self::Input,
     ) -> Result<AccountSummary, Error> {
         let workspace = async { Ok::<_, Error>(call.caller.workspace_record(&*deps.workspaces).await?) };
-        let records = async { Ok::<_, Error>(early.or_read(records(deps, call.caller.workspace())).await?) };
-        let (workspace, (record, usage)) = futures::try_join!(workspace, records)?;
-        Ok(AccountSummary::new(&workspace, record.ok_or(Error::Gone)?.profile.display_name, &usage))
+        let user = match &call.caller {
+            KeyOrMember::Member(member) => Some(member.user),
+            KeyOrMember::Key(_) => None,
+        };
+        let records = early.or_read(records(deps, call.caller.workspace(), user));
+        let records = async { Ok::<_, Error>(records.await?) };
+        let (workspace, (record, usage, teams)) = futures::try_join!(workspace, records)?;
+        let name = record.ok_or(Error::Gone)?.profile.display_name;
+        Ok(AccountSummary::new(&workspace, name, &usage, &teams, call.now))
     }
 }
 
-/// The profile, and how much there is of each kind.
-type Records = (Option<ProfileRecord>, Usage);
+/// The profile, how much there is of each kind, and the user's teams.
+type Records = (Option<ProfileRecord>, Usage, Vec<TeamOfUser>);
 
-async fn records(deps: &Deps, workspace: WorkspaceId) -> Outcome<Records> {
-    futures::try_join!(deps.workspaces.profile(workspace), deps.resources.usage(workspace))
+async fn records(deps: &Deps, workspace: WorkspaceId, user: Option<UserId>) -> Outcome<Records> {
+    let teams = async {
+        match user {
+            Some(user) => deps.teams.of(user, MOST_LISTED).await,
+            None => Ok(Vec::new()),
+        }
+    };
+    futures::try_join!(deps.workspaces.profile(workspace), deps.resources.usage(workspace), teams)
 }

@@ -5,6 +5,7 @@ mod followers;
 mod icon_form;
 mod icons;
 mod multipart;
+pub mod team_summary;
 
 kit::functions! {
     endpoint onboarding::Onboard;

@@ -15,7 +15,6 @@ use domain::{
     ports::{Accounts, Claimed, Directory, Failure, Founded, Vault, Workspaces},
     profile::{Company, DisplayName, UseCase},
     settings::Change,
-    social::SocialLinks,
     user::{User, personal_workspace},
     workspace::{Profile, Workspace, WorkspaceKind, WrappedKey},
 };
@@ -120,7 +119,7 @@ impl Endpoint for Onboard {
             let (made, record) = (deps.workspaces.find(id), deps.workspaces.profile(id));
             let (user, made, record) = futures::try_join!(user, made, record)?;
             let (user, (made, record)) = user.zip(made.zip(record)).ok_or(Error::UserGone)?;
-            return Ok(Settings::of(&made, record.profile, Some(user.primary_email)));
+            return Ok(Settings::of(&made, record.profile, Some(user.primary_email), call.now));
         }
         check_codes(&form)?;
         if call.caller.onboarded {
@@ -142,7 +141,7 @@ impl Endpoint for Onboard {
         let notice = DomainEvent::WorkspaceOpened { workspace: id, handle: workspace.handle.clone() };
         let extras = call.extras(Some(event), Some(notice), id);
         match deps.workspaces.open(&workspace, &profile, extras).await? {
-            Founded::Yes => Ok(Settings::of(&workspace, profile, Some(email))),
+            Founded::Yes => Ok(Settings::of(&workspace, profile, Some(email), call.now)),
             Founded::HandleTaken => Err(Error::HandleTaken),
             Founded::AlreadyThere => {
                 let there = deps.workspaces.find(id).await?;
@@ -171,6 +170,8 @@ fn found(
         owner: user.id,
         region: user.region,
         plan: Plan::Free,
+        plan_ends_at: None,
+        seats_taken: 0,
         entitlement_overrides: EntitlementOverrides::default(),
         opening_credit: sign_up_credit(email),
         data_key,
@@ -180,15 +181,9 @@ fn found(
 
 fn profile(form: &OnboardingBody) -> Profile {
     Profile {
-        display_name: form.display_name.clone(),
         company: form.company.clone().and_then(Change::value),
         use_case: form.use_case.clone().and_then(Change::value),
-        bio: None,
-        icon_color: None,
-        icon_letter: None,
-        image: None,
-        socials: SocialLinks::default(),
-        early_access: false,
+        ..Profile::named(form.display_name.clone())
     }
 }
 

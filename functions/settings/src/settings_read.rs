@@ -111,7 +111,7 @@ impl Output for Settings {}
 
 impl Settings {
     /// The settings of `workspace`, with the email address if the caller may see it.
-    pub fn of(workspace: &Workspace, profile: Profile, email: Option<EmailAddress>) -> Self {
+    pub fn of(workspace: &Workspace, profile: Profile, email: Option<EmailAddress>, now: Timestamp) -> Self {
         Self {
             image_url: profile.image_url(&workspace.handle),
             display_name: profile.display_name,
@@ -119,7 +119,7 @@ impl Settings {
             use_case: profile.use_case,
             bio: profile.bio,
             socials: profile.socials,
-            plan: workspace.plan,
+            plan: workspace.plan_at(now),
             username: workspace.handle.to_string(),
             email,
             mail: None,
@@ -177,7 +177,7 @@ impl Endpoint for ReadSettings {
             (Some(email), Some(SettingsExpansion::Mail)) => Some(mail_status(deps, email, call.now).await?),
             _ => None,
         };
-        let settings = Settings::of(&member.workspace, record.ok_or(Error::Gone)?.profile, email);
+        let settings = Settings::of(&member.workspace, record.ok_or(Error::Gone)?.profile, email, call.now);
         Ok(Settings { mail, ..settings })
     }
 }

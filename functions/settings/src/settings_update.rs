@@ -9,10 +9,9 @@ use domain::{
     ports::{Failure, Saved, Workspaces},
     role::Role,
     settings::{self, NotForTeams, SettingsPatch},
-    text::Invalid,
 };
 use kit::{
-    Access, Body, Endpoint, Output, Permitted, Ports, Problem, RequestContext, Spec,
+    Access, Body, Code, Endpoint, Output, Permitted, Ports, Problem, RequestContext, Spec,
     grants::{extras, workspaces},
     spec,
     spec::Method::{self, Post},
@@ -39,7 +38,7 @@ impl Output for Updated {}
 kit::errors! {
     pub enum Error from Failure {
         /// A team has no such setting.
-        NotForTeams(error: NotForTeams) => Problem::field("earlyAccess", &Invalid(error.to_string().into())),
+        NotForTeams(error: NotForTeams) => Problem::new(Code::Conflict, error.to_string()),
         /// The workspace is gone.
         Gone => Problem::not_found(),
     }
@@ -56,6 +55,7 @@ impl Endpoint for UpdateSettings {
         .also(Post)
         .summary("Update a workspace's settings")
         .access(Access::member(Role::Admin))
+        .problems(&[Code::Conflict])
         .uses(&[workspaces::PROFILE, workspaces::SAVE_PROFILE, extras::EVENT, extras::MESSAGE]);
     type Caller = Permitted<Member, EditsProfile>;
     type Deps = Deps;

@@ -94,7 +94,7 @@ impl Endpoint for Restore {
         if let Some(models) = call.made_before::<u64>() {
             return Ok(RestoredItem::new(id, models));
         }
-        let limit = call.caller.who.workspace_record(&*deps.workspaces).await?.entitlements().models;
+        let limit = call.caller.who.workspace_record(&*deps.workspaces).await?.entitlements(call.now).models;
         let mut rounds = Rounds::new();
         loop {
             rounds.begin()?;

@@ -3,7 +3,7 @@
 //! A message is delivered at least once. A second mail is sent only if the worker ends between sending a mail and recording
 //! it, or if the mail service accepts a mail and does not say so. Deleted accounts receive no mail. A mail that the mail service
 //! refuses permanently is logged and not sent again. An address whose mail bounced or was reported as spam gets none. While the service is down, the message waits in its queue, for hours; a mail
-//! whose code or token has expired meanwhile says so. Feedback goes to the address of the deployment, and is deleted once it is mailed.
+//! whose code or token has expired meanwhile says so, and an invitation that has ended meanwhile is not sent. Feedback goes to the address of the deployment, and is deleted once it is mailed.
 
 use std::sync::Arc;
 
@@ -12,27 +12,29 @@ use domain::{
     directory::Name,
     domain_events::{DomainEvent, Message},
     email::EmailAddress,
-    id::{AddressId, AttemptId, FeedbackId, ResetId, SessionId, UserId},
+    id::{AddressId, AttemptId, FeedbackId, InvitationId, ResetId, SessionId, UserId, WorkspaceId},
+    invitation::{Invitation, InvitationToken},
     password_reset::{ResetToken, VALID},
     ports::{
-        Accounts, AddressHashes, Codes, Consumed, Directory, Failure, FeedbackRecords, Mail, MailBlocks,
-        Mailer, Sessions, SignUps, TokenKeys, UserAddresses,
+        Accounts, AddressHashes, Codes, Consumed, Directory, Failure, FeedbackRecords, Invitations, Mail,
+        MailBlocks, Mailer, Outcome, Sessions, SignUps, Teams, TokenKeys, UserAddresses, Workspaces,
     },
     session_client::SessionClient,
-    user::EmailHash,
+    user::{EmailHash, personal_workspace},
+    workspace::Workspace,
 };
 use kit::{
     Ports, RunContext, Trigger, Worker, WorkerSpec,
     grants::{
-        accounts, address_hashes, codes, consumed, directory, feedback_records, mail_blocks, mailer,
-        sessions, sign_ups, token_keys, user_addresses,
+        accounts, address_hashes, codes, consumed, directory, feedback_records, invitations, mail_blocks,
+        mailer, sessions, sign_ups, teams, token_keys, user_addresses, workspaces,
     },
     worker,
     worker::{Envelope, is_accepted, once},
 };
 use serde::Serialize;
 
-use crate::mail_templates;
+use crate::mail_templates::{self, DisplayedName};
 
 /// Sends mail.
 pub struct SendMail;
@@ -49,6 +51,9 @@ pub struct Deps {
     tokens: Arc<dyn TokenKeys>,
     addresses: Arc<dyn AddressHashes>,
     user_addresses: Arc<dyn UserAddresses>,
+    workspaces: Arc<dyn Workspaces>,
+    teams: Arc<dyn Teams>,
+    invitations: Arc<dyn Invitations>,
     feedback: Arc<dyn FeedbackRecords>,
     feedback_to: Option<EmailAddress>,
     blocks: Arc<dyn MailBlocks>,
@@ -76,6 +81,10 @@ impl Worker for SendMail {
             accounts::USER,
             sessions::FIND,
             user_addresses::FIND,
+            workspaces::FIND,
+            workspaces::PROFILE,
+            teams::MEMBER,
+            invitations::FIND,
             feedback_records::FIND,
             feedback_records::DELETE,
             codes::SIGN_UP_CODES,
@@ -105,6 +114,9 @@ impl Worker for SendMail {
             tokens: ports.token_keys(),
             addresses: ports.address_hashes(),
             user_addresses: ports.user_addresses(),
+            workspaces: ports.workspaces(),
+            teams: ports.teams(),
+            invitations: ports.invitations(),
             feedback: ports.feedback_records(),
             feedback_to: ports.feedback_address(),
             blocks: ports.mail_blocks(),
@@ -114,20 +126,25 @@ impl Worker for SendMail {
     }
 
     async fn handle(deps: &Deps, job: &RunContext, event: Envelope) -> Result<MailReport, Failure> {
-        let Message { id, notice, .. } = event.detail;
-        let send = write_and_send(deps, job, notice);
+        let Message { id, at, notice } = event.detail;
+        let send = write_and_send(deps, job, at, notice);
         let accepted = once(&*deps.consumed, NAME, id, job.now, send).await?.flatten();
         Ok(MailReport { sent: accepted == Some(true), refused: accepted == Some(false) })
     }
 }
 
 /// Writes and sends the mail for an event, if the event has one. Returns whether the mail was accepted.
-async fn write_and_send(deps: &Deps, job: &RunContext, notice: DomainEvent) -> Result<Option<bool>, Failure> {
+async fn write_and_send(
+    deps: &Deps,
+    job: &RunContext,
+    at: Timestamp,
+    notice: DomainEvent,
+) -> Result<Option<bool>, Failure> {
     let stored = match &notice {
         DomainEvent::FeedbackReceived { feedback } => Some(*feedback),
         _ => None,
     };
-    let Some(mail) = write(deps, job, notice).await? else { return Ok(None) };
+    let Some(mail) = write(deps, job, at, notice).await? else { return Ok(None) };
     if is_blocked(deps, job.now, &mail).await? {
         tracing::info!(worker = NAME, kind = mail.kind, "no mail: the address is blocked");
         return Ok(Some(false));
@@ -140,8 +157,13 @@ async fn write_and_send(deps: &Deps, job: &RunContext, notice: DomainEvent) -> R
     Ok(Some(accepted))
 }
 
-/// Writes the mail for an event, if the event has one.
-async fn write(deps: &Deps, job: &RunContext, notice: DomainEvent) -> Result<Option<Mail>, Failure> {
+/// Writes the mail for an event of that time, if the event has one.
+async fn write(
+    deps: &Deps,
+    job: &RunContext,
+    at: Timestamp,
+    notice: DomainEvent,
+) -> Result<Option<Mail>, Failure> {
     Ok(match notice {
         DomainEvent::SignUpStarted { address, attempt } => sign_up(deps, job.now, address, attempt).await?,
         DomainEvent::ApiKeyCreated { user, name, .. } => {
@@ -175,6 +197,10 @@ async fn write(deps: &Deps, job: &RunContext, notice: DomainEvent) -> Result<Opt
             to_user(deps, user, |to| mail_templates::export_ready(to, export)).await?
         }
         DomainEvent::FeedbackReceived { feedback } => to_operators(deps, job, feedback).await?,
+        DomainEvent::MemberInvited { team, invitation } => invited(deps, job, at, team, invitation).await?,
+        DomainEvent::MemberRoleChanged { team, user } => role_changed(deps, team, user).await?,
+        DomainEvent::MemberRemoved { team, user } => removed(deps, team, user).await?,
+        DomainEvent::TeamTransferred { team, user } => transferred(deps, team, user).await?,
         DomainEvent::AccountOpened { .. }
         | DomainEvent::WorkspaceOpened { .. }
         | DomainEvent::SettingsChanged { .. }
@@ -289,6 +315,66 @@ async fn to_operators(deps: &Deps, job: &RunContext, feedback: FeedbackId) -> Re
     let Some(to) = deps.feedback_to.clone() else { return Ok(None) };
     let stored = deps.feedback.find(feedback).await?.filter(|stored| job.now < stored.expires_at());
     Ok(stored.map(|stored| mail_templates::feedback(to, &stored, job.region)))
+}
+
+/// The mail with the token of an invitation. There is none if the invitation ended, expired, or was sent again since: then another
+/// event has its mail.
+async fn invited(
+    deps: &Deps,
+    job: &RunContext,
+    at: Timestamp,
+    team: WorkspaceId,
+    invitation: InvitationId,
+) -> Result<Option<Mail>, Failure> {
+    let found = deps.invitations.find(team, invitation).await?;
+    let is_sent = |it: &Invitation| it.sent_at == at && it.is_pending(job.now);
+    let Some(invitation) = found.filter(is_sent) else { return Ok(None) };
+    let inviter = personal_workspace(invitation.invited_by);
+    let (team, inviter, key) = futures::try_join!(
+        named(deps, team),
+        named(deps, inviter),
+        deps.tokens.derivation_key(invitation.sent_at)
+    )?;
+    let Some((_, team)) = team else { return Ok(None) };
+    let token = InvitationToken::new(job.region, &invitation, &key);
+    let inviter = inviter.map(|(_, name)| name);
+    Ok(Some(mail_templates::team_invitation(&invitation, &team, inviter.as_ref(), &token)))
+}
+
+/// The mail about a member's new role, if the user is still a member.
+async fn role_changed(deps: &Deps, team: WorkspaceId, user: UserId) -> Result<Option<Mail>, Failure> {
+    let (team, member) = futures::try_join!(named(deps, team), deps.teams.member(team, user))?;
+    let Some(((_, team), member)) = team.zip(member) else { return Ok(None) };
+    to_user(deps, user, |to| mail_templates::team_role_changed(to, &team, member.role)).await
+}
+
+/// The mail to a former member, who may be back since.
+async fn removed(deps: &Deps, team: WorkspaceId, user: UserId) -> Result<Option<Mail>, Failure> {
+    let (team, member) = futures::try_join!(named(deps, team), deps.teams.member(team, user))?;
+    match (team, member) {
+        (Some((_, team)), None) => to_user(deps, user, |to| mail_templates::team_left(to, &team)).await,
+        _ => Ok(None),
+    }
+}
+
+/// The mail to the new owner of a team, who may have transferred it since.
+async fn transferred(deps: &Deps, team: WorkspaceId, user: UserId) -> Result<Option<Mail>, Failure> {
+    match named(deps, team).await? {
+        Some((team, name)) if team.owner == user => {
+            to_user(deps, user, |to| mail_templates::team_ownership(to, &name)).await
+        }
+        _ => Ok(None),
+    }
+}
+
+/// A workspace, and its name in mails.
+async fn named(deps: &Deps, id: WorkspaceId) -> Outcome<Option<(Workspace, DisplayedName)>> {
+    let (found, record) = futures::try_join!(deps.workspaces.find(id), deps.workspaces.profile(id))?;
+    Ok(found.map(|workspace| {
+        let name = record.map(|record| record.profile.display_name);
+        let name = DisplayedName::new(&workspace.handle, name.as_ref());
+        (workspace, name)
+    }))
 }
 
 async fn to_user(

@@ -6,7 +6,7 @@ use axum::{
     Json, Router,
     body::Bytes,
     extract::{Path, Query, State},
-    http::StatusCode,
+    http::{StatusCode, header},
     response::{Html, IntoResponse, Response},
     routing::{get, post},
 };
@@ -19,7 +19,9 @@ use serde_json::{Map, Value, json};
 use crate::{
     binaries::FunctionBinaries,
     clock::{ClockState, LocalClock},
-    compaction, pages,
+    compaction,
+    functions::MountedEndpoint,
+    pages,
     region::RunningRegion,
     replication::ReplicationSwitch,
     rotation, schedule,
@@ -199,6 +201,9 @@ async fn run(
     event: Bytes,
 ) -> Response {
     let Some(region) = place.find(&here) else { return no_such_region() };
+    if let Some(endpoint) = region.functions.endpoint(&function) {
+        return invoke(&endpoint, event).await;
+    }
     let Some(worker) = region.functions.worker(&function) else {
         let known = region.functions.worker_ids().join(", ");
         return (StatusCode::NOT_FOUND, format!("unknown function; known functions: {known}"))
@@ -220,6 +225,17 @@ async fn run(
     match worker.run(event).await {
         Ok(result) => Json(result).into_response(),
         Err(error) => (StatusCode::BAD_GATEWAY, Json(json!({ "errorMessage": error }))).into_response(),
+    }
+}
+
+/// Invokes an endpoint with an event of the caller's own, without a gateway.
+async fn invoke(endpoint: &MountedEndpoint, event: Bytes) -> Response {
+    match endpoint.function.invoke(event).await {
+        Ok(result) => ([(header::CONTENT_TYPE, "application/json")], result).into_response(),
+        Err(error) => {
+            let message = json!({ "errorMessage": error.to_string() });
+            (StatusCode::BAD_GATEWAY, Json(message)).into_response()
+        }
     }
 }
 

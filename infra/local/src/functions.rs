@@ -121,6 +121,11 @@ impl MountedFunctions {
         &self.endpoints
     }
 
+    /// The endpoint with this id.
+    pub fn endpoint(&self, id: &str) -> Option<Arc<MountedEndpoint>> {
+        self.endpoints.iter().find(|endpoint| endpoint.spec.id == id).cloned()
+    }
+
     /// The worker with this id.
     pub fn worker(&self, id: &str) -> Option<Arc<MountedWorker>> {
         self.workers.get(id).cloned()

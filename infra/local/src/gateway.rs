@@ -19,6 +19,7 @@ use crate::{
     payload::{self, IncomingRequest},
     region::RunningRegion,
     routes::RouteMatch,
+    signature::{self, SignatureError},
 };
 
 /// The maximum size of a request body in bytes ([quota]). Lambda's limit for the whole event is lower.
@@ -49,9 +50,16 @@ pub fn serve(listener: TcpListener, router: Router, mut stopping: watch::Receive
 #[derive(Debug, Clone, Copy)]
 enum GatewayError {
     NotFound,
+    Refused(SignatureError),
     TooLarge,
     Failed,
     Busy,
+}
+
+impl From<SignatureError> for GatewayError {
+    fn from(refused: SignatureError) -> Self {
+        Self::Refused(refused)
+    }
 }
 
 impl From<InvocationError> for GatewayError {
@@ -68,6 +76,8 @@ impl IntoResponse for GatewayError {
     fn into_response(self) -> Response {
         let (status, message) = match self {
             Self::NotFound => (StatusCode::NOT_FOUND, "Not Found"),
+            Self::Refused(SignatureError::Missing) => (StatusCode::FORBIDDEN, "Missing Authentication Token"),
+            Self::Refused(SignatureError::Invalid) => (StatusCode::FORBIDDEN, "Forbidden"),
             Self::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "Request Entity Too Large"),
             Self::Failed => (StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error"),
             Self::Busy => (StatusCode::SERVICE_UNAVAILABLE, "Service Unavailable"),
@@ -108,14 +118,20 @@ async fn pass_on(
     let found = region.routes.find(parts.method.as_str(), parts.uri.path());
     let RouteMatch { endpoint, path, params } = found.ok_or(GatewayError::NotFound)?;
     let body = to_bytes(body, BODY_LIMIT).await.map_err(|_| GatewayError::TooLarge)?;
+    let at = region.clock.now();
+    let signer = match endpoint.spec.is_for_services() {
+        true => Some(signature::verify(&parts, &body, region.region.aws(), at)?),
+        false => None,
+    };
     let arrived = IncomingRequest {
         id,
-        at: region.clock.now(),
+        at,
         client: client.ip(),
         route: path,
         params,
         parts: &parts,
         body: &body,
+        signer,
     };
     // A forwarded request already holds a slot in its first region. Waiting for a second slot could deadlock.
     let forwarded = parts.headers.contains_key(kit::forwarding::HEADER);

@@ -2,7 +2,7 @@
 //! AWS that the real SDK clients call.
 //!
 //! The functions run as library code or as the built binaries, each behind a Lambda Runtime API (`binaries`). These
-//! modules replace AWS services: `gateway` API Gateway, `delivery` the table stream, `consumer` Lambda's polling of queues,
+//! modules replace AWS services: `gateway` and `signature` API Gateway, `delivery` the table stream, `consumer` Lambda's polling of queues,
 //! `schedule` EventBridge Scheduler, `replication` the global table of the directory, and `rotation` the rotation and replication
 //! of Secrets Manager. `controls` has no counterpart in a deployment.
 
@@ -33,6 +33,7 @@ mod rotation;
 mod routes;
 mod schedule;
 mod sdk_error;
+mod signature;
 mod start_error;
 mod stream;
 
@@ -57,6 +58,7 @@ use crate::{
 pub use crate::{
     functions::{credentials, outsider},
     options::Options,
+    signature::{SERVICE_ACCESS_KEY_ID, SERVICE_ROLE, SERVICE_SECRET_ACCESS_KEY, service_credentials},
     start_error::StartError,
 };
 

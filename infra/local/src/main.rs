@@ -6,7 +6,7 @@ use aws::LeadingKeys;
 use clap::{Parser, ValueEnum};
 use domain::region::Region;
 use lambda::RangeUrl;
-use local::{Options, Platform};
+use local::{Options, Platform, SERVICE_ACCESS_KEY_ID, SERVICE_SECRET_ACCESS_KEY};
 
 /// Run the whole platform on this machine, with embedded stand-ins for AWS.
 #[derive(Parser)]
@@ -110,6 +110,7 @@ async fn run(arguments: Arguments) -> Result<(), Box<dyn std::error::Error>> {
     writeln!(out, "  API reference  {url}/_local/reference")?;
     writeln!(out, "  Mailbox        {url}/_local/mailbox")?;
     writeln!(out, "  Everything     {url}/_local/")?;
+    writeln!(out, "  Services       sign as {SERVICE_ACCESS_KEY_ID} with {SERVICE_SECRET_ACCESS_KEY}")?;
     writeln!(out, "  Data           {}", data.display())?;
     writeln!(out, "Press Ctrl-C to stop.")?;
     stop_signal().await?;

@@ -14,7 +14,7 @@ pub const INDEX: &str = r#"<!doctype html><html lang="en"><meta charset="utf-8">
 <li><a href="/_local/calls">AWS calls</a> (<code>?since=N</code>)</li>
 <li><a href="/_local/clock">Clock</a>: <code>POST {"advanceSeconds": N}</code> or <code>{"now": "…"}</code> moves it, <code>{"stopped": true}</code> stops it</li>
 <li><a href="/_local/replication">Replication</a> of the directory: <code>POST {"paused": true}</code> or <code>false</code></li>
-<li><code>POST /_local/run/FUNCTION?region=REGION</code> with an event: runs a worker; the event is optional for scheduled workers</li>
+<li><code>POST /_local/run/FUNCTION?region=REGION</code> with an event: runs a worker; the event is optional for scheduled workers. An endpoint is invoked with the event as it is, without the gateway</li>
 <li><code>POST /_local/rotate/SECRET?region=REGION</code>: rotates a secret (<code>tokens</code>, <code>codes</code>, <code>forwarding</code>)</li>
 <li><code>POST /_local/compact</code>: erases deleted items and read stream records from the tables' files</li>
 <li><a href="/_local/queues">Queues</a>; <code>POST /_local/redeliver</code>: delivers failed messages again at once</li>

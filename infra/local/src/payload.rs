@@ -13,6 +13,8 @@ use percent_encoding::percent_decode_str;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
+use crate::signature::Signer;
+
 /// The content types, in addition to `text/*`, whose bodies are passed as text. All other bodies are passed in base64.
 /// This behaviour is undocumented, but was [measured].
 ///
@@ -35,6 +37,8 @@ pub struct IncomingRequest<'a> {
     pub parts: &'a Parts,
     /// The body.
     pub body: &'a Bytes,
+    /// The signer, on a route with IAM authorization.
+    pub signer: Option<Signer>,
 }
 
 impl IncomingRequest<'_> {
@@ -47,7 +51,7 @@ impl IncomingRequest<'_> {
         headers.insert("x-forwarded-for".to_owned(), self.client.to_string().into());
         headers.insert("x-forwarded-proto".to_owned(), "http".into());
         let header = |name: &str| headers.get(name).cloned().unwrap_or_default();
-        let context = json!({
+        let mut context = json!({
             "accountId": aws::ACCOUNT, "apiId": "local", "domainName": header("host"), "domainPrefix": "local",
             "http": {
                 "method": method, "path": path, "protocol": "HTTP/1.1", "sourceIp": self.client,
@@ -57,6 +61,9 @@ impl IncomingRequest<'_> {
             "time": self.at.strftime("%d/%b/%Y:%H:%M:%S +0000").to_string(),
             "timeEpoch": self.at.as_millisecond(),
         });
+        if let (Some(signer), Some(context)) = (&self.signer, context.as_object_mut()) {
+            context.insert("authorizer".to_owned(), json!({ "iam": signer.identity() }));
+        }
         let mut event = json!({
             "version": "2.0", "routeKey": route, "rawPath": path, "rawQueryString": query, "headers": headers,
             "requestContext": context, "isBase64Encoded": false,
@@ -169,6 +176,10 @@ mod tests {
     use super::*;
 
     fn event(request: http::request::Builder, body: &'static [u8]) -> Value {
+        event_of(request, body, None)
+    }
+
+    fn event_of(request: http::request::Builder, body: &'static [u8], signer: Option<Signer>) -> Value {
         let (parts, body) = request.body(Bytes::from_static(body)).unwrap().into_parts();
         let arrived = IncomingRequest {
             id: "id=",
@@ -178,6 +189,7 @@ mod tests {
             params: vec![("name", "a%20b%2520")],
             parts: &parts,
             body: &body,
+            signer,
         };
         serde_json::from_slice(&arrived.event()).unwrap()
     }
@@ -214,6 +226,14 @@ mod tests {
             "isBase64Encoded": false,
         });
         assert_eq!(event(request, b"{}"), expected);
+    }
+
+    #[test]
+    fn signer_is_in_the_event_of_a_signed_request_only() {
+        let signed = event_of(Request::post("/internal/x"), b"{}", Some(Signer));
+        let arn = "arn:aws:sts::000000000000:assumed-role/billing-service/local";
+        assert_eq!(signed.pointer("/requestContext/authorizer/iam/userArn"), Some(&json!(arn)));
+        assert_eq!(event(Request::post("/internal/x"), b"{}")["requestContext"].get("authorizer"), None);
     }
 
     #[test]

@@ -42,6 +42,7 @@ pub const fn treatment(kind: ItemKind) -> Treatment {
         | ItemKind::Disconnections
         | ItemKind::Members
         | ItemKind::Handles
+        | ItemKind::Invitations
         | ItemKind::Memberships
         | ItemKind::Follows
         | ItemKind::Events

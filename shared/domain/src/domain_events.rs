@@ -9,7 +9,8 @@ use crate::{
     follow::FollowedHash,
     handle::Handle,
     id::{
-        AddressId, AttemptId, FeedbackId, JobId, KeyId, MessageId, ResetId, SessionId, UserId, WorkspaceId,
+        AddressId, AttemptId, FeedbackId, InvitationId, JobId, KeyId, MessageId, ResetId, SessionId, UserId,
+        WorkspaceId,
     },
     profile::KeyName,
     provider::{IdentityHash, Provider},
@@ -147,6 +148,38 @@ domain_events! {
         #[serde(deserialize_with = "crate::handle::existing")]
         handle: Handle,
     } "workspace-opened" to(&["confirm-claims"]);
+
+    /// An address was invited to a team, or its invitation was sent again. The address receives a token.
+    MemberInvited {
+        /// The team.
+        team: WorkspaceId,
+        /// The invitation.
+        invitation: InvitationId,
+    } "member-invited" to(&["send-mail"]);
+
+    /// The role of a member changed.
+    MemberRoleChanged {
+        /// The team.
+        team: WorkspaceId,
+        /// The member, who receives a mail.
+        user: UserId,
+    } "member-role-changed" to(&["send-mail"]);
+
+    /// A member was removed from a team.
+    MemberRemoved {
+        /// The team.
+        team: WorkspaceId,
+        /// The former member, who receives a mail.
+        user: UserId,
+    } "member-removed" to(&["send-mail"]);
+
+    /// A team passed to another owner.
+    TeamTransferred {
+        /// The team.
+        team: WorkspaceId,
+        /// The new owner, who receives a mail.
+        user: UserId,
+    } "team-transferred" to(&["send-mail"]);
 
     /// The settings of a workspace changed.
     SettingsChanged {
@@ -300,6 +333,10 @@ impl DomainEvent {
             | Self::RefreshTokenReused { user, .. }
             | Self::NewDeviceSignedIn { user, .. }
             | Self::PasswordChanged { user } => user.to_string(),
+            Self::MemberInvited { team, .. }
+            | Self::MemberRoleChanged { team, .. }
+            | Self::MemberRemoved { team, .. }
+            | Self::TeamTransferred { team, .. } => team.to_string(),
             Self::WorkspaceOpened { workspace, .. }
             | Self::SettingsChanged { workspace }
             | Self::ApiKeyCreated { workspace, .. }
@@ -362,7 +399,7 @@ mod tests {
         });
         assert_eq!(to_value(from_value::<Message>(known.clone()).unwrap()).unwrap(), known);
         let mut newer = known.clone();
-        newer["notice"] = json!({ "type": "invented-later", "whom": ["a", 1, { "b": null }] });
+        newer["notice"] = json!({ "type": "invented-later", "to": ["a", 1, { "b": null }] });
         for stored in [known, newer.clone()] {
             assert_eq!(to_value(from_value::<OutboxMessage>(stored.clone()).unwrap()).unwrap(), stored);
         }

@@ -11,6 +11,8 @@ pub struct Entitlements {
     pub storage_bytes: Option<u64>,
     /// Bytes of one file of a dataset.
     pub dataset_upload_bytes: Option<u64>,
+    /// Members and pending invitations of a team.
+    pub seats: Option<u64>,
 }
 
 /// The quota that a contract sets.
@@ -36,6 +38,9 @@ pub struct EntitlementOverrides {
     /// Instead of the plan's [`Entitlements::dataset_upload_bytes`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dataset_upload_bytes: Option<Quota>,
+    /// Instead of the plan's [`Entitlements::seats`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seats: Option<Quota>,
 }
 
 impl Quota {
@@ -61,6 +66,7 @@ impl EntitlementOverrides {
             models: decide(self.models, plan.models),
             storage_bytes: decide(self.storage_bytes, plan.storage_bytes),
             dataset_upload_bytes: decide(self.dataset_upload_bytes, plan.dataset_upload_bytes),
+            seats: decide(self.seats, plan.seats),
         }
     }
 }
@@ -83,7 +89,7 @@ mod tests {
     #[test]
     fn workspace_without_overrides_keeps_its_stored_form() {
         let workspace: Workspace = from_value(stored()).unwrap();
-        assert_eq!(workspace.entitlements(), Plan::Free.entitlements());
+        assert_eq!(workspace.entitlements(workspace.created_at), Plan::Free.entitlements());
         assert_eq!(to_value(&workspace).unwrap(), stored());
     }
 
@@ -94,6 +100,7 @@ mod tests {
             (json!({}), plan),
             (json!({ "models": { "at-most": 7 } }), Entitlements { models: Some(7), ..plan }),
             (json!({ "storageBytes": "unlimited" }), Entitlements { storage_bytes: None, ..plan }),
+            (json!({ "seats": { "at-most": 70 } }), Entitlements { seats: Some(70), ..plan }),
             (
                 json!({ "datasetUploadBytes": { "at-most": 0 } }),
                 Entitlements { dataset_upload_bytes: Some(0), ..plan },
@@ -102,7 +109,7 @@ mod tests {
             let mut item = stored();
             item["entitlementOverrides"] = overrides.clone();
             let workspace: Workspace = from_value(item.clone()).unwrap();
-            assert_eq!(workspace.entitlements(), expected, "{overrides}");
+            assert_eq!(workspace.entitlements(workspace.created_at), expected, "{overrides}");
             let kept = if overrides == json!({}) { stored() } else { item };
             assert_eq!(to_value(&workspace).unwrap(), kept);
         }

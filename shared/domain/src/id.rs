@@ -10,6 +10,7 @@ use ulid::{ULID_LEN, Ulid};
 
 use crate::{
     entropy::{self, Entropy},
+    secret::Digest256,
     text::Invalid,
 };
 
@@ -30,6 +31,12 @@ impl<K: IdKind> Id<K> {
     pub fn new(now: Timestamp, entropy: &dyn Entropy) -> Self {
         let millis = u64::try_from(now.as_millisecond()).unwrap_or_default();
         Self::from(Ulid::from_parts(millis, u128::from_be_bytes(entropy::bytes(entropy))))
+    }
+
+    /// The id of `made_at` that a hash determines: the same for the same hash.
+    pub fn derived(made_at: Timestamp, hash: Digest256) -> Self {
+        let millis = u64::try_from(made_at.as_millisecond()).unwrap_or_default();
+        Self::from(Ulid::from_parts(millis, hash.first_half()))
     }
 
     /// The smallest id of `now`: a bound for time ranges.
@@ -227,6 +234,8 @@ kinds! {
     OfReset ResetId "rst";
     /// Feedback to the operators.
     OfFeedback FeedbackId "fbk";
+    /// An invitation to a team.
+    OfInvitation InvitationId "inv";
     /// A message in the outbox.
     OfMessage MessageId "msg";
     /// A request.

@@ -8,6 +8,7 @@ use crate::{
     id::{UserId, WorkspaceId},
     role::Role,
     session::Session,
+    team::ActingMember,
     user::personal_workspace,
     workspace::Workspace,
 };
@@ -30,6 +31,11 @@ impl Member {
     pub fn actor(&self) -> Actor {
         Actor { user: self.user, key: None }
     }
+
+    /// The member as a condition of a change.
+    pub fn acting(&self) -> ActingMember {
+        ActingMember { team: self.workspace.id, user: self.user, role: self.role }
+    }
 }
 
 /// The caller may see the workspace but may not do this.
@@ -41,6 +47,9 @@ pub enum Denied {
     /// Requires a higher role.
     #[error("This action requires the role {} or higher.", .0.as_str())]
     RoleTooLow(Role),
+    /// The member that the action is about has the caller's role or a higher one.
+    #[error("You can act only on members and invitations whose role is below your own.")]
+    RoleNotBelow,
     /// Requires a recent sign-in or password confirmation.
     #[error("Sign in again or confirm your password to continue.")]
     StepUpNeeded,
@@ -78,6 +87,19 @@ pub struct EditsResources {
     actor: Actor,
 }
 
+/// Proof that the caller may invite, remove or change members of the team with the roles that were asked about.
+pub struct ActsOnMembers {
+    by: ActingMember,
+}
+
+/// Proof that the caller may transfer the ownership of the team.
+pub struct TransfersTeam {
+    by: ActingMember,
+}
+
+/// Proof that another service of the platform may set the plans of workspaces.
+pub struct SetsPlans(());
+
 /// Proof that a user may export their data.
 pub struct ExportsData {
     user: UserId,
@@ -86,6 +108,20 @@ pub struct ExportsData {
 /// Proof that the caller may permanently delete an account or a team.
 pub struct DeletesForGood {
     workspace: WorkspaceId,
+}
+
+impl ActsOnMembers {
+    /// The caller.
+    pub fn by(&self) -> &ActingMember {
+        &self.by
+    }
+}
+
+impl TransfersTeam {
+    /// The caller.
+    pub fn by(&self) -> &ActingMember {
+        &self.by
+    }
 }
 
 impl DeletesForGood {
@@ -191,6 +227,28 @@ pub fn may_edit_resources(member: &Member) -> Result<EditsResources, Denied> {
 /// Allows an API key, acting as the owner of its workspace.
 pub fn key_may_edit_resources(key: &KeyHolder, owner: UserId) -> EditsResources {
     EditsResources { workspace: key.workspace, actor: Actor { user: owner, key: Some(key.key) } }
+}
+
+/// Allows admins and the owner to act on members and invitations with these roles: nobody acts on a role at or above their own. So
+/// nobody acts on themselves, and nobody makes an owner.
+pub fn may_act_on(member: &Member, roles: &[Role]) -> Result<ActsOnMembers, Denied> {
+    at_least(member.role, Role::Admin)?;
+    if roles.iter().all(|role| *role < member.role) {
+        Ok(ActsOnMembers { by: member.acting() })
+    } else {
+        Err(Denied::RoleNotBelow)
+    }
+}
+
+/// Allows the owner with a stepped-up session, because only the new owner can give the team back.
+pub fn may_transfer_team(member: &Member) -> Result<TransfersTeam, Denied> {
+    at_least(member.role, Role::Owner)?;
+    if member.stepped_up { Ok(TransfersTeam { by: member.acting() }) } else { Err(Denied::StepUpNeeded) }
+}
+
+/// Allows every service with an IAM role that may call the route: IAM decides that, before a function runs.
+pub fn service_may_set_plans(_role: &str) -> SetsPlans {
+    SetsPlans(())
 }
 
 /// Allows a user with a stepped-up session, because the copy outlives the session that requested it.

@@ -24,12 +24,18 @@ const GB: u64 = 1_000_000_000;
 impl Plan {
     /// What a workspace with this plan may have unless its contract says otherwise.
     pub const fn entitlements(self) -> Entitlements {
-        let (models, storage, dataset_upload) = match self {
-            Self::Free => (Some(100), Some(100 * GB), 10 * GB),
-            Self::Pro => (Some(500), Some(500 * GB), 20 * GB),
-            Self::Enterprise => (None, None, 50 * GB),
+        // A team without a paid plan has its owner only.
+        let (models, storage, dataset_upload, seats) = match self {
+            Self::Free => (Some(100), Some(100 * GB), 10 * GB, 1),
+            Self::Pro => (Some(500), Some(500 * GB), 20 * GB, 5),
+            Self::Enterprise => (None, None, 50 * GB, 50),
         };
-        Entitlements { models, storage_bytes: storage, dataset_upload_bytes: Some(dataset_upload) }
+        Entitlements {
+            models,
+            storage_bytes: storage,
+            dataset_upload_bytes: Some(dataset_upload),
+            seats: Some(seats),
+        }
     }
 }
 

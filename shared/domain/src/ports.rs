@@ -14,6 +14,7 @@ mod requests;
 mod resources;
 mod rounds;
 mod secrets;
+mod teams;
 mod user_addresses;
 mod workspaces;
 
@@ -41,5 +42,6 @@ pub use secrets::{
     AddressHashes, Codes, EncryptionContext, ForwardingKeys, NewVersion, Prepared, Progress, Rotation,
     Rotations, TokenKeys, Vault,
 };
+pub use teams::{Accepted, Invitations, Invited, TeamOfUser, TeamOpened, Teams, Transferred};
 pub use user_addresses::{AddressSaved, UserAddresses};
 pub use workspaces::{All, ApiKeys, Founded, History, Marking, Workspaces};

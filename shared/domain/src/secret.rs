@@ -131,6 +131,11 @@ impl Digest256 {
         first
     }
 
+    /// The first 128 bits.
+    pub fn first_half(self) -> u128 {
+        u128::from_be_bytes(self.0.first_chunk::<16>().copied().unwrap_or_default())
+    }
+
     /// The first 32 bits.
     pub fn first_bits(self) -> u32 {
         let [a, b, c, d, ..] = self.0;

@@ -201,6 +201,8 @@ pub enum NetworkLimit {
     Verify,
     /// Entered reset tokens.
     PasswordReset,
+    /// Opened links of invitations.
+    InvitationToken,
     /// Failed sign-ins: [`PER_NETWORK`].
     SignIn,
     /// Steps of sign-ins by providers.
@@ -222,7 +224,7 @@ impl NetworkLimit {
         match self {
             Self::Feedback => Some(10),
             Self::SignUp | Self::PasswordForgot | Self::AddressCode => Some(30),
-            Self::Verify | Self::PasswordReset => Some(60),
+            Self::Verify | Self::PasswordReset | Self::InvitationToken => Some(60),
             // A sign-in has three steps; many people may share a network.
             Self::Oauth => Some(600),
             Self::SignIn => None,
@@ -238,6 +240,7 @@ impl NetworkLimit {
             Self::Feedback => "feedback",
             Self::Verify => "verify",
             Self::PasswordReset => "password-reset",
+            Self::InvitationToken => "invitation-token",
             Self::SignIn => "sign-in",
             Self::Oauth => "oauth",
         };

@@ -5,12 +5,13 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    entitlements::{EntitlementOverrides, Entitlements},
+    entitlements::{EntitlementOverrides, Entitlements, Quota},
     handle::Handle,
     id::{IconId, UserId, WorkspaceId},
     plan::{MicroUsd, Plan},
     profile::{Bio, Company, DisplayName, IconColor, IconLetters, UseCase},
     region::Region,
+    role::Role,
     social::SocialLinks,
 };
 
@@ -53,6 +54,21 @@ pub struct Profile {
 }
 
 impl Profile {
+    /// A profile of no more than a name.
+    pub fn named(display_name: DisplayName) -> Self {
+        Self {
+            display_name,
+            company: None,
+            use_case: None,
+            bio: None,
+            icon_color: None,
+            icon_letter: None,
+            image: None,
+            socials: SocialLinks::default(),
+            early_access: false,
+        }
+    }
+
     /// The path of the picture of the workspace with this handle, if it has one.
     pub fn image_url(&self, handle: &Handle) -> Option<String> {
         self.image.map(|icon| image_url(handle, icon))
@@ -107,8 +123,14 @@ pub struct Workspace {
     pub owner: UserId,
     /// The home region of all data of the workspace.
     pub region: Region,
-    /// The plan.
+    /// The plan, until it ends.
     pub plan: Plan,
+    /// When the plan ends, if it does: from then on, the workspace has the free plan.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plan_ends_at: Option<Timestamp>,
+    /// Of a team: the number of members and pending invitations.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub seats_taken: u64,
     /// The limits that a contract sets in place of the plan.
     #[serde(default, skip_serializing_if = "EntitlementOverrides::is_empty")]
     pub entitlement_overrides: EntitlementOverrides,
@@ -120,9 +142,50 @@ pub struct Workspace {
     pub created_at: Timestamp,
 }
 
+/// The plan of a workspace, and what its contract sets beside it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PlanTerms {
+    /// The plan.
+    pub plan: Plan,
+    /// When the plan ends, if it does.
+    pub ends_at: Option<Timestamp>,
+    /// The seats in place of those of the plan.
+    pub seats: Option<Quota>,
+}
+
 impl Workspace {
-    /// The limits of the workspace: the defaults of the plan, with the overrides of its contract.
-    pub fn entitlements(&self) -> Entitlements {
-        self.entitlement_overrides.apply_to(self.plan.entitlements())
+    /// The terms of the plan.
+    pub fn plan_terms(&self) -> PlanTerms {
+        let seats = self.entitlement_overrides.seats;
+        PlanTerms { plan: self.plan, ends_at: self.plan_ends_at, seats }
     }
+
+    /// The workspace with other terms. The contract's other limits stay.
+    #[must_use]
+    pub fn with_plan_terms(self, terms: PlanTerms) -> Self {
+        let PlanTerms { plan, ends_at, seats } = terms;
+        let entitlement_overrides = EntitlementOverrides { seats, ..self.entitlement_overrides };
+        Self { plan, plan_ends_at: ends_at, entitlement_overrides, ..self }
+    }
+
+    /// The plan at this time.
+    pub fn plan_at(&self, now: Timestamp) -> Plan {
+        if self.plan_ends_at.is_some_and(|end| end <= now) { Plan::Free } else { self.plan }
+    }
+
+    /// The limits of the workspace: the defaults of the plan, with the overrides of its contract while it lasts.
+    pub fn entitlements(&self, now: Timestamp) -> Entitlements {
+        let (plan, overrides) = (self.plan_at(now), self.entitlement_overrides);
+        if plan == self.plan { overrides.apply_to(plan.entitlements()) } else { plan.entitlements() }
+    }
+
+    /// Whether a member with this role has access. A team without a paid plan is open to its owner only, who can renew it.
+    pub fn is_open_to(&self, role: Role, now: Timestamp) -> bool {
+        self.kind == WorkspaceKind::Personal || role == Role::Owner || self.plan_at(now) != Plan::Free
+    }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_zero(count: &u64) -> bool {
+    *count == 0
 }

@@ -21,6 +21,8 @@ pub enum CredentialKind {
     Session,
     /// An API key. It acts in its own workspace.
     ApiKey,
+    /// The IAM role of another service of the platform, with which it signs its requests. The gateway verifies the signature.
+    Service,
 }
 
 /// The scope in which a caller acts.
@@ -32,6 +34,8 @@ pub enum Scope {
     Person,
     /// The workspace that `owner=` names (absent: the personal one), with at least this role.
     Workspace(Role),
+    /// What the request names: a service acts for the platform, and not for a user.
+    Service,
 }
 
 impl Access {
@@ -62,6 +66,12 @@ impl Access {
         Self { credentials, scope: Scope::Workspace(role), step_up: false }
     }
 
+    /// Another service of the platform. Its paths begin with `/internal/`. A service calls the region that it means: no request is
+    /// forwarded.
+    pub const fn service() -> Self {
+        Self { credentials: &[CredentialKind::Service], scope: Scope::Service, step_up: false }
+    }
+
     /// The same, shortly after the caller proved who they are.
     pub const fn step_up(mut self) -> Self {
         self.step_up = true;
@@ -77,7 +87,7 @@ impl Access {
     pub fn needed_role(self) -> Option<Role> {
         match self.scope {
             Scope::Workspace(role) => Some(role),
-            Scope::Nothing | Scope::Person => None,
+            Scope::Nothing | Scope::Person | Scope::Service => None,
         }
     }
 

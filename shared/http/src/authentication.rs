@@ -1,5 +1,6 @@
 //! Authenticates the caller, in two steps: first what a credential proves by itself, then what is stored about its holder.
 
+use bytes::Bytes;
 use domain::{
     Timestamp,
     api_key::{KeyHolder, PresentedKey},
@@ -12,12 +13,13 @@ use domain::{
     role::Role,
     session::Claims,
     user::personal_workspace,
+    workspace::Workspace,
 };
-use http::HeaderMap;
+use http::{Extensions, Request};
 
 use crate::{
     access::{CredentialKind, Scope},
-    caller::{ApiClient, DeletedAccount, Identified, Person, TokenIds},
+    caller::{ApiClient, DeletedAccount, Identified, Person, ServiceCaller, TokenIds},
     credentials::{Credential, check_csrf, credential},
     delegated_caller::DelegatedCaller,
     problem::Problem,
@@ -36,6 +38,8 @@ pub(crate) enum Presented<'a> {
     Key(PresentedKey),
     /// The claims of an access token whose signature is right.
     Session(Claims),
+    /// The role of another service, as the gateway verified it.
+    Service(&'a ServiceCaller),
 }
 
 impl Presented<'_> {
@@ -55,16 +59,20 @@ pub(crate) async fn authenticate<'a>(
     services: &Services,
     spec: &Spec,
     method: Method,
-    headers: &HeaderMap,
+    request: &'a Request<Bytes>,
     delegated: Option<&'a DelegatedCaller>,
     now: Timestamp,
 ) -> Result<Presented<'a>, Stop> {
     if !spec.is_private() {
         return Ok(Presented::Nothing);
     }
+    if spec.is_for_services() {
+        return Ok(Presented::Service(service_of(request.extensions())?));
+    }
     if let Some(caller) = delegated {
         return Ok(Presented::Delegated(caller));
     }
+    let headers = request.headers();
     let credential = credential(headers)?;
     match credential.ok_or_else(|| Problem::unauthorized("Sign in, or send an API key, to continue."))? {
         Credential::Bearer(key) if key.starts_with("ul_") => {
@@ -91,6 +99,13 @@ pub(crate) async fn authenticate<'a>(
     }
 }
 
+/// The service that calls. The gateway refuses unsigned requests itself; a function that it invokes without an identity, or that
+/// something else invokes, refuses them too.
+fn service_of(extensions: &Extensions) -> Result<&ServiceCaller, Problem> {
+    let unsigned = || Problem::unauthorized("Sign the request with the credentials of a service's role.");
+    extensions.get().ok_or_else(unsigned)
+}
+
 /// Forwards a request whose credential belongs to another region.
 fn at_home(services: &Services, home: Region) -> Result<(), Stop> {
     if home == services.region { Ok(()) } else { Err(Stop::elsewhere(home)) }
@@ -106,9 +121,10 @@ pub(crate) async fn identify(
 ) -> Result<Identified, Stop> {
     match presented {
         Presented::Nothing => Ok(Identified::Nobody),
-        Presented::Delegated(caller) => identify_delegated(services, spec, caller, owner).await,
+        Presented::Delegated(caller) => identify_delegated(services, spec, caller, owner, now).await,
         Presented::Key(key) => identify_key(services, spec, *key, owner).await,
         Presented::Session(claims) => identify_person(services, spec, claims, owner, now).await,
+        Presented::Service(caller) => Ok(Identified::Service((*caller).clone())),
     }
 }
 
@@ -231,7 +247,7 @@ async fn identify_person(
     };
     let needed = match spec.access.scope {
         Scope::Workspace(role) => role,
-        Scope::Person | Scope::Nothing => {
+        Scope::Person | Scope::Nothing | Scope::Service => {
             return Ok(Identified::Person(Person { session, onboarded: workspace.is_some() }));
         }
     };
@@ -246,7 +262,7 @@ async fn identify_person(
         let first = Problem::onboarding_required();
         return Err(if owner.is_none() { first } else { Problem::not_found() }.into());
     };
-    permissions::at_least(role, needed)?;
+    check_member(spec, &workspace, role, Some(needed), now)?;
     Ok(Identified::Member(Box::new(Member { workspace, role, user: claims.sub, stepped_up })))
 }
 
@@ -265,16 +281,30 @@ async fn identify_delegated(
     spec: &Spec,
     caller: &DelegatedCaller,
     owner: Option<&str>,
+    now: Timestamp,
 ) -> Result<Identified, Stop> {
     let handle = owner.filter(|owner| *owner == caller.owner).ok_or_else(Problem::not_found)?;
     let asked = workspace_of(&*services.workspaces, handle).await?.ok_or_else(Problem::not_found)?;
     let found = services.workspaces.membership(asked, caller.user).await?;
     let (workspace, role) = found.ok_or_else(Problem::not_found)?;
-    if let Some(needed) = spec.access.needed_role() {
-        permissions::at_least(role, needed)?;
-    }
+    check_member(spec, &workspace, role, spec.access.needed_role(), now)?;
     let (user, stepped_up) = (caller.user, caller.stepped_up);
     Ok(Identified::Member(Box::new(Member { workspace, role, user, stepped_up })))
+}
+
+/// Refuses a member whose role is too low, and, unless the endpoint answers them, every member but the owner of a team without a
+/// paid plan.
+fn check_member(
+    spec: &Spec,
+    workspace: &Workspace,
+    role: Role,
+    needed: Option<Role>,
+    now: Timestamp,
+) -> Result<(), Problem> {
+    if !spec.open_to_inactive && !workspace.is_open_to(role, now) {
+        return Err(Problem::team_inactive());
+    }
+    needed.map_or(Ok(()), |needed| Ok(permissions::at_least(role, needed)?))
 }
 
 /// The other region that a handle belongs to.
@@ -289,5 +319,25 @@ async fn workspace_of(workspaces: &dyn Workspaces, handle: &str) -> Result<Optio
     match Handle::parse_existing(handle) {
         Ok(handle) => Ok(workspaces.by_handle(&handle).await?),
         Err(_) => Ok(None),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn service_is_known_from_the_invocation_only() {
+        let arn = "arn:aws:sts::123456789012:assumed-role/billing-service/one";
+        let mut request = Request::post("/internal/x").header("authorization", arn).header("x-amzn-iam", arn);
+        for name in ["x-amzn-requestcontext", "x-amz-security-token"] {
+            request = request.header(name, arn);
+        }
+        let mut request = request.body(Bytes::from(format!("{{\"userArn\":\"{arn}\"}}"))).unwrap();
+        let refusal = service_of(request.extensions()).unwrap_err();
+        assert_eq!(refusal.code.status(), 401);
+        let caller = ServiceCaller::from_arn(arn).unwrap();
+        request.extensions_mut().insert(caller.clone());
+        assert_eq!(service_of(request.extensions()).unwrap(), &caller);
     }
 }

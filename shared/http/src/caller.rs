@@ -6,7 +6,9 @@ use domain::{
     Timestamp,
     api_key::KeyHolder,
     id::{JobId, UserId, WorkspaceId},
-    permissions::{self, Denied, EditsProfile, EditsResources, KeepsInbox, MakesKeys, ManagesKeys, Member},
+    permissions::{
+        self, Denied, EditsProfile, EditsResources, KeepsInbox, MakesKeys, ManagesKeys, Member, SetsPlans,
+    },
     ports::{Failure, Workspaces},
     role::Role,
     session::Session,
@@ -70,6 +72,34 @@ pub struct ApiClient {
     pub holder: KeyHolder,
     /// The workspace's owner, at endpoints that need an editor: a key changes data in the owner's name.
     pub(crate) owner: Option<UserId>,
+}
+
+/// The IAM role of another service of the platform, as the gateway verified it (a request extension). Only the event of an
+/// invocation can bring it: neither a header nor a body does.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ServiceCaller {
+    account: String,
+    role: String,
+}
+
+impl ServiceCaller {
+    /// The role of a caller's ARN: `arn:aws:sts::<account>:assumed-role/<role>/<session>`. `None` for anything else, such as an IAM
+    /// user, whose keys do not expire.
+    pub fn from_arn(arn: &str) -> Option<Self> {
+        let mut parts = arn.splitn(6, ':');
+        let (_arn, _partition, service) = (parts.next()?, parts.next()?, parts.next()?);
+        let (_region, account, resource) = (parts.next()?, parts.next()?, parts.next()?);
+        let (role, session) = resource.strip_prefix("assumed-role/")?.split_once('/')?;
+        let is_whole = service == "sts" && [account, role, session].iter().all(|part| !part.is_empty());
+        is_whole.then(|| Self { account: account.to_owned(), role: role.to_owned() })
+    }
+}
+
+/// Another service of the platform.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Service {
+    /// The name of its IAM role.
+    pub name: String,
 }
 
 /// Why the record of a caller's workspace is not there.
@@ -139,6 +169,8 @@ pub enum Identified {
     Member(Box<Member>),
     /// An API key.
     Key(Box<ApiClient>),
+    /// Another service of the platform.
+    Service(ServiceCaller),
 }
 
 impl Identified {
@@ -150,15 +182,24 @@ impl Identified {
             Self::Deleted(deleted) => Some(deleted.user.to_string()),
             Self::Member(member) => Some(format!("{}/{}", member.user, member.workspace.id)),
             Self::Key(client) => Some(client.holder.key.to_string()),
+            Self::Service(caller) => Some(format!("service/{}/{}", caller.account, caller.role)),
         }
     }
 
     /// The workspace, for the log.
     pub(crate) fn workspace(&self) -> Option<WorkspaceId> {
         match self {
-            Self::Nobody | Self::Person(_) | Self::Deleted(_) => None,
+            Self::Nobody | Self::Person(_) | Self::Deleted(_) | Self::Service(_) => None,
             Self::Member(member) => Some(member.workspace.id),
             Self::Key(client) => Some(client.holder.workspace),
+        }
+    }
+
+    /// The name of the calling service's role, for the log: neither the account nor the session.
+    pub(crate) fn service(&self) -> Option<&str> {
+        match self {
+            Self::Service(caller) => Some(&caller.role),
+            Self::Nobody | Self::Person(_) | Self::Deleted(_) | Self::Member(_) | Self::Key(_) => None,
         }
     }
 
@@ -167,7 +208,7 @@ impl Identified {
         let stepped_up = match self {
             Self::Member(member) => member.stepped_up,
             Self::Person(person) => person.session.is_stepped_up(now),
-            Self::Nobody | Self::Deleted(_) | Self::Key(_) => false,
+            Self::Nobody | Self::Deleted(_) | Self::Key(_) | Self::Service(_) => false,
         };
         if access.step_up && !stepped_up { Err(Denied::StepUpNeeded) } else { Ok(()) }
     }
@@ -258,12 +299,27 @@ impl Caller for KeyOrMember {
         match who {
             Identified::Member(member) => Ok(Self::Member(member)),
             Identified::Key(client) => Ok(Self::Key(client)),
-            Identified::Nobody | Identified::Person(_) | Identified::Deleted(_) => unexpected(),
+            Identified::Nobody | Identified::Person(_) | Identified::Deleted(_) | Identified::Service(_) => {
+                unexpected()
+            }
         }
     }
 
     fn fits(access: Access) -> bool {
         access.needed_role().is_some() && access.takes(CredentialKind::ApiKey) && !access.step_up
+    }
+}
+
+impl Caller for Service {
+    fn from_identified(who: Identified) -> Result<Self, Problem> {
+        match who {
+            Identified::Service(caller) => Ok(Self { name: caller.role }),
+            _ => unexpected(),
+        }
+    }
+
+    fn fits(access: Access) -> bool {
+        access == Access::service()
     }
 }
 
@@ -361,6 +417,16 @@ impl Permission<KeyOrMember> for EditsResources {
     }
 }
 
+impl Permission<Service> for SetsPlans {
+    fn prove(service: &Service) -> Result<Self, Denied> {
+        Ok(permissions::service_may_set_plans(&service.name))
+    }
+
+    fn follows_from(access: Access) -> bool {
+        access.scope == Scope::Service
+    }
+}
+
 /// A member or an API key that may edit the resources of the workspace.
 pub type Editor = Permitted<KeyOrMember, EditsResources>;
 
@@ -384,7 +450,9 @@ mod tests {
             kind: WorkspaceKind::Team,
             owner: user,
             region: Region::Eu,
-            plan: Plan::Free,
+            plan: Plan::Pro,
+            plan_ends_at: None,
+            seats_taken: 1,
             entitlement_overrides: Default::default(),
             opening_credit: MicroUsd::ZERO,
             data_key: WrappedKey(String::new()),
@@ -410,12 +478,50 @@ mod tests {
     }
 
     #[test]
+    fn only_an_assumed_role_is_a_service() {
+        let arn = |resource: &str| format!("arn:aws:sts::123456789012:{resource}");
+        let caller = ServiceCaller::from_arn(&arn("assumed-role/billing-service/one")).unwrap();
+        let other_session = ServiceCaller::from_arn(&arn("assumed-role/billing-service/two"));
+        assert_eq!(other_session.as_ref(), Some(&caller), "a retry may come from another session");
+        let who = Identified::Service(caller);
+        assert_eq!(who.service(), Some("billing-service"));
+        assert_eq!(who.scope().as_deref(), Some("service/123456789012/billing-service"));
+        assert_eq!(Service::from_identified(who).unwrap().name, "billing-service");
+        for other in [
+            "arn:aws:iam::123456789012:user/admin",
+            "arn:aws:iam::123456789012:root",
+            "arn:aws:iam::123456789012:assumed-role/billing-service/one",
+            &arn("federated-user/admin"),
+            &arn("assumed-role/billing-service"),
+            &arn("assumed-role//one"),
+            &arn("assumed-role/billing-service/"),
+            "assumed-role/billing-service/one",
+            "",
+        ] {
+            assert_eq!(ServiceCaller::from_arn(other), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn no_other_caller_is_a_service() {
+        for who in [Identified::Nobody, Identified::Member(Box::new(member(Role::Owner, true)))] {
+            assert!(who.service().is_none() && Service::from_identified(who).is_err());
+        }
+        assert!(Service::fits(Access::service()));
+        for access in [Access::anyone(), Access::person(), Access::member(Role::Owner)] {
+            assert!(!Service::fits(access) && !SetsPlans::follows_from(access));
+        }
+    }
+
+    #[test]
     fn step_up_is_refused_to_callers_that_cannot_prove_it() {
         let refused =
             |who: Identified, access: Access| who.check_step_up(access, Timestamp::UNIX_EPOCH).is_err();
         let access = Access::member(Role::Owner).step_up();
         assert!(refused(Identified::Member(Box::new(member(Role::Owner, false))), access));
         assert!(refused(Identified::Nobody, access));
+        let service = ServiceCaller::from_arn("arn:aws:sts::123456789012:assumed-role/billing-service/one");
+        assert!(refused(Identified::Service(service.unwrap()), access));
         assert!(!refused(Identified::Member(Box::new(member(Role::Owner, true))), access));
         assert!(!refused(Identified::Nobody, Access::anyone()));
     }

@@ -25,7 +25,7 @@ use crate::{
     credentials,
     delegated_caller::DelegatedCaller,
     endpoint::{Endpoint, Output},
-    forwarding::{ForwardedRequest, passed_back},
+    forwarding::{self, ForwardedRequest, passed_back},
     idempotency::{self, Key, Once},
     input::{Input, Raw},
     meter::Meter,
@@ -74,6 +74,7 @@ pub async fn dispatch<E: Endpoint>(
         status = response.status().as_u16(),
         code,
         workspace = trace.workspace.map(tracing::field::display),
+        service = trace.service,
         sent_to = trace.sent_to.map(tracing::field::display),
         millis = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
         aws_calls = meter.calls(),
@@ -105,6 +106,8 @@ struct RequestTrace {
     /// When the request must be answered.
     deadline: Instant,
     workspace: Option<WorkspaceId>,
+    /// The name of the calling service's role.
+    service: Option<String>,
     budget: Option<Budget>,
     sent_to: Option<Region>,
     timing_padding: TimingPadding,
@@ -120,6 +123,7 @@ impl RequestTrace {
             started,
             deadline,
             workspace: None,
+            service: None,
             budget: None,
             sent_to: None,
             timing_padding,
@@ -150,6 +154,11 @@ async fn arrive<E: Endpoint>(
     if request.body().len() > E::SPEC.body_limit {
         let sentence = format!("The body must not exceed {} bytes.", E::SPEC.body_limit);
         return Err(Problem::new(Code::PayloadTooLarge, sentence));
+    }
+    // The function of an endpoint that never forwards has no key to verify the header with.
+    if !E::SPEC.sends_on() && request.headers().contains_key(forwarding::HEADER) {
+        let sentence = "Requests to this endpoint are not forwarded. Call the region directly.";
+        return Err(Problem::new(Code::BadRequest, sentence));
     }
     let now = services.clock.now();
     let forwarded = ForwardedRequest::read(&*services.forwarding, request, services.region, now);
@@ -240,12 +249,12 @@ async fn answer<E: Endpoint>(
     let (owner, pairs) = split_query(spec, request.uri().query().unwrap_or_default())?;
     let method = if request.method() == http::Method::GET { Method::Get } else { spec.method };
     let delegated = forwarded.and_then(|forwarded| forwarded.caller.as_ref());
-    let presented = authenticate(services, spec, method, headers, delegated, now).await?;
+    let presented = authenticate(services, spec, method, request, delegated, now).await?;
     refuse_spent(services, spec, &presented, now, trace)?;
     let path = spec.path_params(request);
     let raw = Raw { path: &path, query: pairs, headers, body: request.body() };
     let (who, early) = identify_and_prefetch::<E>(&arrival, &presented, owner.as_deref(), &raw).await?;
-    trace.workspace = who.workspace();
+    (trace.workspace, trace.service) = (who.workspace(), who.service().map(str::to_owned));
     spend(services, spec, (&who, &presented), now, trace).await?;
     let input = early.unwrap_or_else(|| E::Input::read(&raw))?;
     let network = network(request, forwarded);

@@ -38,7 +38,8 @@ pub use access::Access;
 pub use attempts::AttemptError;
 pub use call::{Interrupted, RequestContext};
 pub use caller::{
-    Anyone, Editor, KeyOrMember, NoWorkspace, Permitted, Person, PersonOrDeleted, PersonOrKey, TokenIds,
+    Anyone, Editor, KeyOrMember, NoWorkspace, Permitted, Person, PersonOrDeleted, PersonOrKey, Service,
+    ServiceCaller, TokenIds,
 };
 pub use clock::Clock;
 pub use credentials::CredentialError;

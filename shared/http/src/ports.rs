@@ -8,8 +8,9 @@ use domain::{
     ports::{
         Accounts, AddressHashes, ApiKeys, AuthorizationRequests, BreachedPasswords, Bus, Codes, Connections,
         Consumed, Deletions, Directory, Exports, FeedbackRecords, Follows, History, IdentityKeys,
-        IdentityProviders, Inventory, MailBlocks, Mailer, PasswordResets, Purges, RateWindows, Resources,
-        Rotations, Sessions, SignUps, Throttles, TokenKeys, Trash, Uploads, UserAddresses, Vault, Workspaces,
+        IdentityProviders, Inventory, Invitations, MailBlocks, Mailer, PasswordResets, Purges, RateWindows,
+        Resources, Rotations, Sessions, SignUps, Teams, Throttles, TokenKeys, Trash, Uploads, UserAddresses,
+        Vault, Workspaces,
     },
 };
 
@@ -60,6 +61,10 @@ pub trait WorkspacePorts {
     fn workspaces(&self) -> Arc<dyn Workspaces>;
     /// API keys.
     fn api_keys(&self) -> Arc<dyn ApiKeys>;
+    /// Teams and their members.
+    fn teams(&self) -> Arc<dyn Teams>;
+    /// Invitations to teams.
+    fn invitations(&self) -> Arc<dyn Invitations>;
     /// The accounts that users follow.
     fn follows(&self) -> Arc<dyn Follows>;
     /// Histories and inboxes.

@@ -50,6 +50,10 @@ codes! {
     StepUpRequired "STEP_UP_REQUIRED" 403;
     /// The plan has no room for it.
     PlanLimitReached "PLAN_LIMIT_REACHED" 403;
+    /// The team has no paid plan.
+    TeamInactive "TEAM_INACTIVE" 403;
+    /// The user owns too many teams.
+    TeamLimitReached "TEAM_LIMIT_REACHED" 403;
     /// Onboarding comes first.
     OnboardingRequired "ONBOARDING_REQUIRED" 403;
     /// A browser's session needs the CSRF token in a header.
@@ -82,6 +86,14 @@ codes! {
     OwnsTeams "OWNS_TEAMS" 409;
     /// The team has other members, who have to go first.
     TeamHasMembers "TEAM_HAS_MEMBERS" 409;
+    /// Members and pending invitations take all seats of the team.
+    SeatLimitReached "SEAT_LIMIT_REACHED" 409;
+    /// The address is invited already.
+    AlreadyInvited "ALREADY_INVITED" 409;
+    /// The person is a member already.
+    AlreadyMember "ALREADY_MEMBER" 409;
+    /// The owner cannot leave.
+    OwnerCannotLeave "OWNER_CANNOT_LEAVE" 409;
     /// A provider's identity belongs to another account.
     IdentityTaken "IDENTITY_TAKEN" 409;
     /// The account is connected with another account of the provider.
@@ -104,6 +116,8 @@ codes! {
     RegionRequired "REGION_REQUIRED" 422;
     /// The address gets no mail at the moment.
     EmailUndeliverable "EMAIL_UNDELIVERABLE" 422;
+    /// The invitation is of another address than those of the account.
+    InvitationAddressMismatch "INVITATION_ADDRESS_MISMATCH" 403;
     /// The mailed token is wrong, expired, or was used.
     TokenInvalid "TOKEN_INVALID" 422;
     /// The code alone is not enough; the password must come with it.
@@ -204,6 +218,13 @@ impl Problem {
     /// Onboarding comes first.
     pub fn onboarding_required() -> Self {
         Self::new(Code::OnboardingRequired, "Finish setting up your account first.")
+    }
+
+    /// The team has no paid plan, so that only its owner has access.
+    pub fn team_inactive() -> Self {
+        let sentence =
+            "This team has no active plan. Its owner can renew the plan, and then you have access again.";
+        Self::new(Code::TeamInactive, sentence)
     }
 
     /// The slug is in use.
@@ -311,7 +332,7 @@ impl Problem {
 impl From<Denied> for Problem {
     fn from(denied: Denied) -> Self {
         let code = match denied {
-            Denied::OwnerOnly | Denied::RoleTooLow(_) => Code::Forbidden,
+            Denied::OwnerOnly | Denied::RoleTooLow(_) | Denied::RoleNotBelow => Code::Forbidden,
             Denied::StepUpNeeded => Code::StepUpRequired,
         };
         Self::new(code, denied.to_string())

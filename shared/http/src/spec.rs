@@ -119,6 +119,8 @@ pub struct Spec {
     pub timing_padding: TimingPadding,
     /// Whether it answers a session that ended because it requested the deletion of its account.
     pub answers_deleted: bool,
+    /// Whether it answers the members of a team without a paid plan.
+    pub open_to_inactive: bool,
     /// Problems of its own, beyond those that its access, input and dispatch bring.
     pub problems: &'static [Code],
 }
@@ -144,6 +146,7 @@ pub const fn spec(id: &'static str, method: Method, path: &'static str) -> Spec 
         may_forward: false,
         timing_padding: TimingPadding::Nothing,
         answers_deleted: false,
+        open_to_inactive: false,
         problems: &[],
     }
 }
@@ -247,6 +250,12 @@ impl Spec {
         self
     }
 
+    /// Answers the members of a team without a paid plan, which otherwise only its owner can open.
+    pub const fn open_to_inactive(mut self) -> Self {
+        self.open_to_inactive = true;
+        self
+    }
+
     /// Names problems of its own.
     pub const fn problems(mut self, problems: &'static [Code]) -> Self {
         self.problems = problems;
@@ -263,9 +272,14 @@ impl Spec {
         !self.access.credentials.is_empty()
     }
 
+    /// Whether other services of the platform call it, and nobody else.
+    pub fn is_for_services(&self) -> bool {
+        self.access.takes(CredentialKind::Service)
+    }
+
     /// Whether a request may belong to another region: by its credential, or because the endpoint says so.
     pub fn sends_on(&self) -> bool {
-        self.is_private() || self.may_forward
+        (self.is_private() && !self.is_for_services()) || self.may_forward
     }
 
     /// Whether `owner=` says in which workspace it acts.
@@ -295,6 +309,8 @@ impl Spec {
                 CredentialKind::ApiKey => {
                     methods.extend([api_keys::HOLDER, workspaces::OWNER, rate_windows::TAKE]);
                 }
+                // The gateway verifies it.
+                CredentialKind::Service => {}
             }
         }
         if self.takes_owner() {

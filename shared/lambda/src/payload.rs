@@ -8,7 +8,7 @@ use std::{collections::BTreeMap, net::IpAddr};
 use base64::{Engine, prelude::BASE64_STANDARD};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, Uri, header};
-use kit::{dispatch::NetworkAddress, routes::PathParams};
+use kit::{ServiceCaller, dispatch::NetworkAddress, routes::PathParams};
 use lambda_http::{Body, aws_lambda_events::apigw::ApiGatewayV2httpResponse};
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use serde::{Deserialize, Serialize};
@@ -43,6 +43,28 @@ pub struct ApiGatewayEvent {
 #[derive(Debug, Deserialize)]
 struct Context {
     http: Http,
+    /// What the gateway's authorization of the route found.
+    authorizer: Option<Authorizer>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Authorizer {
+    iam: Option<IamIdentity>,
+}
+
+/// The signer of a request to a route with IAM authorization.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct IamIdentity {
+    user_arn: Option<String>,
+}
+
+impl Context {
+    /// The service that signed the request, if the gateway verified a signature.
+    fn service(&self) -> Option<ServiceCaller> {
+        let identity = self.authorizer.as_ref()?.iam.as_ref()?;
+        ServiceCaller::from_arn(identity.user_arn.as_deref()?)
+    }
 }
 
 #[derive(Debug, Deserialize)]
@@ -61,6 +83,7 @@ impl TryFrom<ApiGatewayEvent> for Request<Bytes> {
     type Error = InvalidEvent;
 
     fn try_from(event: ApiGatewayEvent) -> Result<Self, InvalidEvent> {
+        let service = event.request_context.service();
         let Http { method, source_ip } = event.request_context.http;
         let body = match event.body {
             Some(text) if event.is_base64_encoded => {
@@ -78,6 +101,9 @@ impl TryFrom<ApiGatewayEvent> for Request<Bytes> {
         request.extensions_mut().insert(PathParams(path));
         if let Some(address) = source_ip {
             request.extensions_mut().insert(NetworkAddress(address));
+        }
+        if let Some(service) = service {
+            request.extensions_mut().insert(service);
         }
         Ok(request)
     }
@@ -160,6 +186,55 @@ mod tests {
         assert_eq!(request.body(), "{}");
         let address = request.extensions().get::<NetworkAddress>().unwrap().0;
         assert_eq!(address, "192.0.2.1".parse::<IpAddr>().unwrap());
+    }
+
+    /// The service that a request comes from, if the gateway adds this to its context.
+    fn service(context: &Value) -> Option<ServiceCaller> {
+        let mut members = json!({
+            "http": { "method": "POST", "sourceIp": "192.0.2.1" }, "stage": "$default",
+        });
+        members.as_object_mut().unwrap().extend(context.as_object().cloned().unwrap());
+        let request = request(json!({ "requestContext": members })).unwrap();
+        request.extensions().get().cloned()
+    }
+
+    #[test]
+    fn service_is_the_role_that_the_gateway_verified() {
+        let arn = "arn:aws:sts::123456789012:assumed-role/billing-service/one";
+        let iam = json!({
+            "accessKey": "ASIAEXAMPLE", "accountId": "123456789012", "callerId": "AROAEXAMPLE:one",
+            "cognitoIdentity": null, "principalOrgId": "o-example", "userArn": arn, "userId": "AROAEXAMPLE:one",
+        });
+        let found = service(&json!({ "authorizer": { "iam": iam } }));
+        assert_eq!(found, ServiceCaller::from_arn(arn));
+        assert!(found.is_some());
+        for context in [
+            json!({}),
+            json!({ "authorizer": null }),
+            json!({ "authorizer": { "iam": null } }),
+            json!({ "authorizer": { "iam": { "userArn": null } } }),
+            json!({ "authorizer": { "iam": { "userArn": "arn:aws:iam::123456789012:user/admin" } } }),
+            json!({ "authorizer": { "lambda": { "userArn": arn } } }),
+            json!({ "authorizer": { "jwt": { "claims": { "userArn": arn } } } }),
+            json!({ "identity": { "userArn": arn }, "iam": iam }),
+        ] {
+            assert_eq!(service(&context), None, "{context}");
+        }
+    }
+
+    #[test]
+    fn neither_header_nor_body_brings_a_service() {
+        let arn = "arn:aws:sts::123456789012:assumed-role/billing-service/one";
+        let authorizer = json!({ "authorizer": { "iam": { "userArn": arn } } });
+        let context = authorizer.to_string();
+        let sent = json!({
+            "headers": {
+                "x-amzn-requestcontext": context, "requestcontext": context, "x-amz-userarn": arn,
+                "authorization": format!("AWS4-HMAC-SHA256 Credential={arn}"),
+            },
+            "body": json!({ "requestContext": authorizer }).to_string(), "authorizer": authorizer["authorizer"],
+        });
+        assert!(request(sent).unwrap().extensions().get::<ServiceCaller>().is_none());
     }
 
     #[test]

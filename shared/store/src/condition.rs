@@ -33,6 +33,12 @@ impl Expression {
         let values = values.into_iter().map(|(name, value)| (name.into(), value)).collect();
         Self { text: text.into(), names: Vec::new(), values }
     }
+
+    /// The same with a `placeholder` for `attribute`, whose name is reserved by DynamoDB.
+    pub fn naming(mut self, placeholder: &'static str, attribute: &'static str) -> Self {
+        self.names.push((placeholder, attribute));
+        self
+    }
 }
 
 impl Condition {

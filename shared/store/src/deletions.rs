@@ -151,6 +151,9 @@ impl Deletions for Store {
         if deletion.scope == DeletionScope::Account {
             transaction = transaction.close_person(closing)?;
         }
+        if deletion.scope == DeletionScope::Team {
+            transaction = transaction.disown(deletion.user, deletion.workspace);
+        }
         let (key, erasure) = erasures::item(deletion)?;
         let transaction = transaction
             .close_workspace(deletion, closing.workspace)
@@ -241,9 +244,9 @@ impl Deletions for Store {
                 self.delete_all(&others.collect::<Vec<_>>()).await?;
             }
             Part::Memberships => {
-                let teams = ids(&keys, "")?.into_iter();
-                let others = teams.map(|team| workspaces::member_key(team, deletion.user));
-                self.delete_all(&others.collect::<Vec<_>>()).await?;
+                for team in keys.iter().filter_map(|key| key.sk.parse().ok()) {
+                    self.end_membership(team, deletion.user).await?;
+                }
             }
             Part::Follows => self.erase_relations(&keys).await?,
             Part::Person => {
@@ -260,6 +263,7 @@ impl Deletions for Store {
             | Part::TrashList
             | Part::Events
             | Part::Marks
+            | Part::Invitations
             | Part::Messages
             | Part::Resets => {}
         }
@@ -274,7 +278,8 @@ impl Transaction<'_> {
         let transaction = self
             .delete("person", &accounts::user_key(user.id), accounts::address_is(user))
             // An account that was opened through a provider may have no password.
-            .delete("person", &accounts::password_key(user.id), Condition::none());
+            .delete("person", &accounts::password_key(user.id), Condition::none())
+            .owning_none(user.id);
         Ok(match closing.deletion.address {
             Some(address) => {
                 let own = accounts::belongs_to(user.id);

@@ -21,7 +21,7 @@ use crate::{
     item::{Item, from_item},
     lists::sort_key,
     resources::records_of,
-    workspaces::{member_key, role_of},
+    workspaces::{member_key, memberships_range, role_of},
 };
 
 /// The beginning of a range of sort keys: after this id, or all with the prefix.
@@ -99,8 +99,7 @@ impl Inventory for Store {
     }
 
     async fn memberships(&self, user: UserId, limit: usize) -> Outcome<Vec<Membership>> {
-        let range = ids_past(None::<WorkspaceId>);
-        let items = self.items_up(ItemKind::Memberships, user, range, limit).await?.into_iter();
+        let items = self.items_up(ItemKind::Memberships, user, memberships_range(), limit).await?.into_iter();
         let membership = |item: Item| {
             let workspace = sort_key(&item).and_then(|key| key.parse().ok());
             let unclear = || Failure::Broken("a membership's key that holds no id".to_owned());

@@ -118,7 +118,11 @@ impl Transaction<'_> {
         values: impl IntoIterator<Item = (String, AttributeValue)>,
         condition: Condition,
     ) -> Self {
-        let change = Expression::new(expression.into(), values);
+        self.change(label, key, Expression::new(expression.into(), values), condition)
+    }
+
+    /// The same with an expression that may name attributes whose names are reserved.
+    pub fn change(self, label: &'static str, key: &Key, change: Expression, condition: Condition) -> Self {
         self.with(label, |store| {
             let mut expressions = Expressions::default();
             let change = expressions.add(change)?;

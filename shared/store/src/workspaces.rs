@@ -10,18 +10,20 @@ use async_trait::async_trait;
 use domain::{
     handle::Handle,
     id::{UserId, WorkspaceId},
-    permissions::EditsProfile,
+    permissions::{EditsProfile, SetsPlans},
     ports::{Founded, Outcome, Saved, TransactionExtras, Workspaces},
     role::Role,
-    workspace::{Profile, ProfileRecord, Workspace},
+    team::TeamMember,
+    workspace::{PlanTerms, Profile, ProfileRecord, Workspace},
 };
 use serde::{Deserialize, Serialize};
 use tables::ItemKind;
 
 use crate::{
     client::Store,
+    condition::Expression,
     item::{Item, Key, from_item, number, text, to_item},
-    transaction::Condition,
+    transaction::{Condition, Transaction},
 };
 
 /// The sort key of a workspace's record.
@@ -34,6 +36,7 @@ struct HandleOf {
     workspace: WorkspaceId,
 }
 
+/// What every item of a membership holds.
 #[derive(Serialize, Deserialize)]
 struct MemberOf {
     role: Role,
@@ -57,12 +60,17 @@ pub fn member_key(workspace: WorkspaceId, user: UserId) -> Key {
 }
 
 /// The item of a member in a workspace's partition.
-pub fn member_item(workspace: WorkspaceId, user: UserId, role: Role) -> Outcome<Item> {
-    to_item(&member_key(workspace, user), &MemberOf { role })
+pub fn member_item(workspace: WorkspaceId, member: &TeamMember) -> Outcome<Item> {
+    to_item(&member_key(workspace, member.user), member)
 }
 
 pub fn membership_key(user: UserId, workspace: WorkspaceId) -> Key {
     Key::new(ItemKind::Memberships, user, workspace.to_string())
+}
+
+/// The sort keys of memberships in a user's partition.
+pub fn memberships_range() -> (String, String) {
+    ("ws_".to_owned(), "ws~".to_owned())
 }
 
 /// The item of the same membership in the user's partition, written beside [`member_item`].
@@ -91,19 +99,8 @@ impl Workspaces for Store {
         profile: &Profile,
         extras: TransactionExtras,
     ) -> Outcome<Founded> {
-        let (key, handle_key) = (key_of(workspace.id), handle_key(&workspace.handle));
-        let item = to_item(&key, workspace)?;
-        let profile_key = profile_key(workspace.id);
-        let profile = to_item(&profile_key, &ProfileRecord::first(profile.clone()))?;
-        let handle = to_item(&handle_key, &HandleOf { workspace: workspace.id })?;
-        let refused = self
-            .transaction()
-            .put("workspace", &key, item, Condition::absent())
-            .put("profile", &profile_key, profile, Condition::none())
-            .put("handle", &handle_key, handle, Condition::absent())
-            .extras(extras)?
-            .commit()
-            .await?;
+        let transaction = self.transaction().open_workspace(workspace, profile)?;
+        let refused = transaction.extras(extras)?.commit().await?;
         Ok(match refused {
             None => Founded::Yes,
             Some("handle") => Founded::HandleTaken,
@@ -172,6 +169,71 @@ impl Workspaces for Store {
             .commit()
             .await?;
         Ok(moved.map_or(Saved::Yes, |_| Saved::Stale))
+    }
+
+    async fn set_plan(
+        &self,
+        _proof: &SetsPlans,
+        before: &Workspace,
+        terms: PlanTerms,
+        extras: TransactionExtras,
+    ) -> Outcome<Saved> {
+        let key = key_of(before.id);
+        let old = to_item(&key, before)?;
+        let new = to_item(&key, &before.clone().with_plan_terms(terms))?;
+        let mut condition = Condition::present();
+        let (mut set, mut remove, mut values) = (Vec::new(), Vec::new(), Vec::new());
+        for TermAttribute { name, hash, value } in TERMS {
+            condition = condition.and(match old.get(name) {
+                Some(old) => Condition::of(format!("{hash} = {value}"), [(value, old.clone())]),
+                None => Condition::of(format!("attribute_not_exists({hash})"), []),
+            });
+            condition = condition.naming(hash, name);
+            match new.get(name) {
+                Some(new) => {
+                    set.push(format!("{hash} = {value}"));
+                    values.push((value, new.clone()));
+                }
+                None => remove.push(hash),
+            }
+        }
+        let mut text = format!("SET {}", set.join(", "));
+        if !remove.is_empty() {
+            text = format!("{text} REMOVE {}", remove.join(", "));
+        }
+        let change =
+            TERMS.iter().fold(Expression::new(text, values), |it, term| it.naming(term.hash, term.name));
+        let transaction = self.transaction().change("stale", &key, change, condition);
+        Ok(transaction.extras(extras)?.commit().await?.map_or(Saved::Yes, |_| Saved::Stale))
+    }
+}
+
+/// An attribute of a workspace's record with a term of its plan, and its placeholders in expressions.
+struct TermAttribute {
+    name: &'static str,
+    hash: &'static str,
+    value: &'static str,
+}
+
+/// The terms of a plan, as a workspace's record stores them.
+const TERMS: [TermAttribute; 3] = [
+    TermAttribute { name: "plan", hash: "#plan", value: ":plan" },
+    TermAttribute { name: "planEndsAt", hash: "#end", value: ":end" },
+    TermAttribute { name: "entitlementOverrides", hash: "#overrides", value: ":overrides" },
+];
+
+impl Transaction<'_> {
+    /// Adds a workspace with its profile and its handle. Labels: `workspace`, `handle`.
+    pub fn open_workspace(self, workspace: &Workspace, profile: &Profile) -> Outcome<Self> {
+        let (key, handle_key) = (key_of(workspace.id), handle_key(&workspace.handle));
+        let item = to_item(&key, workspace)?;
+        let profile_key = profile_key(workspace.id);
+        let profile = to_item(&profile_key, &ProfileRecord::first(profile.clone()))?;
+        let handle = to_item(&handle_key, &HandleOf { workspace: workspace.id })?;
+        Ok(self
+            .put("workspace", &key, item, Condition::absent())
+            .put("profile", &profile_key, profile, Condition::none())
+            .put("handle", &handle_key, handle, Condition::absent()))
     }
 }
 

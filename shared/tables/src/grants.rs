@@ -51,10 +51,10 @@ pub use resource::{purges, resources, trash, uploads};
 pub use secrets::{
     address_hashes, codes, forwarding_keys, identity_keys, identity_providers, rotations, token_keys, vault,
 };
-pub use workspace::{api_keys, follows, history, workspaces};
+pub use workspace::{api_keys, follows, history, invitations, teams, workspaces};
 
 /// The methods of every port.
-pub const PORTS: [&[PortMethod]; 41] = [
+pub const PORTS: [&[PortMethod]; 43] = [
     accounts::ALL,
     address_hashes::ALL,
     api_keys::ALL,
@@ -68,8 +68,8 @@ pub const PORTS: [&[PortMethod]; 41] = [
     consumed::ALL,
     deletions::ALL,
     directory::ALL,
-    extras::ALL,
     exports::ALL,
+    extras::ALL,
     feedback_records::ALL,
     follows::ALL,
     forwarding_keys::ALL,
@@ -79,6 +79,7 @@ pub const PORTS: [&[PortMethod]; 41] = [
     identity_keys::ALL,
     identity_providers::ALL,
     inventory::ALL,
+    invitations::ALL,
     mail_blocks::ALL,
     mailer::ALL,
     password_resets::ALL,
@@ -89,6 +90,7 @@ pub const PORTS: [&[PortMethod]; 41] = [
     rotations::ALL,
     sessions::ALL,
     sign_ups::ALL,
+    teams::ALL,
     throttles::ALL,
     token_keys::ALL,
     trash::ALL,

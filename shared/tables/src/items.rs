@@ -76,6 +76,9 @@ kinds! {
     Workspaces: Workspaces "WS#", Workspace, Partition("workspace"), Section(&["account"]), ["dataKey"];
     /// Members of workspaces, with their roles.
     Members: Workspaces "MEMBERS#", Workspace, Partition("members"), Omitted("an index of memberships"), [];
+    /// Pending invitations to teams, and their ids by address.
+    Invitations: Workspaces "INVITE#", Workspace, Partition("invitations"),
+        Omitted("addresses of others, who did not accept"), [];
     /// The workspace of a handle.
     Handles: Workspaces "HANDLE#", Workspace, InTransaction("workspace"), Omitted("an index of workspaces"), [];
     /// API keys.
@@ -139,7 +142,7 @@ kinds! {
     /// Work on resources by the time at which it is due.
     Due: Resources "DUE#", Workspace, With(&["trash", "purges", "uploads", "usage"]),
         Omitted("an index of work to do"), [];
-    /// Workspaces in which a user is a member.
+    /// Workspaces in which a user is a member, and the ids of the teams that the user owns.
     Memberships: Workspaces "MEMBERSHIPS#", User, Partition("memberships"), Section(&["account"]), [];
     /// Exports and deletions.
     Jobs: Operations "JOBS#", User, Records("exports"), Omitted("the export itself, and deletions"), [];

@@ -1,6 +1,7 @@
 //! What workers cost, each for one event that comes alone.
 
 mod addresses;
+mod invitations;
 
 use std::time::Duration;
 
@@ -58,6 +59,7 @@ fn events() -> Vec<Event> {
     message_events()
         .into_iter()
         .chain(addresses::events())
+        .chain([invitations::event()])
         .chain(claim_events())
         .chain([follower_event()])
         .chain(trash_events())

@@ -60,7 +60,7 @@ pub async fn item(tables: &Tables, kind: ItemKind, item: &Item) -> Value {
     let last = sk.rsplit('#').next().unwrap();
     match kind.table() {
         Table::Identity => identity(tables, kind, of, last).await,
-        Table::Workspaces => workspaces(tables, kind, of, sk, last).await,
+        Table::Workspaces => workspaces(tables, kind, of, sk, item).await,
         Table::Activity => activity(tables, kind, of, sk, last).await,
         Table::Resources => resources(tables, kind, of, sk, item).await,
         Table::Operations => operations(tables, kind, of, sk, item).await,
@@ -112,20 +112,35 @@ async fn identity(tables: &Tables, kind: ItemKind, of: &str, last: &str) -> Valu
     }
 }
 
-async fn workspaces(tables: &Tables, kind: ItemKind, of: &str, sk: &str, last: &str) -> Value {
-    let store = &tables.store;
+async fn workspaces(tables: &Tables, kind: ItemKind, of: &str, sk: &str, item: &Item) -> Value {
+    let (store, last) = (&tables.store, last_id(sk));
     match kind {
         ItemKind::Workspaces => {
             let record = Workspaces::find(store, part(of)).await.unwrap().unwrap();
             json!([record, store.profile(part(of)).await.unwrap().unwrap()])
         }
+        ItemKind::Members if item.contains_key("handle") => {
+            json!(domain::ports::Teams::member(store, part(of), part(last)).await.unwrap())
+        }
+        // As members were stored before there were teams.
         ItemKind::Members => {
             let found = store.membership(part(of), part(last)).await.unwrap();
             json!({ "role": found.map(|(_, role): (_, Role)| role) })
         }
+        ItemKind::Memberships if sk == "OWNED" => {
+            json!({ "teams": domain::ports::Teams::owned(store, part(of)).await.unwrap() })
+        }
         ItemKind::Memberships => {
             let found = store.memberships(part(of), MANY).await.unwrap().into_iter();
             json!({ "role": found.filter(|it| it.workspace == part(sk)).map(|it| it.role).next() })
+        }
+        ItemKind::Invitations if sk.starts_with("ADDRESS#") => {
+            let address = EmailHash(hash(last));
+            let found = domain::ports::Invitations::by_address(store, part(of), address).await;
+            json!({ "invitation": found.unwrap() })
+        }
+        ItemKind::Invitations => {
+            json!(domain::ports::Invitations::find(store, part(of), part(last)).await.unwrap())
         }
         ItemKind::Handles => {
             let handle = Handle::parse_existing(of).unwrap();

@@ -11,19 +11,20 @@ use domain::{
     handle::Handle,
     id::{self, Id, IdKind, WorkspaceId},
     permissions::{
-        EditsResources, ExportsData, Member, may_delete_account, may_delete_team, may_edit_resources,
-        may_export, may_keep_inbox, may_make_keys,
+        EditsResources, ExportsData, Member, may_act_on, may_delete_account, may_delete_team,
+        may_edit_resources, may_export, may_keep_inbox, may_make_keys,
     },
     ports::{
         All, ApiKeys, Closing, Consumed, Deletions, Directory as _, Exports, FeedbackRecords, Followed,
-        Follows, History, Live, Marking, Purges, RateWindows, Resources, Sessions, Throttles,
-        TransactionExtras, Trash, Uploads, Workspaces,
+        Follows, History, Invited, Live, Marking, Purges, RateWindows, Resources, Sessions, TeamOpened,
+        Throttles, TransactionExtras, Trash, Uploads, Workspaces,
     },
     region::Region,
     resource::ResourceId,
     role::Role,
     secret::Digest256,
     session::Session,
+    team::TeamMember,
     throttle::{Settled, Slot},
     trash::{Trashed, may_remove},
     upload::Upload,
@@ -76,7 +77,17 @@ fn workspace(n: u64, handle: &str, kind: &str, plan: &str) -> Workspace {
     from_value(json!({
         "id": workspace_id(n), "handle": handle, "kind": kind, "owner": user(if kind == "team" { 1 } else { n }),
         "region": "us", "plan": plan, "openingCredit": 5_000_000 + n, "dataKey": format!("wrapped key {n}"),
-        "createdAt": at(4),
+        "createdAt": at(4), "seatsTaken": if kind == "team" { 4 } else { 0 },
+        "planEndsAt": Some(at(8)).filter(|_| plan == "enterprise"),
+    }))
+    .unwrap()
+}
+
+/// A member of a team. All but the first were invited.
+fn member(n: u64, role: Role) -> TeamMember {
+    from_value(json!({
+        "user": user(n), "role": role, "handle": format!("member-{n}"), "region": "us", "joinedAt": at(9),
+        "invitedBy": Some(user(1)).filter(|_| role != Role::Owner),
     }))
     .unwrap()
 }
@@ -111,6 +122,7 @@ pub async fn everything(tables: &Tables) {
     people::accounts(tables).await;
     people::connections(tables).await;
     let ada = workspaces(tables).await;
+    invitations(tables).await;
     keys_and_inbox(tables, &ada).await;
     follows(tables).await;
     extras(tables, &ada).await;
@@ -129,17 +141,34 @@ async fn workspaces(tables: &Tables) -> Workspace {
     let store = &tables.store;
     let ada = workspace(1, "ada-lovelace", "personal", "free");
     store.open(&ada, &full(), none()).await.unwrap();
-    let others =
-        [workspace(2, "bob-babbage", "personal", "enterprise"), workspace(3, "the-team", "team", "pro")];
-    for workspace in &others {
-        store.open(workspace, &bare(workspace.handle.as_str()), none()).await.unwrap();
-    }
-    for (n, role) in [Role::Viewer, Role::Editor, Role::Admin, Role::Owner].into_iter().enumerate() {
-        let (team, user) = (workspace_id(3), user(u64::try_from(n).unwrap() + 1));
-        tables.put("workspaces", store::member_item(team, user, role).unwrap()).await;
-        tables.put("workspaces", store::membership_item(user, team, role).unwrap()).await;
+    let bob = workspace(2, "bob-babbage", "personal", "enterprise");
+    store.open(&bob, &bare(bob.handle.as_str()), none()).await.unwrap();
+    let team = workspace(3, "the-team", "team", "pro");
+    let (profile, owner) = (bare(team.handle.as_str()), member(1, Role::Owner));
+    let opened = domain::ports::Teams::open(store, &team, &profile, &owner, none()).await.unwrap();
+    assert_eq!(opened, TeamOpened::Yes);
+    for (n, role) in (2..).zip([Role::Viewer, Role::Editor, Role::Admin]) {
+        tables.put("workspaces", store::member_item(team.id, &member(n, role)).unwrap()).await;
+        tables.put("workspaces", store::membership_item(user(n), team.id, role).unwrap()).await;
     }
     ada
+}
+
+/// Invitations to the team.
+async fn invitations(tables: &Tables) {
+    let owner = owner_of(&workspace(3, "the-team", "team", "pro"));
+    for (n, role) in (1..).zip([Role::Viewer, Role::Editor]) {
+        let invitation = json!({
+            "id": nth::<id::OfInvitation>(n), "team": workspace_id(3), "email": format!("Guest{n}@people.example"),
+            "address": Digest256::of(format!("guest {n}")), "role": role, "invitedBy": user(1), "createdAt": at(10),
+            "sentAt": at(11), "secret": Digest256::of(format!("invitation {n}")), "version": 1,
+        });
+        let (proof, invitation) = (may_act_on(&owner, &[role]).unwrap(), from_value(invitation).unwrap());
+        let made = domain::ports::Invitations::create(&tables.store, &proof, &invitation, None, none())
+            .await
+            .unwrap();
+        assert_eq!(made, Invited::Yes);
+    }
 }
 
 /// Two keys, and marks of events.
@@ -245,6 +274,10 @@ fn notices() -> Vec<Value> {
         json!({ "type": "primary-address-changed", "user": user, "former": nth::<id::OfAddress>(1) }),
         json!({ "type": "feedback-received", "feedback": nth::<id::OfFeedback>(1) }),
         json!({ "type": "followers-changed", "followed": Digest256::of("followed") }),
+        json!({ "type": "member-invited", "team": workspace, "invitation": nth::<id::OfInvitation>(1) }),
+        json!({ "type": "member-role-changed", "team": workspace, "user": user }),
+        json!({ "type": "member-removed", "team": workspace, "user": user }),
+        json!({ "type": "team-transferred", "team": workspace, "user": user }),
     ]
 }
 

@@ -15,7 +15,7 @@ use tests::App;
 
 use super::{
     account_of, address, asked, at, event, hash_of, id, items, password, profile, session_of, sign_up, store,
-    why, with_event, with_receipt, workspace, workspace_of,
+    team_member, why, with_event, with_receipt, workspace, workspace_of,
 };
 
 /// The same sign-up, changed.
@@ -298,7 +298,7 @@ async fn one_read_tells_own_foreign_and_missing_workspaces_apart() {
     assert_eq!(look(foreign.id).await, (Some(foreign.id), None));
     assert_eq!(look(id()).await, (None, None));
     for role in [Role::Viewer, Role::Editor, Role::Admin] {
-        let item = store::member_item(foreign.id, user, role).unwrap();
+        let item = store::member_item(foreign.id, &team_member(user, role)).unwrap();
         let put = app.tables().put_item().table_name(app.table("workspaces")).set_item(Some(item));
         put.send().await.unwrap();
         assert_eq!(look(foreign.id).await, (Some(foreign.id), Some(role)));

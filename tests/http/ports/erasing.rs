@@ -55,7 +55,9 @@ async fn lasting(app: &App) -> Vec<Vec<Item>> {
         let (pk, _) = key_of(item);
         ["RESETS#", "RECEIPT#", "THROTTLE#", "ERASED#", "FOLLOWED#"].iter().any(|kind| pk.starts_with(kind))
     };
-    tables.iter_mut().for_each(|items| items.retain(|item| !by_itself(item)));
+    // The set of owned teams stays as an item without teams.
+    let owns_none = |item: &Item| key_of(item).1 == "OWNED" && !item.contains_key("teams");
+    tables.iter_mut().for_each(|items| items.retain(|item| !by_itself(item) && !owns_none(item)));
     tables
 }
 

@@ -19,7 +19,7 @@ use tests::App;
 use super::{
     at, event, id, member, profile, session_of,
     stock::{Stock, ids},
-    store, with_event, workspace,
+    store, team_member, with_event, workspace,
 };
 
 /// All pages of two rows.
@@ -39,10 +39,10 @@ async fn all<T, I: Copy>(
     }
 }
 
-/// Makes somebody a member, as the teams area will.
+/// Makes somebody a member without an invitation.
 pub async fn let_in(app: &App, workspace: WorkspaceId, user: UserId, role: Role) {
     let sides = [
-        store::member_item(workspace, user, role).unwrap(),
+        store::member_item(workspace, &team_member(user, role)).unwrap(),
         store::membership_item(user, workspace, role).unwrap(),
     ];
     for item in sides {

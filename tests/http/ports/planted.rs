@@ -9,15 +9,16 @@ use domain::{
     email::EmailAddress,
     follow::FollowedHash,
     id::{JobId, ResetId, UserId},
+    invitation::Invitation,
     job::Status,
     mail_block::{BlockReason, MailBlock},
     password_reset::{Asked, LastReset},
-    permissions::{DeletesForGood, may_delete_account, may_keep_inbox, may_make_keys},
+    permissions::{DeletesForGood, may_act_on, may_delete_account, may_keep_inbox, may_make_keys},
     ports::{
         AddressSaved, All, ApiKeys, Closed, Closing, Connected, ConnectedBy, Connections, Deletions, Exports,
-        Followed, Follows, Founded, History, MailBlocks, Marking, NewAccount, NewPassword, Opened,
-        PasswordResets, Replaces, Saved, Sessions, SignUps, Started, TransactionExtras, UserAddresses,
-        Workspaces,
+        Followed, Follows, Founded, History, Invitations, Invited, MailBlocks, Marking, NewAccount,
+        NewPassword, Opened, PasswordResets, Replaces, Saved, Sessions, SignUps, Started, TransactionExtras,
+        UserAddresses, Workspaces,
     },
     provider::{Connection, IdentityHash, Provider},
     region::Region,
@@ -147,6 +148,22 @@ impl Planted {
         hash_of(&format!("{}-2", self.name))
     }
 
+    /// An invitation of somebody with this name to the workspace.
+    fn invitation(&self, name: &str) -> Invitation {
+        Invitation {
+            id: id(),
+            team: self.workspace.id,
+            email: EmailAddress::parse(&format!("{name}@people.example")).unwrap(),
+            address: hash_of(name),
+            role: Role::Viewer,
+            invited_by: self.user(),
+            created_at: at(0),
+            sent_at: at(0),
+            secret: Digest256::of("secret"),
+            version: 1,
+        }
+    }
+
     /// A verified address and one that waits.
     async fn add_addresses(&self) {
         let (store, none) = (self.store(), TransactionExtras::default);
@@ -224,8 +241,14 @@ impl Planted {
             let (key, holder) = key_in(&self.workspace, second);
             let line = event(self.workspace.id, second);
             let proof = may_make_keys(&member).unwrap();
-            store.create(&proof, &key, &holder, with_event(&line)).await.unwrap();
+            ApiKeys::create(store, &proof, &key, &holder, with_event(&line)).await.unwrap();
             lines.push(line.id);
+        }
+        for n in 0..4 {
+            let invitation = self.invitation(&format!("{}-guest{n}", self.name));
+            let proof = may_act_on(&member, &[invitation.role]).unwrap();
+            let invited = Invitations::create(store, &proof, &invitation, None, TransactionExtras::default());
+            assert_eq!(invited.await.unwrap(), Invited::Yes);
         }
         let (project, gone) = (stock.project(1, "p").await, stock.project(2, "gone").await);
         for (n, parent) in [None, Some(&project), Some(&gone)].into_iter().enumerate() {

@@ -3,15 +3,18 @@
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::{
     api_key::{ApiKey, KeyHolder, KeySecret},
+    entitlements::Quota,
     id::KeyId,
-    permissions::{MakesKeys, ManagesKeys, may_edit_profile, may_make_keys, may_manage_keys},
+    permissions::{
+        MakesKeys, ManagesKeys, may_edit_profile, may_make_keys, may_manage_keys, service_may_set_plans,
+    },
     plan::Plan,
     ports::{ApiKeys, Founded, Page, Saved, TransactionExtras, Workspaces},
     profile::KeyName,
     region::Region,
     role::Role,
     sealing::Sealed,
-    workspace::{Profile, ProfileRecord, Workspace},
+    workspace::{PlanTerms, Profile, ProfileRecord, Workspace},
 };
 use futures::future::{join, join_all};
 use lambda::OsEntropy;
@@ -94,6 +97,39 @@ async fn taken_handle_differs_from_existing_workspace() {
     assert!(store.by_handle(&renamed.handle).await.unwrap().is_none(), "the other handle stays free");
     assert_eq!(everything(&app).await, before);
     assert!(Workspaces::find(&store, ada.id).await.unwrap().is_some_and(|found| found.handle == ada.handle));
+}
+
+#[tokio::test]
+async fn plan_is_set_only_over_the_terms_that_were_read() {
+    let app = App::start().await;
+    let store = store(&app);
+    let ada = workspace("ada-lovelace");
+    store.open(&ada, &profile("somebody"), TransactionExtras::default()).await.unwrap();
+    let proof = service_may_set_plans("billing-service");
+    let set = async |before: &Workspace, terms: PlanTerms, second: i64| {
+        let line = with_event(&event(ada.id, second));
+        store.set_plan(&proof, before, terms, line).await.unwrap()
+    };
+    let stored = async || Workspaces::find(&store, ada.id).await.unwrap().unwrap();
+    let first = ada.plan_terms();
+    let contract = PlanTerms { plan: Plan::Enterprise, ends_at: Some(at(9)), seats: Some(Quota::AtMost(70)) };
+    assert_eq!(set(&ada, contract, 0).await, Saved::Yes);
+    let changed = stored().await;
+    assert_eq!((changed.plan_terms(), changed.handle.clone()), (contract, ada.handle.clone()));
+    let before = everything(&app).await;
+    assert_eq!(set(&ada, first, 1).await, Saved::Stale);
+    // A workspace that is not there is not made by the way.
+    assert_eq!(set(&workspace("grace-hopper"), contract, 1).await, Saved::Stale);
+    for stale in [
+        PlanTerms { ends_at: None, ..contract },
+        PlanTerms { seats: None, ..contract },
+        PlanTerms { plan: Plan::Pro, ..contract },
+    ] {
+        assert_eq!(set(&changed.clone().with_plan_terms(stale), first, 1).await, Saved::Stale, "{stale:?}");
+    }
+    assert_eq!(everything(&app).await, before);
+    assert_eq!(set(&changed, first, 1).await, Saved::Yes);
+    assert_eq!(stored().await.plan_terms(), first);
 }
 
 #[tokio::test]

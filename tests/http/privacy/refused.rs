@@ -41,7 +41,7 @@ async fn deletion_needs_a_recent_sign_in() {
     let app = App::start().await;
     app.stop_clock().await;
     let ada = app.user("ada71").await;
-    let team = ada.found_team("team71").await;
+    ada.found_team("team71").await;
     let limit = session::STEP_UP.as_secs();
     app.advance(limit / 2).await;
     let refreshed = app.post("/api/auth/refresh", json!({ "refreshToken": ada.refresh })).await.expect(200);
@@ -51,8 +51,9 @@ async fn deletion_needs_a_recent_sign_in() {
         assert_eq!(refused.brief(), "403 STEP_UP_REQUIRED");
     }
     ada.ask_for_export("zip").await.expect(202);
-    ada.leave(team).await;
     ada.post("/api/auth/step-up", json!({ "password": PASSWORD })).await.expect(200);
+    ada.ask_to_delete_team("team71").await.expect(202);
+    looked_once(&ada).await;
     ada.ask_to_be_deleted().await.expect(202);
 }
 

@@ -1,7 +1,7 @@
 //! Lambda entry point of `send-mail`. Its grants (written by `cargo generate`):
 //!
-//! - Reads address claims, addresses, feedback, mail blocks, sessions, sign ups, the secret `addresses`, the
-//!   secret `codes`, the secret `tokens`, user addresses, users.
+//! - Reads address claims, addresses, feedback, invitations, mail blocks, members, sessions, sign ups, the
+//!   secret `addresses`, the secret `codes`, the secret `tokens`, user addresses, users, workspaces.
 //! - Writes consumed.
 //! - Deletes consumed, feedback.
 //! - Sends mail.

@@ -50,6 +50,8 @@ pub enum Part {
     Marks,
     /// Memberships of the workspace.
     Members,
+    /// Pending invitations to the workspace.
+    Invitations,
     /// Memberships of the user, on both sides.
     Memberships,
     /// The accounts that the user follows, each with the number that it counts in.
@@ -82,7 +84,7 @@ pub enum Step {
 }
 
 /// All steps in order. The first ones revoke access, and the request performs these before it responds.
-pub const STEPS: [Step; 26] = [
+pub const STEPS: [Step; 27] = [
     Step::Records(Part::ApiKeys),
     Step::Records(Part::Sessions),
     Step::Bundles,
@@ -101,6 +103,7 @@ pub const STEPS: [Step; 26] = [
     Step::Records(Part::Events),
     Step::Records(Part::Marks),
     Step::Records(Part::Members),
+    Step::Records(Part::Invitations),
     Step::Records(Part::Memberships),
     Step::Records(Part::Follows),
     Step::Records(Part::Messages),
@@ -324,8 +327,10 @@ mod tests {
     #[test]
     fn job_of_older_version_runs_newer_steps() {
         let mut done = read(json!(24));
-        assert_eq!(done.next_of(&STEPS), Some(Step::Records(Part::Follows)));
-        done.advance(&STEPS);
+        for newer in [Part::Invitations, Part::Follows] {
+            assert_eq!(done.next_of(&STEPS), Some(Step::Records(newer)));
+            done.advance(&STEPS);
+        }
         assert_eq!(done.next_of(&STEPS), Some(Step::Names));
     }
 

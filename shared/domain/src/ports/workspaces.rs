@@ -14,10 +14,10 @@ use crate::{
     api_key::{ApiKey, KeyHolder},
     handle::Handle,
     id::{EventId, KeyId, UserId, WorkspaceId},
-    permissions::{EditsProfile, KeepsInbox, MakesKeys, ManagesKeys},
+    permissions::{EditsProfile, KeepsInbox, MakesKeys, ManagesKeys, SetsPlans},
     role::Role,
     secret::Digest256,
-    workspace::{Profile, ProfileRecord, Workspace},
+    workspace::{PlanTerms, Profile, ProfileRecord, Workspace},
 };
 
 /// The result of opening a workspace.
@@ -56,6 +56,14 @@ pub trait Workspaces: Send + Sync {
         &self,
         proof: &EditsProfile,
         record: &ProfileRecord,
+        extras: TransactionExtras,
+    ) -> Outcome<Saved>;
+    /// Sets the terms of a workspace's plan, if the stored ones are those of `before`.
+    async fn set_plan(
+        &self,
+        proof: &SetsPlans,
+        before: &Workspace,
+        terms: PlanTerms,
         extras: TransactionExtras,
     ) -> Outcome<Saved>;
 }

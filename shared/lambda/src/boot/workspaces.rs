@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use domain::ports::{ApiKeys, Follows, History, Workspaces};
+use domain::ports::{ApiKeys, Follows, History, Invitations, Teams, Workspaces};
 use kit::ports::WorkspacePorts;
 
 use super::FunctionRuntime;
@@ -13,6 +13,14 @@ impl WorkspacePorts for FunctionRuntime {
     }
 
     fn api_keys(&self) -> Arc<dyn ApiKeys> {
+        self.store()
+    }
+
+    fn teams(&self) -> Arc<dyn Teams> {
+        self.store()
+    }
+
+    fn invitations(&self) -> Arc<dyn Invitations> {
         self.store()
     }
 

@@ -21,14 +21,16 @@ const READS: [Grant; 9] = [
 ];
 /// The writes of the step that unfollows: each relation goes in a transaction with the number that it is in.
 const UNFOLLOWS: [Grant; 2] = [delete(ItemKind::Follows), update(ItemKind::FollowerCounts)];
+/// The writes of the step that ends memberships: each goes in a transaction with the team's number of taken seats.
+const LEAVES: [Grant; 2] = [delete(ItemKind::Members), update(ItemKind::Workspaces)];
 /// The deletes of every kind that is erased.
 const DELETES: [Grant; count(Pass::Erase)] = collect(Pass::Erase);
 
 /// Going through the partitions of every kind that has a step of its own.
 pub const LIST: [Grant; count(Pass::List)] = collect(Pass::List);
 /// Erasing every kind.
-pub const ERASE: [Grant; READS.len() + UNFOLLOWS.len() + DELETES.len()] =
-    concat(&[&READS, &UNFOLLOWS, &DELETES]);
+pub const ERASE: [Grant; READS.len() + UNFOLLOWS.len() + LEAVES.len() + DELETES.len()] =
+    concat(&[&READS, &UNFOLLOWS, &LEAVES, &DELETES]);
 
 /// What a step does.
 #[derive(Clone, Copy)]

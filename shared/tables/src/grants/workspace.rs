@@ -13,6 +13,39 @@ port! {
         BY_HANDLE = "by_handle": [get(Handles)];
         MEMBERSHIP = "membership": [batch_get(Workspaces), batch_get(Members)];
         SAVE_PROFILE = "save_profile": [batch_get(Workspaces), put(Workspaces), update(Workspaces)];
+        SET_PLAN = "set_plan": [update(Workspaces)];
+    }
+}
+
+port! {
+    /// Teams and their members. The acting member is checked: on the team's record for the owner, on the member otherwise.
+    teams = "Teams" {
+        OPEN = "open": [
+            put(Workspaces), put(Handles), put(Members), put(Memberships), update(Memberships), check(Users),
+            check(Erasures),
+        ];
+        OF = "of": [query(Memberships), batch_get(Workspaces), batch_get(Members)];
+        OWNED = "owned": [get(Memberships)];
+        MEMBERS = "members": [query(Members)];
+        MEMBER = "member": [batch_get(Members)];
+        SET_ROLE = "set_role": [check(Workspaces), check(Members), update(Members), update(Memberships)];
+        REMOVE = "remove": [update(Workspaces), check(Members), delete(Members), delete(Memberships)];
+        LEAVE = "leave": [update(Workspaces), delete(Members), delete(Memberships)];
+        TRANSFER = "transfer": [update(Workspaces), update(Members), update(Memberships), check(Users)];
+    }
+}
+
+port! {
+    /// Invitations to teams.
+    invitations = "Invitations" {
+        OF = "of": [query(Invitations)];
+        FIND = "find": [get(Invitations)];
+        BY_ADDRESS = "by_address": [get(Invitations)];
+        CREATE = "create": [put(Invitations), update(Workspaces), check(Members), get(Invitations)];
+        REPLACE = "replace": [put(Invitations), check(Workspaces), check(Members)];
+        CANCEL = "cancel": [delete(Invitations), update(Workspaces), check(Members)];
+        END = "end": [delete(Invitations), update(Workspaces)];
+        ACCEPT = "accept": [delete(Invitations), check(Workspaces), put(Members), put(Memberships), check(Users)];
     }
 }
 

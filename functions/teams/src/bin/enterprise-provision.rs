@@ -1,0 +1,8 @@
+//! Lambda entry point of `enterprise-provision`. Its grants (written by `cargo generate`):
+//!
+//! - Reads handle claims, handles, workspaces.
+//! - Writes events, workspaces.
+
+fn main() -> Result<(), lambda::Error> {
+    lambda::serve::<teams::enterprise_provision::ProvisionEnterprise>()
+}

@@ -1,0 +1,8 @@
+//! Lambda entry point of `invites-info`. Its grants (written by `cargo generate`):
+//!
+//! - Reads invitations, the secret `addresses`, the secret `forwarding`, workspaces.
+//! - Writes rate windows.
+
+fn main() -> Result<(), lambda::Error> {
+    lambda::serve::<teams::invites_info::ReadInvitation>()
+}

@@ -1,0 +1,665 @@
+//! Invitations to teams: the mail, what its token opens, and the seats.
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use domain::{id::WorkspaceId, role::Role};
+use futures::future::join;
+use kit::ItemKind;
+use reqwest::Method;
+use tests::{Answer, App, PASSWORD, Person, Value, json};
+
+use crate::{
+    emails,
+    mail_blocks::{report, settled},
+    many, members,
+};
+
+pub const INFO: &str = "/api/invites/info";
+pub const ACCEPT: &str = "/api/invites/accept";
+pub const DECLINE: &str = "/api/invites/decline";
+
+const DAY: i64 = 86_400;
+const VALID: i64 = 14 * DAY;
+
+/// The path of a team's new invitations.
+pub fn invite_path(team: &str) -> String {
+    format!("/api/members?owner={team}")
+}
+
+/// The path that sends an invitation again.
+pub fn resend_path(team: &str, id: &str) -> String {
+    format!("/api/invites/{id}/resend?owner={team}")
+}
+
+/// The path of an invitation.
+pub fn cancel_path(team: &str, id: &str) -> String {
+    format!("/api/invites/{id}?owner={team}")
+}
+
+/// Invites an address.
+pub async fn invite(by: &Person, team: &str, email: &str, role: &str) -> Answer {
+    by.post(&invite_path(team), json!({ "email": email, "role": role })).await
+}
+
+/// Invites an address, and gives the invitation's id.
+async fn invited(by: &Person, team: &str, email: &str) -> String {
+    invite(by, team, email, "editor").await.expect(201).text_at("/inviteId")
+}
+
+/// Sends an invitation again.
+pub async fn resend(by: &Person, team: &str, id: &str) -> Answer {
+    by.post(&resend_path(team, id), json!({})).await
+}
+
+/// Cancels an invitation.
+pub async fn cancel(by: &Person, team: &str, id: &str) -> Answer {
+    by.delete(&cancel_path(team, id)).await
+}
+
+/// Shows what a token is about.
+pub async fn info(app: &App, token: &str) -> Answer {
+    app.send(app.request(Method::GET, INFO).query(&[("token", token)])).await
+}
+
+/// Accepts an invitation.
+pub async fn accept(who: &Person, token: &str) -> Answer {
+    who.post(ACCEPT, json!({ "token": token })).await
+}
+
+/// Declines an invitation.
+pub async fn decline(who: &Person, token: &str) -> Answer {
+    who.post(DECLINE, json!({ "token": token })).await
+}
+
+/// The tokens that were mailed to an address, newest first, once there are so many.
+pub async fn tokens(app: &App, email: &str, count: usize) -> Vec<String> {
+    for n in 1..4_000 {
+        let mail = app.mail(email).await;
+        let mail = mail.iter().filter(|mail| mail["kind"] == "team-invitation");
+        let line = |text: &str| text.lines().find(|line| line.starts_with("ti_")).unwrap().to_owned();
+        let tokens: Vec<String> = mail.map(|mail| line(mail["text"].as_str().unwrap())).collect();
+        if tokens.len() >= count {
+            return tokens;
+        }
+        app.wait_for_message(n).await;
+    }
+    panic!("{count} invitations did not come to {email}");
+}
+
+/// The newest token that was mailed to an address.
+pub async fn token(app: &App, email: &str) -> String {
+    tokens(app, email, 1).await.remove(0)
+}
+
+/// The same person with a new session.
+async fn again(who: &Person) -> Person {
+    let tokens = who.app.sign_in(&who.email, PASSWORD).await.expect(200);
+    Person::new(who.app.clone(), &who.handle, &who.email, &tokens)
+}
+
+/// Nothing can be done with a token: every answer is the same.
+async fn opens_nothing(who: &Person, token: &str) {
+    let answers = [info(&who.app, token).await, accept(who, token).await, decline(who, token).await];
+    for answer in answers {
+        assert_eq!(answer.brief(), "422 TOKEN_INVALID", "{token}: {}", answer.text);
+        let sentence = "This invitation is not valid any more. Ask for a new one.";
+        assert_eq!(answer.text_at("/detail"), sentence);
+    }
+}
+
+/// The items of a partition, without their keys' prefixes.
+async fn items(app: &App, kind: ItemKind, team: WorkspaceId) -> Vec<Value> {
+    let query = app.tables().query().table_name(app.table("workspaces")).consistent_read(true);
+    let query = query
+        .key_condition_expression("pk = :pk")
+        .expression_attribute_values(":pk", AttributeValue::S(kind.partition(team)));
+    let items = query.send().await.unwrap().items.unwrap_or_default();
+    items.into_iter().map(|item| serde_dynamo::from_item(item).unwrap()).collect()
+}
+
+/// The numbers of members, of stored invitations, and of seats, which must be the same as both together.
+async fn seats(app: &App, team: WorkspaceId) -> (usize, usize) {
+    let begins = |items: &[Value], start: &str| {
+        items.iter().filter(|item| item["sk"].as_str().unwrap().starts_with(start)).count()
+    };
+    let invitations = items(app, ItemKind::Invitations, team).await;
+    let invited = begins(&invitations, "INVITE#");
+    assert_eq!(begins(&invitations, "ADDRESS#"), invited, "one uniqueness item for each invitation");
+    let members = items(app, ItemKind::Members, team).await.len();
+    let record = items(app, ItemKind::Workspaces, team).await.into_iter().find(|item| item["sk"] == "WS");
+    assert_eq!(record.unwrap()["seatsTaken"].as_u64(), Some((members + invited) as u64), "seats taken");
+    (members, invited)
+}
+
+/// Invites so many.
+async fn fill(by: &Person, team: &str, count: usize) -> Vec<String> {
+    let mut ids = Vec::new();
+    for n in 0..count {
+        ids.push(invited(by, team, &format!("{team}.fill{n}@people.example")).await);
+    }
+    ids
+}
+
+#[tokio::test]
+async fn invited_stranger_signs_up_and_joins() {
+    let app = App::start().await;
+    let ada = app.user("ada-invites").await;
+    let team = ada.found_team("lab-invites").await;
+    let sent = invite(&ada, "lab-invites", "Grace-Joins@people.example", "editor").await.expect(201);
+    assert_eq!(
+        (sent.at("/invited"), sent.at("/email")),
+        (&json!(true), &json!("Grace-Joins@people.example"))
+    );
+    assert!(sent.text_at("/inviteId").starts_with("inv_"));
+    let token = token(&app, "grace-joins@people.example").await;
+    let shown = info(&app, &token).await.expect(200);
+    assert_eq!(
+        shown.body,
+        json!({
+            "team": { "username": "lab-invites", "fullName": "LAB-INVITES" }, "role": "editor",
+            "invitedBy": { "username": "ada-invites", "fullName": "ADA-INVITES" },
+            "email": "g***@people.example", "expiresAt": sent.at("/expiresAt"),
+        })
+    );
+    let grace = app.newcomer("grace-joins").await;
+    assert_eq!(accept(&grace, &token).await.brief(), "403 ONBOARDING_REQUIRED");
+    let form = json!({ "username": "grace-joins", "displayName": "Grace" });
+    app.claiming(grace.post("/api/onboarding", form)).await.expect(201);
+    let joined = accept(&grace, &format!(" {token}\n")).await.expect(200);
+    assert_eq!(joined.text_at("/team/userId"), team.to_string());
+    assert_eq!(
+        (joined.at("/team/username"), joined.at("/team/role")),
+        (&json!("lab-invites"), &json!("editor"))
+    );
+    grace.get("/api/settings?owner=lab-invites").await.expect(200);
+    assert_eq!(members::role_of(&ada, "lab-invites", grace.id()).await.as_deref(), Some("editor"));
+    assert_eq!(seats(&app, team).await, (2, 0));
+    opens_nothing(&grace, &token).await;
+    let history = ada.activity_of("lab-invites").await;
+    assert_eq!(history[..2], ["completed team grace-joins", "shared team"]);
+    assert_eq!(invite(&ada, "lab-invites", &grace.email, "viewer").await.brief(), "409 ALREADY_MEMBER");
+}
+
+#[tokio::test]
+async fn only_an_account_with_the_invited_address_joins() {
+    let app = App::start().await;
+    let (ada, bob) = (app.user("ada-address").await, app.user("bob-address").await);
+    let team = ada.found_team("lab-address").await;
+    let email = "Bob@work-address.example";
+    invited(&ada, "lab-address", email).await;
+    let token = token(&app, email).await;
+    let refused = accept(&bob, &token).await;
+    assert_eq!(refused.brief(), "403 INVITATION_ADDRESS_MISMATCH");
+    assert!(!refused.text.to_lowercase().contains("work-address"), "{}", refused.text);
+    // An address that waits for its code is not verified.
+    let id = emails::add(&bob, "bob@work-address.example").await.expect(201).text_at("/id");
+    assert_eq!(accept(&bob, &token).await.brief(), "403 INVITATION_ADDRESS_MISMATCH");
+    let code = emails::code(&app, "bob@work-address.example").await;
+    app.claiming(emails::verify(&bob, &id, &code)).await.expect(200);
+    accept(&bob, &token).await.expect(200);
+    assert_eq!(seats(&app, team).await, (2, 0));
+    // The same person is not invited twice, by any address.
+    assert_eq!(invite(&ada, "lab-address", &bob.email, "viewer").await.brief(), "409 ALREADY_MEMBER");
+    assert_eq!(invite(&ada, "lab-address", email, "viewer").await.brief(), "409 ALREADY_MEMBER");
+    assert_eq!(invite(&ada, "lab-address", &ada.email, "viewer").await.brief(), "409 ALREADY_MEMBER");
+}
+
+#[tokio::test]
+async fn member_who_is_invited_by_an_address_added_later_keeps_the_role() {
+    let app = App::start().await;
+    let (ada, bob) = (app.user("ada-later").await, app.user("bob-later").await);
+    let team = ada.found_team("lab-later").await;
+    bob.join(team, Role::Viewer).await;
+    let email = "bob-later.more@people.example";
+    invited(&ada, "lab-later", email).await;
+    let token = token(&app, email).await;
+    emails::add_verified(&bob, email).await;
+    assert_eq!(accept(&bob, &token).await.brief(), "409 ALREADY_MEMBER");
+    assert_eq!(members::role_of(&ada, "lab-later", bob.id()).await.as_deref(), Some("viewer"));
+    decline(&bob, &token).await.expect(200);
+    assert_eq!(seats(&app, team).await, (2, 0));
+}
+
+#[tokio::test]
+async fn wrong_tokens_open_nothing() {
+    let app = App::start().await;
+    let (ada, bob) = (app.user("ada-tokens").await, app.user("bob-tokens").await);
+    ada.found_team("lab-tokens").await;
+    ada.found_team("lab-others").await;
+    invited(&ada, "lab-tokens", &bob.email).await;
+    let good = token(&app, &bob.email).await;
+    invited(&ada, "lab-others", "somebody-tokens@people.example").await;
+    let other = token(&app, "somebody-tokens@people.example").await;
+    let parts = |token: &str| token.splitn(5, '_').map(str::to_owned).collect::<Vec<String>>();
+    let (good_parts, other_parts) = (parts(&good), parts(&other));
+    let with = |n: usize, part: &str| {
+        let mut parts = good_parts.clone();
+        parts[n] = part.to_owned();
+        parts.join("_")
+    };
+    let secret = &good_parts[4];
+    let altered = if secret.starts_with('A') { "B" } else { "A" }.to_owned() + &secret[1..];
+    for wrong in [
+        String::new(),
+        "ti_".to_owned(),
+        "nothing".to_owned(),
+        "\u{0}".to_owned(),
+        "x".repeat(5_000),
+        good[..good.len() - 1].to_owned(),
+        format!("{good}A"),
+        good.to_uppercase(),
+        with(0, "pr"),
+        with(1, "xx"),
+        with(2, &other_parts[2]),
+        with(3, &other_parts[3]),
+        with(4, &other_parts[4]),
+        with(4, &altered),
+    ] {
+        opens_nothing(&bob, &wrong).await;
+    }
+    for body in [json!({}), json!({ "token": 1 }), json!({ "token": null }), json!({ "token": good, "x": 1 })]
+    {
+        assert_eq!(bob.post(ACCEPT, body).await.brief(), "400 VALIDATION_ERROR");
+    }
+    info(&app, &good).await.expect(200);
+    accept(&bob, &good).await.expect(200);
+}
+
+#[tokio::test]
+async fn token_of_another_region_is_shown_there_and_not_accepted() {
+    tests::needs_every_region!();
+    let app = App::start().await;
+    let eu = app.living_in(domain::region::Region::Eu);
+    let ada = eu.user("ada-abroad").await;
+    ada.found_team("lab-abroad").await;
+    let bob = app.living_in(domain::region::Region::Us).user("bob-abroad").await;
+    invited(&ada, "lab-abroad", &bob.email).await;
+    let token = token(&eu, &bob.email).await;
+    assert_eq!(info(&bob.app, &token).await.expect(200).at("/team/username"), "lab-abroad");
+    for refused in [accept(&bob, &token).await, decline(&bob, &token).await] {
+        assert_eq!(refused.brief(), "409 CONFLICT");
+        assert_eq!(refused.text_at("/detail"), "Members from other regions are not supported yet.");
+    }
+    info(&bob.app, &token).await.expect(200);
+}
+
+#[tokio::test]
+async fn cancelled_and_expired_invitations_end() {
+    let app = App::start().await;
+    let (ada, bob) = (app.user("ada-ends").await, app.user("bob-ends").await);
+    let team = ada.found_team("lab-ends").await;
+    let id = invited(&ada, "lab-ends", &bob.email).await;
+    let first = token(&app, &bob.email).await;
+    let cancelled = cancel(&ada, "lab-ends", &id).await.expect(200);
+    assert_eq!(cancelled.body, json!({ "deleted": true, "inviteId": id }));
+    opens_nothing(&bob, &first).await;
+    assert_eq!(cancel(&ada, "lab-ends", &id).await.brief(), "404 NOT_FOUND");
+    assert_eq!(resend(&ada, "lab-ends", &id).await.brief(), "404 NOT_FOUND");
+    for id in ["nothing", "inv_01m858qy4a1ar9by88nhafn40x"] {
+        assert_eq!(cancel(&ada, "lab-ends", id).await.brief(), "404 NOT_FOUND");
+        assert_eq!(resend(&ada, "lab-ends", id).await.brief(), "404 NOT_FOUND");
+    }
+    assert_eq!(ada.activity_of("lab-ends").await[0], "cancelled team");
+    let id = invited(&ada, "lab-ends", &bob.email).await;
+    let second = tokens(&app, &bob.email, 2).await.remove(0);
+    opens_nothing(&bob, &first).await;
+    app.advance(VALID - 60).await;
+    info(&app, &second).await.expect(200);
+    app.advance(61).await;
+    let (ada, bob) = (again(&ada).await, again(&bob).await);
+    opens_nothing(&bob, &second).await;
+    assert_eq!(seats(&app, team).await, (1, 1), "the record is still there");
+    // It can be sent again, and then it is good for another 14 days.
+    resend(&ada, "lab-ends", &id).await.expect(200);
+    let third = tokens(&app, &bob.email, 3).await.remove(0);
+    opens_nothing(&bob, &second).await;
+    accept(&bob, &third).await.expect(200);
+}
+
+#[tokio::test]
+async fn resent_invitation_ends_the_earlier_token_and_begins_anew() {
+    let app = App::start().await;
+    let (ada, bob) = (app.user("ada-resends").await, app.user("bob-resends").await);
+    let team = ada.found_team("lab-resends").await;
+    let sent = invite(&ada, "lab-resends", &bob.email, "viewer").await.expect(201);
+    let (id, first) = (sent.text_at("/inviteId"), token(&app, &bob.email).await);
+    app.advance(60).await;
+    let resent = resend(&ada, "lab-resends", &id).await.expect(200);
+    assert_eq!((resent.at("/invited"), resent.at("/inviteId")), (&json!(true), &json!(id)));
+    assert!(resent.text_at("/expiresAt") > sent.text_at("/expiresAt"));
+    let second = tokens(&app, &bob.email, 2).await.remove(0);
+    opens_nothing(&bob, &first).await;
+    assert_eq!(info(&app, &second).await.expect(200).at("/expiresAt"), resent.at("/expiresAt"));
+    assert_eq!(seats(&app, team).await, (1, 1));
+    accept(&bob, &second).await.expect(200);
+    assert_eq!(resend(&ada, "lab-resends", &id).await.brief(), "404 NOT_FOUND");
+    assert_eq!(seats(&app, team).await, (2, 0));
+}
+
+#[tokio::test]
+async fn address_is_invited_once_in_every_spelling() {
+    let app = App::start().await;
+    let (ada, bob) = (app.user("ada-spells").await, app.user("bob-spells").await);
+    let team = ada.found_team("lab-spells").await;
+    invited(&ada, "lab-spells", "Ada@Bücher.example").await;
+    invited(&ada, "lab-spells", &bob.email).await;
+    let mut refusals = Vec::new();
+    for email in ["ada@bücher.example", " ADA@xn--bcher-kva.example ", &bob.email, &bob.email.to_uppercase()]
+    {
+        let refused = invite(&ada, "lab-spells", email, "viewer").await;
+        assert_eq!(refused.brief(), "409 ALREADY_INVITED", "{email}");
+        refusals.push(refused.text_at("/detail"));
+    }
+    // Whether the address has an account makes no difference.
+    refusals.dedup();
+    assert_eq!(refusals, ["This address is invited already. Send the invitation again or cancel it."]);
+    assert_eq!(seats(&app, team).await, (1, 2));
+    for (email, role) in [("no address", "viewer"), ("c@people.example", "owner"), ("c@people.example", "x")]
+    {
+        assert_eq!(invite(&ada, "lab-spells", email, role).await.brief(), "400 VALIDATION_ERROR");
+    }
+    let personal = ada.post("/api/members", json!({ "email": "c@people.example", "role": "viewer" })).await;
+    assert_eq!(personal.brief(), "409 CONFLICT");
+}
+
+#[tokio::test]
+async fn repeated_requests_invite_and_join_once() {
+    let app = App::start().await;
+    let (ada, bob) = (app.user("ada-repeats").await, app.user("bob-repeats").await);
+    let team = ada.found_team("lab-repeats").await;
+    let form = json!({ "email": bob.email, "role": "admin" });
+    let (path, key) = (invite_path("lab-repeats"), "the-key");
+    let first = ada.post_once(&path, form.clone(), key).await.expect(201);
+    assert_eq!(ada.post_once(&path, form.clone(), key).await.expect(201).body, first.body);
+    let token = token(&app, &bob.email).await;
+    let joined = bob.post_once(ACCEPT, json!({ "token": token }), key).await.expect(200);
+    assert_eq!(bob.post_once(ACCEPT, json!({ "token": token }), key).await.expect(200).body, joined.body);
+    assert_eq!(accept(&bob, &token).await.brief(), "422 TOKEN_INVALID");
+    // The invitation is used, and the answer is still the one to the first request.
+    assert_eq!(ada.post_once(&path, form, key).await.expect(201).at("/inviteId"), first.at("/inviteId"));
+    assert_eq!(seats(&app, team).await, (2, 0));
+    assert_eq!(app.mail(&bob.email).await.iter().filter(|mail| mail["kind"] == "team-invitation").count(), 1);
+}
+
+#[tokio::test]
+async fn seats_are_those_of_members_and_pending_invitations() {
+    let app = App::start().await;
+    let (ada, bob) = (app.user("ada-seats").await, app.user("bob-seats").await);
+    let team = ada.found_team("lab-seats").await;
+    let ids = fill(&ada, "lab-seats", 3).await;
+    invited(&ada, "lab-seats", &bob.email).await;
+    let full = async |ada: &Person| {
+        let refused = invite(ada, "lab-seats", "more-seats@people.example", "viewer").await;
+        assert_eq!(refused.brief(), "409 SEAT_LIMIT_REACHED");
+        assert!(refused.text_at("/detail").contains("(5)"), "{}", refused.text);
+    };
+    full(&ada).await;
+    // A member sits in the seat of the invitation.
+    accept(&bob, &token(&app, &bob.email).await).await.expect(200);
+    full(&ada).await;
+    assert_eq!(seats(&app, team).await, (2, 3));
+    // A cancelled invitation frees its seat, and so does a declined one, and a removed member.
+    cancel(&ada, "lab-seats", &ids[0]).await.expect(200);
+    invited(&ada, "lab-seats", "fourth-seats@people.example").await;
+    full(&ada).await;
+    let stranger = app.newcomer("stranger-seats").await;
+    let mailed = token(&app, "fourth-seats@people.example").await;
+    assert_eq!(decline(&stranger, &mailed).await.expect(200).body, json!({ "declined": true }));
+    opens_nothing(&bob, &mailed).await;
+    invited(&ada, "lab-seats", "fifth-seats@people.example").await;
+    full(&ada).await;
+    members::remove(&ada, "lab-seats", bob.id()).await.expect(200);
+    invited(&ada, "lab-seats", "sixth-seats@people.example").await;
+    full(&ada).await;
+    assert_eq!(seats(&app, team).await, (1, 4));
+    // Expired ones give way: that of the same address, and as many as are needed.
+    app.advance(VALID + 1).await;
+    let ada = again(&ada).await;
+    invited(&ada, "lab-seats", "sixth-seats@people.example").await;
+    assert_eq!(seats(&app, team).await, (1, 4));
+    invited(&ada, "lab-seats", "seventh-seats@people.example").await;
+    assert_eq!(seats(&app, team).await, (1, 4));
+    for n in 0..2 {
+        invited(&ada, "lab-seats", &format!("more{n}-seats@people.example")).await;
+    }
+    full(&ada).await;
+    // What a stranger declined does not tell who that was.
+    let history = items_of_history(&app, team).await;
+    assert!(history.contains("declined") && !history.contains(&stranger.id().to_string()), "{history}");
+}
+
+/// The stored history of a team, as text.
+async fn items_of_history(app: &App, team: WorkspaceId) -> String {
+    let query = app.tables().query().table_name(app.table("activity")).consistent_read(true);
+    let query = query
+        .key_condition_expression("pk = :pk")
+        .expression_attribute_values(":pk", AttributeValue::S(ItemKind::Events.partition(team)));
+    let items = query.send().await.unwrap().items.unwrap_or_default();
+    let items = items.into_iter().map(|item| serde_dynamo::from_item(item).unwrap());
+    items.map(|item: Value| item.to_string()).collect::<Vec<_>>().join("\n")
+}
+
+#[tokio::test]
+async fn inactive_team_invites_and_takes_in_nobody() {
+    let app = App::start().await;
+    let (ada, bob) = (app.user("ada-lapses").await, app.user("bob-lapses").await);
+    let team = ada.found_team("lab-lapses").await;
+    invited(&ada, "lab-lapses", &bob.email).await;
+    let token = token(&app, &bob.email).await;
+    ada.stops_paying(team).await;
+    assert_eq!(accept(&bob, &token).await.brief(), "403 TEAM_INACTIVE");
+    let more = invite(&ada, "lab-lapses", "more-lapses@people.example", "viewer").await;
+    assert_eq!(more.brief(), "409 SEAT_LIMIT_REACHED");
+    ada.pays(team).await;
+    accept(&bob, &token).await.expect(200);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn last_seat_goes_to_one_of_two_invitations() {
+    let app = App::start().await;
+    for round in 0..many::number("ACCOUNT_TEST_ROUNDS", 10) {
+        let (owner, name) = (app.user(&format!("ada-last{round}")).await, format!("lab-last{round}"));
+        let team = owner.found_team(&name).await;
+        fill(&owner, &name, 3).await;
+        let [one, other] = ["one", "other"].map(|who| format!("{name}.{who}@people.example"));
+        let (one, other) =
+            join(invite(&owner, &name, &one, "viewer"), invite(&owner, &name, &other, "viewer")).await;
+        let mut answers = [one.brief(), other.brief()];
+        answers.sort();
+        assert_eq!(answers, ["201", "409 SEAT_LIMIT_REACHED"], "round {round}");
+        assert_eq!(seats(&app, team).await, (1, 4), "round {round}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn link_that_is_accepted_twice_at_once_makes_one_member() {
+    let app = App::start().await;
+    for round in 0..many::number("ACCOUNT_TEST_ROUNDS", 10) {
+        let (owner, name) = (app.user(&format!("ada-twice{round}")).await, format!("lab-twice{round}"));
+        let guest = app.user(&format!("bob-twice{round}")).await;
+        let team = owner.found_team(&name).await;
+        invited(&owner, &name, &guest.email).await;
+        let token = token(&app, &guest.email).await;
+        let (one, other) = join(accept(&guest, &token), accept(&guest, &token)).await;
+        let mut answers = [one.brief(), other.brief()];
+        answers.sort();
+        assert_eq!(answers, ["200", "422 TOKEN_INVALID"], "round {round}");
+        assert_eq!(seats(&app, team).await, (2, 0), "round {round}");
+        let history = owner.activity_of(&name).await;
+        assert_eq!(history.iter().filter(|line| line.starts_with("completed team")).count(), 1);
+    }
+}
+
+#[tokio::test]
+async fn roles_limit_whom_a_member_invites() {
+    let app = App::start().await;
+    let ada = app.user("ada-roles").await;
+    let team = ada.found_team("lab-roles").await;
+    let mut mates = Vec::new();
+    for role in [Role::Viewer, Role::Editor, Role::Admin] {
+        let mate = app.user(&format!("{}-roles", role.as_str())).await;
+        mate.join(team, role).await;
+        mates.push(mate);
+    }
+    let [viewer, editor, admin] = mates.try_into().unwrap_or_else(|_| panic!("three"));
+    let of_editor = invited(&ada, "lab-roles", "one-roles@people.example").await;
+    for mate in [&viewer, &editor] {
+        for refused in [
+            invite(mate, "lab-roles", "two-roles@people.example", "viewer").await,
+            resend(mate, "lab-roles", &of_editor).await,
+            cancel(mate, "lab-roles", &of_editor).await,
+        ] {
+            assert_eq!(refused.brief(), "403 FORBIDDEN");
+        }
+    }
+    resend(&admin, "lab-roles", &of_editor).await.expect(200);
+    cancel(&admin, "lab-roles", &of_editor).await.expect(200);
+    assert_eq!(
+        invite(&admin, "lab-roles", "two-roles@people.example", "admin").await.brief(),
+        "403 FORBIDDEN"
+    );
+    let of_admin = invite(&ada, "lab-roles", "two-roles@people.example", "admin").await.expect(201);
+    let of_admin = of_admin.text_at("/inviteId");
+    for refused in
+        [resend(&admin, "lab-roles", &of_admin).await, cancel(&admin, "lab-roles", &of_admin).await]
+    {
+        assert_eq!(refused.brief(), "403 FORBIDDEN");
+    }
+    resend(&ada, "lab-roles", &of_admin).await.expect(200);
+    let stranger = app.user("stranger-roles").await;
+    for refused in [
+        invite(&stranger, "lab-roles", "three-roles@people.example", "viewer").await,
+        resend(&stranger, "lab-roles", &of_admin).await,
+        cancel(&stranger, "lab-roles", &of_admin).await,
+    ] {
+        assert_eq!(refused.brief(), "404 NOT_FOUND");
+    }
+    cancel(&ada, "lab-roles", &of_admin).await.expect(200);
+}
+
+#[tokio::test]
+async fn tables_hold_no_token_and_the_history_no_address() {
+    let app = App::start().await;
+    let ada = app.user("ada-secret").await;
+    let team = ada.found_team("lab-secret").await;
+    let email = "grace-secret@people.example";
+    let id = invited(&ada, "lab-secret", email).await;
+    let first = token(&app, email).await;
+    resend(&ada, "lab-secret", &id).await.expect(200);
+    let second = tokens(&app, email, 2).await.remove(0);
+    for table in ["identity", "workspaces", "activity", "operations"] {
+        let scan = app.tables().scan().table_name(app.table(table)).consistent_read(true);
+        let mut found = scan.into_paginator().items().send();
+        while let Some(item) = found.next().await {
+            let item: Value = serde_dynamo::from_item(item.unwrap()).unwrap();
+            for token in [&first, &second] {
+                let secret = token.splitn(5, '_').last().unwrap();
+                assert!(!item.to_string().contains(secret), "{table}");
+            }
+        }
+    }
+    let history = items_of_history(&app, team).await;
+    assert!(history.contains(&id) && !history.contains("grace-secret"), "{history}");
+    cancel(&ada, "lab-secret", &id).await.expect(200);
+    assert!(items(&app, ItemKind::Invitations, team).await.is_empty());
+}
+
+#[tokio::test]
+async fn bounced_address_gets_no_more_invitations() {
+    let app = App::start().await;
+    let ada = app.user("ada-bounced").await;
+    ada.found_team("lab-bounced").await;
+    let email = "nobody-bounced@people.example";
+    let id = invited(&ada, "lab-bounced", email).await;
+    token(&app, email).await;
+    report(&app, email, "bounce").await;
+    let since = app.last_call().await;
+    // The answer does not tell.
+    resend(&ada, "lab-bounced", &id).await.expect(200);
+    settled(&app, since).await;
+    assert_eq!(tokens(&app, email, 1).await.len(), 1);
+    assert_eq!(app.sign_up(email).await.brief(), "422 EMAIL_UNDELIVERABLE");
+}
+
+#[tokio::test]
+async fn hostile_names_add_nothing_to_the_mail() {
+    let app = App::start().await;
+    let ada = app.user("ada-hostile").await;
+    let create = async |handle: &str, name: &str| {
+        ada.post("/api/teams/create", json!({ "username": handle, "fullName": name })).await
+    };
+    for (handle, name) in [("lab-lines", "Lab\nBcc: all@people.example"), ("lab-lines", "Lab\r\nx")] {
+        assert_eq!(create(handle, name).await.brief(), "400 VALIDATION_ERROR");
+    }
+    let markup = "\"Lab\" <script>alert('1')</script> & <a href=x>";
+    for (handle, name, shown) in [
+        ("lab-markup", markup, format!("{markup} (lab-markup)")),
+        ("lab-links", "Win at https://evil.example/now", "lab-links".to_owned()),
+        ("lab-domains", "evil.example", "lab-domains".to_owned()),
+    ] {
+        let team = app.claiming(create(handle, name)).await.expect(201);
+        ada.pays(team.text_at("/team/userId").parse().unwrap()).await;
+        let email = format!("{handle}-guest@people.example");
+        invited(&ada, handle, &email).await;
+        let mail = app.mail_of_kind(&email, "team-invitation").await;
+        let [subject, text, html] = ["subject", "text", "html"].map(|part| mail[part].as_str().unwrap());
+        assert_eq!(subject, format!("Join the team {shown}"));
+        let first = format!("ADA-HOSTILE (ada-hostile) invites you to join the team {shown} as an editor.");
+        assert_eq!(text.lines().next(), Some(first.as_str()));
+        for markup in ["<script", "<a ", "evil"] {
+            assert!(!html.contains(markup), "{html}");
+        }
+        assert!(!text.contains("evil"), "{text}");
+    }
+}
+
+#[tokio::test]
+async fn mails_of_a_team_are_limited_by_day() {
+    let app = App::start().await;
+    // Not at the end of a day.
+    app.stop_clock().await;
+    let (ada, bob) = (app.user("ada-floods").await, app.user("bob-floods").await);
+    ada.found_team("lab-floods").await;
+    bob.found_team("lab-calm").await;
+    for n in 0..25 {
+        let id = invited(&ada, "lab-floods", &format!("flood{n}-floods@people.example")).await;
+        resend(&ada, "lab-floods", &id).await.expect(200);
+        cancel(&ada, "lab-floods", &id).await.expect(200);
+    }
+    let email = "more-floods@people.example";
+    let refused = invite(&ada, "lab-floods", email, "viewer").await;
+    assert_eq!(refused.brief(), "429 RATE_LIMITED");
+    let wait: i64 = refused.header("retry-after").unwrap().parse().unwrap();
+    assert!((1..=DAY).contains(&wait), "{wait}");
+    let id = invited(&bob, "lab-calm", email).await;
+    for _ in 1..20 {
+        resend(&bob, "lab-calm", &id).await.expect(200);
+    }
+    // The address has had its mails of the day, from any team.
+    assert_eq!(resend(&bob, "lab-calm", &id).await.brief(), "429 RATE_LIMITED");
+    invited(&bob, "lab-calm", "other-floods@people.example").await;
+    app.advance(wait).await;
+    let (ada, bob) = (again(&ada).await, again(&bob).await);
+    invited(&ada, "lab-floods", email).await;
+    resend(&bob, "lab-calm", &id).await.expect(200);
+}
+
+#[tokio::test]
+async fn members_are_told_of_changes_by_mail() {
+    let app = App::start().await;
+    let (ada, bob) = (app.user("ada-tells").await, app.user("bob-tells").await);
+    let team = ada.found_team("lab-tells").await;
+    bob.join(team, Role::Viewer).await;
+    let starts = async |to: &Person, kind: &str, line: &str| {
+        let mail = app.mail_of_kind(&to.email, kind).await;
+        assert!(mail["text"].as_str().unwrap().starts_with(line), "{mail}");
+    };
+    members::change_role(&ada, "lab-tells", bob.id(), "editor").await.expect(200);
+    let said = "Your role in the team LAB-TELLS (lab-tells) was changed. You are an editor now.";
+    starts(&bob, "team-role-changed", said).await;
+    members::transfer(&ada, "lab-tells", bob.id()).await.expect(200);
+    let said = "The ownership of the team LAB-TELLS (lab-tells) was transferred to you.";
+    starts(&bob, "team-ownership", said).await;
+    members::remove(&bob, "lab-tells", ada.id()).await.expect(200);
+    let said = "You were removed from the team LAB-TELLS (lab-tells).";
+    starts(&ada, "team-member-removed", said).await;
+}
