@@ -44,6 +44,7 @@ pub const fn treatment(kind: ItemKind) -> Treatment {
         | ItemKind::Handles
         | ItemKind::Invitations
         | ItemKind::Memberships
+        | ItemKind::OwnedTeams
         | ItemKind::Follows
         | ItemKind::Events
         | ItemKind::Marks

@@ -244,7 +244,7 @@ impl Deletions for Store {
                 self.delete_all(&others.collect::<Vec<_>>()).await?;
             }
             Part::Memberships => {
-                for team in keys.iter().filter_map(|key| key.sk.parse().ok()) {
+                for team in ids(&keys, "")? {
                     self.end_membership(team, deletion.user).await?;
                 }
             }

@@ -1,4 +1,4 @@
-//! Team.  Table `workspaces`: workspace, profile, handle and members as of [`crate::workspaces`]; PK `MEMBERSHIPS#<user>`  SK `OWNED`
+//! Team.  Table `workspaces`: workspace, profile, handle and members as of [`crate::workspaces`]; PK `OWNED#<user>`  SK `OWNED`
 //! (the teams that the user owns, as a set).
 //! Reads: the teams of a user (query of the memberships, then a batch get), the members of a team (query), one member (batch get), all
 //! strongly consistent.
@@ -46,7 +46,7 @@ struct Owned {
 
 /// The key of the set of teams that a user owns.
 pub fn owned_key(user: UserId) -> Key {
-    Key::new(ItemKind::Memberships, user, "OWNED")
+    Key::new(ItemKind::OwnedTeams, user, "OWNED")
 }
 
 /// The owner of the workspace is this user.

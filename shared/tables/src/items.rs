@@ -142,8 +142,11 @@ kinds! {
     /// Work on resources by the time at which it is due.
     Due: Resources "DUE#", Workspace, With(&["trash", "purges", "uploads", "usage"]),
         Omitted("an index of work to do"), [];
-    /// Workspaces in which a user is a member, and the ids of the teams that the user owns.
+    /// Workspaces in which a user is a member.
     Memberships: Workspaces "MEMBERSHIPS#", User, Partition("memberships"), Section(&["account"]), [];
+    /// The ids of the teams that a user owns.
+    OwnedTeams: Workspaces "OWNED#", User, Done("when the account is closed, which requires that it owns no team"),
+        Omitted("an index of memberships"), [];
     /// Exports and deletions.
     Jobs: Operations "JOBS#", User, Records("exports"), Omitted("the export itself, and deletions"), [];
     /// Exports by the time at which they are due.

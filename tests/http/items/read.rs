@@ -127,7 +127,7 @@ async fn workspaces(tables: &Tables, kind: ItemKind, of: &str, sk: &str, item: &
             let found = store.membership(part(of), part(last)).await.unwrap();
             json!({ "role": found.map(|(_, role): (_, Role)| role) })
         }
-        ItemKind::Memberships if sk == "OWNED" => {
+        ItemKind::OwnedTeams => {
             json!({ "teams": domain::ports::Teams::owned(store, part(of)).await.unwrap() })
         }
         ItemKind::Memberships => {

@@ -3,8 +3,8 @@
 //! - Reads handles, idempotency records, jobs, keys, members, memberships, sessions, signing keys, the secret
 //!   `addresses`, the secret `forwarding`, users, workspaces.
 //! - Writes deletions due, erasures, events, exports due, idempotency records, jobs, key holders, keys,
-//!   memberships, outbox, sessions.
-//! - Deletes addresses, handles, key holders, keys, mail blocks, memberships, passwords, sessions, users,
+//!   outbox, owned teams, sessions.
+//! - Deletes addresses, handles, key holders, keys, mail blocks, owned teams, passwords, sessions, users,
 //!   workspaces.
 
 fn main() -> Result<(), lambda::Error> {

@@ -2,7 +2,7 @@
 //!
 //! - Reads handle claims, handles, idempotency records, members, sessions, signing keys, the secret
 //!   `forwarding`, users, workspaces.
-//! - Writes events, idempotency records, members, memberships, outbox, workspaces.
+//! - Writes events, idempotency records, members, memberships, outbox, owned teams, workspaces.
 
 fn main() -> Result<(), lambda::Error> {
     lambda::serve::<teams::members_transfer_ownership::TransferTeam>()

@@ -35,7 +35,7 @@ port! {
     deletions = "Deletions" {
         CLOSE = "close": [
             put(Jobs), put(DeletionsDue), put(Erasures), get(Jobs), delete(Users), delete(Passwords), delete(Addresses), delete(MailBlocks),
-            delete(Workspaces), delete(Handles), check(Workspaces), update(Memberships), delete(Memberships),
+            delete(Workspaces), delete(Handles), check(Workspaces), update(OwnedTeams), delete(OwnedTeams),
         ];
         FIND = "find": [get(Jobs)];
         RUNNING = "running": [get(Jobs)];

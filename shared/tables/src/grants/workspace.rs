@@ -21,17 +21,19 @@ port! {
     /// Teams and their members. The acting member is checked: on the team's record for the owner, on the member otherwise.
     teams = "Teams" {
         OPEN = "open": [
-            put(Workspaces), put(Handles), put(Members), put(Memberships), update(Memberships), check(Users),
+            put(Workspaces), put(Handles), put(Members), put(Memberships), update(OwnedTeams), check(Users),
             check(Erasures),
         ];
         OF = "of": [query(Memberships), batch_get(Workspaces), batch_get(Members)];
-        OWNED = "owned": [get(Memberships)];
+        OWNED = "owned": [get(OwnedTeams)];
         MEMBERS = "members": [query(Members)];
         MEMBER = "member": [batch_get(Members)];
         SET_ROLE = "set_role": [check(Workspaces), check(Members), update(Members), update(Memberships)];
         REMOVE = "remove": [update(Workspaces), check(Members), delete(Members), delete(Memberships)];
         LEAVE = "leave": [update(Workspaces), delete(Members), delete(Memberships)];
-        TRANSFER = "transfer": [update(Workspaces), update(Members), update(Memberships), check(Users)];
+        TRANSFER = "transfer": [
+            update(Workspaces), update(Members), update(Memberships), update(OwnedTeams), check(Users),
+        ];
     }
 }
 
