@@ -3,7 +3,7 @@
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::region::Region;
 use kit::ItemKind;
-use tests::Person;
+use tests::{PASSWORD, Person};
 
 use super::{Event, settle};
 use crate::{emails, fixtures::BESIDE};
@@ -68,17 +68,28 @@ async fn change_primary(who: Person, n: usize) {
     emails::set_primary(&new, &id).await.expect(200);
 }
 
-/// Somebody new removes an address.
-pub async fn remove(who: Person, n: usize) {
-    let (new, id) = with_address(&who, "remover", n).await;
-    // Its claim is confirmed first: both messages could otherwise be handled side by side.
+/// Somebody new has an address to remove, and every claim of theirs is confirmed: messages about claims could otherwise be handled side
+/// by side.
+pub async fn prepare_removal(who: &Person, n: usize) {
+    let (new, _) = with_address(who, "remover", n).await;
     for n in 1.. {
         if !is_claiming(&new).await && who.app.queue("confirm-claims").await == (0, 0, 0) {
-            break;
+            return;
         }
         who.app.wait_for_message(n).await;
     }
-    emails::remove(&new, &id).await.expect(200);
+}
+
+/// That address is removed.
+pub async fn remove(who: Person, n: usize) {
+    let email = format!("remover{n}@people.example");
+    let tokens = who.app.sign_in(&email, PASSWORD).await.expect(200);
+    let new = Person::new(who.app.clone(), &format!("remover{n}"), &email, &tokens);
+    let more = format!("remover{n}.more@people.example");
+    let listed = new.get("/api/settings/emails").await.expect(200);
+    let mut rows = listed.at("/emails").as_array().unwrap().iter();
+    let id = rows.find(|row| row["email"] == *more).unwrap()["id"].as_str().unwrap();
+    emails::remove(&new, id).await.expect(200);
 }
 
 /// Whether a claim of this person is not confirmed yet.
