@@ -9,7 +9,7 @@ use domain::{
     domain_events::DomainEvent,
     entitlements::EntitlementOverrides,
     handle::Handle,
-    id::{UserId, WorkspaceId},
+    id::WorkspaceId,
     plan::{MicroUsd, Plan},
     ports::{
         Claimed, Directory, Failure, Outcome, TeamOfUser, TeamOpened, Teams, TransactionExtras, Vault,
@@ -30,6 +30,8 @@ use kit::{
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use settings::team_summary::TeamSummary;
+
+use crate::membership::team_of;
 
 /// Creates a team.
 pub struct CreateTeam;
@@ -118,7 +120,7 @@ impl Endpoint for CreateTeam {
     ) -> Result<CreatedTeam, Error> {
         let user = call.caller.session.user;
         if let Some(id) = call.made_before::<WorkspaceId>() {
-            let made = made(deps, id, user).await?.ok_or(Error::Gone)?;
+            let made = team_of(&*deps.workspaces, id, user).await?.ok_or(Error::Gone)?;
             return Ok(CreatedTeam { team: TeamSummary::new(&made, call.now) });
         }
         if !call.caller.onboarded {
@@ -163,13 +165,6 @@ impl Endpoint for CreateTeam {
             }
         }
     }
-}
-
-/// The team that an earlier request with the same key created.
-async fn made(deps: &Deps, id: WorkspaceId, user: UserId) -> Outcome<Option<TeamOfUser>> {
-    let (found, profile) =
-        futures::try_join!(deps.workspaces.membership(id, user), deps.workspaces.profile(id))?;
-    Ok(found.map(|(team, role)| TeamOfUser { team, profile, role }))
 }
 
 /// Claims the handle for the first id that can have it, and makes a data key for that id. `None` if the handle is taken.

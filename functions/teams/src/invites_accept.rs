@@ -25,6 +25,7 @@ use settings::team_summary::TeamSummary;
 
 use crate::{
     invitation::{self, PresentedToken, TokenError},
+    membership::team_of,
     other_region::other_region,
 };
 
@@ -109,7 +110,8 @@ impl Endpoint for AcceptInvitation {
             return Err(Error::OtherRegion);
         }
         if let Some(team) = call.made_before::<WorkspaceId>() {
-            let team = deps.joined_before(team, user).await?;
+            // The membership may have ended since.
+            let team = team_of(&*deps.workspaces, team, user).await?.ok_or(TokenError::Invalid)?;
             return Ok(JoinedTeam { team: TeamSummary::new(&team, call.now) });
         }
         let mut rounds = Rounds::new();
@@ -155,14 +157,6 @@ impl Deps {
         let team = team.ok_or(TokenError::Invalid)?;
         let handle = own.ok_or(Error::NotOnboarded)?.handle;
         Ok(Records { team: TeamOfUser { team, profile, role: invitation.role }, handle, holder })
-    }
-
-    /// The team that an earlier request joined. The membership may have ended since.
-    async fn joined_before(&self, team: WorkspaceId, user: UserId) -> Result<TeamOfUser, Error> {
-        let (found, profile) =
-            futures::try_join!(self.workspaces.membership(team, user), self.workspaces.profile(team))?;
-        let (team, role) = found.ok_or(TokenError::Invalid)?;
-        Ok(TeamOfUser { team, profile, role })
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod invitation;
 mod member_change;
+mod membership;
 mod other_region;
 
 kit::functions! {

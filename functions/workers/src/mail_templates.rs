@@ -289,7 +289,8 @@ impl std::fmt::Display for DisplayedName {
 /// Whether mail programs may find a domain name, an address or a URL in a text: a dot, colon or at sign of any script before a
 /// character that is no space.
 fn has_link(text: &str) -> bool {
-    let joins = |c: char| ".:@\u{3002}\u{ff0e}\u{ff61}\u{fe52}\u{ff1a}\u{fe55}\u{ff20}\u{fe6b}".contains(c);
+    let joins =
+        |c: char| ".:@\u{2024}\u{3002}\u{ff0e}\u{ff61}\u{fe52}\u{ff1a}\u{fe55}\u{ff20}\u{fe6b}".contains(c);
     let next = text.chars().skip(1);
     text.chars().zip(next).any(|(one, next)| joins(one) && !next.is_whitespace())
 }
@@ -344,6 +345,8 @@ pub fn team_ownership(to: EmailAddress, team: &DisplayedName) -> Mail {
     let lines = [
         format!("The ownership of the team {team} was transferred to you. The former owner is an admin now."),
         "Only you can transfer it to another member, create API keys of the team and delete the team."
+            .to_owned(),
+        "API keys that were created before still work. Review them, and revoke those that you do not need."
             .to_owned(),
     ];
     mail(to, "team-ownership", &format!("You own the team {team} now"), &lines)
@@ -502,6 +505,7 @@ mod tests {
             "write to a@evil",
             "evil\u{3002}example",
             "evil\u{ff0e}example",
+            "evil\u{2024}example",
         ] {
             assert_eq!(displayed("the-lab", name).to_string(), "the-lab", "{name}");
         }
