@@ -18,7 +18,7 @@ pub fn document(functions: &Functions) -> String {
 Written by `cargo generate` from the `SPEC` beside each handler; change it there. *Caller*: `anyone`; `person` (a session,
 also before onboarding); `user` (a session after onboarding); `viewer`, `editor`, `admin`, `owner` (a session with at least
 this role in the workspace that `owner=` selects); `key` (also an API key); `service` (another service of the platform, by its
-IAM role). *Once*: the endpoint honours `Idempotency-Key`.
+IAM role); `region` (another region, by its signature). *Once*: the endpoint honours `Idempotency-Key`.
 *Grants* include those of access checks, limits and idempotency. They list the [kinds of items](../shared/tables/src/items.rs)
 that IAM policies distinguish.
 
@@ -60,6 +60,7 @@ fn caller(spec: &Spec) -> String {
         Scope::Person => "person",
         Scope::Workspace(role) => role.as_str(),
         Scope::Service => "service",
+        Scope::Region => "region",
     };
     let step_up = spec.access.step_up.then_some("stepped up");
     [key, Some(scope), step_up].into_iter().flatten().collect::<Vec<_>>().join(", ")

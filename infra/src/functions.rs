@@ -93,6 +93,7 @@ areas! {
     "activity" => activity,
     "resources" => resources,
     "teams" => teams,
+    "regions" => regions,
     "trash" => trash,
     "privacy" => privacy,
     "workers" => workers,

@@ -14,17 +14,17 @@ use crate::{
     schemas::Names,
 };
 
-/// Describes every route of `functions`.
+/// Describes every route of `functions` that clients or services may call.
 pub fn document(functions: &Functions) -> Value {
+    let operations = callable(functions);
     let problem = problems::document();
-    let parts =
-        functions.operations.iter().flat_map(|operation| operation.body.iter().chain([&operation.output]));
+    let parts = operations.iter().flat_map(|operation| operation.body.iter().chain([&operation.output]));
     let names = Names::of(parts.chain([&problem]));
     let mut schemas = Map::new();
     names.share(&problem, &mut schemas);
     let mut paths: Map<String, Value> = Map::new();
     let mut tags = BTreeSet::new();
-    for operation in &functions.operations {
+    for operation in operations.iter().copied() {
         for route in operation.spec.routes() {
             tags.insert(area(&route.path).to_owned());
             let described = describe(operation, &route, &names, &mut schemas);
@@ -34,9 +34,9 @@ pub fn document(functions: &Functions) -> Value {
             }
         }
     }
-    let all_codes: Vec<_> = functions.operations.iter().map(problems::of).collect();
+    let all_codes: Vec<_> = operations.iter().copied().map(problems::of).collect();
     let mut responses = problems::shared(&all_codes);
-    if functions.operations.iter().any(|operation| operation.spec.is_for_services()) {
+    if operations.iter().any(|operation| operation.spec.is_for_services()) {
         responses.insert(NOT_SIGNED.to_owned(), not_signed());
     }
     json!({
@@ -58,6 +58,11 @@ pub fn document(functions: &Functions) -> Value {
             "securitySchemes": security_schemes(),
         },
     })
+}
+
+/// The operations without those between regions, which nobody else can call.
+fn callable(functions: &Functions) -> Vec<&Operation> {
+    functions.operations.iter().filter(|operation| !operation.spec.is_for_regions()).collect()
 }
 
 fn describe(operation: &Operation, route: &Route, names: &Names, schemas: &mut Map<String, Value>) -> Value {
@@ -117,6 +122,8 @@ fn security(spec: &Spec) -> Value {
         CredentialKind::Session => vec![json!({ "session": [] }), cookie.clone()],
         CredentialKind::ApiKey => vec![json!({ "apiKey": [] })],
         CredentialKind::Service => vec![json!({ "sigv4": [] })],
+        // Requests between regions are not described.
+        CredentialKind::Region => Vec::new(),
     };
     spec.access.credentials.iter().flat_map(schemes).collect()
 }
@@ -213,6 +220,20 @@ mod tests {
     }
 
     #[test]
+    fn requests_between_regions_are_left_out() {
+        let all = Functions::all();
+        let document = document(&all);
+        let paths = document["paths"].as_object().unwrap();
+        let (between, others): (Vec<_>, Vec<_>) =
+            all.operations.iter().partition(|operation| operation.spec.is_for_regions());
+        assert!(!between.is_empty());
+        let has = |operation: &&Operation| {
+            operation.spec.routes().iter().any(|route| paths.contains_key(&route.path))
+        };
+        assert!(!between.iter().any(has) && others.iter().all(has));
+    }
+
+    #[test]
     fn endpoint_on_several_paths_has_an_operation_on_each() {
         let document = document(&several());
         for (path, id) in [("/api/apples/{id}", "fruit-read-apples"), ("/api/pears/{id}", "fruit-read-pears")]
@@ -229,10 +250,11 @@ mod tests {
     #[test]
     fn inputs_forbid_additional_properties() {
         let all = Functions::all();
-        let names = Names::of(all.operations.iter().filter_map(|operation| operation.body.as_ref()));
+        let operations = callable(&all);
+        let names = Names::of(operations.iter().filter_map(|operation| operation.body.as_ref()));
         // Providers add parameters of their own to the address of the callback.
-        let is_closed = |operation: &&Operation| operation.spec.id != "auth-oauth-callback";
-        for operation in all.operations.iter().filter(is_closed) {
+        let is_closed = |operation: &&&Operation| operation.spec.id != "auth-oauth-callback";
+        for operation in operations.iter().filter(is_closed) {
             let mut schemas = Map::new();
             let root = operation.body.as_ref().map(|body| names.share(body, &mut schemas));
             for schema in schemas.values().chain(&root).chain(&operation.params) {
@@ -245,7 +267,8 @@ mod tests {
     #[test]
     fn schema_names_are_unique() {
         let all = Functions::all();
-        let parts = || all.operations.iter().flat_map(|it| it.body.iter().chain([&it.output]));
+        let operations = callable(&all);
+        let parts = || operations.iter().flat_map(|it| it.body.iter().chain([&it.output]));
         let names = Names::of(parts());
         let mut seen = Map::new();
         for part in parts() {

@@ -4,7 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use domain::role::Role;
 use http::StatusCode;
-use kit::{Code, Spec, access::Scope, problem::Document, spec::Method::Get};
+use kit::{
+    Code, Spec,
+    access::{CredentialKind, Scope},
+    problem::Document,
+    spec::Method::Get,
+};
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
 
@@ -44,7 +49,8 @@ fn of_access(spec: &Spec) -> Vec<Code> {
     let mut codes = Vec::new();
     if spec.is_private() {
         codes.push(Code::Unauthorized);
-        if spec.method != Get && !spec.is_for_services() {
+        // Only sessions have cookies.
+        if spec.method != Get && spec.access.takes(CredentialKind::Session) {
             codes.push(Code::CsrfTokenRequired);
         }
     }

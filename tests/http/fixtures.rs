@@ -12,9 +12,11 @@ mod fixture;
 mod hoard;
 mod invitations;
 mod members;
+pub(crate) mod members_elsewhere;
 mod oauth;
 mod privacy;
 mod provision;
+mod regions;
 pub(crate) mod resident;
 mod resources;
 mod settings;
@@ -41,7 +43,7 @@ pub struct Area {
 }
 
 /// Every area, in the order of `infra::every`.
-pub const AREAS: [Area; 9] = [
+pub const AREAS: [Area; 10] = [
     auth::AREA,
     settings::AREA,
     emails::AREA,
@@ -49,6 +51,7 @@ pub const AREAS: [Area; 9] = [
     activity::AREA,
     resources::AREA,
     teams::AREA,
+    regions::AREA,
     trash::AREA,
     privacy::AREA,
 ];

@@ -550,6 +550,7 @@ async fn pages_of_members_show_each_member_once() {
             region: app.home(),
             joined_at,
             invited_by: Some(ada.id()),
+            changes: 0,
         };
         let mut item = serde_json::to_value(&member).unwrap();
         item["pk"] = ItemKind::Members.partition(team).into();

@@ -19,6 +19,7 @@ mod planted;
 mod purges;
 mod resources;
 mod stock;
+mod teams_elsewhere;
 mod transactions;
 mod trash;
 mod uploads;
@@ -126,6 +127,7 @@ fn workspace_of(owner: UserId, handle: &str) -> Workspace {
         plan: Plan::Free,
         plan_ends_at: None,
         seats_taken: 0,
+        joins: 0,
         entitlement_overrides: EntitlementOverrides::default(),
         opening_credit: MicroUsd::ZERO,
         data_key: WrappedKey("none".to_owned()),
@@ -140,7 +142,7 @@ fn profile(name: &str) -> Profile {
 /// A member of a team.
 fn team_member(user: UserId, role: Role) -> TeamMember {
     let handle = Handle::parse("some-member").unwrap();
-    TeamMember { user, role, handle, region: Region::Us, joined_at: at(0), invited_by: None }
+    TeamMember { user, role, handle, region: Region::Us, joined_at: at(0), invited_by: None, changes: 0 }
 }
 
 fn workspace(handle: &str) -> Workspace {
@@ -185,8 +187,8 @@ fn with_event(event: &ActivityEvent) -> TransactionExtras {
 /// An event, a message and a receipt.
 fn with_all(event: &ActivityEvent, scope: &str) -> TransactionExtras {
     let notice = DomainEvent::SettingsChanged { workspace: event.workspace };
-    let message = Some(Message { id: id(), at: at(0), notice });
-    TransactionExtras { event: Some(event.clone()), message, receipt: Some(receipt(scope)) }
+    let messages = vec![Message { id: id(), at: at(0), notice }];
+    TransactionExtras { event: Some(event.clone()), messages, receipt: Some(receipt(scope)) }
 }
 
 type Item = std::collections::HashMap<String, AttributeValue>;

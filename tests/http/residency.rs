@@ -9,7 +9,7 @@ use kit::{Endpoint, Visitor, Worker};
 use tests::{App, Value, json};
 
 use crate::{
-    fixtures::{Marks, resident::Resident},
+    fixtures::{Marks, members_elsewhere, resident::Resident},
     privacy,
     search::{Needles, search},
 };
@@ -111,6 +111,8 @@ async fn personal_data_is_stored_in_the_chosen_region_only() {
     }
     for (home, entry) in Region::ALL.into_iter().zip(Region::ALL.into_iter().cycle().skip(1)) {
         departs(&app.living_in(home), entry).await;
+        // Users of the one region in a team of the other. They leave no marks: `teams_elsewhere` looks for those.
+        members_elsewhere::live(&app, home, entry).await;
     }
     for resident in &mut residents {
         resident.signs_in().await;

@@ -21,7 +21,7 @@ fn usernames(list: &Value) -> Vec<String> {
 }
 
 /// Whether anybody could have this username now.
-async fn is_available(app: &App, handle: &str) -> bool {
+pub async fn is_available(app: &App, handle: &str) -> bool {
     app.replicated().await;
     let check = app.get(&format!("/api/username/check?username={handle}")).await.expect(200);
     check.at("/available").as_bool().unwrap()

@@ -136,16 +136,14 @@ impl Person {
 
     /// Becomes a member of a workspace of the same region without an invitation, or gets another role in it.
     pub async fn join(&self, workspace: WorkspaceId, role: Role) {
-        if self.write(store::member_item(workspace, &self.as_member(role).await).unwrap()).await {
-            self.count_seat(workspace, "1").await;
-        }
+        self.app.put_member(workspace, &self.as_member(role).await).await;
         self.write(store::membership_item(self.id(), workspace, role).unwrap()).await;
     }
 
     /// Is a member no more.
     pub async fn leave(&self, workspace: WorkspaceId) {
         if self.unwrite(member_key(workspace, self.id())).await {
-            self.count_seat(workspace, "-1").await;
+            self.app.count_seat(workspace, "-1").await;
         }
         self.unwrite(membership_key(self.id(), workspace)).await;
     }
@@ -171,29 +169,14 @@ impl Person {
             region: self.app.home(),
             joined_at: self.app.now().await,
             invited_by: None,
+            changes: 0,
         }
     }
 
-    /// Adds to the number of taken seats, if the workspace is a team.
-    async fn count_seat(&self, workspace: WorkspaceId, number: &str) {
-        let update = self.app.tables().update_item().table_name(self.app.table("workspaces"));
-        let update = update
-            .key("pk", AttributeValue::S(ItemKind::Workspaces.partition(workspace)))
-            .key("sk", AttributeValue::S("WS".to_owned()))
-            .condition_expression("kind = :team")
-            .update_expression("ADD seatsTaken :number")
-            .expression_attribute_values(":team", AttributeValue::S("team".to_owned()))
-            .expression_attribute_values(":number", AttributeValue::N(number.to_owned()));
-        if let Err(error) = update.send().await {
-            assert!(error.into_service_error().is_conditional_check_failed_exception());
-        }
-    }
-
-    /// Writes an item at home. Whether none was there.
-    async fn write(&self, item: HashMap<String, AttributeValue>) -> bool {
+    /// Writes an item at home.
+    async fn write(&self, item: HashMap<String, AttributeValue>) {
         let request = self.app.tables().put_item().table_name(self.app.table("workspaces"));
-        let request = request.set_item(Some(item)).return_values(ReturnValue::AllOld);
-        request.send().await.unwrap().attributes.is_none()
+        request.set_item(Some(item)).send().await.unwrap();
     }
 
     /// Removes an item. Whether one was there.

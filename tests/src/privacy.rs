@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
+use domain::region::Region;
 use kit::ItemKind;
 use reqwest::header::HeaderMap;
 use serde_json::{Value, json};
@@ -53,7 +54,12 @@ impl Person {
         self.get(&format!("/api/gdpr?jobId={id}")).await
     }
 
-    /// The same once it is done.
+    /// How far a job in another region is.
+    pub async fn job_in(&self, id: &str, region: Region) -> Answer {
+        self.get(&format!("/api/gdpr?jobId={id}&region={region}")).await
+    }
+
+    /// The same of a job at home once it is done.
     pub async fn done(&self, id: &str) -> Answer {
         for _ in 0..PATIENCE {
             let answer = self.job(id).await.expect(200);

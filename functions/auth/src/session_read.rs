@@ -19,11 +19,16 @@ use domain::{
     workspace::{Workspace, WorkspaceKind},
 };
 use kit::{
-    Anyone, Code, CredentialError, Endpoint, Output, Ports, Problem, RequestContext, Services, Spec, Stop,
+    Anyone, Code, CredentialError, Endpoint, Output, Ports, Problem, RegionClient, RequestContext, Services,
+    Spec, Stop,
     credentials::Credential,
     grants::{directory, sessions, teams, token_keys},
     spec,
     spec::Method::Get,
+};
+use regions::{
+    team_list::summaries,
+    team_summary::{DeniedReason, TeamSummary},
 };
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -34,6 +39,7 @@ pub struct SessionRead;
 /// Dependencies.
 pub struct Deps {
     kit: Services,
+    regions: RegionClient,
     sessions: Arc<dyn Sessions>,
     teams: Arc<dyn Teams>,
     tokens: Arc<dyn TokenKeys>,
@@ -49,7 +55,8 @@ pub struct Current {
     username: Option<String>,
     /// Whether onboarding is complete.
     onboarded: bool,
-    /// The personal workspace, then the teams in the order of their usernames, at most 1,000. Empty before onboarding.
+    /// The personal workspace, then the teams in all regions in the order of their usernames, at most 1,000. Empty before
+    /// onboarding.
     workspaces: Vec<OwnWorkspace>,
     /// The user's data region.
     region: Region,
@@ -76,16 +83,31 @@ pub struct OwnWorkspace {
     region: Region,
     plan: Plan,
     role: Role,
+    /// Why the caller has no access at the moment. Absent if the caller has access.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    denied_reason: Option<DeniedReason>,
 }
 
 impl OwnWorkspace {
-    fn new(workspace: &Workspace, role: Role, now: Timestamp) -> Self {
+    fn personal(workspace: &Workspace, role: Role, now: Timestamp) -> Self {
         Self {
             username: workspace.handle.to_string(),
             account_type: workspace.kind,
             region: workspace.region,
             plan: workspace.plan_at(now),
             role,
+            denied_reason: None,
+        }
+    }
+
+    fn team(team: TeamSummary) -> Self {
+        Self {
+            region: team.region(),
+            plan: team.plan(),
+            role: team.role,
+            denied_reason: team.denied_reason(),
+            username: team.username,
+            account_type: WorkspaceKind::Team,
         }
     }
 }
@@ -114,6 +136,7 @@ impl Endpoint for SessionRead {
     fn deps(ports: &impl Ports) -> Deps {
         Deps {
             kit: ports.services(),
+            regions: ports.region_client(),
             sessions: ports.sessions(),
             teams: ports.teams(),
             tokens: ports.token_keys(),
@@ -168,8 +191,8 @@ async fn own_workspaces(
     now: Timestamp,
 ) -> Result<Vec<OwnWorkspace>, Failure> {
     let teams = deps.teams.of(user, MOST_LISTED).await?;
-    let teams = teams.iter().map(|team| OwnWorkspace::new(&team.team, team.role, now));
-    Ok(std::iter::once(OwnWorkspace::new(personal, role, now)).chain(teams).collect())
+    let teams = summaries(&deps.regions, user, &teams, now).await.into_iter().map(OwnWorkspace::team);
+    Ok(std::iter::once(OwnWorkspace::personal(personal, role, now)).chain(teams).collect())
 }
 
 /// The token that identifies the session.

@@ -1,5 +1,7 @@
 //! Data protection: export and deletion of a user's data.
 
+mod elsewhere;
+
 kit::functions! {
     endpoint request::RequestPrivacyJob;
     endpoint status::ReadStatus;

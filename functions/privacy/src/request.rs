@@ -3,8 +3,11 @@
 //!
 //! Requires a session and step-up, but no onboarding, because users without a username have data too. The deletion of
 //! an account ends the requesting session; a retry with the same access token still gets the job.
+//!
+//! The team's region deletes a team. It answers an owner whose home is another region, which forwards the request.
 
 mod deletion;
+mod requester;
 
 use std::sync::Arc;
 
@@ -15,21 +18,31 @@ use domain::{
     id::{JobId, OfJob},
     job::Status,
     permissions::{self, Denied},
-    ports::{Accounts, AddressHashes, Deletions, Exports, Failure, Inventory, Rounds, Started, Workspaces},
+    ports::{
+        Accounts, AddressHashes, Deletions, Directory, Exports, Failure, Inventory, Rounds, Started, Teams,
+        TeamsElsewhere, Workspaces,
+    },
+    region::Region,
     text::Invalid,
     throttle::Wait,
     user::personal_workspace,
 };
 use http::{HeaderName, HeaderValue};
 use kit::{
-    Access, Body, Code, Endpoint, Output, Params, Person, PersonOrDeleted, Ports, Problem, RequestContext,
-    Spec, credentials,
-    grants::{accounts, address_hashes, deletions, exports, extras, inventory, workspaces},
+    Access, AnyPerson, Body, Code, Endpoint, Output, Params, Person, Ports, Problem, RegionClient,
+    RequestContext, Spec, credentials,
+    grants::{
+        accounts, address_hashes, deletions, directory, exports, extras, inventory, teams, teams_elsewhere,
+        workspaces,
+    },
     spec,
     spec::Method::Post,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+use crate::elsewhere::JobElsewhere;
+use requester::Requester;
 
 /// Starts an export or a deletion.
 pub struct RequestPrivacyJob;
@@ -42,6 +55,10 @@ pub struct Deps {
     accounts: Arc<dyn Accounts>,
     addresses: Arc<dyn AddressHashes>,
     workspaces: Arc<dyn Workspaces>,
+    teams: Arc<dyn Teams>,
+    elsewhere: Arc<dyn TeamsElsewhere>,
+    directory: Arc<dyn Directory>,
+    regions: RegionClient,
 }
 
 /// The format of an export.
@@ -92,6 +109,8 @@ pub struct StartedJob {
     job_id: JobId,
     action: PrivacyAction,
     status: Status,
+    /// The region of the job, for requesting the status: the team's, if a team is deleted.
+    region: Region,
     /// Whether the session ended, so that its cookies are deleted.
     #[serde(skip)]
     signs_out: bool,
@@ -128,6 +147,8 @@ kit::errors! {
         ),
         /// The user has no such team, or the job is gone.
         Missing => Problem::not_found(),
+        /// The team belongs to another region.
+        Elsewhere(job: JobElsewhere) => job,
         /// The account is gone.
         Ended => Problem::unauthorized("This session has ended. Sign in again."),
     }
@@ -154,7 +175,12 @@ impl Endpoint for RequestPrivacyJob {
             workspaces::FIND,
             workspaces::BY_HANDLE,
             workspaces::MEMBERSHIP,
-            inventory::MEMBERSHIPS,
+            teams::OWNED,
+            teams::OF,
+            teams::MEMBER,
+            teams_elsewhere::RESERVATIONS,
+            teams_elsewhere::SETTLE,
+            directory::FIND_HANDLE,
             inventory::HAS_OTHERS,
             exports::FIND,
             exports::OF,
@@ -167,7 +193,7 @@ impl Endpoint for RequestPrivacyJob {
             extras::EVENT,
             extras::MESSAGE,
         ]);
-    type Caller = PersonOrDeleted;
+    type Caller = AnyPerson;
     type Deps = Deps;
     type Input = (Params<PrivacyRequestQuery>, Body<PrivacyRequestBody>);
     type Output = StartedJob;
@@ -181,43 +207,54 @@ impl Endpoint for RequestPrivacyJob {
             accounts: ports.accounts(),
             addresses: ports.address_hashes(),
             workspaces: ports.workspaces(),
+            teams: ports.teams(),
+            elsewhere: ports.teams_elsewhere(),
+            directory: ports.directory(),
+            regions: ports.region_client(),
         }
     }
 
     async fn handle(
         deps: &Deps,
-        call: &RequestContext<PersonOrDeleted>,
+        call: &RequestContext<AnyPerson>,
         (Params(options), Body(form)): Self::Input,
     ) -> Result<StartedJob, Error> {
-        let person = match &call.caller {
-            PersonOrDeleted::Person(person) => person,
-            PersonOrDeleted::Deleted(deleted) => return deletion::repeat(deps, *deleted, &form).await,
+        let by = match &call.caller {
+            AnyPerson::Person(person) => Requester::Person(person),
+            AnyPerson::Guest(guest) => Requester::Guest(guest),
+            AnyPerson::Deleted(deleted) => return deletion::repeat(deps, call, *deleted, &form).await,
         };
         match form {
             PrivacyRequestBody { action: PrivacyAction::Delete, .. } if options.format.is_some() => {
                 Err(Error::OnlyForExports)
             }
             PrivacyRequestBody { action: PrivacyAction::Delete, confirmation_word, team_username } => {
-                deletion::begin(deps, (call, person), confirmation_word, team_username).await
+                deletion::begin(deps, call, by, confirmation_word, team_username).await
             }
             PrivacyRequestBody { confirmation_word: Some(_), .. } => {
                 Err(Error::OnlyForDeletions("confirmationWord"))
             }
             PrivacyRequestBody { team_username: Some(_), .. } => Err(Error::OnlyForDeletions("teamUsername")),
-            PrivacyRequestBody { .. } => export(deps, call, person, options.format.unwrap_or_default()).await,
+            PrivacyRequestBody { .. } => match by {
+                Requester::Person(person) => {
+                    export(deps, call, person, options.format.unwrap_or_default()).await
+                }
+                // This region has no data of the person.
+                Requester::Guest(_) => Err(Error::Missing),
+            },
         }
     }
 }
 
 async fn export(
     deps: &Deps,
-    call: &RequestContext<PersonOrDeleted>,
+    call: &RequestContext<AnyPerson>,
     person: &Person,
     format: Format,
 ) -> Result<StartedJob, Error> {
     let user = person.session.user;
     if let Some(id) = call.made_before::<JobId>() {
-        return Ok(started(&deps.exports.find(user, id).await?.ok_or(Error::Missing)?));
+        return Ok(started(call.region, &deps.exports.find(user, id).await?.ok_or(Error::Missing)?));
     }
     let proof = permissions::may_export(&person.session, call.now)?;
     let newest = deps.exports.of(user, MOST_A_DAY).await?;
@@ -236,17 +273,18 @@ async fn export(
         rounds.begin()?;
         let extras = call.extras(event.clone(), Some(notice.clone()), export.id);
         match deps.exports.start(&proof, &export, extras).await? {
-            Started::Yes => return Ok(started(&export)),
+            Started::Yes => return Ok(started(call.region, &export)),
             // If the job no longer exists, nothing blocks the request.
             Started::Running(id) => {
                 if let Some(running) = deps.exports.find(user, id).await? {
-                    return Ok(started(&running));
+                    return Ok(started(call.region, &running));
                 }
             }
         }
     }
 }
 
-fn started(export: &Export) -> StartedJob {
-    StartedJob { job_id: export.id, action: PrivacyAction::Export, status: export.status, signs_out: false }
+fn started(region: Region, export: &Export) -> StartedJob {
+    let action = PrivacyAction::Export;
+    StartedJob { job_id: export.id, action, status: export.status, region, signs_out: false }
 }

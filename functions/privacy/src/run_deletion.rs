@@ -10,6 +10,9 @@
 //! It makes two passes. A request that was authenticated just before the deletion may still write during the first pass. The
 //! second pass starts more than an hour later, when none can. It also finds what `purge-trash` or `run-export` wrote meanwhile
 //! about erased items.
+//!
+//! Other regions have a part in it: they end the memberships in their teams, and send the receipt of a team to an owner of theirs.
+//! Messages tell them, so that the job does not wait for a region that is down.
 
 use std::sync::Arc;
 
@@ -21,16 +24,18 @@ use domain::{
     export::Export,
     id::{JobId, UserId},
     job::Status,
+    mail_content::MailContent,
     ports::{
-        Connections, Consumed, Deletions, Directory, Exports, Failure, Follows, Mailer, Rounds, Saved,
-        TokenKeys, TransactionExtras, Workspaces,
+        Connections, Consumed, Deletions, Directory, Exports, Failure, Follows, Mail, Mailer, Rounds, Saved,
+        TeamsElsewhere, TokenKeys, TransactionExtras, Workspaces,
     },
+    team::MembershipCopy,
 };
 use kit::{
     Ports, RunContext, Trigger, Worker, WorkerSpec,
     grants::{
-        blobs, connections, consumed, deletions, directory, exports, extras, follows, mailer, token_keys,
-        workspaces,
+        blobs, connections, consumed, deletions, directory, exports, extras, follows, mailer,
+        teams_elsewhere, token_keys, workspaces,
     },
     spec::Every,
     worker,
@@ -48,6 +53,7 @@ pub struct Deps {
     exports: Arc<dyn Exports>,
     blobs: Arc<dyn Blobs>,
     workspaces: Arc<dyn Workspaces>,
+    elsewhere: Arc<dyn TeamsElsewhere>,
     connections: Arc<dyn Connections>,
     follows: Arc<dyn Follows>,
     directory: Arc<dyn Directory>,
@@ -107,6 +113,7 @@ impl Worker for RunDeletion {
             exports::OF,
             exports::REPLACE,
             workspaces::FIND,
+            teams_elsewhere::COPIES,
             directory::GIVE_UP_HANDLE,
             directory::GIVE_UP_ADDRESS,
             directory::GIVE_UP_IDENTITY,
@@ -140,6 +147,7 @@ impl Worker for RunDeletion {
             exports: ports.exports(),
             blobs: ports.blobs(),
             workspaces: ports.workspaces(),
+            elsewhere: ports.teams_elsewhere(),
             connections: ports.connections(),
             follows: ports.follows(),
             directory: ports.directory(),
@@ -193,7 +201,7 @@ async fn hand_over(deps: &Deps, job: &RunContext, user: UserId, id: JobId) -> Re
         return Ok(false);
     };
     let message = job.message(DomainEvent::DeletionGoesOn { user, deletion: id });
-    let extras = TransactionExtras { message: Some(message), ..TransactionExtras::default() };
+    let extras = TransactionExtras { messages: vec![message], ..TransactionExtras::default() };
     let mut handed_over = deletion.next();
     handed_over.hand_over(job.now);
     let saved = deps.deletions.replace(&deletion, &handed_over, extras).await?;
@@ -256,10 +264,11 @@ impl Run<'_> {
     async fn save(&mut self, goes_on: bool) -> Result<(), Failure> {
         let Deletion { user, id: deletion, .. } = self.deletion.next;
         let message = goes_on.then(|| self.job.message(DomainEvent::DeletionGoesOn { user, deletion }));
+        let messages = message.into_iter().collect();
         if goes_on {
             self.deletion.next.hand_over(self.job.now);
         }
-        self.deletion.save(TransactionExtras { event: None, message, receipt: None }).await
+        self.deletion.save(TransactionExtras { messages, ..TransactionExtras::default() }).await
     }
 
     /// Takes a step. Returns whether the step is complete.
@@ -335,8 +344,7 @@ impl Run<'_> {
             for some in follows.chunks(AT_ONCE) {
                 let unfollowed = some.iter().map(|follow| {
                     let notice = DomainEvent::FollowersChanged { followed: follow.account };
-                    let message = Some(self.job.message(notice));
-                    let extras = TransactionExtras { message, ..TransactionExtras::default() };
+                    let extras = TransactionExtras::default().with([self.job.message(notice)]);
                     self.deps.follows.unfollow(user, follow.account, extras)
                 });
                 futures::future::try_join_all(unfollowed).await?;
@@ -361,6 +369,22 @@ impl Run<'_> {
         }
         self.deletion.next.handle = Some(late.handle);
         self.save(false).await
+    }
+
+    /// Tells the regions of the user's other teams that the memberships end, whose copies are erased next.
+    async fn leave_teams_elsewhere(&mut self) -> Result<(), Failure> {
+        let copies = self.deps.elsewhere.copies(self.deletion.next.user, BATCH).await?;
+        for some in copies.chunks(AT_ONCE) {
+            let members = some.iter().filter(|copy| copy.role.is_some());
+            let ends = members.map(|&MembershipCopy { team, region, user, .. }| {
+                self.job.message(DomainEvent::MembershipEnds { team, region, user })
+            });
+            let extras = TransactionExtras::default().with(ends);
+            if !extras.is_empty() {
+                self.deletion.save(extras).await?;
+            }
+        }
+        Ok(())
     }
 
     /// The job records the hashes of the account's other addresses before their record is erased, so that they are released with
@@ -415,29 +439,32 @@ impl Run<'_> {
         Ok(keys.iter().map(|key| key.as_str().to_owned()).collect())
     }
 
-    async fn erase(&self, step: Step, names: &[String]) -> Result<(), Failure> {
+    async fn erase(&mut self, step: Step, names: &[String]) -> Result<(), Failure> {
         match step {
             Step::Bundles | Step::Files => {
                 let keys: Vec<BlobKey> = names.iter().cloned().map(BlobKey::listed).collect();
                 self.deps.blobs.delete(&keys).await
             }
-            Step::Records(part) => self.deps.deletions.erase(&self.deletion.next, part, names).await,
+            Step::Records(part) => {
+                if part == Part::Memberships {
+                    self.leave_teams_elsewhere().await?;
+                }
+                self.deps.deletions.erase(&self.deletion.next, part, names).await
+            }
             Step::Names => Ok(()),
         }
     }
 
-    /// Nothing is left: mails the receipt and deletes the job. The user who deleted a team can read the status for some time;
+    /// Nothing is left: sends the receipt and deletes the job. The user who deleted a team can read the status for some time;
     /// nobody can read that of an account.
     async fn end(&mut self) -> Result<(), Failure> {
         let receipt = Receipt::of(&self.deletion.next, self.job.now);
+        let (id, deletion) = (self.deletion.next.id, &mut self.deletion);
         let send = async {
             let signed = self.deps.tokens.sign_receipt(&receipt).await?;
-            let to = self.deletion.next.receipt_to.clone();
-            let mail = mail_templates::deleted(to, &receipt, &signed);
-            // A receipt that the mail service refuses permanently must not keep the job open.
-            Ok(is_accepted(NAME, &mail, &self.deps.mailer.send(&mail).await?))
+            send_receipt(self.deps, self.job, deletion, mail_templates::deleted(&receipt, &signed)).await
         };
-        once(&*self.deps.consumed, NAME, self.deletion.next.id.cast(), self.job.now, send).await?;
+        once(&*self.deps.consumed, NAME, id.cast(), self.job.now, send).await?;
         // If the run ends here, the next one finds the job open and the receipt sent.
         let ended = Deletion {
             status: Status::Completed,
@@ -448,4 +475,23 @@ impl Run<'_> {
         self.report.completed += 1;
         Ok(())
     }
+}
+
+/// Sends the receipt. If the requester's home is another region, that region sends it, because it alone knows the address. A receipt
+/// that is refused permanently must not keep the job open.
+async fn send_receipt(
+    deps: &Deps,
+    job: &RunContext,
+    deletion: &mut UnderWay<'_>,
+    content: MailContent,
+) -> Result<(), Failure> {
+    if let Some(home) = deletion.next.requester_home {
+        let written = DomainEvent::MailWritten { user: deletion.next.user, home, content };
+        return deletion.save(TransactionExtras::default().with([job.message(written)])).await;
+    }
+    if let Some(to) = deletion.next.receipt_to.clone() {
+        let mail = Mail::new(to, content);
+        is_accepted(NAME, &mail, &deps.mailer.send(&mail).await?);
+    }
+    Ok(())
 }

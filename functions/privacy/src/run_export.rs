@@ -31,7 +31,7 @@ use kit::{
     Ports, RunContext, Trigger, Worker, WorkerSpec,
     grants::{
         api_keys, blobs, bundles, connections, exports, extras, follows, history, inventory, resources,
-        token_keys, user_addresses, workspaces,
+        teams, token_keys, user_addresses, workspaces,
     },
     spec::Every,
     worker,
@@ -131,7 +131,7 @@ impl Worker for RunExport {
             inventory::EVENTS,
             inventory::MARKS,
             inventory::SESSIONS,
-            inventory::MEMBERSHIPS,
+            teams::OF,
             token_keys::DERIVATION_KEY,
             user_addresses::FIND,
             connections::LIST,
@@ -249,7 +249,7 @@ async fn look_after_one(
 /// The message that invokes the next run.
 fn going_on(job: &RunContext, export: &Export) -> TransactionExtras {
     let notice = DomainEvent::ExportGoesOn { user: export.user, export: export.id };
-    TransactionExtras { message: Some(job.message(notice)), ..TransactionExtras::default() }
+    TransactionExtras { messages: vec![job.message(notice)], ..TransactionExtras::default() }
 }
 
 impl Run<'_> {
@@ -358,8 +358,7 @@ impl Run<'_> {
             Completed::Yes(bytes) => {
                 let ended = Export { bytes, progress: 100, ..self.ended(Status::Completed) };
                 let notice = DomainEvent::ExportReady { user: ended.user, export: ended.id };
-                let message = Some(self.job.message(notice));
-                let extras = TransactionExtras { message, ..self.history(Action::Completed).await? };
+                let extras = self.history(Action::Completed).await?.with([self.job.message(notice)]);
                 self.save(ended, extras).await?;
                 self.report.completed += 1;
                 Ok(())

@@ -1,6 +1,8 @@
 //! `GET /api/gdpr?jobId=`: returns the status of an export or a deletion, and download links for a completed export.
 //! Links are valid for an hour; each request creates new links, which are not stored. Only a stepped-up session gets links: a bundle
 //! is everything that the account holds, and its job id is in the activity.
+//!
+//! The deletion of a team runs in the team's region, which answers an owner whose home is another region.
 
 use std::sync::Arc;
 
@@ -12,10 +14,11 @@ use domain::{
     id::{JobId, RequestedId, UserId},
     job::Status,
     ports::{Deletions, Exports, Failure, Outcome},
+    region::Region,
 };
 use kit::{
-    Access, Code, Endpoint, Output, Params, Person, PersonOrDeleted, Ports, Prefetched, Problem,
-    RequestContext, Spec, TokenIds,
+    Access, AnyPerson, Code, Endpoint, Output, Params, Person, Ports, Prefetched, Problem, RequestContext,
+    Spec, TokenIds,
     grants::{deletions, exports, presigner},
     spec,
     spec::Method::Get,
@@ -23,7 +26,7 @@ use kit::{
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::request::PrivacyAction;
+use crate::{elsewhere::JobElsewhere, request::PrivacyAction};
 
 /// Returns the status of a job.
 pub struct ReadStatus;
@@ -41,6 +44,9 @@ pub struct Deps {
 pub struct JobQuery {
     /// The job id from the response to the request.
     job_id: RequestedId<JobId>,
+    /// The region of the job, as the response to the request says. Without it, the caller's home.
+    #[serde(default)]
+    region: Option<Region>,
 }
 
 /// An export or deletion job.
@@ -83,6 +89,8 @@ kit::errors! {
     pub enum Error from Failure {
         /// The user has no such job.
         Missing => Problem::not_found(),
+        /// The job is in another region.
+        Elsewhere(job: JobElsewhere) => job,
         /// The session has ended.
         Ended => Problem::unauthorized("This session has ended. Sign in again."),
     }
@@ -95,7 +103,7 @@ impl Endpoint for ReadStatus {
         .answers_deleted()
         .problems(&[Code::NotFound])
         .uses(&[exports::FIND, deletions::FIND, presigner::GET]);
-    type Caller = PersonOrDeleted;
+    type Caller = AnyPerson;
     type Deps = Deps;
     type Input = Prefetched<Params<JobQuery>, Job>;
     type Output = JobStatus;
@@ -106,23 +114,28 @@ impl Endpoint for ReadStatus {
     }
 
     async fn prefetch(deps: &Deps, ids: &TokenIds, Prefetched(Params(query), early): &mut Self::Input) {
-        if let Some(id) = query.job_id.known() {
+        if let (Some(id), None) = (query.job_id.known(), query.region) {
             early.read(find(deps, ids.user, id)).await;
         }
     }
 
     async fn handle(
         deps: &Deps,
-        call: &RequestContext<PersonOrDeleted>,
+        call: &RequestContext<AnyPerson>,
         Prefetched(Params(query), early): Self::Input,
     ) -> Result<JobStatus, Error> {
         let id = query.job_id.known().ok_or(Error::Missing)?;
         let (user, may_download) = match &call.caller {
-            PersonOrDeleted::Person(Person { session, .. }) => {
+            AnyPerson::Person(Person { session, .. }) => {
+                if let Some(region) = query.region.filter(|region| *region != call.region) {
+                    return Err(Error::Elsewhere(JobElsewhere::new(region, session, call.region, call.now)));
+                }
                 (session.user, session.is_stepped_up(call.now))
             }
-            PersonOrDeleted::Deleted(deleted) if deleted.job == id => (deleted.user, false),
-            PersonOrDeleted::Deleted(_) => return Err(Error::Ended),
+            // This region has no exports of the person.
+            AnyPerson::Guest(guest) => (guest.user, false),
+            AnyPerson::Deleted(deleted) if deleted.job == id => (deleted.user, false),
+            AnyPerson::Deleted(_) => return Err(Error::Ended),
         };
         let (export, deletion) = early.or_read(find(deps, user, id)).await?;
         match export {
@@ -145,11 +158,7 @@ async fn find(deps: &Deps, user: UserId, id: JobId) -> Outcome<Job> {
     }
 }
 
-fn links(
-    deps: &Deps,
-    call: &RequestContext<PersonOrDeleted>,
-    export: &Export,
-) -> Result<BundleLinks, Failure> {
+fn links(deps: &Deps, call: &RequestContext<AnyPerson>, export: &Export) -> Result<BundleLinks, Failure> {
     deps.presigner.get(&BlobKey::of_export(export), &export.filename(), call.now, LINKED)
 }
 

@@ -6,7 +6,7 @@ use domain::{
     Timestamp,
     id::{UserId, WorkspaceId},
     plan::Plan,
-    ports::{Failure, Outcome, Resources, TeamOfUser, Teams, Workspaces},
+    ports::{Failure, Outcome, Resources, Teams, TeamsOfUser, Workspaces},
     profile::DisplayName,
     role::Role,
     team::MOST_LISTED,
@@ -14,16 +14,15 @@ use domain::{
     workspace::{ProfileRecord, Workspace, WorkspaceKind},
 };
 use kit::{
-    Access, Endpoint, KeyOrMember, NoWorkspace, Output, Ports, Prefetched, Problem, RequestContext, Spec,
-    TokenIds,
+    Access, Endpoint, KeyOrMember, NoWorkspace, Output, Ports, Prefetched, Problem, RegionClient,
+    RequestContext, Spec, TokenIds,
     grants::{resources, teams, workspaces},
     spec,
     spec::Method::Get,
 };
+use regions::{team_list::summaries, team_summary::TeamSummary};
 use schemars::JsonSchema;
 use serde::Serialize;
-
-use crate::team_summary::TeamSummary;
 
 /// Returns an account summary.
 pub struct Summarize;
@@ -31,6 +30,7 @@ pub struct Summarize;
 /// Dependencies.
 pub struct Deps {
     workspaces: Arc<dyn Workspaces>,
+    regions: RegionClient,
     resources: Arc<dyn Resources>,
     teams: Arc<dyn Teams>,
 }
@@ -46,7 +46,7 @@ pub struct AccountSummary {
     /// Balance in whole cents.
     credits_cents: i64,
     counts: Counts,
-    /// The user's teams. Always empty for API keys.
+    /// The user's teams in all regions. Empty for API keys, and with `owner` for users from another region than that workspace.
     teams: Vec<TeamSummary>,
 }
 impl Output for AccountSummary {}
@@ -64,7 +64,7 @@ impl AccountSummary {
         workspace: &Workspace,
         name: DisplayName,
         usage: &Usage,
-        teams: &[TeamOfUser],
+        teams: Vec<TeamSummary>,
         now: Timestamp,
     ) -> Self {
         let &Usage { projects, datasets, models, .. } = usage;
@@ -75,7 +75,7 @@ impl AccountSummary {
             plan: workspace.plan_at(now),
             credits_cents: workspace.opening_credit.floor_cents(),
             counts: Counts { projects, datasets, models },
-            teams: teams.iter().map(|team| TeamSummary::new(team, now)).collect(),
+            teams,
         }
     }
 }
@@ -99,7 +99,12 @@ impl Endpoint for Summarize {
     type Error = Error;
 
     fn deps(ports: &impl Ports) -> Deps {
-        Deps { workspaces: ports.workspaces(), resources: ports.resources(), teams: ports.teams() }
+        Deps {
+            workspaces: ports.workspaces(),
+            regions: ports.region_client(),
+            resources: ports.resources(),
+            teams: ports.teams(),
+        }
     }
 
     async fn prefetch(deps: &Deps, ids: &TokenIds, Prefetched((), early): &mut Self::Input) {
@@ -120,18 +125,22 @@ impl Endpoint for Summarize {
         let records = async { Ok::<_, Error>(records.await?) };
         let (workspace, (record, usage, teams)) = futures::try_join!(workspace, records)?;
         let name = record.ok_or(Error::Gone)?.profile.display_name;
-        Ok(AccountSummary::new(&workspace, name, &usage, &teams, call.now))
+        let teams = match user {
+            Some(user) => summaries(&deps.regions, user, &teams, call.now).await,
+            None => Vec::new(),
+        };
+        Ok(AccountSummary::new(&workspace, name, &usage, teams, call.now))
     }
 }
 
 /// The profile, how much there is of each kind, and the user's teams.
-type Records = (Option<ProfileRecord>, Usage, Vec<TeamOfUser>);
+type Records = (Option<ProfileRecord>, Usage, TeamsOfUser);
 
 async fn records(deps: &Deps, workspace: WorkspaceId, user: Option<UserId>) -> Outcome<Records> {
     let teams = async {
         match user {
             Some(user) => deps.teams.of(user, MOST_LISTED).await,
-            None => Ok(Vec::new()),
+            None => Ok(TeamsOfUser::default()),
         }
     };
     futures::try_join!(deps.workspaces.profile(workspace), deps.resources.usage(workspace), teams)

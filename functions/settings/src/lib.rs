@@ -5,7 +5,6 @@ mod followers;
 mod icon_form;
 mod icons;
 mod multipart;
-pub mod team_summary;
 
 kit::functions! {
     endpoint onboarding::Onboard;

@@ -172,6 +172,7 @@ fn found(
         plan: Plan::Free,
         plan_ends_at: None,
         seats_taken: 0,
+        joins: 0,
         entitlement_overrides: EntitlementOverrides::default(),
         opening_credit: sign_up_credit(email),
         data_key,

@@ -17,7 +17,7 @@ use domain::{
     workspace::{self, Workspace, WorkspaceKind},
 };
 use kit::{
-    Anyone, Endpoint, Output, Params, Ports, Problem, RequestContext, Services, Spec, Stop,
+    Anyone, CallerAssertion, Endpoint, Output, Params, Ports, Problem, RequestContext, Services, Spec, Stop,
     authentication::{OptionalCaller, optional_caller},
     grants::{api_keys, directory, follows, sessions, workspaces},
     spec,
@@ -116,9 +116,9 @@ kit::errors! {
         /// The credential belongs to another region.
         CallerElsewhere(home: Region) => Stop::elsewhere(home),
         /// The name belongs to another region, and the caller does not follow the account.
-        Elsewhere(region: Region) => Stop::ForwardPublic(region, false),
+        Elsewhere(region: Region) => Stop::asserting(region, CallerAssertion::of_following(false)),
         /// The name belongs to another region, and the caller follows the account.
-        FollowedElsewhere(region: Region) => Stop::ForwardPublic(region, true),
+        FollowedElsewhere(region: Region) => Stop::asserting(region, CallerAssertion::of_following(true)),
     }
 }
 

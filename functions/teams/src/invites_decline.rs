@@ -1,5 +1,5 @@
 //! `POST /api/invites/decline`: declines an invitation. The token ends, and the seat is free. Works before onboarding, and without the
-//! invited address: the mail alone is sufficient.
+//! invited address: the mail alone is sufficient. The caller's home sends the request to the region of the team.
 
 use std::sync::Arc;
 
@@ -7,9 +7,11 @@ use domain::{
     activity::{Action, Actor},
     id::InvitationId,
     ports::{Failure, Invitations, Rounds, Saved},
+    region::Region,
 };
 use kit::{
-    Access, Body, Code, Endpoint, Output, Person, Ports, RequestContext, Spec,
+    Access, Body, CallerAssertion, Code, Endpoint, Guest, Output, PersonOrGuest, Ports, RequestContext, Spec,
+    Stop,
     grants::{extras, invitations},
     spec,
     spec::Method::Post,
@@ -17,10 +19,7 @@ use kit::{
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::{
-    invitation::{self, PresentedToken, TokenError},
-    other_region::other_region,
-};
+use crate::invitation::{self, PresentedToken, TokenError};
 
 /// Declines an invitation.
 pub struct DeclineInvitation;
@@ -41,7 +40,7 @@ impl Output for DeclinedInvitation {}
 kit::errors! {
     pub enum Error from TokenError, Failure {
         /// The team belongs to another region.
-        OtherRegion => other_region(),
+        Elsewhere(to: (Region, Guest)) => Stop::asserting(to.0, CallerAssertion::of_guest(to.1)),
     }
 }
 
@@ -50,9 +49,9 @@ impl Endpoint for DeclineInvitation {
         .summary("Decline an invitation to a team")
         .access(Access::person())
         .once()
-        .problems(&[Code::Conflict, Code::TokenInvalid])
+        .problems(&[Code::TokenInvalid])
         .uses(&[invitations::FIND, invitations::END, extras::EVENT]);
-    type Caller = Person;
+    type Caller = PersonOrGuest;
     type Deps = Deps;
     type Input = Body<PresentedToken>;
     type Output = DeclinedInvitation;
@@ -64,7 +63,7 @@ impl Endpoint for DeclineInvitation {
 
     async fn handle(
         deps: &Deps,
-        call: &RequestContext<Person>,
+        call: &RequestContext<PersonOrGuest>,
         Body(presented): Self::Input,
     ) -> Result<DeclinedInvitation, Error> {
         let done = DeclinedInvitation { declined: true };
@@ -73,7 +72,7 @@ impl Endpoint for DeclineInvitation {
         }
         let token = presented.token.known().ok_or(TokenError::Invalid)?;
         if token.region != call.region {
-            return Err(Error::OtherRegion);
+            return Err(elsewhere(call, token.region));
         }
         let mut rounds = Rounds::new();
         loop {
@@ -89,4 +88,11 @@ impl Endpoint for DeclineInvitation {
             }
         }
     }
+}
+
+/// Sends the request of a local caller to the region of the team. A request from another region is not sent any further.
+fn elsewhere(call: &RequestContext<PersonOrGuest>, to: Region) -> Error {
+    let PersonOrGuest::Person(person) = &call.caller else { return TokenError::Invalid.into() };
+    let (user, home) = (person.session.user, call.region);
+    Error::Elsewhere((to, Guest { user, home, handle: None, stepped_up: false, addresses: Vec::new() }))
 }

@@ -6,17 +6,18 @@ use std::sync::Arc;
 use domain::{
     Timestamp,
     invitation::Invitation,
-    ports::{Failure, Invitations, Workspaces},
+    ports::{Failure, Invitations, Teams, Workspaces},
     profile::{DisplayName, IconColor, IconLetters},
     region::Region,
     role::Role,
+    team::TeamMember,
     throttle::NetworkLimit,
     user::personal_workspace,
     workspace::{ProfileRecord, Workspace},
 };
 use kit::{
     Anyone, Code, Endpoint, Output, Params, Ports, RequestContext, Spec, Stop,
-    grants::{invitations, workspaces},
+    grants::{invitations, teams, workspaces},
     spec,
     spec::Method::Get,
 };
@@ -31,6 +32,7 @@ pub struct ReadInvitation;
 /// Dependencies.
 pub struct Deps {
     invitations: Arc<dyn Invitations>,
+    teams: Arc<dyn Teams>,
     workspaces: Arc<dyn Workspaces>,
 }
 
@@ -41,9 +43,7 @@ pub struct InvitationView {
     team: InvitingTeam,
     /// The role in the team.
     role: Role,
-    /// Absent if the account was deleted.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    invited_by: Option<Inviter>,
+    invited_by: Inviter,
     /// The invited address, masked.
     email: String,
     /// When the invitation expires.
@@ -68,11 +68,12 @@ pub struct InvitingTeam {
     icon_letter: Option<IconLetters>,
 }
 
-/// The user who sent an invitation.
+/// The member who sent an invitation.
 #[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Inviter {
     username: String,
+    /// Absent if the member's home is another region.
     #[serde(skip_serializing_if = "Option::is_none")]
     full_name: Option<DisplayName>,
 }
@@ -90,7 +91,7 @@ impl Endpoint for ReadInvitation {
         .may_forward()
         .limits_network(NetworkLimit::InvitationToken)
         .problems(&[Code::TokenInvalid])
-        .uses(&[invitations::FIND, workspaces::FIND, workspaces::PROFILE]);
+        .uses(&[invitations::FIND, teams::MEMBER, workspaces::FIND, workspaces::PROFILE]);
     type Caller = Anyone;
     type Deps = Deps;
     type Input = Params<PresentedToken>;
@@ -98,7 +99,7 @@ impl Endpoint for ReadInvitation {
     type Error = Error;
 
     fn deps(ports: &impl Ports) -> Deps {
-        Deps { invitations: ports.invitations(), workspaces: ports.workspaces() }
+        Deps { invitations: ports.invitations(), teams: ports.teams(), workspaces: ports.workspaces() }
     }
 
     async fn handle(
@@ -110,22 +111,21 @@ impl Endpoint for ReadInvitation {
         if token.region != call.region {
             return Err(Error::Elsewhere(token.region));
         }
-        let invitation = invitation::opened(&*deps.invitations, &token, call.now).await?;
-        let (team, inviter) = (invitation.team, personal_workspace(invitation.invited_by));
-        let (team, profile, inviter, inviters_profile) = futures::try_join!(
-            deps.workspaces.find(team),
-            deps.workspaces.profile(team),
-            deps.workspaces.find(inviter),
-            deps.workspaces.profile(inviter),
+        let opened =
+            invitation::opened_with_sender(&*deps.invitations, &*deps.teams, &token, call.now).await?;
+        let (invitation, sender) = opened;
+        let (team, profile, senders_profile) = futures::try_join!(
+            deps.workspaces.find(invitation.team),
+            deps.workspaces.profile(invitation.team),
+            deps.workspaces.profile(personal_workspace(sender.user)),
         )?;
         let team = InvitingTeam::new(&team.ok_or(TokenError::Invalid)?, profile);
-        let inviter = inviter.map(|inviter| Inviter::new(&inviter, inviters_profile));
-        Ok(InvitationView::new(&invitation, team, inviter))
+        Ok(InvitationView::new(&invitation, team, Inviter::new(&sender, senders_profile)))
     }
 }
 
 impl InvitationView {
-    fn new(invitation: &Invitation, team: InvitingTeam, invited_by: Option<Inviter>) -> Self {
+    fn new(invitation: &Invitation, team: InvitingTeam, invited_by: Inviter) -> Self {
         let (role, email, expires_at) = (invitation.role, invitation.email.masked(), invitation.expires_at());
         Self { team, role, invited_by, email, expires_at }
     }
@@ -144,8 +144,9 @@ impl InvitingTeam {
 }
 
 impl Inviter {
-    fn new(workspace: &Workspace, record: Option<ProfileRecord>) -> Self {
+    /// The profile of a member from another region is not here.
+    fn new(sender: &TeamMember, record: Option<ProfileRecord>) -> Self {
         let full_name = record.map(|record| record.profile.display_name);
-        Self { username: workspace.handle.to_string(), full_name }
+        Self { username: sender.handle.to_string(), full_name }
     }
 }

@@ -1,9 +1,10 @@
-//! `POST /api/invites/{id}/resend`: sends an invitation again, also an expired one. The new token replaces the last one, and the 14
-//! days start again.
+//! `POST /api/invites/{id}/resend`: sends an invitation again, also an expired one if a seat is free. The new token replaces the last
+//! one, and the 14 days start again. The caller becomes the invitation's sender.
 
 use std::sync::Arc;
 
 use domain::{
+    Timestamp,
     activity::Action,
     domain_events::DomainEvent,
     id::{InvitationId, WorkspaceId},
@@ -11,7 +12,7 @@ use domain::{
     permissions::{self, Denied, Member},
     ports::{Failure, Invitations, RateWindows, Rounds, Saved, TokenKeys, TransactionExtras, Workspaces},
     role::Role,
-    throttle::Wait,
+    workspace::Workspace,
 };
 use kit::{
     Access, Code, Endpoint, Params, Ports, Problem, RequestContext, Spec,
@@ -21,7 +22,7 @@ use kit::{
 };
 
 use crate::{
-    invitation::{self, InvitationPath, SentInvitation},
+    invitation::{self, InvitationPath, MOST_READ, MailError, SentInvitation, no_seat},
     member_change::{MemberError, still_acts},
 };
 
@@ -37,11 +38,11 @@ pub struct Deps {
 }
 
 kit::errors! {
-    pub enum Error from MemberError, Denied, Failure {
+    pub enum Error from MemberError, Denied, MailError, Failure {
         /// The invitation does not exist.
         Missing => Problem::not_found(),
-        /// The team, the address or the region gets no more mails for now.
-        TooMany(wait: Wait) => wait,
+        /// The invitation expired, and members and pending invitations take all seats.
+        NoSeat(seats: u64) => no_seat(seats),
     }
 }
 
@@ -50,9 +51,10 @@ impl Endpoint for ResendInvitation {
         .summary("Send an invitation again")
         .access(Access::member(Role::Admin))
         .once()
-        .problems(&[Code::NotFound, Code::RateLimited])
+        .problems(&[Code::NotFound, Code::SeatLimitReached, Code::RateLimited])
         .uses(&[
             invitations::FIND,
+            invitations::OF,
             invitations::REPLACE,
             rate_windows::TAKE,
             token_keys::DERIVATION_KEY,
@@ -87,13 +89,14 @@ impl Endpoint for ResendInvitation {
         if call.made_before::<InvitationId>().is_some() {
             return Ok(SentInvitation::new(&found));
         }
+        deps.refuse_without_seat(&call.caller.workspace, &found, now).await?;
         let key = deps.tokens.derivation_key(now).await?;
-        let allowance = invitation::take_mail(&*deps.windows, team, found.address, now);
-        allowance.await?.map_err(Error::TooMany)?;
+        invitation::take_mail(&*deps.windows, team, found.address, now).await?;
         let mut rounds = Rounds::new();
         loop {
             rounds.begin()?;
-            let next = found.sent_again(now, call.region, &key);
+            let next =
+                Invitation { invited_by: call.caller.user, ..found.sent_again(now, call.region, &key) };
             if deps.invitations.replace(&proof, &next, extras(call, &next)).await? == Saved::Yes {
                 return Ok(SentInvitation::new(&next));
             }
@@ -107,6 +110,23 @@ impl Endpoint for ResendInvitation {
 impl Deps {
     async fn find(&self, team: WorkspaceId, id: InvitationId) -> Result<Invitation, Error> {
         self.invitations.find(team, id).await?.ok_or(Error::Missing)
+    }
+
+    /// Refuses an expired invitation if others took its seat, or the team has fewer seats by now. A pending one keeps its seat.
+    async fn refuse_without_seat(
+        &self,
+        team: &Workspace,
+        invitation: &Invitation,
+        now: Timestamp,
+    ) -> Result<(), Error> {
+        let Some(seats) = team.entitlements(now).seats else { return Ok(()) };
+        if invitation.is_pending(now) || team.seats_taken <= seats {
+            return Ok(());
+        }
+        let all = self.invitations.of(team.id, MOST_READ).await?;
+        let gives_way = |other: &&Invitation| other.id != invitation.id && !other.is_pending(now);
+        let others = u64::try_from(all.iter().filter(gives_way).count()).unwrap_or(u64::MAX);
+        if team.seats_taken.saturating_sub(others) > seats { Err(Error::NoSeat(seats)) } else { Ok(()) }
     }
 }
 

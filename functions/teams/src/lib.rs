@@ -1,9 +1,10 @@
 //! Teams: shared workspaces, their members and invitations.
 
+mod day;
+mod foreign_members;
 mod invitation;
 mod member_change;
 mod membership;
-mod other_region;
 
 kit::functions! {
     endpoint create::CreateTeam;

@@ -1,24 +1,25 @@
-//! `GET /api/teams`: lists the caller's teams in the order of their usernames, without the personal workspace.
+//! `GET /api/teams`: lists the caller's teams in all regions in the order of their usernames, without the personal workspace.
 
 use std::sync::Arc;
 
 use domain::{
-    ports::{Failure, TeamOfUser, Teams},
+    ports::{Failure, Teams, TeamsOfUser},
     team::MOST_LISTED,
 };
 use kit::{
-    Access, Endpoint, Output, Person, Ports, Prefetched, RequestContext, Spec, TokenIds, grants::teams, spec,
-    spec::Method::Get,
+    Access, Endpoint, Output, Person, Ports, Prefetched, RegionClient, RequestContext, Spec, TokenIds,
+    grants::teams, spec, spec::Method::Get,
 };
+use regions::{team_list::summaries, team_summary::TeamSummary};
 use schemars::JsonSchema;
 use serde::Serialize;
-use settings::team_summary::TeamSummary;
 
 /// Lists the caller's teams.
 pub struct ListTeams;
 
 /// Dependencies.
 pub struct Deps {
+    regions: RegionClient,
     teams: Arc<dyn Teams>,
 }
 
@@ -37,12 +38,12 @@ impl Endpoint for ListTeams {
         .uses(&[teams::OF]);
     type Caller = Person;
     type Deps = Deps;
-    type Input = Prefetched<(), Vec<TeamOfUser>>;
+    type Input = Prefetched<(), TeamsOfUser>;
     type Output = TeamList;
     type Error = Failure;
 
     fn deps(ports: &impl Ports) -> Deps {
-        Deps { teams: ports.teams() }
+        Deps { regions: ports.region_client(), teams: ports.teams() }
     }
 
     async fn prefetch(deps: &Deps, ids: &TokenIds, Prefetched((), early): &mut Self::Input) {
@@ -54,7 +55,8 @@ impl Endpoint for ListTeams {
         call: &RequestContext<Person>,
         Prefetched((), early): Self::Input,
     ) -> Result<TeamList, Failure> {
-        let teams = early.or_read(deps.teams.of(call.caller.session.user, MOST_LISTED)).await?;
-        Ok(TeamList { teams: teams.iter().map(|team| TeamSummary::new(team, call.now)).collect() })
+        let user = call.caller.session.user;
+        let teams = early.or_read(deps.teams.of(user, MOST_LISTED)).await?;
+        Ok(TeamList { teams: summaries(&deps.regions, user, &teams, call.now).await })
     }
 }

@@ -7,15 +7,12 @@ use domain::{
     id::{RequestedId, UserId},
     permissions::{Denied, Member},
     ports::{Failure, Teams, Workspaces},
-    region::Region,
     team::TeamMember,
     workspace::{Workspace, WorkspaceKind},
 };
 use kit::{Output, Problem, RequestContext};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-
-use crate::other_region::other_region;
 
 /// The member that a request names.
 #[derive(Deserialize, JsonSchema)]
@@ -53,23 +50,15 @@ kit::errors! {
         Missing => Problem::not_found(),
         /// The team lost its plan meanwhile.
         Inactive => Problem::team_inactive(),
-        /// The member's home is another region.
-        OtherRegion => other_region(),
     }
 }
 
 /// A member of a team. A personal account has none but its owner.
-pub async fn member_of(
-    teams: &dyn Teams,
-    team: &Workspace,
-    user: UserId,
-    here: Region,
-) -> Result<TeamMember, MemberError> {
+pub async fn member_of(teams: &dyn Teams, team: &Workspace, user: UserId) -> Result<TeamMember, MemberError> {
     if team.kind == WorkspaceKind::Personal {
         return Err(MemberError::Missing);
     }
-    let member = teams.member(team.id, user).await?.ok_or(MemberError::Missing)?;
-    if member.region == here { Ok(member) } else { Err(MemberError::OtherRegion) }
+    teams.member(team.id, user).await?.ok_or(MemberError::Missing)
 }
 
 /// The caller as the team's records say now, for a change that found them different from what it was permitted by. A caller

@@ -1,30 +1,30 @@
 //! `POST /api/members`: invites an address to a team. The address receives a mail with a token that is valid for 14 days. A pending
 //! invitation takes a seat.
 //!
-//! The answer tells nothing about accounts: only whether the address is a member's, or invited already, which members can see.
+//! The answer tells nothing about accounts: only whether the address is a local member's, or invited already, which members can see.
 
 use std::sync::Arc;
 
 use domain::{
     Timestamp,
     activity::Action,
+    directory::Name,
     domain_events::DomainEvent,
     email::EmailAddress,
     id::{InvitationId, OfInvitation},
     invitation::{GivenRole, Invitation, VALID},
     permissions::{self, Denied, Member},
     ports::{
-        Accounts, AddressHashes, Failure, Invitations, Invited, Outcome, RateWindows, Rounds, Teams,
+        AddressHashes, Directory, Failure, Invitations, Outcome, RateWindows, Rounds, Saved, Teams,
         TokenKeys, TransactionExtras, Workspaces,
     },
     role::Role,
     secret::Digest256,
-    throttle::Wait,
     workspace::{Workspace, WorkspaceKind},
 };
 use kit::{
     Access, Body, Code, Endpoint, Ports, Problem, RequestContext, Spec,
-    grants::{accounts, address_hashes, extras, invitations, rate_windows, teams, token_keys, workspaces},
+    grants::{address_hashes, directory, extras, invitations, rate_windows, teams, token_keys, workspaces},
     spec,
     spec::Method::Post,
 };
@@ -32,12 +32,10 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::{
-    invitation::{self, SentInvitation},
+    invitation::{self, MOST_READ, MailError, SentInvitation, no_seat},
     member_change::{MemberError, still_acts},
 };
 
-/// The most invitations of a team that a request reads.
-const MOST_READ: usize = 1_000;
 /// The most expired invitations that a request ends.
 const MOST_ENDED: u64 = 100;
 
@@ -46,7 +44,7 @@ pub struct InviteMember;
 
 /// Dependencies.
 pub struct Deps {
-    accounts: Arc<dyn Accounts>,
+    directory: Arc<dyn Directory>,
     addresses: Arc<dyn AddressHashes>,
     invitations: Arc<dyn Invitations>,
     teams: Arc<dyn Teams>,
@@ -66,10 +64,10 @@ pub struct InviteMemberBody {
 }
 
 kit::errors! {
-    pub enum Error from MemberError, Denied, Failure {
+    pub enum Error from MemberError, Denied, MailError, Failure {
         /// The workspace is a personal one.
         NoTeam => Problem::new(Code::Conflict, "Only teams have members. Create a team first."),
-        /// The address is a member's.
+        /// The address is a local member's.
         AlreadyMember => Problem::new(Code::AlreadyMember, "This address belongs to a member of the team."),
         /// The address has a pending invitation.
         AlreadyInvited => Problem::new(
@@ -77,15 +75,7 @@ kit::errors! {
             "This address is invited already. Send the invitation again or cancel it.",
         ),
         /// Members and pending invitations take all seats.
-        NoSeat(seats: u64) => Problem::new(
-            Code::SeatLimitReached,
-            format!(
-                "Members and pending invitations take all seats of the team's plan ({seats}). Upgrade the plan, remove a member or \
-                 cancel an invitation."
-            ),
-        ),
-        /// The team, the address or the region gets no more mails for now.
-        TooMany(wait: Wait) => wait,
+        NoSeat(seats: u64) => no_seat(seats),
     }
 }
 
@@ -103,7 +93,7 @@ impl Endpoint for InviteMember {
             Code::RateLimited,
         ])
         .uses(&[
-            accounts::BY_ADDRESS,
+            directory::FIND_ADDRESS,
             address_hashes::HASH,
             teams::MEMBER,
             token_keys::DERIVATION_KEY,
@@ -125,7 +115,7 @@ impl Endpoint for InviteMember {
 
     fn deps(ports: &impl Ports) -> Deps {
         Deps {
-            accounts: ports.accounts(),
+            directory: ports.directory(),
             addresses: ports.address_hashes(),
             invitations: ports.invitations(),
             teams: ports.teams(),
@@ -151,16 +141,14 @@ impl Endpoint for InviteMember {
         let invitation = deps.invitation(call, form).await?;
         deps.refuse_member(&invitation).await?;
         deps.make_room(&member.workspace, &invitation, now).await?;
-        let allowance = invitation::take_mail(&*deps.windows, invitation.team, invitation.address, now);
-        allowance.await?.map_err(Error::TooMany)?;
+        invitation::take_mail(&*deps.windows, invitation.team, invitation.address, now).await?;
         let mut rounds = Rounds::new();
         loop {
             rounds.begin()?;
             let seats = member.workspace.entitlements(now).seats;
             let extras = extras(call, &invitation);
-            match deps.invitations.create(&proof, &invitation, seats, extras).await? {
-                Invited::Yes => return Ok(SentInvitation::new(&invitation)),
-                Invited::Already(_) | Invited::NoSeat | Invited::Stale => {}
+            if deps.invitations.create(&proof, &invitation, seats, extras).await? == Saved::Yes {
+                return Ok(SentInvitation::new(&invitation));
             }
             member = still_acts(&*deps.workspaces, &member, now).await?;
             proof = permissions::may_act_on(&member, &[invitation.role])?;
@@ -206,8 +194,10 @@ impl Deps {
         Ok(unsent.sent_again(call.now, call.region, &key))
     }
 
+    /// Refuses the address of a member. The directory knows the holder of an address in every region.
     async fn refuse_member(&self, invitation: &Invitation) -> Result<(), Error> {
-        let Some(user) = self.accounts.by_address(invitation.address).await? else { return Ok(()) };
+        let holder = self.directory.find(&Name::Address(invitation.address)).await?;
+        let Some(user) = holder.and_then(|holder| holder.id.parse().ok()) else { return Ok(()) };
         match self.teams.member(invitation.team, user).await? {
             Some(_) => Err(Error::AlreadyMember),
             None => Ok(()),

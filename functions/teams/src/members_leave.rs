@@ -17,7 +17,10 @@ use kit::{
     spec::Method::Post,
 };
 
-use crate::member_change::{self, MemberChanged, MemberError, member_of};
+use crate::{
+    foreign_members,
+    member_change::{self, MemberChanged, MemberError, member_of},
+};
 
 /// Leaves a team.
 pub struct LeaveTeam;
@@ -42,7 +45,7 @@ impl Endpoint for LeaveTeam {
         .access(Access::member(Role::Viewer))
         .open_to_inactive()
         .problems(&[Code::OwnerCannotLeave, Code::Conflict])
-        .uses(&[teams::MEMBER, teams::LEAVE, extras::EVENT]);
+        .uses(&[teams::MEMBER, teams::LEAVE, extras::EVENT, extras::MESSAGE]);
     type Caller = Member;
     type Deps = Deps;
     type Input = ();
@@ -65,14 +68,15 @@ impl Endpoint for LeaveTeam {
         let mut rounds = Rounds::new();
         loop {
             rounds.begin()?;
-            let member = member_of(&*deps.teams, team, user, call.region).await?;
+            let member = member_of(&*deps.teams, team, user).await?;
             if member.role == Role::Owner {
                 return Err(Error::Owner);
             }
             let mut event = member_change::event(call, &call.caller, Action::Unshared, &member);
             event.metadata.insert("left".to_owned(), true.into());
             let extras = call.extras(Some(event), None, user);
-            if deps.teams.leave(team.id, user, extras).await? == Saved::Yes {
+            let extras = extras.with(foreign_members::message(call, team, &member));
+            if deps.teams.leave(team, &member, extras).await? == Saved::Yes {
                 return Ok(MemberChanged::done());
             }
         }

@@ -1,7 +1,12 @@
 //! `GET /api/members`: lists the members of a team in the order of their ids. The first page begins with the pending invitations,
 //! oldest first.
+//!
+//! Addresses and pictures of members from other regions come from there with each request. They are not stored here.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
 
 use domain::{
     Timestamp,
@@ -12,32 +17,32 @@ use domain::{
     region::Region,
     role::Role,
     team::TeamMember,
-    user::User,
-    workspace::{Profile, Workspace, WorkspaceKind},
+    workspace::{Workspace, WorkspaceKind, image_url},
 };
+use futures::future::join_all;
 use kit::{
-    Access, CursorError, Endpoint, Output, Params, Ports, RequestContext, Spec,
+    Access, CursorError, Endpoint, Output, Params, Ports, RegionClient, RequestContext, Spec,
     cursor::Cursor,
     grants::{accounts, invitations, teams},
     parameters::PageSize,
+    region_client::BRIEFLY,
     spec,
     spec::Method::Get,
 };
+use regions::people::{self, PeopleQuery, PersonCard, ReadPeople, cards};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::invitation::MOST_READ;
+
 /// Lists the members of a team.
 pub struct ListMembers;
-
-/// The most invitations that are read.
-const MOST_INVITATIONS: usize = 1_000;
-/// The most people that one read returns.
-const PEOPLE: usize = 50;
 
 /// Dependencies.
 pub struct Deps {
     accounts: Arc<dyn Accounts>,
     invitations: Arc<dyn Invitations>,
+    regions: RegionClient,
     teams: Arc<dyn Teams>,
 }
 
@@ -84,8 +89,8 @@ pub struct MemberRow {
     user_id: Option<UserId>,
     /// The member's username. Empty for an invitation.
     username: String,
-    /// The member's primary email address. Of an invitation, the invited address, masked unless the caller is an admin or the
-    /// owner.
+    /// The member's primary email address. Absent while the member's region does not answer. Of an invitation, the invited address,
+    /// masked unless the caller is an admin or the owner.
     #[serde(skip_serializing_if = "Option::is_none")]
     email: Option<String>,
     role: Role,
@@ -94,7 +99,7 @@ pub struct MemberRow {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "kit::input::date_time")]
     joined_at: Option<Timestamp>,
-    /// The path of the member's picture.
+    /// The path of the member's picture. Absent while the member's region does not answer.
     #[serde(skip_serializing_if = "Option::is_none")]
     image_url: Option<String>,
     /// The user id of the member who sent the invitation.
@@ -140,7 +145,12 @@ impl Endpoint for ListMembers {
     type Error = Error;
 
     fn deps(ports: &impl Ports) -> Deps {
-        Deps { accounts: ports.accounts(), invitations: ports.invitations(), teams: ports.teams() }
+        Deps {
+            accounts: ports.accounts(),
+            invitations: ports.invitations(),
+            regions: ports.region_client(),
+            teams: ports.teams(),
+        }
     }
 
     async fn handle(
@@ -152,7 +162,7 @@ impl Endpoint for ListMembers {
         let cursors = call.cursors(team, "members");
         let after = query.cursor.as_ref().map(|cursor| cursors.position::<UserId>(cursor)).transpose()?;
         let (invited, Page { items, more }) = futures::try_join!(
-            deps.invitations.of(team.id, MOST_INVITATIONS),
+            deps.invitations.of(team.id, MOST_READ),
             members(deps, team, after, query.limit.get()),
         )?;
         let last = items.last().filter(|_| more).map(|last| last.user);
@@ -164,7 +174,7 @@ impl Endpoint for ListMembers {
         let sees_addresses = call.caller.role >= Role::Admin;
         let first = pending.iter().filter(|_| after.is_none());
         let mut rows: Vec<MemberRow> = first.map(|of| MemberRow::pending(of, sees_addresses)).collect();
-        let people = people(deps, &items, call.region).await?;
+        let people = cards_of(deps, &items, call.region).await?;
         rows.extend(items.into_iter().map(|of| MemberRow::active(people.get(&of.user), of)));
         Ok(MemberList {
             members: rows,
@@ -193,6 +203,7 @@ async fn members(
         region: team.region,
         joined_at: team.created_at,
         invited_by: None,
+        changes: 0,
     };
     Ok(Page { items: vec![owner], more: false })
 }
@@ -205,30 +216,45 @@ fn seats_taken(team: &Workspace) -> u64 {
     }
 }
 
-/// A user of this region, with the profile.
-type PersonRecord = (User, Option<Profile>);
+/// The addresses and pictures of members, from their homes.
+async fn cards_of(deps: &Deps, members: &[TeamMember], here: Region) -> Outcome<HashMap<UserId, PersonCard>> {
+    let mut homes: BTreeMap<Region, Vec<UserId>> = BTreeMap::new();
+    for member in members {
+        homes.entry(member.region).or_default().push(member.user);
+    }
+    let local = homes.remove(&here).unwrap_or_default();
+    let elsewhere = join_all(homes.iter().flat_map(|(home, users)| {
+        users.chunks(people::MOST).map(move |some| told_by(&deps.regions, *home, some))
+    }));
+    let (local, elsewhere) = futures::join!(cards(&*deps.accounts, &local), elsewhere);
+    let all = local?.into_iter().chain(elsewhere.into_iter().flatten());
+    Ok(all.map(|card| (card.user, card)).collect())
+}
 
-/// The accounts of the members whose home is this region.
-async fn people(deps: &Deps, members: &[TeamMember], here: Region) -> Outcome<HashMap<UserId, PersonRecord>> {
-    let local = members.iter().filter(|member| member.region == here);
-    let users: Vec<UserId> = local.map(|member| member.user).collect();
-    let reads = users.chunks(PEOPLE).map(|chunk| deps.accounts.people(chunk));
-    let found = futures::future::try_join_all(reads).await?;
-    Ok(found.into_iter().flatten().map(|person| (person.0.id, person)).collect())
+/// Users of another region. Empty if it does not answer: their rows then have what the team's region knows.
+async fn told_by(regions: &RegionClient, home: Region, users: &[UserId]) -> Vec<PersonCard> {
+    let query = PeopleQuery { users: users.to_vec() };
+    match regions.ask::<ReadPeople, _>(home, &query, BRIEFLY).await {
+        Ok(answer) => answer.people,
+        Err(failure) => {
+            tracing::warn!(region = home.as_str(), %failure, "members without addresses and pictures");
+            Vec::new()
+        }
+    }
 }
 
 impl MemberRow {
     /// A member.
-    fn active(person: Option<&PersonRecord>, member: TeamMember) -> Self {
-        let profile = person.and_then(|(_, profile)| profile.as_ref());
+    fn active(person: Option<&PersonCard>, member: TeamMember) -> Self {
+        let image = person.and_then(|person| person.image);
         Self {
             user_id: Some(member.user),
             username: member.handle.to_string(),
-            email: person.map(|(user, _)| user.primary_email.to_string()),
+            email: person.map(|person| person.email.to_string()),
             role: member.role,
             status: MemberStatus::Active,
             joined_at: Some(member.joined_at),
-            image_url: profile.and_then(|profile| profile.image_url(&member.handle)),
+            image_url: image.map(|image| image_url(&member.handle, image)),
             invited_by: member.invited_by,
             invite_id: None,
             invite_created_at: None,

@@ -17,7 +17,10 @@ use kit::{
     spec::Method::Delete,
 };
 
-use crate::member_change::{self, MemberChanged, MemberError, MemberPath, member_of, still_acts};
+use crate::{
+    foreign_members,
+    member_change::{self, MemberChanged, MemberError, MemberPath, member_of, still_acts},
+};
 
 /// Removes a member.
 pub struct RemoveMember;
@@ -61,14 +64,16 @@ impl Endpoint for RemoveMember {
         let mut rounds = Rounds::new();
         loop {
             rounds.begin()?;
-            let member = member_of(&*deps.teams, &caller.workspace, user, call.region).await?;
+            let member = member_of(&*deps.teams, &caller.workspace, user).await?;
             if user == caller.user {
                 return Err(Error::Own);
             }
             let proof = may_act_on(&caller, &[member.role])?;
             let event = member_change::event(call, &caller, Action::Unshared, &member);
-            let notice = DomainEvent::MemberRemoved { team: caller.workspace.id, user };
+            let home = (member.region != call.region).then_some(member.region);
+            let notice = DomainEvent::MemberRemoved { team: caller.workspace.id, user, home };
             let extras = call.extras(Some(event), Some(notice), user);
+            let extras = extras.with(foreign_members::message(call, &caller.workspace, &member));
             if deps.teams.remove(&proof, &member, extras).await? == Saved::Yes {
                 return Ok(MemberChanged::done());
             }

@@ -21,7 +21,10 @@ use kit::{
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::member_change::{self, MemberChanged, MemberError, MemberPath, member_of, still_acts};
+use crate::{
+    foreign_members,
+    member_change::{self, MemberChanged, MemberError, MemberPath, member_of, still_acts},
+};
 
 /// Changes the role of a member.
 pub struct ChangeRole;
@@ -44,7 +47,7 @@ impl Endpoint for ChangeRole {
     const SPEC: Spec = spec("members-update-role", Patch, "/api/members/{userId}")
         .summary("Change the role of a team member")
         .access(Access::member(Role::Admin))
-        .problems(&[Code::NotFound, Code::Conflict])
+        .problems(&[Code::NotFound])
         .uses(&[teams::MEMBER, teams::SET_ROLE, workspaces::MEMBERSHIP, extras::EVENT, extras::MESSAGE]);
     type Caller = Member;
     type Deps = Deps;
@@ -66,7 +69,7 @@ impl Endpoint for ChangeRole {
         let mut rounds = Rounds::new();
         loop {
             rounds.begin()?;
-            let member = member_of(&*deps.teams, &caller.workspace, user, call.region).await?;
+            let member = member_of(&*deps.teams, &caller.workspace, user).await?;
             let proof = may_act_on(&caller, &[member.role, role])?;
             if member.role == role {
                 return Ok(MemberChanged::done());
@@ -74,6 +77,7 @@ impl Endpoint for ChangeRole {
             let event = event(call, &caller, &member, role);
             let notice = DomainEvent::MemberRoleChanged { team: caller.workspace.id, user };
             let extras = call.extras(Some(event), Some(notice), user);
+            let extras = extras.with(foreign_members::message(call, &caller.workspace, &member));
             if deps.teams.set_role(&proof, &member, role, extras).await? == Saved::Yes {
                 return Ok(MemberChanged::done());
             }

@@ -209,7 +209,7 @@ impl Run<'_> {
             event.metadata.insert("reason".to_owned(), "expired".into());
         }
         let message = self.job.message(DomainEvent::PurgeBegun { workspace, root });
-        let extras = TransactionExtras { event: Some(event), message: Some(message), receipt: None };
+        let extras = TransactionExtras { event: Some(event), messages: vec![message], receipt: None };
         let purge = Purge { root, workspace, begun_at: self.job.now };
         // If it changed meanwhile, it was restored or removed: there is nothing to do.
         if self.deps.trash.remove(&proof, trashed, &purge, extras).await? == Saved::Yes {

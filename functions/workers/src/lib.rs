@@ -1,6 +1,7 @@
 //! Workers that serve every area: they publish events, send mail and rotate secrets.
 
 pub mod mail_templates;
+pub mod team_mails;
 
 kit::functions! {
     worker publish_events::PublishEvents;

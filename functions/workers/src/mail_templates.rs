@@ -1,19 +1,16 @@
-//! Text of all emails.
+//! Text of all emails but those about teams ([`team_mails`](crate::team_mails)).
 
 use domain::{
     Timestamp,
     deletion::{DeletionScope, Receipt},
     email::EmailAddress,
     feedback::UserFeedback,
-    handle::Handle,
     id::{JobId, SessionId},
-    invitation::{Invitation, InvitationToken},
+    mail_content::MailContent,
     password_reset::ResetToken,
     ports::Mail,
-    profile::DisplayName,
     provider::Provider,
     region::Region,
-    role::Role,
     secret::Secret,
     session_client::SessionClient,
     sign_up::{Attempt, VerificationCode},
@@ -127,7 +124,7 @@ pub fn primary_address_changed(to: EmailAddress) -> Mail {
     mail(to, "primary-address-changed", "Your primary email address was changed", &lines)
 }
 
-/// Reports a new API key.
+/// Reports a new API key of the account.
 pub fn api_key_created(to: EmailAddress, name: &str) -> Mail {
     let lines = [
         format!("A new API key was created for your account: {name}"),
@@ -234,7 +231,7 @@ pub fn export_ready(to: EmailAddress, export: JobId) -> Mail {
 }
 
 /// Reports a deleted account or team: erased data, kept data with reasons, and the signed receipt.
-pub fn deleted(to: EmailAddress, receipt: &Receipt, signed: &str) -> Mail {
+pub fn deleted(receipt: &Receipt, signed: &str) -> MailContent {
     let (kind, subject) = match receipt.scope {
         DeletionScope::Account => ("account-deleted", "Your account was deleted"),
         DeletionScope::Team => ("team-deleted", "Your team was deleted"),
@@ -260,105 +257,7 @@ pub fn deleted(to: EmailAddress, receipt: &Receipt, signed: &str) -> Mail {
     let kept_begins = "Data that is still kept, and why:".to_owned();
     let lines: Vec<String> =
         [opening].into_iter().chain(erased).chain([kept_begins]).chain(kept).chain(closing).collect();
-    mail(to, kind, subject, &lines)
-}
-
-/// The name of a user or a team in a mail: `Ada Lovelace (ada-lovelace)`.
-///
-/// Its owner chose it, and the mail may go to a stranger. So a name in which mail programs may find a link is left out, and the
-/// username stands alone. A [`DisplayName`] is one line.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct DisplayedName(String);
-
-impl DisplayedName {
-    /// The name of the account with this handle.
-    pub fn new(handle: &Handle, name: Option<&DisplayName>) -> Self {
-        match name.map(DisplayName::as_str).filter(|name| !has_link(name)) {
-            Some(name) => Self(format!("{name} ({handle})")),
-            None => Self(handle.to_string()),
-        }
-    }
-}
-
-impl std::fmt::Display for DisplayedName {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-/// Whether mail programs may find a domain name, an address or a URL in a text: a dot, colon or at sign of any script before a
-/// character that is no space.
-fn has_link(text: &str) -> bool {
-    let joins =
-        |c: char| ".:@\u{2024}\u{3002}\u{ff0e}\u{ff61}\u{fe52}\u{ff1a}\u{fe55}\u{ff20}\u{fe6b}".contains(c);
-    let next = text.chars().skip(1);
-    text.chars().zip(next).any(|(one, next)| joins(one) && !next.is_whitespace())
-}
-
-/// Sends the token of an invitation to a team. `inviter` is absent if that account was deleted.
-pub fn team_invitation(
-    invitation: &Invitation,
-    team: &DisplayedName,
-    inviter: Option<&DisplayedName>,
-    token: &InvitationToken,
-) -> Mail {
-    let role = with_article(invitation.role);
-    let lines = [
-        match inviter {
-            Some(inviter) => format!("{inviter} invites you to join the team {team} as {role}."),
-            None => format!("You are invited to join the team {team} as {role}."),
-        },
-        format!(
-            "To join, sign in to an account that has verified this email address, or sign up with this address, and enter this token \
-             before {}:",
-            invitation.expires_at().strftime("%Y-%m-%d %H:%M UTC")
-        ),
-        token.text().expose().to_owned(),
-        "This token works once and replaces the tokens of earlier emails about this invitation.".to_owned(),
-        "Don't share this token. If you don't want to join, ignore this email: nothing happens then."
-            .to_owned(),
-    ];
-    mail(invitation.email.clone(), "team-invitation", &format!("Join the team {team}"), &lines)
-}
-
-/// Tells a member about another role.
-pub fn team_role_changed(to: EmailAddress, team: &DisplayedName, role: Role) -> Mail {
-    let lines = [
-        format!("Your role in the team {team} was changed. You are {} now.", with_article(role)),
-        "If you have questions, ask the owner of the team.".to_owned(),
-    ];
-    mail(to, "team-role-changed", &format!("Your role in the team {team} was changed"), &lines)
-}
-
-/// Tells a former member that they were removed.
-pub fn team_left(to: EmailAddress, team: &DisplayedName) -> Mail {
-    let lines = [
-        format!("You were removed from the team {team}. You have no access to it any more."),
-        "What you made there stays with the team. If you have questions, ask the owner of the team."
-            .to_owned(),
-    ];
-    mail(to, "team-member-removed", &format!("You were removed from the team {team}"), &lines)
-}
-
-/// Tells a member that the team is theirs.
-pub fn team_ownership(to: EmailAddress, team: &DisplayedName) -> Mail {
-    let lines = [
-        format!("The ownership of the team {team} was transferred to you. The former owner is an admin now."),
-        "Only you can transfer it to another member, create API keys of the team and delete the team."
-            .to_owned(),
-        "API keys that were created before still work. Review them, and revoke those that you do not need."
-            .to_owned(),
-    ];
-    mail(to, "team-ownership", &format!("You own the team {team} now"), &lines)
-}
-
-fn with_article(role: Role) -> &'static str {
-    match role {
-        Role::Viewer => "a viewer",
-        Role::Editor => "an editor",
-        Role::Admin => "an admin",
-        Role::Owner => "the owner",
-    }
+    content(kind, subject, &lines)
 }
 
 /// Hands feedback to the operators. Text of the sender is in the body alone: headers have nothing but the kind.
@@ -379,12 +278,25 @@ fn day(at: Timestamp) -> String {
     at.strftime("%Y-%m-%d").to_string()
 }
 
-fn mail(to: EmailAddress, kind: &'static str, subject: &str, lines: &[String]) -> Mail {
+/// A mail. Its text may be secret.
+pub(crate) fn mail(to: EmailAddress, kind: &'static str, subject: &str, lines: &[String]) -> Mail {
+    let (text, html) = bodies(lines);
+    let (kind, subject) = (kind.into(), subject.to_owned());
+    Mail { to, kind, subject, text: Secret::new(text), html: Secret::new(html) }
+}
+
+/// A mail without secrets, whose recipient may have another home region.
+pub(crate) fn content(kind: &'static str, subject: &str, lines: &[String]) -> MailContent {
+    let (text, html) = bodies(lines);
+    MailContent { kind: kind.into(), subject: subject.to_owned(), text, html }
+}
+
+/// Lines as plain text and as HTML.
+fn bodies(lines: &[String]) -> (String, String) {
     let text = lines.join("\n\n") + "\n";
     let paragraph = |line: &String| format!("<p>{}</p>", escape(line).replace('\n', "<br>"));
     let paragraphs: String = lines.iter().map(paragraph).collect();
-    let html = format!("<!doctype html><html><body>{paragraphs}</body></html>");
-    Mail { to, kind, subject: subject.to_owned(), text: Secret::new(text), html: Secret::new(html) }
+    (text, format!("<!doctype html><html><body>{paragraphs}</body></html>"))
 }
 
 fn escape(text: &str) -> String {
@@ -404,8 +316,6 @@ mod tests {
         credential::PasswordHash,
         deletion::Kept,
         feedback::{FeedbackKind, FeedbackText},
-        secret::{Digest256, MacKey},
-        user::EmailHash,
         user_agent::Device,
     };
 
@@ -453,77 +363,6 @@ mod tests {
         assert!(gone.text.expose().contains(&format!("at {day} from a device that has signed out since.")));
     }
 
-    fn invitation() -> Invitation {
-        let at = Timestamp::from_second(1_800_000_000).unwrap();
-        let unsent = Invitation {
-            id: "inv_01m858qy4a1ar9by88nhafn40x".parse().unwrap(),
-            team: "ws_01m858qy4a1ar9by88nhafn40x".parse().unwrap(),
-            email: EmailAddress::parse("grace@example.com").unwrap(),
-            address: EmailHash(Digest256::of("a")),
-            role: Role::Editor,
-            invited_by: "user_01m858qy4a1ar9by88nhafn40x".parse().unwrap(),
-            created_at: at,
-            sent_at: at,
-            secret: Digest256::of(""),
-            version: 0,
-        };
-        unsent.sent_again(at, Region::Eu, &MacKey::new([3; 32]))
-    }
-
-    fn displayed(handle: &str, name: &str) -> DisplayedName {
-        let name = DisplayName::parse(name).unwrap();
-        DisplayedName::new(&Handle::parse_existing(handle).unwrap(), Some(&name))
-    }
-
-    #[test]
-    fn invitation_mail_names_inviter_team_role_token_and_end() {
-        let invitation = invitation();
-        let token = InvitationToken::new(Region::Eu, &invitation, &MacKey::new([3; 32]));
-        let (team, inviter) = (displayed("the-lab", "The Lab"), displayed("ada-lovelace", "Ada Lovelace"));
-        let mail = team_invitation(&invitation, &team, Some(&inviter), &token);
-        assert_eq!(
-            (mail.to.as_str(), mail.subject.as_str()),
-            ("grace@example.com", "Join the team The Lab (the-lab)")
-        );
-        let text = mail.text.expose();
-        let first =
-            "Ada Lovelace (ada-lovelace) invites you to join the team The Lab (the-lab) as an editor.";
-        assert_eq!(text.lines().next(), Some(first));
-        assert!(text.contains(" before 2027-01-29 08:00 UTC:"), "{text}");
-        assert!(text.lines().any(|line| line == token.text().expose()), "{text}");
-        let nameless = team_invitation(&invitation, &team, None, &token);
-        assert!(nameless.text.expose().starts_with("You are invited to join the team The Lab (the-lab) as"));
-    }
-
-    #[test]
-    fn names_with_links_are_left_out_and_markup_is_escaped() {
-        for name in [
-            "https://evil.example",
-            "Click evil.example now",
-            "Prize: http://localhost",
-            "mailto:a@evil.example",
-            "write to a@evil",
-            "evil\u{3002}example",
-            "evil\u{ff0e}example",
-            "evil\u{2024}example",
-        ] {
-            assert_eq!(displayed("the-lab", name).to_string(), "the-lab", "{name}");
-        }
-        for name in
-            ["The Lab Inc.", "Dr. Ada", "AC/DC", "研究室", "\"The\" <script>alert(1)</script> & 'Lab'"]
-        {
-            assert_eq!(displayed("the-lab", name).to_string(), format!("{name} (the-lab)"));
-        }
-        let team = displayed("the-lab", "\"The\" <script>alert(1)</script> & Lab");
-        let mail = team_role_changed(EmailAddress::parse("a@example.com").unwrap(), &team, Role::Admin);
-        assert!(!mail.html.expose().contains("<script"));
-        assert!(
-            mail.html
-                .expose()
-                .contains("&quot;The&quot; &lt;script&gt;alert(1)&lt;/script&gt; &amp; Lab (the-lab)")
-        );
-    }
-
     #[test]
     fn markup_in_a_key_name_is_escaped() {
         let to = EmailAddress::parse("a@example.com").unwrap();
@@ -568,7 +407,8 @@ mod tests {
             erased: [("files".to_owned(), 3), ("projects".to_owned(), 1)].into(),
             kept: vec![kept, Kept { what: "No invoices", why: "There are none.", until: None }],
         };
-        let mail = deleted(EmailAddress::parse("a@example.com").unwrap(), &receipt, "e30.e30.AAAA");
+        let content = deleted(&receipt, "e30.e30.AAAA");
+        assert_eq!(content.subject, "Your team was deleted");
         let said = [
             "Your team was deleted on 1970-01-02, as requested on 1970-01-01, together with all its data.",
             "Erased data includes files: 3, projects: 1.",
@@ -577,7 +417,7 @@ mod tests {
             "e30.e30.AAAA",
         ];
         for line in said {
-            assert!(mail.text.expose().lines().any(|other| other == line), "{}", mail.text.expose());
+            assert!(content.text.lines().any(|other| other == line), "{}", content.text);
         }
     }
 }

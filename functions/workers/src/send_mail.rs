@@ -4,6 +4,8 @@
 //! it, or if the mail service accepts a mail and does not say so. Deleted accounts receive no mail. A mail that the mail service
 //! refuses permanently is logged and not sent again. An address whose mail bounced or was reported as spam gets none. While the service is down, the message waits in its queue, for hours; a mail
 //! whose code or token has expired meanwhile says so, and an invitation that has ended meanwhile is not sent. Feedback goes to the address of the deployment, and is deleted once it is mailed.
+//!
+//! Members and owners of a team may have another home region, which alone knows their addresses: that region sends their mails.
 
 use std::sync::Arc;
 
@@ -14,27 +16,35 @@ use domain::{
     email::EmailAddress,
     id::{AddressId, AttemptId, FeedbackId, InvitationId, ResetId, SessionId, UserId, WorkspaceId},
     invitation::{Invitation, InvitationToken},
+    mail_content::MailContent,
     password_reset::{ResetToken, VALID},
     ports::{
         Accounts, AddressHashes, Codes, Consumed, Directory, Failure, FeedbackRecords, Invitations, Mail,
         MailBlocks, Mailer, Outcome, Sessions, SignUps, Teams, TokenKeys, UserAddresses, Workspaces,
     },
+    region::Region,
+    role::Role,
     session_client::SessionClient,
     user::{EmailHash, personal_workspace},
     workspace::Workspace,
 };
 use kit::{
-    Ports, RunContext, Trigger, Worker, WorkerSpec,
+    Ports, RegionClient, RunContext, Trigger, Worker, WorkerSpec,
     grants::{
-        accounts, address_hashes, codes, consumed, directory, feedback_records, invitations, mail_blocks,
-        mailer, sessions, sign_ups, teams, token_keys, user_addresses, workspaces,
+        accounts, address_hashes, codes, consumed, directory, feedback_records, forwarding_keys, invitations,
+        mail_blocks, mailer, sessions, sign_ups, teams, token_keys, user_addresses, workspaces,
     },
+    region_client::IN_BACKGROUND,
     worker,
     worker::{Envelope, is_accepted, once},
 };
+use regions::mails::{MailResult, MailToUser, SendMailToUser};
 use serde::Serialize;
 
-use crate::mail_templates::{self, DisplayedName};
+use crate::{
+    mail_templates,
+    team_mails::{self, DisplayedName},
+};
 
 /// Sends mail.
 pub struct SendMail;
@@ -59,6 +69,15 @@ pub struct Deps {
     blocks: Arc<dyn MailBlocks>,
     mailer: Arc<dyn Mailer>,
     consumed: Arc<dyn Consumed>,
+    regions: RegionClient,
+}
+
+/// A mail to send.
+enum Outgoing {
+    /// To an address that this region knows.
+    Mail(Mail),
+    /// To a user whose home is another region.
+    Relayed(Region, UserId, MailContent),
 }
 
 /// The result.
@@ -97,6 +116,7 @@ impl Worker for SendMail {
             consumed::CLAIM,
             consumed::DONE,
             consumed::RELEASE,
+            forwarding_keys::FORWARDING_KEY,
         ],
     );
     type Deps = Deps;
@@ -122,12 +142,13 @@ impl Worker for SendMail {
             blocks: ports.mail_blocks(),
             mailer: ports.mailer(),
             consumed: ports.consumed(),
+            regions: ports.region_client(),
         }
     }
 
     async fn handle(deps: &Deps, job: &RunContext, event: Envelope) -> Result<MailReport, Failure> {
-        let Message { id, at, notice } = event.detail;
-        let send = write_and_send(deps, job, at, notice);
+        let id = event.detail.id;
+        let send = write_and_send(deps, job, event.detail);
         let accepted = once(&*deps.consumed, NAME, id, job.now, send).await?.flatten();
         Ok(MailReport { sent: accepted == Some(true), refused: accepted == Some(false) })
     }
@@ -137,16 +158,21 @@ impl Worker for SendMail {
 async fn write_and_send(
     deps: &Deps,
     job: &RunContext,
-    at: Timestamp,
-    notice: DomainEvent,
+    Message { id, at, notice }: Message,
 ) -> Result<Option<bool>, Failure> {
     let stored = match &notice {
         DomainEvent::FeedbackReceived { feedback } => Some(*feedback),
         _ => None,
     };
-    let Some(mail) = write(deps, job, at, notice).await? else { return Ok(None) };
+    let mail = match write(deps, job, at, notice).await? {
+        None => return Ok(None),
+        Some(Outgoing::Mail(mail)) => mail,
+        Some(Outgoing::Relayed(home, user, content)) => {
+            return relay(deps, home, MailToUser { message: id, user, content }).await;
+        }
+    };
     if is_blocked(deps, job.now, &mail).await? {
-        tracing::info!(worker = NAME, kind = mail.kind, "no mail: the address is blocked");
+        tracing::info!(worker = NAME, kind = &*mail.kind, "no mail: the address is blocked");
         return Ok(Some(false));
     }
     let accepted = is_accepted(NAME, &mail, &deps.mailer.send(&mail).await?);
@@ -157,17 +183,28 @@ async fn write_and_send(
     Ok(Some(accepted))
 }
 
+/// Has the home of the user send the mail, which sends it once. Returns whether the mail was accepted; `None` if the user's account
+/// was deleted. While the home does not answer, the message waits in its queue.
+async fn relay(deps: &Deps, home: Region, mail: MailToUser) -> Result<Option<bool>, Failure> {
+    let sent = deps.regions.ask::<SendMailToUser, _>(home, &mail, IN_BACKGROUND).await?;
+    Ok(match sent.result {
+        MailResult::Sent => Some(true),
+        MailResult::Refused => Some(false),
+        MailResult::Unknown => None,
+    })
+}
+
 /// Writes the mail for an event of that time, if the event has one.
 async fn write(
     deps: &Deps,
     job: &RunContext,
     at: Timestamp,
     notice: DomainEvent,
-) -> Result<Option<Mail>, Failure> {
-    Ok(match notice {
+) -> Result<Option<Outgoing>, Failure> {
+    let mail = match notice {
         DomainEvent::SignUpStarted { address, attempt } => sign_up(deps, job.now, address, attempt).await?,
-        DomainEvent::ApiKeyCreated { user, name, .. } => {
-            to_user(deps, user, |to| mail_templates::api_key_created(to, name.as_str())).await?
+        DomainEvent::ApiKeyCreated { workspace, user, name, .. } => {
+            return api_key_created(deps, job, (workspace, user), name.as_str()).await;
         }
         DomainEvent::RefreshTokenReused { user, .. } => {
             to_user(deps, user, mail_templates::session_ended).await?
@@ -198,9 +235,11 @@ async fn write(
         }
         DomainEvent::FeedbackReceived { feedback } => to_operators(deps, job, feedback).await?,
         DomainEvent::MemberInvited { team, invitation } => invited(deps, job, at, team, invitation).await?,
-        DomainEvent::MemberRoleChanged { team, user } => role_changed(deps, team, user).await?,
-        DomainEvent::MemberRemoved { team, user } => removed(deps, team, user).await?,
-        DomainEvent::TeamTransferred { team, user } => transferred(deps, team, user).await?,
+        DomainEvent::MemberRoleChanged { team, user } => return role_changed(deps, job, team, user).await,
+        DomainEvent::MemberRemoved { team, user, home } => {
+            return removed(deps, job, team, (user, home)).await;
+        }
+        DomainEvent::TeamTransferred { team, user } => return transferred(deps, job, team, user).await,
         DomainEvent::AccountOpened { .. }
         | DomainEvent::WorkspaceOpened { .. }
         | DomainEvent::SettingsChanged { .. }
@@ -210,8 +249,12 @@ async fn write(
         | DomainEvent::PurgeGoesOn
         | DomainEvent::ExportGoesOn { .. }
         | DomainEvent::FollowersChanged { .. }
+        | DomainEvent::MembershipChanged { .. }
+        | DomainEvent::MembershipEnds { .. }
+        | DomainEvent::MailWritten { .. }
         | DomainEvent::DeletionGoesOn { .. } => None,
-    })
+    };
+    Ok(mail.map(Outgoing::Mail))
 }
 
 /// Whether the recipient gets no mail, after a bounce or a complaint.
@@ -318,7 +361,7 @@ async fn to_operators(deps: &Deps, job: &RunContext, feedback: FeedbackId) -> Re
 }
 
 /// The mail with the token of an invitation. There is none if the invitation ended, expired, or was sent again since: then another
-/// event has its mail.
+/// event has its mail. Nor is there one if its sender may not invite for this role any more: nobody can accept it.
 async fn invited(
     deps: &Deps,
     job: &RunContext,
@@ -329,39 +372,80 @@ async fn invited(
     let found = deps.invitations.find(team, invitation).await?;
     let is_sent = |it: &Invitation| it.sent_at == at && it.is_pending(job.now);
     let Some(invitation) = found.filter(is_sent) else { return Ok(None) };
-    let inviter = personal_workspace(invitation.invited_by);
-    let (team, inviter, key) = futures::try_join!(
+    let (named_team, sender, account, key) = futures::try_join!(
         named(deps, team),
-        named(deps, inviter),
+        deps.teams.member(team, invitation.invited_by),
+        named(deps, personal_workspace(invitation.invited_by)),
         deps.tokens.derivation_key(invitation.sent_at)
     )?;
-    let Some((_, team)) = team else { return Ok(None) };
+    let may_invite = |role: Role| role >= Role::Admin && role > invitation.role;
+    let sender = sender.filter(|sender| may_invite(sender.role));
+    let Some(((_, team), sender)) = named_team.zip(sender) else { return Ok(None) };
+    let inviter = match account {
+        Some((_, name)) => name,
+        // The account was deleted, and its memberships end with it.
+        None if sender.region == job.region => return Ok(None),
+        None => DisplayedName::new(&sender.handle, None),
+    };
     let token = InvitationToken::new(job.region, &invitation, &key);
-    let inviter = inviter.map(|(_, name)| name);
-    Ok(Some(mail_templates::team_invitation(&invitation, &team, inviter.as_ref(), &token)))
+    Ok(Some(team_mails::invitation(&invitation, &team, &inviter, &token)))
+}
+
+/// The mail about a new API key of a person or of a team that still exists.
+async fn api_key_created(
+    deps: &Deps,
+    job: &RunContext,
+    (workspace, user): (WorkspaceId, UserId),
+    name: &str,
+) -> Result<Option<Outgoing>, Failure> {
+    if workspace == personal_workspace(user) {
+        let mail = to_user(deps, user, |to| mail_templates::api_key_created(to, name)).await?;
+        return Ok(mail.map(Outgoing::Mail));
+    }
+    let (team, member) = futures::try_join!(named(deps, workspace), deps.teams.member(workspace, user))?;
+    let Some(((_, team), member)) = team.zip(member) else { return Ok(None) };
+    to_member(deps, job, (user, member.region), team_mails::api_key_created(&team, name)).await
 }
 
 /// The mail about a member's new role, if the user is still a member.
-async fn role_changed(deps: &Deps, team: WorkspaceId, user: UserId) -> Result<Option<Mail>, Failure> {
+async fn role_changed(
+    deps: &Deps,
+    job: &RunContext,
+    team: WorkspaceId,
+    user: UserId,
+) -> Result<Option<Outgoing>, Failure> {
     let (team, member) = futures::try_join!(named(deps, team), deps.teams.member(team, user))?;
     let Some(((_, team), member)) = team.zip(member) else { return Ok(None) };
-    to_user(deps, user, |to| mail_templates::team_role_changed(to, &team, member.role)).await
+    to_member(deps, job, (user, member.region), team_mails::role_changed(&team, member.role)).await
 }
 
 /// The mail to a former member, who may be back since.
-async fn removed(deps: &Deps, team: WorkspaceId, user: UserId) -> Result<Option<Mail>, Failure> {
+async fn removed(
+    deps: &Deps,
+    job: &RunContext,
+    team: WorkspaceId,
+    (user, home): (UserId, Option<Region>),
+) -> Result<Option<Outgoing>, Failure> {
     let (team, member) = futures::try_join!(named(deps, team), deps.teams.member(team, user))?;
     match (team, member) {
-        (Some((_, team)), None) => to_user(deps, user, |to| mail_templates::team_left(to, &team)).await,
+        (Some((_, team)), None) => {
+            to_member(deps, job, (user, home.unwrap_or(job.region)), team_mails::removed(&team)).await
+        }
         _ => Ok(None),
     }
 }
 
 /// The mail to the new owner of a team, who may have transferred it since.
-async fn transferred(deps: &Deps, team: WorkspaceId, user: UserId) -> Result<Option<Mail>, Failure> {
-    match named(deps, team).await? {
-        Some((team, name)) if team.owner == user => {
-            to_user(deps, user, |to| mail_templates::team_ownership(to, &name)).await
+async fn transferred(
+    deps: &Deps,
+    job: &RunContext,
+    team: WorkspaceId,
+    user: UserId,
+) -> Result<Option<Outgoing>, Failure> {
+    let (team, member) = futures::try_join!(named(deps, team), deps.teams.member(team, user))?;
+    match team.zip(member) {
+        Some(((_, name), member)) if member.role == Role::Owner => {
+            to_member(deps, job, (user, member.region), team_mails::ownership(&name)).await
         }
         _ => Ok(None),
     }
@@ -377,10 +461,25 @@ async fn named(deps: &Deps, id: WorkspaceId) -> Outcome<Option<(Workspace, Displ
     }))
 }
 
+/// A mail to a user of this region. Deleted accounts receive none.
 async fn to_user(
     deps: &Deps,
     user: UserId,
     write: impl FnOnce(EmailAddress) -> Mail,
 ) -> Result<Option<Mail>, Failure> {
     Ok(deps.accounts.user(user).await?.map(|user| write(user.primary_email)))
+}
+
+/// A mail to a member of a team, whose home may be another region. Deleted accounts receive none.
+async fn to_member(
+    deps: &Deps,
+    job: &RunContext,
+    (user, home): (UserId, Region),
+    content: MailContent,
+) -> Result<Option<Outgoing>, Failure> {
+    if home != job.region {
+        return Ok(Some(Outgoing::Relayed(home, user, content)));
+    }
+    let found = deps.accounts.user(user).await?;
+    Ok(found.map(|user| Outgoing::Mail(Mail::new(user.primary_email, content))))
 }

@@ -133,7 +133,8 @@ async fn pass_on(
         body: &body,
         signer,
     };
-    // A forwarded request already holds a slot in its first region. Waiting for a second slot could deadlock.
+    // A forwarded request already holds a slot in its first region. Waiting for a second slot could deadlock. The same is true of
+    // requests that regions send on their own account; those of workers are few.
     let forwarded = parts.headers.contains_key(kit::forwarding::HEADER);
     let _place = match forwarded {
         true => None,

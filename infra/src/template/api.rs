@@ -1,5 +1,5 @@
 //! Renders the paths of the API: each route invokes the alias of its function, with the role of the API. A route for other
-//! services has IAM authorization.
+//! services has IAM authorization. A route for the other regions has none: its function verifies their signature.
 
 use std::{collections::BTreeMap, fmt::Write as _};
 
@@ -70,7 +70,10 @@ mod tests {
         let (mut services, mut others) = (0, 0);
         for spec in all.operations.iter().map(|operation| &operation.spec) {
             for route in spec.routes() {
-                assert_eq!(route.path.starts_with("/internal/"), spec.is_for_services(), "{}", spec.id);
+                let (is_internal, is_for_regions) =
+                    (route.path.starts_with("/internal/"), route.path.starts_with("/internal/regions/"));
+                assert_eq!(is_internal && !is_for_regions, spec.is_for_services(), "{}", spec.id);
+                assert_eq!(is_for_regions, spec.is_for_regions(), "{}", spec.id);
             }
             let is_signed = operation(spec).contains("security: [{ sigv4: [] }], ");
             assert_eq!(is_signed, spec.is_for_services(), "{}", spec.id);

@@ -47,6 +47,9 @@ pub struct Deletion {
     pub scope: DeletionScope,
     /// The user who requested the deletion. For an account, its user.
     pub user: UserId,
+    /// The home region of the user who requested the deletion of a team in another region. Absent if it is the job's region.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub requester_home: Option<Region>,
     /// The session that requested the deletion of an account and ended with the request. Its bearer may still read the
     /// status of the job. Absent in older jobs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -56,7 +59,7 @@ pub struct Deletion {
     /// The home region.
     pub region: Region,
     /// The handle that is freed.
-    #[serde(default, deserialize_with = "existing")]
+    #[serde(default, deserialize_with = "crate::handle::optional_existing")]
     pub handle: Option<Handle>,
     /// The hash of the primary email address, which is freed.
     pub address: Option<EmailHash>,
@@ -64,9 +67,9 @@ pub struct Deletion {
     /// older jobs.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub addresses: Vec<EmailHash>,
-    /// The recipient of the receipt.
-    #[serde(deserialize_with = "crate::email::existing")]
-    pub receipt_to: EmailAddress,
+    /// The recipient of the receipt. Absent if only the home of the user knows the address: that region sends the receipt.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "optional_address")]
+    pub receipt_to: Option<EmailAddress>,
     /// The status.
     pub status: Status,
     /// Time of the request, which revoked all access.
@@ -94,9 +97,9 @@ pub struct Deletion {
     pub version: u64,
 }
 
-fn existing<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Option<Handle>, D::Error> {
-    let handle = Option::<String>::deserialize(from)?;
-    handle.map(|handle| Handle::parse_existing(&handle).map_err(serde::de::Error::custom)).transpose()
+fn optional_address<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Option<EmailAddress>, D::Error> {
+    let text = Option::<String>::deserialize(from)?;
+    text.map(|text| EmailAddress::parse_existing(&text).map_err(serde::de::Error::custom)).transpose()
 }
 
 impl Deletion {
@@ -225,13 +228,14 @@ mod tests {
             id: JobId::floor(at(1_000)),
             scope: DeletionScope::Account,
             user,
+            requester_home: None,
             session: None,
             workspace: user.cast(),
             region: Region::Eu,
             handle: Some(Handle::parse("ada-lovelace").unwrap()),
             address: Some(EmailHash(Digest256::of("ada@people.example"))),
             addresses: Vec::new(),
-            receipt_to: EmailAddress::parse("ada@people.example").unwrap(),
+            receipt_to: Some(EmailAddress::parse("ada@people.example").unwrap()),
             status: Status::Queued,
             created_at: at(1_000),
             ended_at: None,
@@ -312,6 +316,28 @@ mod tests {
         let stored = serde_json::to_value(deletion()).unwrap();
         assert!(stored.get("session").is_none());
         assert_eq!(serde_json::from_value::<Deletion>(stored).unwrap().session, None);
+    }
+
+    #[test]
+    fn stored_job_with_address_and_without_home_is_of_this_region() {
+        let stored = serde_json::to_value(deletion()).unwrap();
+        assert_eq!(stored["receipt_to"], "ada@people.example");
+        assert!(stored.get("requester_home").is_none());
+        let read: Deletion = serde_json::from_value(stored.clone()).unwrap();
+        assert_eq!((read.receipt_to, read.requester_home), (deletion().receipt_to, None));
+        let mut broken = stored;
+        broken["receipt_to"] = "nobody".into();
+        assert!(serde_json::from_value::<Deletion>(broken).is_err());
+    }
+
+    #[test]
+    fn job_of_requester_from_another_region_holds_no_address() {
+        let asked = Deletion { requester_home: Some(Region::Ap), receipt_to: None, ..deletion() };
+        let stored = serde_json::to_value(&asked).unwrap();
+        assert_eq!(stored["requester_home"], "ap");
+        assert!(stored.get("receipt_to").is_none());
+        let read: Deletion = serde_json::from_value(stored).unwrap();
+        assert_eq!((read.receipt_to, read.requester_home), (None, Some(Region::Ap)));
     }
 
     #[test]

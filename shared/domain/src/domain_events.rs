@@ -12,8 +12,10 @@ use crate::{
         AddressId, AttemptId, FeedbackId, InvitationId, JobId, KeyId, MessageId, ResetId, SessionId, UserId,
         WorkspaceId,
     },
+    mail_content::MailContent,
     profile::KeyName,
     provider::{IdentityHash, Provider},
+    region::Region,
     resource::ResourceId,
     user::EmailHash,
 };
@@ -171,6 +173,9 @@ domain_events! {
         team: WorkspaceId,
         /// The former member, who receives a mail.
         user: UserId,
+        /// The former member's home, if it is another region.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        home: Option<Region>,
     } "member-removed" to(&["send-mail"]);
 
     /// A team passed to another owner.
@@ -180,6 +185,41 @@ domain_events! {
         /// The new owner, who receives a mail.
         user: UserId,
     } "team-transferred" to(&["send-mail"]);
+
+    /// The membership of a user from another region began, changed or ended. The user's home keeps a copy of it.
+    MembershipChanged {
+        /// The team.
+        team: WorkspaceId,
+        /// Its handle.
+        #[serde(deserialize_with = "crate::handle::existing")]
+        handle: Handle,
+        /// The user.
+        user: UserId,
+        /// The user's home region.
+        home: Region,
+        /// When the user joined.
+        since: Timestamp,
+    } "membership-changed" to(&["tell-regions"]);
+
+    /// The account of a member of a team in another region was deleted. That region ends the membership.
+    MembershipEnds {
+        /// The team.
+        team: WorkspaceId,
+        /// The team's region.
+        region: Region,
+        /// The user.
+        user: UserId,
+    } "membership-ends" to(&["tell-regions"]);
+
+    /// A mail without personal data was written to a user from another region. The user's home sends it.
+    MailWritten {
+        /// The user.
+        user: UserId,
+        /// The user's home region.
+        home: Region,
+        /// The mail.
+        content: MailContent,
+    } "mail-written" to(&["tell-regions"]);
 
     /// The settings of a workspace changed.
     SettingsChanged {
@@ -337,6 +377,10 @@ impl DomainEvent {
             | Self::MemberRoleChanged { team, .. }
             | Self::MemberRemoved { team, .. }
             | Self::TeamTransferred { team, .. } => team.to_string(),
+            Self::MembershipChanged { team, user, .. } | Self::MembershipEnds { team, user, .. } => {
+                format!("{team}/{user}")
+            }
+            Self::MailWritten { user, .. } => user.to_string(),
             Self::WorkspaceOpened { workspace, .. }
             | Self::SettingsChanged { workspace }
             | Self::ApiKeyCreated { workspace, .. }

@@ -120,6 +120,16 @@ pub fn existing<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Handle, D::
     Ok(Handle(text))
 }
 
+/// The same for an optional one.
+///
+/// # Errors
+///
+/// When the value is neither a string nor null or has the wrong format.
+pub fn optional_existing<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Option<Handle>, D::Error> {
+    let text = Option::<String>::deserialize(from)?;
+    text.map(|text| Handle::parse_existing(&text).map_err(serde::de::Error::custom)).transpose()
+}
+
 /// For `#[serde(deserialize_with = "domain::handle::looked_up")]` in queries: [`Handle::look_up`].
 ///
 /// # Errors

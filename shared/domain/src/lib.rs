@@ -24,6 +24,7 @@ pub mod id;
 pub mod invitation;
 pub mod job;
 pub mod mail_block;
+pub mod mail_content;
 pub mod password;
 pub mod password_reset;
 mod pasted;

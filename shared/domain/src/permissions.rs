@@ -34,7 +34,8 @@ impl Member {
 
     /// The member as a condition of a change.
     pub fn acting(&self) -> ActingMember {
-        ActingMember { team: self.workspace.id, user: self.user, role: self.role }
+        let Workspace { id: team, region, .. } = self.workspace;
+        ActingMember { team, region, user: self.user, role: self.role }
     }
 }
 
@@ -266,15 +267,10 @@ pub fn may_delete_account(session: &Session, now: Timestamp) -> Result<DeletesFo
     if session.is_stepped_up(now) { Ok(DeletesForGood { workspace }) } else { Err(Denied::StepUpNeeded) }
 }
 
-/// Allows the owner of the team with a stepped-up session.
-pub fn may_delete_team(
-    session: &Session,
-    team: &Workspace,
-    now: Timestamp,
-) -> Result<DeletesForGood, Denied> {
-    at_least(if team.owner == session.user { Role::Owner } else { Role::Viewer }, Role::Owner)?;
-    may_delete_account(session, now)?;
-    Ok(DeletesForGood { workspace: team.id })
+/// Allows the owner of the team with a stepped-up session, whose home may be another region.
+pub fn may_delete_team(user: UserId, stepped_up: bool, team: &Workspace) -> Result<DeletesForGood, Denied> {
+    at_least(if team.owner == user { Role::Owner } else { Role::Viewer }, Role::Owner)?;
+    if stepped_up { Ok(DeletesForGood { workspace: team.id }) } else { Err(Denied::StepUpNeeded) }
 }
 
 /// Allows every member of the workspace.

@@ -28,7 +28,7 @@ pub use extras::TransactionExtras;
 pub use follows::{Followed, Follows};
 pub use messages::{Bus, Consumed, Delivery, FeedbackRecords, Mail, MailBlocks, Mailer, MessageLease};
 pub use outcome::{Failure, Outcome, Page, Saved};
-pub use privacy::{Closed, Closing, Deletions, Exports, Inventory, Membership, Started};
+pub use privacy::{Closed, Closing, Deletions, Exports, Inventory, Started};
 pub use providers::{
     Authorization, AuthorizationRequests, Connected, ConnectedAccount, ConnectedBy, Connections,
     IdentityKeys, IdentityProviders, OtherWay,
@@ -42,6 +42,9 @@ pub use secrets::{
     AddressHashes, Codes, EncryptionContext, ForwardingKeys, NewVersion, Prepared, Progress, Rotation,
     Rotations, TokenKeys, Vault,
 };
-pub use teams::{Accepted, Invitations, Invited, TeamOfUser, TeamOpened, Teams, Transferred};
+pub use teams::{
+    Accepted, CopyKept, Invitations, PlaceReserved, TeamOfUser, TeamOpened, Teams, TeamsElsewhere,
+    TeamsOfUser, Transferred,
+};
 pub use user_addresses::{AddressSaved, UserAddresses};
 pub use workspaces::{All, ApiKeys, Founded, History, Marking, Workspaces};

@@ -131,6 +131,9 @@ pub struct Workspace {
     /// Of a team: the number of members and pending invitations.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub seats_taken: u64,
+    /// Of a team: how many members joined. A deletion that saw no other members is made only if nobody joined meanwhile.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub joins: u64,
     /// The limits that a contract sets in place of the plan.
     #[serde(default, skip_serializing_if = "EntitlementOverrides::is_empty")]
     pub entitlement_overrides: EntitlementOverrides,

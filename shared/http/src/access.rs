@@ -23,6 +23,8 @@ pub enum CredentialKind {
     ApiKey,
     /// The IAM role of another service of the platform, with which it signs its requests. The gateway verifies the signature.
     Service,
+    /// The signature of another region, over a request that it sends on its own account.
+    Region,
 }
 
 /// The scope in which a caller acts.
@@ -36,6 +38,8 @@ pub enum Scope {
     Workspace(Role),
     /// What the request names: a service acts for the platform, and not for a user.
     Service,
+    /// What the request names: a region acts for the platform, too.
+    Region,
 }
 
 impl Access {
@@ -72,6 +76,11 @@ impl Access {
         Self { credentials: &[CredentialKind::Service], scope: Scope::Service, step_up: false }
     }
 
+    /// Another region of the platform. Its paths begin with `/internal/regions/`.
+    pub const fn region() -> Self {
+        Self { credentials: &[CredentialKind::Region], scope: Scope::Region, step_up: false }
+    }
+
     /// The same, shortly after the caller proved who they are.
     pub const fn step_up(mut self) -> Self {
         self.step_up = true;
@@ -87,7 +96,7 @@ impl Access {
     pub fn needed_role(self) -> Option<Role> {
         match self.scope {
             Scope::Workspace(role) => Some(role),
-            Scope::Nothing | Scope::Person | Scope::Service => None,
+            Scope::Nothing | Scope::Person | Scope::Service | Scope::Region => None,
         }
     }
 

@@ -20,8 +20,9 @@ use http::{Extensions, Request};
 use crate::{
     access::{CredentialKind, Scope},
     caller::{ApiClient, DeletedAccount, Identified, Person, ServiceCaller, TokenIds},
+    caller_assertion::{CallerAssertion, DelegatedCaller, Guest},
     credentials::{Credential, check_csrf, credential},
-    delegated_caller::DelegatedCaller,
+    forwarding::ForwardedRequest,
     problem::Problem,
     services::Services,
     spec::{Method, Spec},
@@ -32,8 +33,12 @@ use crate::{
 pub(crate) enum Presented<'a> {
     /// The endpoint reads no credentials.
     Nothing,
-    /// The session's home region authenticated the caller.
+    /// The session's home region authenticated the caller, in a workspace of this region.
     Delegated(&'a DelegatedCaller),
+    /// The same, in no workspace.
+    Guest(&'a Guest),
+    /// Another region signed the request.
+    Region,
     /// An API key of the right form, with the right checksum.
     Key(PresentedKey),
     /// The claims of an access token whose signature is right.
@@ -60,7 +65,7 @@ pub(crate) async fn authenticate<'a>(
     spec: &Spec,
     method: Method,
     request: &'a Request<Bytes>,
-    delegated: Option<&'a DelegatedCaller>,
+    forwarded: Option<&'a ForwardedRequest>,
     now: Timestamp,
 ) -> Result<Presented<'a>, Stop> {
     if !spec.is_private() {
@@ -69,12 +74,23 @@ pub(crate) async fn authenticate<'a>(
     if spec.is_for_services() {
         return Ok(Presented::Service(service_of(request.extensions())?));
     }
-    if let Some(caller) = delegated {
-        return Ok(Presented::Delegated(caller));
+    if spec.is_for_regions() {
+        let is_signed = forwarded.is_some_and(|forwarded| !forwarded.is_settled());
+        let refused = || Problem::unauthorized("Only the other regions of the platform may call this.");
+        return is_signed.then_some(Presented::Region).ok_or_else(|| refused().into());
+    }
+    match forwarded.map(|forwarded| &forwarded.assertion) {
+        Some(CallerAssertion { caller: Some(caller), .. }) => return Ok(Presented::Delegated(caller)),
+        Some(CallerAssertion { guest: Some(guest), .. }) => return Ok(Presented::Guest(guest)),
+        _ => {}
     }
     let headers = request.headers();
     let credential = credential(headers)?;
-    match credential.ok_or_else(|| Problem::unauthorized("Sign in, or send an API key, to continue."))? {
+    let sentence = match spec.access.takes(CredentialKind::ApiKey) {
+        true => "Sign in, or send an API key, to continue.",
+        false => "Sign in to continue.",
+    };
+    match credential.ok_or_else(|| Problem::unauthorized(sentence))? {
         Credential::Bearer(key) if key.starts_with("ul_") => {
             let key = PresentedKey::parse(&key).ok_or_else(Problem::invalid_key)?;
             if !spec.access.takes(CredentialKind::ApiKey) {
@@ -125,6 +141,8 @@ pub(crate) async fn identify(
         Presented::Key(key) => identify_key(services, spec, *key, owner).await,
         Presented::Session(claims) => identify_person(services, spec, claims, owner, now).await,
         Presented::Service(caller) => Ok(Identified::Service((*caller).clone())),
+        Presented::Guest(guest) => Ok(Identified::Guest((*guest).clone())),
+        Presented::Region => Ok(Identified::Region),
     }
 }
 
@@ -247,7 +265,7 @@ async fn identify_person(
     };
     let needed = match spec.access.scope {
         Scope::Workspace(role) => role,
-        Scope::Person | Scope::Nothing | Scope::Service => {
+        Scope::Person | Scope::Nothing | Scope::Service | Scope::Region => {
             return Ok(Identified::Person(Person { session, onboarded: workspace.is_some() }));
         }
     };
@@ -256,7 +274,7 @@ async fn identify_person(
         && let Some(region) = home_of(services, handle).await?
     {
         let caller = DelegatedCaller { user: claims.sub, stepped_up, owner: handle.to_owned() };
-        return Err(Stop::Forward(region, Some(caller)));
+        return Err(Stop::asserting(region, CallerAssertion::of_caller(caller)));
     }
     let (Some(workspace), Some(role)) = (workspace.filter(|_| asked.is_some()), role) else {
         let first = Problem::onboarding_required();

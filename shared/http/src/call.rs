@@ -111,8 +111,13 @@ impl<C> RequestContext<C> {
         notice: Option<DomainEvent>,
         reference: impl ToString,
     ) -> TransactionExtras {
-        let message = notice.map(|notice| Message { id: self.id::<OfMessage>(), at: self.now, notice });
-        TransactionExtras { event, message, receipt: self.once.receipt(&reference.to_string(), self.now) }
+        let messages = notice.map(|notice| self.message(notice)).into_iter().collect();
+        TransactionExtras { event, messages, receipt: self.once.receipt(&reference.to_string(), self.now) }
+    }
+
+    /// A message.
+    pub fn message(&self, notice: DomainEvent) -> Message {
+        Message { id: self.id::<OfMessage>(), at: self.now, notice }
     }
 
     /// An activity event of a workspace.

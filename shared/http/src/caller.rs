@@ -17,6 +17,7 @@ use domain::{
 
 use crate::{
     access::{Access, CredentialKind, Scope},
+    caller_assertion::Guest,
     problem::Problem,
     stop::Stop,
 };
@@ -41,12 +42,14 @@ pub struct DeletedAccount {
     pub job: JobId,
 }
 
-/// A signed-in person, or one whose account is being deleted.
-pub enum PersonOrDeleted {
-    /// A person.
+/// A signed-in person of this region, one whose account is being deleted, or a guest.
+pub enum AnyPerson {
+    /// A person whose home is this region.
     Person(Person),
     /// A person who may learn that the account is being deleted, and nothing else.
     Deleted(DeletedAccount),
+    /// A person whose home is another region.
+    Guest(Guest),
 }
 
 /// A person, or the owner of a personal workspace whose API key calls.
@@ -100,6 +103,18 @@ impl ServiceCaller {
 pub struct Service {
     /// The name of its IAM role.
     pub name: String,
+}
+
+/// Another region of the platform.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OtherRegion;
+
+/// A signed-in person of this region, or a guest.
+pub enum PersonOrGuest {
+    /// A person whose home is this region.
+    Person(Person),
+    /// A person whose home is another region.
+    Guest(Guest),
 }
 
 /// Why the record of a caller's workspace is not there.
@@ -171,13 +186,18 @@ pub enum Identified {
     Key(Box<ApiClient>),
     /// Another service of the platform.
     Service(ServiceCaller),
+    /// A caller from another region, which vouches for it, in no workspace.
+    Guest(Guest),
+    /// Another region of the platform.
+    Region,
 }
 
 impl Identified {
     /// A unique name of the caller.
     pub(crate) fn scope(&self) -> Option<String> {
         match self {
-            Self::Nobody => None,
+            Self::Nobody | Self::Region => None,
+            Self::Guest(guest) => Some(guest.user.to_string()),
             Self::Person(person) => Some(person.session.user.to_string()),
             Self::Deleted(deleted) => Some(deleted.user.to_string()),
             Self::Member(member) => Some(format!("{}/{}", member.user, member.workspace.id)),
@@ -189,7 +209,12 @@ impl Identified {
     /// The workspace, for the log.
     pub(crate) fn workspace(&self) -> Option<WorkspaceId> {
         match self {
-            Self::Nobody | Self::Person(_) | Self::Deleted(_) | Self::Service(_) => None,
+            Self::Nobody
+            | Self::Person(_)
+            | Self::Deleted(_)
+            | Self::Service(_)
+            | Self::Guest(_)
+            | Self::Region => None,
             Self::Member(member) => Some(member.workspace.id),
             Self::Key(client) => Some(client.holder.workspace),
         }
@@ -199,7 +224,7 @@ impl Identified {
     pub(crate) fn service(&self) -> Option<&str> {
         match self {
             Self::Service(caller) => Some(&caller.role),
-            Self::Nobody | Self::Person(_) | Self::Deleted(_) | Self::Member(_) | Self::Key(_) => None,
+            _ => None,
         }
     }
 
@@ -208,7 +233,8 @@ impl Identified {
         let stepped_up = match self {
             Self::Member(member) => member.stepped_up,
             Self::Person(person) => person.session.is_stepped_up(now),
-            Self::Nobody | Self::Deleted(_) | Self::Key(_) | Self::Service(_) => false,
+            Self::Guest(guest) => guest.stepped_up,
+            Self::Nobody | Self::Deleted(_) | Self::Key(_) | Self::Service(_) | Self::Region => false,
         };
         if access.step_up && !stepped_up { Err(Denied::StepUpNeeded) } else { Ok(()) }
     }
@@ -267,11 +293,12 @@ impl Caller for PersonOrKey {
     }
 }
 
-impl Caller for PersonOrDeleted {
+impl Caller for AnyPerson {
     fn from_identified(who: Identified) -> Result<Self, Problem> {
         match who {
             Identified::Person(person) => Ok(Self::Person(person)),
             Identified::Deleted(deleted) => Ok(Self::Deleted(deleted)),
+            Identified::Guest(guest) => Ok(Self::Guest(guest)),
             _ => unexpected(),
         }
     }
@@ -299,9 +326,7 @@ impl Caller for KeyOrMember {
         match who {
             Identified::Member(member) => Ok(Self::Member(member)),
             Identified::Key(client) => Ok(Self::Key(client)),
-            Identified::Nobody | Identified::Person(_) | Identified::Deleted(_) | Identified::Service(_) => {
-                unexpected()
-            }
+            _ => unexpected(),
         }
     }
 
@@ -320,6 +345,33 @@ impl Caller for Service {
 
     fn fits(access: Access) -> bool {
         access == Access::service()
+    }
+}
+
+impl Caller for OtherRegion {
+    fn from_identified(who: Identified) -> Result<Self, Problem> {
+        match who {
+            Identified::Region => Ok(Self),
+            _ => unexpected(),
+        }
+    }
+
+    fn fits(access: Access) -> bool {
+        access == Access::region()
+    }
+}
+
+impl Caller for PersonOrGuest {
+    fn from_identified(who: Identified) -> Result<Self, Problem> {
+        match who {
+            Identified::Person(person) => Ok(Self::Person(person)),
+            Identified::Guest(guest) => Ok(Self::Guest(guest)),
+            _ => unexpected(),
+        }
+    }
+
+    fn fits(access: Access) -> bool {
+        access.scope == Scope::Person && !access.takes(CredentialKind::ApiKey)
     }
 }
 
@@ -453,6 +505,7 @@ mod tests {
             plan: Plan::Pro,
             plan_ends_at: None,
             seats_taken: 1,
+            joins: 0,
             entitlement_overrides: Default::default(),
             opening_credit: MicroUsd::ZERO,
             data_key: WrappedKey(String::new()),

@@ -22,8 +22,8 @@ use crate::{
     authentication::{Presented, authenticate, identify},
     call::RequestContext,
     caller::{Caller, Identified},
+    caller_assertion::CallerAssertion,
     credentials,
-    delegated_caller::DelegatedCaller,
     endpoint::{Endpoint, Output},
     forwarding::{self, ForwardedRequest, passed_back},
     idempotency::{self, Key, Once},
@@ -172,26 +172,12 @@ async fn arrive<E: Endpoint>(
     let arrival = Arrival { services, deps, request, forwarded: forwarded.as_ref(), now };
     let answer = tokio::time::timeout(within, answer::<E>(arrival, trace));
     match answer.await.unwrap_or_else(|_| Err(Problem::too_late().into())) {
-        Err(Stop::Forward(region, caller)) => {
-            let known = Known { caller, follows: None };
-            let sent = forward(services, &E::SPEC, (request, forwarded), trace, region, known);
-            sent.await.map_err(Stop::into_problem)
-        }
-        Err(Stop::ForwardPublic(region, follows)) => {
-            let known = Known { caller: None, follows: Some(follows) };
-            let sent = forward(services, &E::SPEC, (request, forwarded), trace, region, known);
+        Err(Stop::Forward(region, assertion)) => {
+            let sent = forward(services, &E::SPEC, (request, forwarded), trace, region, *assertion);
             sent.await.map_err(Stop::into_problem)
         }
         answer => answer.map_err(Stop::into_problem),
     }
-}
-
-/// What this region knows of the caller of a request that it forwards.
-struct Known {
-    /// The caller, at an endpoint that reads credentials.
-    caller: Option<DelegatedCaller>,
-    /// Whether the caller follows the account, at an endpoint for anyone.
-    follows: Option<bool>,
 }
 
 /// Forwards a request to the region that it belongs to.
@@ -201,17 +187,16 @@ async fn forward(
     (request, forwarded): (&Request<Bytes>, Option<ForwardedRequest>),
     trace: &mut RequestTrace,
     region: Region,
-    Known { caller, follows }: Known,
+    assertion: CallerAssertion,
 ) -> Result<Response<Bytes>, Stop> {
     // A forwarded request goes on only after its credentials were read, and only once: never in circles.
-    let is_settled = caller.is_some() || follows.is_some();
-    if forwarded.as_ref().is_some_and(|forwarded| forwarded.is_settled() || !is_settled) {
+    if forwarded.as_ref().is_some_and(|forwarded| forwarded.is_settled() || assertion.is_nothing()) {
         return Err(Stop::elsewhere(region));
     }
     let network = network(request, forwarded.as_ref());
     let left = DEADLINE.saturating_sub(trace.started.elapsed());
     let next = ForwardedRequest::new(region, services.clock.now(), trace.id, network, left);
-    let next = next.on_behalf_of(caller).telling(follows).refusing(trace.admission.wait());
+    let next = next.asserting(assertion).refusing(trace.admission.wait());
     let sent = next.attach(&*services.forwarding, request).await?;
     trace.sent_to = Some(region);
     let answer = services.regions.send(region, sent, is_repeatable(spec, request), next.within()).await?;
@@ -248,8 +233,7 @@ async fn answer<E: Endpoint>(
     let (spec, headers) = (&E::SPEC, request.headers());
     let (owner, pairs) = split_query(spec, request.uri().query().unwrap_or_default())?;
     let method = if request.method() == http::Method::GET { Method::Get } else { spec.method };
-    let delegated = forwarded.and_then(|forwarded| forwarded.caller.as_ref());
-    let presented = authenticate(services, spec, method, request, delegated, now).await?;
+    let presented = authenticate(services, spec, method, request, forwarded, now).await?;
     refuse_spent(services, spec, &presented, now, trace)?;
     let path = spec.path_params(request);
     let raw = Raw { path: &path, query: pairs, headers, body: request.body() };
@@ -271,7 +255,7 @@ async fn answer<E: Endpoint>(
         network,
         network_wait,
         forwarded: forwarded.is_some(),
-        follows: forwarded.and_then(|forwarded| forwarded.follows),
+        follows: forwarded.and_then(|forwarded| forwarded.assertion.follows),
         deadline: trace.deadline,
         entropy: Arc::clone(&services.entropy),
         once,
@@ -325,7 +309,7 @@ async fn handle<E: Endpoint>(
         let looks_again = match stop {
             Stop::Replay => true,
             Stop::Problem(_) => call.once.is_first(),
-            Stop::Forward(..) | Stop::ForwardPublic(..) => false,
+            Stop::Forward(..) => false,
         };
         if !looks_again {
             return Err(stop);

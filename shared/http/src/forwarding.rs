@@ -1,9 +1,10 @@
 //! Forwards requests to the region that they belong to, and returns its answers unchanged.
 //!
-//! A header that only the regions can sign carries the client's address, the request's id, the time left, and, if the session
-//! and the workspace have different home regions, the caller. A request is forwarded once, with one exception: the home of the
-//! credential forwards it to the home of the workspace. At an endpoint for anyone, it then sends no caller, only whether the caller
-//! follows the account.
+//! A header that only the regions can sign carries the client's address, the request's id, the time left, and, if the sender read
+//! the request's credentials, what it vouches for. A request is forwarded once, with one exception: the home of the credential
+//! forwards it to the region that it belongs to.
+//!
+//! Requests that regions send on their own account have the same header ([`RegionClient`](crate::region_client::RegionClient)).
 
 use std::{net::IpAddr, time::Duration};
 
@@ -23,8 +24,8 @@ use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, header};
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    caller_assertion::CallerAssertion,
     credentials::CSRF_HEADER,
-    delegated_caller::DelegatedCaller,
     problem::{Code, Problem},
     stop::Stop,
 };
@@ -91,12 +92,9 @@ pub struct ForwardedRequest {
     /// How long the client's network has to wait, in seconds, if nothing is left of its limit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     network_wait: Option<u64>,
-    /// The caller, if the sender is the home of the caller's session and the receiver is not.
-    pub caller: Option<DelegatedCaller>,
-    /// Whether the caller follows the account that the request names, if the sender read the request's credentials for an
-    /// endpoint for anyone, or found none. The request has none any more.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub follows: Option<bool>,
+    /// What the sender read about the caller. If it is anything, the request has no credentials any more.
+    #[serde(flatten)]
+    pub assertion: CallerAssertion,
 }
 
 impl ForwardedRequest {
@@ -109,22 +107,17 @@ impl ForwardedRequest {
         left: Duration,
     ) -> Self {
         let within = u64::try_from(left.saturating_sub(WAY).as_millis()).unwrap_or(u64::MAX);
-        Self { to, at, request, network, within, network_wait: None, caller: None, follows: None }
+        Self { to, at, request, network, within, network_wait: None, assertion: CallerAssertion::default() }
     }
 
-    /// The same, on behalf of a caller.
-    pub fn on_behalf_of(self, caller: Option<DelegatedCaller>) -> Self {
-        Self { caller, ..self }
-    }
-
-    /// The same, with whether the caller follows the account.
-    pub fn telling(self, follows: Option<bool>) -> Self {
-        Self { follows, ..self }
+    /// The same, with what this region read about the caller.
+    pub fn asserting(self, assertion: CallerAssertion) -> Self {
+        Self { assertion, ..self }
     }
 
     /// Whether the sender read the request's credentials. Then it is forwarded no more.
     pub fn is_settled(&self) -> bool {
-        self.caller.is_some() || self.follows.is_some()
+        !self.assertion.is_nothing()
     }
 
     /// The same, with the time that the client's network has to wait.
@@ -217,9 +210,14 @@ pub fn passed_back(answer: Response<Bytes>) -> Response<Bytes> {
 
 #[cfg(test)]
 mod tests {
-    use domain::id::{Id, OfRequest};
+    use domain::{
+        handle::Handle,
+        id::{Id, OfRequest},
+        user::EmailHash,
+    };
 
     use super::*;
+    use crate::caller_assertion::{DelegatedCaller, Guest};
 
     struct Key(&'static str);
 
@@ -282,30 +280,33 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn delegated_caller_brings_no_other_credential() {
+    async fn asserted_caller_brings_no_other_credential() {
         let user = "user_01m858qy4a1ar9by88nhafn40x".parse().unwrap();
         let caller = DelegatedCaller { user, stepped_up: true, owner: "the-team".to_owned() };
-        let delegated = forwarded().on_behalf_of(Some(caller));
-        let sent = delegated.attach(&Key("key"), &request()).await.unwrap();
-        assert!(!sent.headers().contains_key("authorization"));
-        assert_eq!(read(&sent, Region::Eu, 1).await.unwrap().caller, delegated.caller);
-    }
-
-    #[tokio::test]
-    async fn public_request_brings_no_credential_and_no_caller() {
-        for follows in [true, false] {
-            let sent = forwarded().telling(Some(follows)).attach(&Key("key"), &request()).await.unwrap();
+        let address = EmailHash(Digest256::of("ada@people.example"));
+        let handle = Handle::parse("ada-lovelace").ok();
+        let guest = Guest { user, home: Region::Us, handle, stepped_up: false, addresses: vec![address] };
+        for assertion in [
+            CallerAssertion::of_caller(caller),
+            CallerAssertion::of_guest(guest),
+            CallerAssertion::of_following(true),
+            CallerAssertion::of_following(false),
+        ] {
+            let sent =
+                forwarded().asserting(assertion.clone()).attach(&Key("key"), &request()).await.unwrap();
             assert!(!sent.headers().contains_key("authorization"));
             let there = read(&sent, Region::Eu, 1).await.unwrap();
-            assert_eq!((there.follows, there.caller.is_none()), (Some(follows), true));
             assert!(there.is_settled());
+            assert_eq!(there.assertion, assertion);
         }
     }
 
     #[test]
-    fn header_of_an_older_version_says_nothing_of_following() {
-        let header = serde_json::to_value(forwarded()).unwrap();
-        assert!(header.get("follows").is_none());
-        assert_eq!(serde_json::from_value::<ForwardedRequest>(header).unwrap().follows, None);
+    fn header_of_an_older_version_vouches_for_nothing() {
+        let mut header = serde_json::to_value(forwarded()).unwrap();
+        assert!(header.get("follows").is_none() && header.get("guest").is_none());
+        // Older versions wrote it also without a caller.
+        header["caller"] = serde_json::Value::Null;
+        assert!(!serde_json::from_value::<ForwardedRequest>(header).unwrap().is_settled());
     }
 }

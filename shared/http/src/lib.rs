@@ -6,10 +6,10 @@ pub mod attempts;
 pub mod authentication;
 pub mod call;
 pub mod caller;
+pub mod caller_assertion;
 pub mod clock;
 pub mod credentials;
 pub mod cursor;
-pub mod delegated_caller;
 pub mod dispatch;
 pub mod endpoint;
 pub mod forwarding;
@@ -27,6 +27,8 @@ pub mod problem;
 pub mod rate_counters;
 pub mod rate_limits;
 pub mod refused_networks;
+mod region_call;
+pub mod region_client;
 pub mod routes;
 pub mod services;
 pub mod spec;
@@ -38,9 +40,10 @@ pub use access::Access;
 pub use attempts::AttemptError;
 pub use call::{Interrupted, RequestContext};
 pub use caller::{
-    Anyone, Editor, KeyOrMember, NoWorkspace, Permitted, Person, PersonOrDeleted, PersonOrKey, Service,
-    ServiceCaller, TokenIds,
+    AnyPerson, Anyone, Editor, KeyOrMember, NoWorkspace, OtherRegion, Permitted, Person, PersonOrGuest,
+    PersonOrKey, Service, ServiceCaller, TokenIds,
 };
+pub use caller_assertion::{CallerAssertion, Guest};
 pub use clock::Clock;
 pub use credentials::CredentialError;
 pub use cursor::CursorError;
@@ -52,6 +55,7 @@ pub use ports::Ports;
 pub use prefetched::Prefetched;
 pub use problem::{Code, FieldError, Problem};
 pub use rate_limits::RateClass;
+pub use region_client::RegionClient;
 pub use services::Services;
 pub use spec::{Memory, Spec, Trigger, WorkerSpec, spec, worker};
 pub use stop::Stop;

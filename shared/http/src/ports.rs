@@ -9,12 +9,12 @@ use domain::{
         Accounts, AddressHashes, ApiKeys, AuthorizationRequests, BreachedPasswords, Bus, Codes, Connections,
         Consumed, Deletions, Directory, Exports, FeedbackRecords, Follows, History, IdentityKeys,
         IdentityProviders, Inventory, Invitations, MailBlocks, Mailer, PasswordResets, Purges, RateWindows,
-        Resources, Rotations, Sessions, SignUps, Teams, Throttles, TokenKeys, Trash, Uploads, UserAddresses,
-        Vault, Workspaces,
+        Resources, Rotations, Sessions, SignUps, Teams, TeamsElsewhere, Throttles, TokenKeys, Trash, Uploads,
+        UserAddresses, Vault, Workspaces,
     },
 };
 
-use crate::services::Services;
+use crate::{region_client::RegionClient, services::Services};
 
 /// The ports of every area.
 pub trait Ports:
@@ -29,6 +29,8 @@ pub trait Ports:
 {
     /// What dispatch itself works with.
     fn services(&self) -> Services;
+    /// Requests to the other regions.
+    fn region_client(&self) -> RegionClient;
 }
 
 /// Signing up, signing in, and staying signed in.
@@ -63,6 +65,8 @@ pub trait WorkspacePorts {
     fn api_keys(&self) -> Arc<dyn ApiKeys>;
     /// Teams and their members.
     fn teams(&self) -> Arc<dyn Teams>;
+    /// What the home of a user keeps of teams in other regions.
+    fn teams_elsewhere(&self) -> Arc<dyn TeamsElsewhere>;
     /// Invitations to teams.
     fn invitations(&self) -> Arc<dyn Invitations>;
     /// The accounts that users follow.

@@ -244,7 +244,7 @@ impl Spec {
         self
     }
 
-    /// Answers a session that ended because it requested the deletion of its account: its caller is a `PersonOrDeleted`.
+    /// Answers a session that ended because it requested the deletion of its account: its caller is an `AnyPerson`.
     pub const fn answers_deleted(mut self) -> Self {
         self.answers_deleted = true;
         self
@@ -275,6 +275,11 @@ impl Spec {
     /// Whether other services of the platform call it, and nobody else.
     pub fn is_for_services(&self) -> bool {
         self.access.takes(CredentialKind::Service)
+    }
+
+    /// Whether the other regions call it, and nobody else.
+    pub fn is_for_regions(&self) -> bool {
+        self.access.takes(CredentialKind::Region)
     }
 
     /// Whether a request may belong to another region: by its credential, or because the endpoint says so.
@@ -309,8 +314,8 @@ impl Spec {
                 CredentialKind::ApiKey => {
                     methods.extend([api_keys::HOLDER, workspaces::OWNER, rate_windows::TAKE]);
                 }
-                // The gateway verifies it.
-                CredentialKind::Service => {}
+                // The gateway verifies the one, and the forwarding key the other.
+                CredentialKind::Service | CredentialKind::Region => {}
             }
         }
         if self.takes_owner() {

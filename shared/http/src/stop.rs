@@ -3,7 +3,7 @@
 use domain::{ports::Failure, region::Region};
 
 use crate::{
-    delegated_caller::DelegatedCaller,
+    caller_assertion::CallerAssertion,
     problem::{Code, Problem},
 };
 
@@ -14,17 +14,19 @@ pub enum Stop {
     Problem(Problem),
     /// Runs the handler again: an earlier request with the same `Idempotency-Key` made the change.
     Replay,
-    /// Forwards the request to the region that it belongs to, perhaps on behalf of a caller that this region authenticated.
-    Forward(Region, Option<DelegatedCaller>),
-    /// Forwards the request to an endpoint for anyone without its credentials, with what they told this region: whether the
-    /// caller follows the account that the request names.
-    ForwardPublic(Region, bool),
+    /// Forwards the request to the region that it belongs to, with what this region read about the caller.
+    Forward(Region, Box<CallerAssertion>),
 }
 
 impl Stop {
     /// Forwards the request to `region`, which authenticates the caller itself.
     pub fn elsewhere(region: Region) -> Self {
-        Self::Forward(region, None)
+        Self::asserting(region, CallerAssertion::default())
+    }
+
+    /// Forwards the request to `region` without its credentials, and vouches for the caller.
+    pub fn asserting(region: Region, assertion: CallerAssertion) -> Self {
+        Self::Forward(region, Box::new(assertion))
     }
 
     /// The problem that the client sees. A request that can be neither replayed nor forwarded any more is a defect.
@@ -32,9 +34,7 @@ impl Stop {
         match self {
             Self::Problem(problem) => problem,
             Self::Replay => Problem::internal("an unanswered receipt"),
-            Self::Forward(region, _) | Self::ForwardPublic(region, _) => {
-                Problem::internal(format!("a request for {region} came here"))
-            }
+            Self::Forward(region, _) => Problem::internal(format!("a request for {region} came here")),
         }
     }
 }

@@ -20,7 +20,8 @@ use bytes::Bytes;
 use domain::{entropy::Entropy, region::Region};
 use futures::future::join_all;
 use kit::{
-    Clock, Ports, Services, rate_counters::Leases, refused_networks::RefusedNetworks, token::Verifier,
+    Clock, Ports, RegionClient, Services, rate_counters::Leases, refused_networks::RefusedNetworks,
+    token::Verifier,
 };
 use store::Store;
 
@@ -191,5 +192,10 @@ impl Ports for FunctionRuntime {
             forwarding: self.secrets(),
             refusals_after: self.config.refusals_after,
         }
+    }
+
+    fn region_client(&self) -> RegionClient {
+        let (clock, entropy) = (Arc::clone(&self.clock), Arc::clone(&self.entropy));
+        RegionClient::new(self.regions.clone(), self.secrets(), clock, entropy)
     }
 }

@@ -61,7 +61,7 @@ impl Mailer for SesMailer {
             .html(content(mail.html.expose()).map_err(broken)?)
             .build();
         let message = Message::builder().subject(content(&mail.subject).map_err(broken)?).body(body).build();
-        let tag = MessageTag::builder().name("kind").value(mail.kind).build().map_err(broken)?;
+        let tag = MessageTag::builder().name("kind").value(&*mail.kind).build().map_err(broken)?;
         let sent = self
             .client
             .send_email()

@@ -31,7 +31,7 @@ use crate::{
     accounts, api_keys,
     client::Store,
     connections, due, erasures, identities,
-    item::{Key, from_item, text, to_expiring_item, to_item},
+    item::{Key, from_item, number, text, to_expiring_item, to_item},
     jobs::{Job, due_key},
     lists::sort_key,
     mail_blocks,
@@ -151,7 +151,8 @@ impl Deletions for Store {
         if deletion.scope == DeletionScope::Account {
             transaction = transaction.close_person(closing)?;
         }
-        if deletion.scope == DeletionScope::Team {
+        // The home of an owner from another region frees the place when it is told.
+        if deletion.scope == DeletionScope::Team && deletion.requester_home.is_none() {
             transaction = transaction.disown(deletion.user, deletion.workspace);
         }
         let (key, erasure) = erasures::item(deletion)?;
@@ -244,7 +245,10 @@ impl Deletions for Store {
                 self.delete_all(&others.collect::<Vec<_>>()).await?;
             }
             Part::Memberships => {
-                for team in ids(&keys, "")? {
+                // A copy leads to no record of this region.
+                let own: Vec<Key> =
+                    keys.iter().filter(|key| !workspaces::is_copy(&key.sk)).cloned().collect();
+                for team in ids(&own, "")? {
                     self.end_membership(team, deletion.user).await?;
                 }
             }
@@ -294,13 +298,17 @@ impl Transaction<'_> {
     }
 
     /// Deletes the workspace with its profile, handle and wrapped data key, if the owner is still the same; or requires that none
-    /// exists. Label: `workspace`.
+    /// exists. If somebody joined since the workspace was read, it stays. Label: `workspace`.
     fn close_workspace(self, deletion: &Deletion, workspace: Option<&Workspace>) -> Self {
         let key = workspaces::key_of(deletion.workspace);
         let Some(workspace) = workspace else { return self.check("workspace", &key, Condition::absent()) };
         let own = Condition::of("#owner = :owner", [(":owner", text(deletion.user))]);
+        let own = own.naming("#owner", "owner").and(match workspace.joins {
+            0 => Condition::of("attribute_not_exists(joins)", []),
+            joins => Condition::of("joins = :joins", [(":joins", number(joins))]),
+        });
         let names_this = workspaces::names_this(deletion.workspace);
-        self.delete("workspace", &key, own.naming("#owner", "owner"))
+        self.delete("workspace", &key, own)
             .delete("workspace", &workspaces::profile_key(deletion.workspace), Condition::none())
             .delete("workspace", &workspaces::handle_key(&workspace.handle), names_this)
     }
@@ -324,7 +332,8 @@ impl Store {
     }
 
     /// Reduces the record of a team's deletion to the fact that it happened, for the person who may read it. If the person's
-    /// account is deleted too, nobody may, and the record is deleted: the account's deletion may have ended before.
+    /// account is deleted too, nobody may, and the record is deleted: the account's deletion may have ended before. Whether a
+    /// person of another region has an account is unknown here, and the record expires.
     async fn forget_team(&self, deletion: &Deletion) -> Outcome<()> {
         let job = job_of(deletion)?;
         let kept = Deletion { handle: None, address: None, counted: None, ..deletion.next() };
@@ -332,11 +341,13 @@ impl Store {
         let gone_at = ended.saturating_add(REMEMBERED).unwrap_or(Timestamp::MAX);
         let item = to_expiring_item(&job.record.0, &kept, gone_at)?;
         let unchanged = Condition::version(deletion.version);
-        let transaction = self
-            .transaction()
-            .check("reader", &accounts::user_key(deletion.user), Condition::present())
-            .put("job", &job.record.0, item, unchanged)
-            .delete("due", &job.due, Condition::none());
+        let mut transaction = self.transaction();
+        if deletion.requester_home.is_none() {
+            transaction =
+                transaction.check("reader", &accounts::user_key(deletion.user), Condition::present());
+        }
+        let transaction =
+            transaction.put("job", &job.record.0, item, unchanged).delete("due", &job.due, Condition::none());
         if transaction.end(&job).commit().await? == Some("reader") {
             self.transaction().forget(&job).end(&job).commit().await?;
         }

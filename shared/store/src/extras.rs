@@ -8,13 +8,13 @@ use crate::{
 };
 
 impl Transaction<'_> {
-    /// Adds the activity event, the message and the idempotency record.
+    /// Adds the activity event, the messages and the idempotency record.
     pub fn extras(mut self, extras: TransactionExtras) -> Outcome<Self> {
         if let Some(event) = &extras.event {
             let (key, item) = history::event_item(event)?;
             self = self.put("event", &key, item, Condition::absent());
         }
-        if let Some(message) = &extras.message {
+        for message in &extras.messages {
             let (key, item) = outbox::message_item(message)?;
             self = self.put("message", &key, item, Condition::absent());
         }

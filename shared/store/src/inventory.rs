@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use domain::{
     activity::{ActivityEvent, Mark},
     id::{EventId, SessionId, UploadId, UserId, WorkspaceId},
-    ports::{Failure, Inventory, Membership, Outcome, Page},
+    ports::{Inventory, Outcome, Page},
     resource::{Kind, Resource, ResourceId},
     session::Session,
     trash::Trashed,
@@ -15,14 +15,7 @@ use domain::{
 use serde::de::DeserializeOwned;
 use tables::ItemKind;
 
-use crate::{
-    client::Store,
-    history::marked,
-    item::{Item, from_item},
-    lists::sort_key,
-    resources::records_of,
-    workspaces::{member_key, memberships_range, role_of},
-};
+use crate::{client::Store, history::marked, item::from_item, resources::records_of, workspaces::member_key};
 
 /// The beginning of a range of sort keys: after this id, or all with the prefix.
 fn past(prefix: &str, id: Option<impl Display>) -> String {
@@ -96,16 +89,6 @@ impl Inventory for Store {
         // `SESSION$` sorts right after every `SESSION#…`.
         let range = (past("SESSION#", after), "SESSION$".to_owned());
         self.records_up(ItemKind::Sessions, user, range, limit).await
-    }
-
-    async fn memberships(&self, user: UserId, limit: usize) -> Outcome<Vec<Membership>> {
-        let items = self.items_up(ItemKind::Memberships, user, memberships_range(), limit).await?.into_iter();
-        let membership = |item: Item| {
-            let workspace = sort_key(&item).and_then(|key| key.parse().ok());
-            let unclear = || Failure::Broken("a membership's key that holds no id".to_owned());
-            Ok(Membership { workspace: workspace.ok_or_else(unclear)?, role: role_of(item)? })
-        };
-        items.map(membership).collect()
     }
 
     async fn has_others(&self, workspace: WorkspaceId, user: UserId) -> Outcome<bool> {

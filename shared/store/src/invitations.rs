@@ -8,7 +8,8 @@ use domain::{
     id::{InvitationId, WorkspaceId},
     invitation::Invitation,
     permissions::ActsOnMembers,
-    ports::{Accepted, Invitations, Invited, Outcome, Saved, TransactionExtras},
+    ports::{Accepted, Invitations, Outcome, Saved, TransactionExtras},
+    region::Region,
     team::TeamMember,
     user::EmailHash,
 };
@@ -18,7 +19,7 @@ use tables::ItemKind;
 use crate::{
     client::Store,
     item::{Key, from_item, number, to_item},
-    teams::{TEAM, team_of},
+    teams::{TEAM, has_role, team_of},
     transaction::{Condition, Transaction},
     workspaces,
 };
@@ -68,7 +69,7 @@ impl Invitations for Store {
         invitation: &Invitation,
         seats: Option<u64>,
         extras: TransactionExtras,
-    ) -> Outcome<Invited> {
+    ) -> Outcome<Saved> {
         let by = proof.by();
         let (key, address) = (key_of(by.team, invitation.id), address_key(by.team, invitation.address));
         let index = to_item(&address, &InvitationOf { invitation: invitation.id })?;
@@ -80,16 +81,7 @@ impl Invitations for Store {
             .update(TEAM, &workspaces::key_of(by.team), take, one, team_of(by).and(has_seat(seats)))
             .acting_beside_team(by)
             .put("invitation", &key, to_item(&key, invitation)?, Condition::absent());
-        Ok(match transaction.extras(extras)?.commit().await? {
-            None => Invited::Yes,
-            Some("address") => {
-                let earlier = self.by_address(by.team, invitation.address).await?;
-                earlier.map_or(Invited::Stale, Invited::Already)
-            }
-            // The number of seats, or another owner.
-            Some(TEAM) => Invited::NoSeat,
-            Some(_) => Invited::Stale,
-        })
+        Ok(transaction.extras(extras)?.commit().await?.map_or(Saved::Yes, |_| Saved::Stale))
     }
 
     async fn replace(
@@ -129,16 +121,22 @@ impl Invitations for Store {
     async fn accept(
         &self,
         invitation: &Invitation,
+        sender: &TeamMember,
+        here: Region,
         member: &TeamMember,
         extras: TransactionExtras,
     ) -> Outcome<Accepted> {
         let team = invitation.team;
-        let transaction = self
+        let one = [(":one".to_owned(), number(1))];
+        let mut transaction = self
             .transaction()
             .delete_invitation(invitation)
-            .check(TEAM, &workspaces::key_of(team), Condition::present())
-            .put_member(team, member)?
-            .existing_user(member.user);
+            .update(TEAM, &workspaces::key_of(team), "ADD joins :one", one, Condition::present())
+            .check("sender", &workspaces::member_key(team, sender.user), has_role(sender.role))
+            .put_member(team, here, member)?;
+        if member.region == here {
+            transaction = transaction.existing_user(member.user);
+        }
         Ok(match transaction.extras(extras)?.commit().await? {
             None => Accepted::Yes,
             Some("member") => Accepted::AlreadyMember,

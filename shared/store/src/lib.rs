@@ -40,6 +40,7 @@ mod retry;
 mod sessions;
 mod sign_ups;
 mod teams;
+mod teams_elsewhere;
 mod throttles;
 mod transaction;
 mod trash;

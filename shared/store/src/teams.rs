@@ -1,16 +1,20 @@
 //! Team.  Table `workspaces`: workspace, profile, handle and members as of [`crate::workspaces`]; PK `OWNED#<user>`  SK `OWNED`
-//! (the teams that the user owns, as a set).
+//! (the teams that the user owns in any region, as a set).
 //! Reads: the teams of a user (query of the memberships, then a batch get), the members of a team (query), one member (batch get), all
 //! strongly consistent.
 //! Writes: one transaction changes a member on both sides, the team's number of taken seats, and, for an owner, the set. It checks
-//! that the acting member still has the role.
+//! that the acting member still has the role. Of a member from another region, only the team's side is here.
 
 use async_trait::async_trait;
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::{
     id::{UserId, WorkspaceId},
     permissions::{ActsOnMembers, TransfersTeam},
-    ports::{Outcome, Page, Saved, TeamOfUser, TeamOpened, Teams, TransactionExtras, Transferred},
+    ports::{
+        Failure, Outcome, Page, Saved, TeamOfUser, TeamOpened, Teams, TeamsOfUser, TransactionExtras,
+        Transferred,
+    },
+    region::Region,
     role::Role,
     team::{ActingMember, MOST_OWNED, TeamMember},
     workspace::{Profile, Workspace, WorkspaceKind},
@@ -27,8 +31,8 @@ use crate::{
     lists::sort_key,
     transaction::{Condition, Transaction},
     workspaces::{
-        key_of, member_item, member_key, membership_item, membership_key, memberships_range, profile_key,
-        role_of,
+        is_copy, key_of, member_item, member_key, membership_item, membership_key, memberships_range,
+        profile_key, role_of,
     },
 };
 
@@ -39,9 +43,9 @@ pub const TEAM: &str = "team";
 
 /// The teams that a user owns. DynamoDB has no empty sets.
 #[derive(Default, Deserialize)]
-struct Owned {
+pub struct Owned {
     #[serde(default)]
-    teams: Vec<WorkspaceId>,
+    pub teams: Vec<WorkspaceId>,
 }
 
 /// The key of the set of teams that a user owns.
@@ -55,13 +59,18 @@ fn is_owned_by(user: UserId) -> Condition {
 }
 
 /// The role of the member is this one.
-fn has_role(role: Role) -> Condition {
+pub fn has_role(role: Role) -> Condition {
     Condition::of("#role = :role", [(":role", text(role.as_str()))]).naming("#role", "role")
 }
 
 /// The team's record is there, and its owner is the one who acts, if the owner does.
 pub fn team_of(by: &ActingMember) -> Condition {
     if by.role == Role::Owner { is_owned_by(by.user) } else { Condition::present() }
+}
+
+/// Adds a team to a set of owned teams.
+pub fn add_owned(team: WorkspaceId) -> Expression {
+    Expression::new("ADD teams :team", [(":team", set_of(team))])
 }
 
 fn set_of(team: WorkspaceId) -> AttributeValue {
@@ -78,11 +87,14 @@ impl Teams for Store {
         extras: TransactionExtras,
     ) -> Outcome<TeamOpened> {
         let transaction = self.transaction().open_workspace(team, profile)?;
-        let transaction = transaction
-            .put_member(team.id, owner)?
-            .own_another("limit", owner.user, team.id)
-            .existing_user(owner.user)
-            .check("erased", &erasures::key_of(team.id), Condition::absent());
+        let mut transaction = transaction.put_member(team.id, team.region, owner)?.check(
+            "erased",
+            &erasures::key_of(team.id),
+            Condition::absent(),
+        );
+        if owner.region == team.region {
+            transaction = transaction.own_another("limit", owner.user, team.id).existing_user(owner.user);
+        }
         Ok(match transaction.extras(extras)?.commit().await? {
             None => TeamOpened::Yes,
             Some("limit") => TeamOpened::LimitReached,
@@ -92,15 +104,22 @@ impl Teams for Store {
         })
     }
 
-    async fn of(&self, user: UserId, limit: usize) -> Outcome<Vec<TeamOfUser>> {
+    async fn of(&self, user: UserId, limit: usize) -> Outcome<TeamsOfUser> {
         let found = self.items_up(ItemKind::Memberships, user, memberships_range(), limit).await?;
-        let ids = found.iter().filter_map(|item| sort_key(item)?.parse().ok());
-        let ids: Vec<WorkspaceId> = ids.collect();
-        let keys = ids.iter().flat_map(|id| [key_of(*id), profile_key(*id), member_key(*id, user)]);
+        let (copies, own): (Vec<_>, Vec<_>) =
+            found.into_iter().partition(|item| sort_key(item).is_some_and(is_copy));
+        let ids = own.iter().filter_map(|item| sort_key(item)?.parse().ok());
+        let mut here = self.among(user, &ids.collect::<Vec<_>>()).await?;
+        here.sort_by(|one, other| one.team.handle.cmp(&other.team.handle));
+        Ok(TeamsOfUser { here, elsewhere: copies.into_iter().map(from_item).collect::<Outcome<_>>()? })
+    }
+
+    async fn among(&self, user: UserId, teams: &[WorkspaceId]) -> Outcome<Vec<TeamOfUser>> {
+        let keys = teams.iter().flat_map(|id| [key_of(*id), profile_key(*id), member_key(*id, user)]);
         let mut items = self.get_all(&keys.collect::<Vec<_>>()).await?.into_iter();
         let mut teams = Vec::new();
         while let (Some(team), Some(profile), Some(member)) = (items.next(), items.next(), items.next()) {
-            // A team of another region, or one that was deleted.
+            // The team was deleted, or the user is no member any more.
             let (Some(team), Some(member)) = (team, member) else { continue };
             let team: Workspace = from_item(team)?;
             if team.kind == WorkspaceKind::Team {
@@ -108,7 +127,6 @@ impl Teams for Store {
                 teams.push(TeamOfUser { team, profile, role: role_of(member)? });
             }
         }
-        teams.sort_by(|one, other| one.team.handle.cmp(&other.team.handle));
         Ok(teams)
     }
 
@@ -145,7 +163,7 @@ impl Teams for Store {
     ) -> Outcome<Saved> {
         let by = proof.by();
         let transaction = self.transaction().acting(by);
-        let transaction = transaction.change_role(by.team, member.user, (member.role, role));
+        let transaction = transaction.change_role(by, member, role);
         Ok(transaction.extras(extras)?.commit().await?.map_or(Saved::Yes, |_| Saved::Stale))
     }
 
@@ -157,34 +175,56 @@ impl Teams for Store {
     ) -> Outcome<Saved> {
         let by = proof.by();
         let transaction = self.transaction().acting_beside_team(by).free_seat(by.team, team_of(by));
-        let transaction = transaction.delete_member(by.team, member.user, has_role(member.role));
+        let transaction = transaction.delete_member((by.team, by.region), member, has_role(member.role));
         Ok(transaction.extras(extras)?.commit().await?.map_or(Saved::Yes, |_| Saved::Stale))
     }
 
-    async fn leave(&self, team: WorkspaceId, user: UserId, extras: TransactionExtras) -> Outcome<Saved> {
-        let no_owner = Condition::of("#owner <> :owner", [(":owner", text(user))]).naming("#owner", "owner");
-        let transaction = self.transaction().free_seat(team, no_owner);
-        let transaction = transaction.delete_member(team, user, Condition::present());
+    async fn leave(
+        &self,
+        team: &Workspace,
+        member: &TeamMember,
+        extras: TransactionExtras,
+    ) -> Outcome<Saved> {
+        let user = [(":owner", text(member.user))];
+        let no_owner = Condition::of("#owner <> :owner", user).naming("#owner", "owner");
+        let transaction = self.transaction().free_seat(team.id, no_owner);
+        let transaction = transaction.delete_member((team.id, team.region), member, Condition::present());
         Ok(transaction.extras(extras)?.commit().await?.map_or(Saved::Yes, |_| Saved::Stale))
+    }
+
+    async fn end_foreign(
+        &self,
+        team: &Workspace,
+        member: &TeamMember,
+        extras: TransactionExtras,
+    ) -> Outcome<Saved> {
+        if member.region == team.region {
+            return Err(Failure::Broken("a member from this region".to_owned()));
+        }
+        self.leave(team, member, extras).await
     }
 
     async fn transfer(
         &self,
         proof: &TransfersTeam,
+        from: &TeamMember,
         to: &TeamMember,
         extras: TransactionExtras,
     ) -> Outcome<Transferred> {
         let by = proof.by();
         let pass_on =
             Expression::new("SET #owner = :new", [(":new", text(to.user))]).naming("#owner", "owner");
-        let transaction = self
+        let mut transaction = self
             .transaction()
-            .change(TEAM, &key_of(by.team), pass_on, is_owned_by(by.user))
-            .change_role(by.team, to.user, (to.role, Role::Owner))
-            .change_role(by.team, by.user, (Role::Owner, Role::Admin))
-            .own_another("limit", to.user, by.team)
-            .existing_user(to.user)
-            .disown(by.user, by.team);
+            .change(TEAM, &key_of(by.team), pass_on, is_owned_by(from.user))
+            .change_role(by, to, Role::Owner)
+            .change_role(by, from, Role::Admin);
+        if to.region == by.region {
+            transaction = transaction.own_another("limit", to.user, by.team).existing_user(to.user);
+        }
+        if from.region == by.region {
+            transaction = transaction.disown(from.user, by.team);
+        }
         Ok(match transaction.extras(extras)?.commit().await? {
             None => Transferred::Yes,
             Some("limit") => Transferred::LimitReached,
@@ -223,37 +263,47 @@ impl Transaction<'_> {
         if by.role == Role::Owner { self } else { self.acting(by) }
     }
 
-    /// Adds a member, on both sides. Label: `member`.
-    pub fn put_member(self, team: WorkspaceId, member: &TeamMember) -> Outcome<Self> {
+    /// Adds a member to a team of this region, on both sides if the member's home is here, too. Label: `member`.
+    pub fn put_member(self, team: WorkspaceId, here: Region, member: &TeamMember) -> Outcome<Self> {
         let item = member_item(team, member)?;
-        let copy = membership_item(member.user, team, member.role)?;
-        Ok(self.put("member", &member_key(team, member.user), item, Condition::absent()).put(
-            "membership",
-            &membership_key(member.user, team),
-            copy,
-            Condition::none(),
-        ))
+        let added = self.put("member", &member_key(team, member.user), item, Condition::absent());
+        if member.region != here {
+            return Ok(added);
+        }
+        let own = membership_item(member.user, team, member.role)?;
+        Ok(added.put("membership", &membership_key(member.user, team), own, Condition::none()))
     }
 
-    /// Deletes a member, on both sides. Label: `member`.
-    fn delete_member(self, team: WorkspaceId, user: UserId, condition: Condition) -> Self {
-        self.delete("member", &member_key(team, user), condition).delete(
-            "membership",
-            &membership_key(user, team),
-            Condition::none(),
-        )
+    /// Deletes a member, on both sides if the member's home is here, too. Label: `member`.
+    fn delete_member(
+        self,
+        (team, here): (WorkspaceId, Region),
+        member: &TeamMember,
+        condition: Condition,
+    ) -> Self {
+        let deleted = self.delete("member", &member_key(team, member.user), condition);
+        if member.region != here {
+            return deleted;
+        }
+        deleted.delete("membership", &membership_key(member.user, team), Condition::none())
     }
 
-    /// Changes the role of a member who has the first role, on both sides. Label: `member`.
-    fn change_role(self, team: WorkspaceId, user: UserId, (from, to): (Role, Role)) -> Self {
-        let set =
-            || Expression::new("SET #role = :new", [(":new", text(to.as_str()))]).naming("#role", "role");
-        self.change("member", &member_key(team, user), set(), has_role(from)).change(
-            "membership",
-            &membership_key(user, team),
-            set(),
-            Condition::none(),
-        )
+    /// Changes the role of a member who still has the role that was read, on both sides if the member's home is here, too. Label:
+    /// `member`.
+    fn change_role(self, by: &ActingMember, member: &TeamMember, to: Role) -> Self {
+        let role = (":new", text(to.as_str()));
+        let count = [role.clone(), (":changes", number(member.changes.saturating_add(1)))];
+        let count = Expression::new("SET #role = :new, changes = :changes", count).naming("#role", "role");
+        let as_read = has_role(member.role).and(match member.changes {
+            0 => Condition::of("attribute_not_exists(changes)", []),
+            changes => Condition::of("changes = :seen", [(":seen", number(changes))]),
+        });
+        let changed = self.change("member", &member_key(by.team, member.user), count, as_read);
+        if member.region != by.region {
+            return changed;
+        }
+        let set = Expression::new("SET #role = :new", [role]).naming("#role", "role");
+        changed.change("membership", &membership_key(member.user, by.team), set, Condition::none())
     }
 
     /// Frees a seat, on a condition on the team's record. Label: [`TEAM`].
@@ -279,10 +329,9 @@ impl Transaction<'_> {
     }
 
     /// Adds a team to those that a user owns, if there are fewer than the most.
-    fn own_another(self, label: &'static str, user: UserId, team: WorkspaceId) -> Self {
-        let add = Expression::new("ADD teams :team", [(":team", set_of(team))]);
-        let most = [(":most", number(MOST_OWNED))];
-        let fewer = Condition::of("attribute_not_exists(teams) OR size(teams) < :most", most);
-        self.change(label, &owned_key(user), add, fewer)
+    pub fn own_another(self, label: &'static str, user: UserId, team: WorkspaceId) -> Self {
+        let values = [(":most", number(MOST_OWNED)), (":this", text(team))];
+        let fewer = "attribute_not_exists(teams) OR size(teams) < :most OR contains(teams, :this)";
+        self.change(label, &owned_key(user), add_owned(team), Condition::of(fewer, values))
     }
 }

@@ -68,9 +68,19 @@ pub fn membership_key(user: UserId, workspace: WorkspaceId) -> Key {
     Key::new(ItemKind::Memberships, user, workspace.to_string())
 }
 
-/// The sort keys of memberships in a user's partition.
+/// The key of the copy of a membership in another region.
+pub fn copy_key(user: UserId, team: WorkspaceId) -> Key {
+    Key::new(ItemKind::Memberships, user, format!("AWAY#{team}"))
+}
+
+/// Whether a sort key in a user's partition of memberships is that of a copy.
+pub fn is_copy(sort_key: &str) -> bool {
+    sort_key.starts_with("AWAY#")
+}
+
+/// The sort keys of all memberships of a user: copies first.
 pub fn memberships_range() -> (String, String) {
-    ("ws_".to_owned(), "ws~".to_owned())
+    ("AWAY#".to_owned(), "ws~".to_owned())
 }
 
 /// The item of the same membership in the user's partition, written beside [`member_item`].

@@ -51,10 +51,10 @@ pub use resource::{purges, resources, trash, uploads};
 pub use secrets::{
     address_hashes, codes, forwarding_keys, identity_keys, identity_providers, rotations, token_keys, vault,
 };
-pub use workspace::{api_keys, follows, history, invitations, teams, workspaces};
+pub use workspace::{api_keys, follows, history, invitations, teams, teams_elsewhere, workspaces};
 
 /// The methods of every port.
-pub const PORTS: [&[PortMethod]; 43] = [
+pub const PORTS: [&[PortMethod]; 44] = [
     accounts::ALL,
     address_hashes::ALL,
     api_keys::ALL,
@@ -91,6 +91,7 @@ pub const PORTS: [&[PortMethod]; 43] = [
     sessions::ALL,
     sign_ups::ALL,
     teams::ALL,
+    teams_elsewhere::ALL,
     throttles::ALL,
     token_keys::ALL,
     trash::ALL,

@@ -1,29 +1,12 @@
 //! The signed header by which a region says what it found out about a request that it sends on.
 
-use base64::{
-    Engine,
-    prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD},
-};
-use domain::{
-    role::Role,
-    secret::{Digest256, MacKey},
-};
+use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
+use domain::{role::Role, secret::MacKey};
+use tests::forwarding_header;
 
 use super::*;
 
 const LETTER: &str = "x-account-forwarded";
-
-/// The key that the regions sign letters with.
-async fn genuine_key(app: &App) -> MacKey {
-    let credentials = local::outsider("tests");
-    let endpoint = lambda::AwsEndpoint { url: Some(app.aws_endpoint().to_owned()), credentials };
-    let sdk = lambda::sdk_config(app.home().aws(), &endpoint, &lambda::HttpClient::new().unwrap());
-    let secrets = aws_sdk_secretsmanager::Client::new(&sdk);
-    let secret = secrets.get_secret_value().secret_id("account/shared/forwarding").send().await.unwrap();
-    let document: Value = serde_json::from_str(secret.secret_string().unwrap()).unwrap();
-    let key = BASE64_STANDARD.decode(document["keys"][0]["key"].as_str().unwrap()).unwrap();
-    MacKey::new(key.try_into().unwrap())
-}
 
 /// What the region `us` would say of a request to `eu`.
 async fn letter(app: &App) -> Value {
@@ -32,13 +15,6 @@ async fn letter(app: &App) -> Value {
         "to": "eu", "at": now, "request": "req_01m858qy4a1ar9by88nhafn40x", "network": "203.0.113.9",
         "within": 2_900, "caller": null,
     })
-}
-
-/// Signs a letter for a request.
-fn sealed(key: &MacKey, letter: &str, method: &str, path: &str, body: &str) -> String {
-    let parts = [letter, method, path, body].map(str::as_bytes);
-    let mac = Digest256::from_bytes(key.derive("forward", &parts)).to_base64();
-    format!("{}.{mac}", BASE64_URL_SAFE_NO_PAD.encode(letter))
 }
 
 const PATH: &str = "/api/api-keys";
@@ -62,7 +38,7 @@ fn made_up(key: &MacKey, genuine: &Value, caller: &Person) -> Vec<String> {
         letter.to_string()
     };
     let (text, vouching) = (genuine.to_string(), vouching(caller, &caller.handle));
-    let right = sealed(key, &text, "POST", PATH, FORM);
+    let right = forwarding_header(key, &text, "POST", PATH, FORM);
     let (_, mac) = right.split_once('.').unwrap();
     vec![
         String::new(),
@@ -72,13 +48,13 @@ fn made_up(key: &MacKey, genuine: &Value, caller: &Person) -> Vec<String> {
         right.replace('.', ""),
         format!("{right}A"),
         format!("{}.{mac}", BASE64_URL_SAFE_NO_PAD.encode(changed("caller", vouching))),
-        sealed(&MacKey::new([7; 32]), &text, "POST", PATH, FORM),
-        sealed(key, &text, "PATCH", PATH, FORM),
-        sealed(key, &text, "POST", "/api/settings", FORM),
-        sealed(key, &text, "POST", PATH, r#"{"name":"cd"}"#),
-        sealed(key, &changed("at", json!("2026-01-01T00:00:00Z")), "POST", PATH, FORM),
-        sealed(key, &changed("to", json!("mars")), "POST", PATH, FORM),
-        sealed(key, "{}", "POST", PATH, FORM),
+        forwarding_header(&MacKey::new([7; 32]), &text, "POST", PATH, FORM),
+        forwarding_header(key, &text, "PATCH", PATH, FORM),
+        forwarding_header(key, &text, "POST", "/api/settings", FORM),
+        forwarding_header(key, &text, "POST", PATH, r#"{"name":"cd"}"#),
+        forwarding_header(key, &changed("at", json!("2026-01-01T00:00:00Z")), "POST", PATH, FORM),
+        forwarding_header(key, &changed("to", json!("mars")), "POST", PATH, FORM),
+        forwarding_header(key, "{}", "POST", PATH, FORM),
     ]
 }
 
@@ -86,7 +62,7 @@ fn made_up(key: &MacKey, genuine: &Value, caller: &Person) -> Vec<String> {
 async fn forged_forwarding_header_is_refused() {
     let app = App::start().await.living_in(Region::Eu);
     let ada = app.user("ada-e").await;
-    let (key, genuine) = (genuine_key(&app).await, letter(&app).await);
+    let (key, genuine) = (app.forwarding_key().await, letter(&app).await);
     for letter in made_up(&key, &genuine, &ada) {
         for way in Region::ALL {
             let before = app.last_call().await;
@@ -97,7 +73,7 @@ async fn forged_forwarding_header_is_refused() {
         }
     }
     assert_eq!(ada.activity().await, ["completed onboarding ada-e"]);
-    let genuine_one = sealed(&key, &genuine.to_string(), "POST", PATH, FORM);
+    let genuine_one = forwarding_header(&key, &genuine.to_string(), "POST", PATH, FORM);
     for way in [Region::Us, Region::Ap] {
         assert_eq!(send(&ada.by_way_of(way), &genuine_one).await.brief(), "400 BAD_REQUEST", "it is for eu");
     }
@@ -109,14 +85,14 @@ async fn forged_forwarding_header_is_refused() {
 async fn forwarded_request_is_not_forwarded_again() {
     let app = App::start().await.living_in(Region::Eu);
     let ada = app.living_in(Region::Ap).user("ada-a").await.by_way_of(Region::Eu);
-    let (key, text) = (genuine_key(&app).await, letter(&app).await.to_string());
+    let (key, text) = (app.forwarding_key().await, letter(&app).await.to_string());
     let form = json!({ "email": ada.email, "password": PASSWORD, "region": "ap" }).to_string();
     let requests = [
         ("settings-read", "GET", "/api/settings", String::new()),
         ("auth-sign-up", "POST", "/api/auth/sign-up", form),
     ];
     for (function, method, path, body) in requests {
-        let sealed = sealed(&key, &text, method, path, &body);
+        let sealed = forwarding_header(&key, &text, method, path, &body);
         let request = ada.request(method.parse().unwrap(), path).header("content-type", "application/json");
         let before = app.last_call().await;
         let refused = app.send(request.header(LETTER, sealed).body(body)).await;
@@ -134,11 +110,11 @@ async fn a_region_vouches_for_a_caller_in_one_workspace_only() {
     let (ada, bob) = (app.user("ada-e").await, app.user("bob-e").await);
     let mut letter = letter(&app).await;
     letter["caller"] = vouching(&bob, "bob-e");
-    let key = genuine_key(&app).await;
+    let key = app.forwarding_key().await;
     ada.let_in(&bob, Role::Viewer).await;
     for (vouched, asked, brief) in [("ada-e", "ada-e", "200"), ("bob-e", "ada-e", "404 NOT_FOUND")] {
         letter["caller"]["owner"] = json!(vouched);
-        let sealed = sealed(&key, &letter.to_string(), "GET", "/api/settings", "");
+        let sealed = forwarding_header(&key, &letter.to_string(), "GET", "/api/settings", "");
         let request = app.request(Method::GET, &format!("/api/settings?owner={asked}"));
         assert_eq!(app.send(request.header(LETTER, sealed)).await.brief(), brief, "{vouched} in {asked}");
     }

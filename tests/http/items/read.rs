@@ -15,7 +15,7 @@ use domain::{
         Accounts, ApiKeys, AuthorizationRequests, Connected, ConnectedBy, Connections, Consumed, Created,
         DUE_PARTS, Deletions, Directory as _, Exports, FeedbackRecords, Follows, History, IdempotencyRecords,
         Inventory, MailBlocks, MessageLease, PasswordResets, Purges, RateWindows, Resources, Sessions,
-        SignUps, Throttles, Trash, Uploads, UserAddresses, Within, Workspaces,
+        SignUps, TeamsElsewhere, Throttles, Trash, Uploads, UserAddresses, Within, Workspaces,
     },
     provider::{Connection, IdentityHash},
     region::Region,
@@ -127,12 +127,20 @@ async fn workspaces(tables: &Tables, kind: ItemKind, of: &str, sk: &str, item: &
             let found = store.membership(part(of), part(last)).await.unwrap();
             json!({ "role": found.map(|(_, role): (_, Role)| role) })
         }
+        ItemKind::OwnedTeams if sk.starts_with("RESERVED#") => {
+            let places = TeamsElsewhere::reservations(store, part(of)).await.unwrap().into_iter();
+            json!(places.filter(|place| place.team == part(last)).collect::<Vec<_>>())
+        }
         ItemKind::OwnedTeams => {
             json!({ "teams": domain::ports::Teams::owned(store, part(of)).await.unwrap() })
         }
+        ItemKind::Memberships if sk.starts_with("AWAY#") => {
+            let copies = store.copies(part(of), MANY).await.unwrap();
+            json!(copies.iter().find(|copy| copy.team == part(last)))
+        }
         ItemKind::Memberships => {
-            let found = store.memberships(part(of), MANY).await.unwrap().into_iter();
-            json!({ "role": found.filter(|it| it.workspace == part(sk)).map(|it| it.role).next() })
+            let teams = domain::ports::Teams::of(store, part(of), MANY).await.unwrap().here;
+            json!({ "role": teams.iter().find(|it| it.team.id == part(sk)).map(|it| it.role) })
         }
         ItemKind::Invitations if sk.starts_with("ADDRESS#") => {
             let address = EmailHash(hash(last));

@@ -15,9 +15,9 @@ use domain::{
         may_edit_resources, may_export, may_keep_inbox, may_make_keys,
     },
     ports::{
-        All, ApiKeys, Closing, Consumed, Deletions, Directory as _, Exports, FeedbackRecords, Followed,
-        Follows, History, Invited, Live, Marking, Purges, RateWindows, Resources, Sessions, TeamOpened,
-        Throttles, TransactionExtras, Trash, Uploads, Workspaces,
+        All, ApiKeys, Closing, Consumed, CopyKept, Deletions, Directory as _, Exports, FeedbackRecords,
+        Followed, Follows, History, Live, Marking, PlaceReserved, Purges, RateWindows, Resources, Saved,
+        Sessions, TeamOpened, TeamsElsewhere, Throttles, TransactionExtras, Trash, Uploads, Workspaces,
     },
     region::Region,
     resource::ResourceId,
@@ -83,11 +83,12 @@ fn workspace(n: u64, handle: &str, kind: &str, plan: &str) -> Workspace {
     .unwrap()
 }
 
-/// A member of a team. All but the first were invited.
+/// A member of a team. All but the first were invited. The role of an admin was another one before.
 fn member(n: u64, role: Role) -> TeamMember {
     from_value(json!({
         "user": user(n), "role": role, "handle": format!("member-{n}"), "region": "us", "joinedAt": at(9),
         "invitedBy": Some(user(1)).filter(|_| role != Role::Owner),
+        "changes": if role == Role::Admin { 3 } else { 0 },
     }))
     .unwrap()
 }
@@ -123,6 +124,7 @@ pub async fn everything(tables: &Tables) {
     people::connections(tables).await;
     let ada = workspaces(tables).await;
     invitations(tables).await;
+    teams_elsewhere(tables).await;
     keys_and_inbox(tables, &ada).await;
     follows(tables).await;
     extras(tables, &ada).await;
@@ -167,8 +169,27 @@ async fn invitations(tables: &Tables) {
         let made = domain::ports::Invitations::create(&tables.store, &proof, &invitation, None, none())
             .await
             .unwrap();
-        assert_eq!(made, Invited::Yes);
+        assert_eq!(made, Saved::Yes);
     }
+}
+
+/// Copies of memberships in other regions, of which one has ended, and a place that is reserved for a team there.
+async fn teams_elsewhere(tables: &Tables) {
+    let store = &tables.store;
+    for (n, of, role) in [(7, 1, Some("viewer")), (8, 2, Some("owner")), (9, 2, None)] {
+        let mut copy = json!({
+            "team": workspace_id(n), "user": user(of), "handle": format!("team-{n}"), "region": "eu",
+            "plan": if role.is_some() { "pro" } else { "free" }, "since": at(12), "changes": n - 7,
+        });
+        if let Some(role) = role {
+            copy["role"] = json!(role);
+        }
+        let kept = TeamsElsewhere::keep_copy(store, &from_value(copy).unwrap()).await.unwrap();
+        assert_eq!(kept, CopyKept::Yes);
+    }
+    let place = json!({ "team": workspace_id(10), "region": "ap", "at": at(13) });
+    let reserved = TeamsElsewhere::reserve(store, user(2), &from_value(place).unwrap()).await.unwrap();
+    assert_eq!(reserved, PlaceReserved::Yes);
 }
 
 /// Two keys, and marks of events.
@@ -277,7 +298,19 @@ fn notices() -> Vec<Value> {
         json!({ "type": "member-invited", "team": workspace, "invitation": nth::<id::OfInvitation>(1) }),
         json!({ "type": "member-role-changed", "team": workspace, "user": user }),
         json!({ "type": "member-removed", "team": workspace, "user": user }),
+        json!({ "type": "member-removed", "team": workspace, "user": user, "home": "ap" }),
         json!({ "type": "team-transferred", "team": workspace, "user": user }),
+        json!({
+            "type": "membership-changed", "team": workspace, "handle": "the-team", "user": user, "home": "eu",
+            "since": at(9),
+        }),
+        json!({ "type": "membership-ends", "team": workspace, "region": "eu", "user": user }),
+        json!({
+            "type": "mail-written", "user": user, "home": "ap",
+            "content": {
+                "kind": "team-deleted", "subject": "The subject", "text": "The text.", "html": "<p>The text.</p>",
+            },
+        }),
     ]
 }
 
@@ -305,7 +338,7 @@ async fn extras(tables: &Tables, ada: &Workspace) {
         });
         let extras = TransactionExtras {
             event: Some(from_value(event).unwrap()),
-            message: Some(from_value(message).unwrap()),
+            messages: vec![from_value(message).unwrap()],
             receipt: receipt.map(|receipt| from_value(receipt).unwrap()),
         };
         let session = session(100 + n, 1, None);
@@ -475,10 +508,11 @@ async fn deletions(tables: &Tables) {
     });
     runs.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
     Deletions::replace(store, &queued, &deletion(11, &own, 2, runs), none()).await.unwrap();
-    let owner = session(1, 1, None);
     for (n, team) in (12..).zip(&teams) {
-        let queued = deletion(n, team, 1, json!({}));
-        let proof = may_delete_team(&owner, team, at(5)).unwrap();
+        // The owner of one of them lives in another region, which knows the address.
+        let more = if n == 12 { json!({ "requester_home": "ap", "receipt_to": null }) } else { json!({}) };
+        let queued = deletion(n, team, 1, more);
+        let proof = may_delete_team(team.owner, true, team).unwrap();
         let closing = Closing { deletion: &queued, user: None, workspace: Some(team) };
         store.close(&proof, &closing, none()).await.unwrap();
         if n == 13 {

@@ -35,7 +35,7 @@ async fn nobody_gets_in_once_an_account_is_closed() {
     let closing =
         Closing { deletion: &deletion, user: Some(&ada.account.user), workspace: Some(&ada.workspace) };
     let extras = with_all(&line, "close");
-    let sent = extras.message.clone().unwrap();
+    let [sent] = <[_; 1]>::try_from(extras.messages.clone()).unwrap();
     assert_eq!(store.close(&ada.proof(), &closing, extras).await.unwrap(), Closed::Yes);
     assert!(store.credentials(user).await.unwrap().is_none());
     assert!(store.user(user).await.unwrap().is_none());
@@ -122,7 +122,7 @@ async fn changed_account_is_not_closed() {
     // The team is another's by now.
     let owned = Workspace { owner: ada.user(), ..bob.workspace.clone() };
     let of_team = deletion_of(&ada.account, &owned, DeletionScope::Team);
-    let proof = may_delete_team(&ada.account.session, &owned, at(0)).unwrap();
+    let proof = may_delete_team(ada.user(), true, &owned).unwrap();
     let closing = Closing { deletion: &of_team, user: None, workspace: Some(&owned) };
     assert_eq!(ada.store().close(&proof, &closing, none()).await.unwrap(), Closed::Stale);
     // A proof for another workspace is invalid.

@@ -110,7 +110,7 @@ async fn nothing_tells_of_a_team_whose_deletion_ends_after_that_of_its_owner() {
     let store = ada.store();
     store.open(&team, &profile("somebody"), with_all(&event(team.id, 1), "team")).await.unwrap();
     let of_team = deletion_of(&ada.account, &team, DeletionScope::Team);
-    let proof = may_delete_team(&ada.account.session, &team, at(0)).unwrap();
+    let proof = may_delete_team(ada.user(), true, &team).unwrap();
     let closing = Closing { deletion: &of_team, user: None, workspace: Some(&team) };
     assert_eq!(store.close(&proof, &closing, TransactionExtras::default()).await.unwrap(), Closed::Yes);
     let own = ada.close().await;
@@ -151,7 +151,7 @@ async fn a_team_is_emptied_and_its_owner_stays() {
     of_team.fill_workspace(&app).await;
     let_in(&app, team.id, ada.user(), Role::Owner).await;
     let deletion = deletion_of(&ada.account, &team, DeletionScope::Team);
-    let proof = may_delete_team(&ada.account.session, &team, at(0)).unwrap();
+    let proof = may_delete_team(ada.user(), true, &team).unwrap();
     let closing = Closing { deletion: &deletion, user: None, workspace: Some(&team) };
     assert_eq!(store.close(&proof, &closing, TransactionExtras::default()).await.unwrap(), Closed::Yes);
     assert_eq!(Workspaces::find(store, team.id).await.unwrap().map(|found| found.id), None);

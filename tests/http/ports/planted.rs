@@ -15,10 +15,10 @@ use domain::{
     password_reset::{Asked, LastReset},
     permissions::{DeletesForGood, may_act_on, may_delete_account, may_keep_inbox, may_make_keys},
     ports::{
-        AddressSaved, All, ApiKeys, Closed, Closing, Connected, ConnectedBy, Connections, Deletions, Exports,
-        Followed, Follows, Founded, History, Invitations, Invited, MailBlocks, Marking, NewAccount,
-        NewPassword, Opened, PasswordResets, Replaces, Saved, Sessions, SignUps, Started, TransactionExtras,
-        UserAddresses, Workspaces,
+        AddressSaved, All, ApiKeys, Closed, Closing, Connected, ConnectedBy, Connections, CopyKept,
+        Deletions, Exports, Followed, Follows, Founded, History, Invitations, MailBlocks, Marking,
+        NewAccount, NewPassword, Opened, PasswordResets, Replaces, Saved, Sessions, SignUps, Started,
+        TeamsElsewhere, TransactionExtras, UserAddresses, Workspaces,
     },
     provider::{Connection, IdentityHash, Provider},
     region::Region,
@@ -41,7 +41,7 @@ use super::{
     inventory::let_in,
     password, profile, session_of, sign_up,
     stock::Stock,
-    store, with_all, with_event, workspace_of,
+    store, teams_elsewhere, with_all, with_event, workspace_of,
     workspaces::key_in,
 };
 
@@ -55,7 +55,7 @@ pub struct Planted {
 
 pub fn message(notice: DomainEvent) -> TransactionExtras {
     TransactionExtras {
-        message: Some(Message { id: id(), at: at(0), notice }),
+        messages: vec![Message { id: id(), at: at(0), notice }],
         ..TransactionExtras::default()
     }
 }
@@ -67,13 +67,14 @@ pub fn deletion_of(account: &NewAccount, workspace: &Workspace, scope: DeletionS
         id: JobId::new(at(0), &OsEntropy),
         scope,
         user: account.user.id,
+        requester_home: None,
         session: of_account.then_some(account.session.id),
         workspace: workspace.id,
         region: Region::Us,
         handle: Some(workspace.handle.clone()),
         address: of_account.then_some(account.sign_up.email_hash),
         addresses: Vec::new(),
-        receipt_to: account.user.primary_email.clone(),
+        receipt_to: Some(account.user.primary_email.clone()),
         status: Status::Queued,
         created_at: at(0),
         ended_at: None,
@@ -226,6 +227,8 @@ impl Planted {
         }
         for _ in 0..4 {
             let_in(app, id(), user, Role::Editor).await;
+            let copy = teams_elsewhere::copy(user, id(), (0, 0, Some(Role::Viewer)));
+            assert_eq!(store.keep_copy(&copy).await.unwrap(), CopyKept::Yes);
             let account = FollowedHash::of(id());
             let followed = store.follow(user, account, at(0), TransactionExtras::default()).await.unwrap();
             assert_eq!(followed, Followed::Yes);
@@ -248,7 +251,7 @@ impl Planted {
             let invitation = self.invitation(&format!("{}-guest{n}", self.name));
             let proof = may_act_on(&member, &[invitation.role]).unwrap();
             let invited = Invitations::create(store, &proof, &invitation, None, TransactionExtras::default());
-            assert_eq!(invited.await.unwrap(), Invited::Yes);
+            assert_eq!(invited.await.unwrap(), Saved::Yes);
         }
         let (project, gone) = (stock.project(1, "p").await, stock.project(2, "gone").await);
         for (n, parent) in [None, Some(&project), Some(&gone)].into_iter().enumerate() {

@@ -32,13 +32,14 @@ async fn due_deletions(app: &App, count: usize) -> Vec<Deletion> {
             id: JobId::floor(at),
             scope: DeletionScope::Account,
             user,
+            requester_home: None,
             session: None,
             workspace: personal_workspace(user),
             region: app.home(),
             handle: None,
             address: None,
             addresses: Vec::new(),
-            receipt_to: EmailAddress::parse(&format!("gone-{n}@people.example")).unwrap(),
+            receipt_to: Some(EmailAddress::parse(&format!("gone-{n}@people.example")).unwrap()),
             status: Status::Running,
             created_at: at,
             ended_at: None,
@@ -108,7 +109,7 @@ async fn deletions_due_at_once_all_end_after_a_run_of_the_schedule() {
     app.faults(json!([lost])).await;
     all_but(&app, 0).await;
     for n in [0, count / 2, count - 1] {
-        app.mail_of_kind(deletions[n].receipt_to.as_str(), "account-deleted").await;
+        app.mail_of_kind(deletions[n].receipt_to.as_ref().unwrap().as_str(), "account-deleted").await;
     }
 }
 

@@ -10,11 +10,12 @@ use domain::{
     id::{EventId, KeyId, SessionId, UploadId, WorkspaceId},
     plan::MicroUsd,
     ports::{
-        ApiKeys, Connections, Failure, Follows, History, Inventory, Page, Resources, TokenKeys,
+        ApiKeys, Connections, Failure, Follows, History, Inventory, Page, Resources, Teams, TokenKeys,
         UserAddresses, Workspaces,
     },
     resource::{Kind, Resource, ResourceId},
     session_client::SessionClient,
+    team::MOST_LISTED,
     trash::Trashed,
     user::personal_workspace,
     workspace::Workspace,
@@ -26,8 +27,6 @@ use super::{bundle::Bundle, rows, sections::Stage};
 
 /// How many rows are read at a time.
 pub const PAGE: usize = 500;
-/// The most memberships that an export lists.
-const MEMBERSHIPS: usize = 1_000;
 
 /// The position of reading.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -83,6 +82,7 @@ pub struct SourcePorts {
     connections: Arc<dyn Connections>,
     follows: Arc<dyn Follows>,
     workspaces: Arc<dyn Workspaces>,
+    teams: Arc<dyn Teams>,
     resources: Arc<dyn Resources>,
     history: Arc<dyn History>,
     keys: Arc<dyn ApiKeys>,
@@ -98,6 +98,7 @@ impl SourcePorts {
             connections: ports.connections(),
             follows: ports.follows(),
             workspaces: ports.workspaces(),
+            teams: ports.teams(),
             resources: ports.resources(),
             history: ports.history(),
             keys: ports.api_keys(),
@@ -132,7 +133,7 @@ impl<'a> ExportSource<'a> {
         let (user, usage) =
             (self.ports.addresses.find(self.export.user), self.ports.resources.usage(self.workspace));
         let connections = self.ports.connections.list(self.export.user);
-        let teams = self.ports.inventory.memberships(self.export.user, MEMBERSHIPS);
+        let teams = self.ports.teams.of(self.export.user, MOST_LISTED);
         let profile = self.ports.workspaces.profile(self.workspace);
         let follows = self.ports.follows.list(self.export.user, follow::MOST);
         let (user, record, profile, connections, usage, teams, follows) =

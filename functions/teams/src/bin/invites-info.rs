@@ -1,6 +1,6 @@
 //! Lambda entry point of `invites-info`. Its grants (written by `cargo generate`):
 //!
-//! - Reads invitations, the secret `addresses`, the secret `forwarding`, workspaces.
+//! - Reads invitations, members, the secret `addresses`, the secret `forwarding`, workspaces.
 //! - Writes rate windows.
 
 fn main() -> Result<(), lambda::Error> {

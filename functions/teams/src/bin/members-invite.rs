@@ -1,7 +1,7 @@
 //! Lambda entry point of `members-invite`. Its grants (written by `cargo generate`):
 //!
-//! - Reads addresses, handle claims, handles, idempotency records, invitations, members, sessions, signing
-//!   keys, the secret `addresses`, the secret `forwarding`, the secret `tokens`, workspaces.
+//! - Reads address claims, handle claims, handles, idempotency records, invitations, members, sessions,
+//!   signing keys, the secret `addresses`, the secret `forwarding`, the secret `tokens`, workspaces.
 //! - Writes events, idempotency records, invitations, outbox, rate windows, workspaces.
 //! - Deletes invitations.
 

@@ -8,8 +8,8 @@ use crate::{activity::ActivityEvent, domain_events::Message};
 pub struct TransactionExtras {
     /// The activity event.
     pub event: Option<ActivityEvent>,
-    /// The message to publish.
-    pub message: Option<Message>,
+    /// The messages to publish.
+    pub messages: Vec<Message>,
     /// The idempotency record, if the request carried a key.
     pub receipt: Option<IdempotencyRecord>,
 }
@@ -22,6 +22,14 @@ impl TransactionExtras {
 
     /// The number of records to write.
     pub fn writes(&self) -> usize {
-        [self.event.is_some(), self.message.is_some(), self.receipt.is_some()].map(usize::from).iter().sum()
+        let single = [self.event.is_some(), self.receipt.is_some()].map(usize::from);
+        single.iter().sum::<usize>() + self.messages.len()
+    }
+
+    /// The same with more messages.
+    #[must_use]
+    pub fn with(mut self, messages: impl IntoIterator<Item = Message>) -> Self {
+        self.messages.extend(messages);
+        self
     }
 }

@@ -1,5 +1,7 @@
 //! Mail and the addresses that get none, feedback, the bus, and leases on messages.
 
+use std::borrow::Cow;
+
 use async_trait::async_trait;
 use jiff::Timestamp;
 
@@ -10,6 +12,7 @@ use crate::{
     feedback::UserFeedback,
     id::{FeedbackId, MessageId},
     mail_block::MailBlock,
+    mail_content::MailContent,
     secret::Secret,
     user::EmailHash,
 };
@@ -19,13 +22,21 @@ pub struct Mail {
     /// The recipient.
     pub to: EmailAddress,
     /// The kind of mail, for filters and statistics.
-    pub kind: &'static str,
+    pub kind: Cow<'static, str>,
     /// The subject line.
     pub subject: String,
     /// The plain text. May hold a code.
     pub text: Secret,
     /// The same as HTML.
     pub html: Secret,
+}
+
+impl Mail {
+    /// A mail with this content.
+    pub fn new(to: EmailAddress, content: MailContent) -> Self {
+        let MailContent { kind, subject, text, html } = content;
+        Self { to, kind, subject, text: Secret::new(text), html: Secret::new(html) }
+    }
 }
 
 /// The mail service's answer to a mail.

@@ -16,7 +16,6 @@ use crate::{
     id::{EventId, JobId, SessionId, UploadId, UserId, WorkspaceId},
     permissions::{DeletesForGood, ExportsData},
     resource::{Kind, Resource, ResourceId},
-    role::Role,
     session::Session,
     trash::Trashed,
     upload::Upload,
@@ -53,15 +52,6 @@ pub trait Exports: Send + Sync {
     async fn forget(&self, export: &Export) -> Outcome<()>;
     /// Jobs that are due, the longest due first.
     async fn due(&self, now: Timestamp, limit: usize) -> Outcome<Vec<(UserId, JobId)>>;
-}
-
-/// A user's membership.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Membership {
-    /// The workspace; never the personal one.
-    pub workspace: WorkspaceId,
-    /// The user's role.
-    pub role: Role,
 }
 
 /// Everything that a workspace and a person have, live or in the trash, in the order of ids: a page begins after the last row's
@@ -110,8 +100,6 @@ pub trait Inventory: Send + Sync {
     ) -> Outcome<BTreeMap<EventId, Mark>>;
     /// A user's sessions.
     async fn sessions(&self, user: UserId, after: Option<SessionId>, limit: usize) -> Outcome<Page<Session>>;
-    /// A user's memberships, without the personal workspace. At most `limit`.
-    async fn memberships(&self, user: UserId, limit: usize) -> Outcome<Vec<Membership>>;
     /// Whether a workspace has a member other than `user`.
     async fn has_others(&self, workspace: WorkspaceId, user: UserId) -> Outcome<bool>;
 }

@@ -1,6 +1,8 @@
 //! Teams: their members and invitations.
 
 use async_trait::async_trait;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use super::{
     extras::TransactionExtras,
@@ -10,8 +12,9 @@ use crate::{
     id::{InvitationId, UserId, WorkspaceId},
     invitation::Invitation,
     permissions::{ActsOnMembers, TransfersTeam},
+    region::Region,
     role::Role,
-    team::TeamMember,
+    team::{MembershipCopy, Reservation, TeamMember},
     user::EmailHash,
     workspace::{Profile, ProfileRecord, Workspace},
 };
@@ -52,7 +55,41 @@ pub struct TeamOfUser {
     pub role: Role,
 }
 
+/// The teams of a user.
+#[derive(Default)]
+pub struct TeamsOfUser {
+    /// Those of the user's home, in the order of their handles.
+    pub here: Vec<TeamOfUser>,
+    /// Those of other regions, as those regions told last. Some of the memberships may have ended.
+    pub elsewhere: Vec<MembershipCopy>,
+}
+
+/// The result of keeping a copy of a membership.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CopyKept {
+    /// It is kept, or a later one is there.
+    Yes,
+    /// The account of the user was deleted.
+    UserGone,
+}
+
+/// The result of reserving a place for an owned team.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(inline)]
+pub enum PlaceReserved {
+    /// The place is reserved.
+    Yes,
+    /// The user owns the most teams already.
+    LimitReached,
+    /// The account of the user was deleted.
+    UserGone,
+}
+
 /// Teams and their members. Every read is strongly consistent.
+///
+/// A member whose home is the team's region has the membership in their own partition, too, and the teams that they own; both change
+/// in the transaction. Of other members, the home is told afterwards, and reserves the place for an owned team beforehand.
 #[async_trait]
 pub trait Teams: Send + Sync {
     /// Creates a team with its owner, unless the owner owns [`MOST_OWNED`](crate::team::MOST_OWNED) teams.
@@ -63,9 +100,11 @@ pub trait Teams: Send + Sync {
         owner: &TeamMember,
         extras: TransactionExtras,
     ) -> Outcome<TeamOpened>;
-    /// The teams of a user in the order of their handles, without the workspaces of other people. At most `limit`.
-    async fn of(&self, user: UserId, limit: usize) -> Outcome<Vec<TeamOfUser>>;
-    /// The ids of the teams that a user owns.
+    /// The teams of a user, without the personal workspace. At most `limit`.
+    async fn of(&self, user: UserId, limit: usize) -> Outcome<TeamsOfUser>;
+    /// Those of these teams of this region that a user belongs to.
+    async fn among(&self, user: UserId, teams: &[WorkspaceId]) -> Outcome<Vec<TeamOfUser>>;
+    /// The ids of the teams that a user owns in any region.
     async fn owned(&self, user: UserId) -> Outcome<Vec<WorkspaceId>>;
     /// The members of a team after `after`, in the order of their ids.
     async fn members(
@@ -91,28 +130,40 @@ pub trait Teams: Send + Sync {
         member: &TeamMember,
         extras: TransactionExtras,
     ) -> Outcome<Saved>;
-    /// Ends the membership of a member who leaves, and frees the seat. [`Saved::Stale`] if it is the owner by now, or no member.
-    async fn leave(&self, team: WorkspaceId, user: UserId, extras: TransactionExtras) -> Outcome<Saved>;
+    /// Ends the membership of a member who leaves, or whose account is deleted, and frees the seat. [`Saved::Stale`] if it is the
+    /// owner by now, or no member.
+    async fn leave(&self, team: &Workspace, member: &TeamMember, extras: TransactionExtras)
+    -> Outcome<Saved>;
+    /// Ends the membership of a user from another region whose account was deleted there, under the same condition.
+    async fn end_foreign(
+        &self,
+        team: &Workspace,
+        member: &TeamMember,
+        extras: TransactionExtras,
+    ) -> Outcome<Saved>;
     /// Makes a member the owner, and the owner an admin.
     async fn transfer(
         &self,
         proof: &TransfersTeam,
+        from: &TeamMember,
         to: &TeamMember,
         extras: TransactionExtras,
     ) -> Outcome<Transferred>;
 }
 
-/// The result of inviting an address.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Invited {
-    /// The invitation is there.
-    Yes,
-    /// The address is invited already.
-    Already(InvitationId),
-    /// Members and pending invitations take all seats.
-    NoSeat,
-    /// The one who invites, or the team, changed since they were read.
-    Stale,
+/// What the home of a user keeps of teams in other regions. Every read is strongly consistent.
+#[async_trait]
+pub trait TeamsElsewhere: Send + Sync {
+    /// Keeps a copy of a membership in another region, unless a later one is there.
+    async fn keep_copy(&self, copy: &MembershipCopy) -> Outcome<CopyKept>;
+    /// The copies of memberships of a user, also of those that have ended. At most `limit`.
+    async fn copies(&self, user: UserId, limit: usize) -> Outcome<Vec<MembershipCopy>>;
+    /// Reserves a place for a team in another region that the user is about to own. Repeating it changes nothing.
+    async fn reserve(&self, user: UserId, reservation: &Reservation) -> Outcome<PlaceReserved>;
+    /// The reservations of a user.
+    async fn reservations(&self, user: UserId) -> Outcome<Vec<Reservation>>;
+    /// Ends a reservation. Its place is free again unless the user owns the team.
+    async fn settle(&self, user: UserId, reservation: &Reservation, owns: bool) -> Outcome<()>;
 }
 
 /// The result of accepting an invitation.
@@ -135,14 +186,15 @@ pub trait Invitations: Send + Sync {
     async fn find(&self, team: WorkspaceId, id: InvitationId) -> Outcome<Option<Invitation>>;
     /// The invitation of an address.
     async fn by_address(&self, team: WorkspaceId, address: EmailHash) -> Outcome<Option<InvitationId>>;
-    /// Invites an address, if one of `seats` is free. `None` is any number.
+    /// Invites an address that is not invited yet, if one of `seats` is free (`None` is any number), and if the one who invites did not
+    /// change since they were read.
     async fn create(
         &self,
         proof: &ActsOnMembers,
         invitation: &Invitation,
         seats: Option<u64>,
         extras: TransactionExtras,
-    ) -> Outcome<Invited>;
+    ) -> Outcome<Saved>;
     /// Replaces an invitation by the next version, sent again.
     async fn replace(
         &self,
@@ -159,10 +211,12 @@ pub trait Invitations: Send + Sync {
     ) -> Outcome<Saved>;
     /// Ends an invitation without an acting member: it was declined, or it expired. Frees its seat.
     async fn end(&self, invitation: &Invitation, extras: TransactionExtras) -> Outcome<Saved>;
-    /// Makes the invited user a member, in the seat of the invitation.
+    /// Makes the invited user a member of a team of this region, in the seat of the invitation, if its sender still has the role.
     async fn accept(
         &self,
         invitation: &Invitation,
+        sender: &TeamMember,
+        here: Region,
         member: &TeamMember,
         extras: TransactionExtras,
     ) -> Outcome<Accepted>;

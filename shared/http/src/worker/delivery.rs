@@ -8,7 +8,7 @@ pub fn is_accepted(worker: &str, mail: &Mail, delivery: &Delivery) -> bool {
     match delivery {
         Delivery::Accepted => true,
         Delivery::Refused { code } => {
-            tracing::error!(worker, kind = mail.kind, code, "mail refused");
+            tracing::error!(worker, kind = &*mail.kind, code, "mail refused");
             false
         }
     }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use domain::ports::{ApiKeys, Follows, History, Invitations, Teams, Workspaces};
+use domain::ports::{ApiKeys, Follows, History, Invitations, Teams, TeamsElsewhere, Workspaces};
 use kit::ports::WorkspacePorts;
 
 use super::FunctionRuntime;
@@ -17,6 +17,10 @@ impl WorkspacePorts for FunctionRuntime {
     }
 
     fn teams(&self) -> Arc<dyn Teams> {
+        self.store()
+    }
+
+    fn teams_elsewhere(&self) -> Arc<dyn TeamsElsewhere> {
         self.store()
     }
 

@@ -25,7 +25,6 @@ port! {
         EVENTS = "events": [query(Events)];
         MARKS = "marks": [query(Marks)];
         SESSIONS = "sessions": [query(Sessions)];
-        MEMBERSHIPS = "memberships": [query(Memberships)];
         HAS_OTHERS = "has_others": [query(Members)];
     }
 }

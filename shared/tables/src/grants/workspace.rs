@@ -25,15 +25,30 @@ port! {
             check(Erasures),
         ];
         OF = "of": [query(Memberships), batch_get(Workspaces), batch_get(Members)];
+        AMONG = "among": [batch_get(Workspaces), batch_get(Members)];
         OWNED = "owned": [get(OwnedTeams)];
         MEMBERS = "members": [query(Members)];
         MEMBER = "member": [batch_get(Members)];
         SET_ROLE = "set_role": [check(Workspaces), check(Members), update(Members), update(Memberships)];
         REMOVE = "remove": [update(Workspaces), check(Members), delete(Members), delete(Memberships)];
         LEAVE = "leave": [update(Workspaces), delete(Members), delete(Memberships)];
+        END_FOREIGN = "end_foreign": [update(Workspaces), delete(Members)];
         TRANSFER = "transfer": [
             update(Workspaces), update(Members), update(Memberships), update(OwnedTeams), check(Users),
         ];
+    }
+}
+
+port! {
+    /// What the home of a user keeps of teams in other regions.
+    teams_elsewhere = "TeamsElsewhere" {
+        KEEP_COPY = "keep_copy": [
+            batch_get(OwnedTeams), put(Memberships), check(Users), update(OwnedTeams), delete(OwnedTeams), check(OwnedTeams),
+        ];
+        COPIES = "copies": [query(Memberships)];
+        RESERVE = "reserve": [update(OwnedTeams), put(OwnedTeams), check(Users)];
+        RESERVATIONS = "reservations": [query(OwnedTeams)];
+        SETTLE = "settle": [delete(OwnedTeams), update(OwnedTeams)];
     }
 }
 
@@ -43,11 +58,13 @@ port! {
         OF = "of": [query(Invitations)];
         FIND = "find": [get(Invitations)];
         BY_ADDRESS = "by_address": [get(Invitations)];
-        CREATE = "create": [put(Invitations), update(Workspaces), check(Members), get(Invitations)];
+        CREATE = "create": [put(Invitations), update(Workspaces), check(Members)];
         REPLACE = "replace": [put(Invitations), check(Workspaces), check(Members)];
         CANCEL = "cancel": [delete(Invitations), update(Workspaces), check(Members)];
         END = "end": [delete(Invitations), update(Workspaces)];
-        ACCEPT = "accept": [delete(Invitations), check(Workspaces), put(Members), put(Memberships), check(Users)];
+        ACCEPT = "accept": [
+            delete(Invitations), update(Workspaces), check(Members), put(Members), put(Memberships), check(Users),
+        ];
     }
 }
 

@@ -8,13 +8,14 @@ use domain::{
     follow::{Follow, FollowedHash},
     id::{SessionId, UserId, WorkspaceId},
     plan::Plan,
-    ports::Membership,
+    ports::{TeamOfUser, TeamsOfUser},
     profile::UseCase,
     provider::{Connection, Provider},
     region::Region,
     role::Role,
     session::Session,
     session_client::SessionClient,
+    team::MembershipCopy,
     usage::Usage,
     user::User,
     user_addresses::StoredAddresses,
@@ -194,12 +195,28 @@ impl From<Usage> for StorageRow {
 #[schemars(rename = "Team")]
 pub struct TeamRow {
     pub id: WorkspaceId,
+    pub username: String,
+    /// The region that stores the team's data.
+    pub region: Region,
     pub role: Role,
 }
 
-impl From<Membership> for TeamRow {
-    fn from(Membership { workspace, role }: Membership) -> Self {
-        Self { id: workspace, role }
+impl TeamRow {
+    /// The teams of a person in all regions. Those of other regions are as these told last.
+    fn all(TeamsOfUser { here, elsewhere }: TeamsOfUser) -> Vec<Self> {
+        let here = here.into_iter().map(Self::from);
+        here.chain(elsewhere.into_iter().filter_map(Self::elsewhere)).collect()
+    }
+
+    /// A team in another region, unless the membership has ended.
+    fn elsewhere(MembershipCopy { team, handle, region, role, .. }: MembershipCopy) -> Option<Self> {
+        Some(Self { id: team, username: handle.to_string(), region, role: role? })
+    }
+}
+
+impl From<TeamOfUser> for TeamRow {
+    fn from(TeamOfUser { team, role, profile: _ }: TeamOfUser) -> Self {
+        Self { id: team.id, username: team.handle.to_string(), region: team.region, role }
     }
 }
 
@@ -271,7 +288,7 @@ pub struct AccountLists {
     /// The identities that the person signs in with.
     pub connections: Vec<Connection>,
     /// The teams.
-    pub teams: Vec<Membership>,
+    pub teams: TeamsOfUser,
     /// The accounts that the person follows.
     pub follows: Vec<Follow>,
 }
@@ -295,9 +312,34 @@ impl Account {
             emails: Email::all(stored),
             connected_accounts: connections.into_iter().map(ConnectedAccountRow::from).collect(),
             storage: usage.into(),
-            teams: teams.into_iter().map(TeamRow::from).collect(),
+            teams: TeamRow::all(teams),
             following: follows.into_iter().map(FollowedAccountRow::from).collect(),
             sessions: Vec::new(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn teams_of_other_regions_are_listed_while_the_person_is_a_member() {
+        let copy = |handle: &str, role: Option<Role>| MembershipCopy {
+            team: "ws_01m858qy4a1ar9by88nhafn40x".parse().unwrap(),
+            user: "user_01m858qy4a1ar9by88nhafn40x".parse().unwrap(),
+            handle: handle.parse().unwrap(),
+            region: Region::Ap,
+            plan: Plan::Pro,
+            role,
+            since: Timestamp::UNIX_EPOCH,
+            changes: 0,
+        };
+        let elsewhere = vec![copy("the-lab", Some(Role::Editor)), copy("the-past", None)];
+        let rows = TeamRow::all(TeamsOfUser { here: Vec::new(), elsewhere });
+        let expected = serde_json::json!([{
+            "id": "ws_01m858qy4a1ar9by88nhafn40x", "username": "the-lab", "region": "ap", "role": "editor",
+        }]);
+        assert_eq!(serde_json::to_value(rows).unwrap(), expected);
     }
 }
