@@ -161,8 +161,9 @@ mod tests {
         });
         let is_contained = |kind: &ItemKind| matches!(kind.row().export, ExportRule::Section(_));
         let contained = ItemKind::ALL.into_iter().filter(is_contained);
-        // The job itself.
-        let expected: BTreeSet<ItemKind> = contained.chain([ItemKind::Jobs, ItemKind::ExportsDue]).collect();
+        // The job itself, and the teams' side of memberships, which has the present role.
+        let others = [ItemKind::Jobs, ItemKind::ExportsDue, ItemKind::Members];
+        let expected: BTreeSet<ItemKind> = contained.chain(others).collect();
         assert_eq!(read.collect::<BTreeSet<_>>(), expected);
     }
 
