@@ -100,6 +100,11 @@ async fn the_access_matrix_is_as_reviewed() {
         let (spec, fixture) = endpoint;
         for route in spec.routes().into_iter().filter(|route| route.method == spec.method) {
             let _ = writeln!(matrix, "{} {} ({})", spec.method.as_str(), route.path, spec.id);
+            if spec.id == "feedback" {
+                // Its limit counts by the hour: all callers ask in the same one.
+                app.advance(3_600 - app.now().await.as_second().rem_euclid(3_600)).await;
+                renew_sessions(&mut personas).await;
+            }
             for (name, persona) in &mut personas {
                 if let Some(person) = persona.with_session().filter(|_| fixture.needs_step_up) {
                     person.step_up().await;
