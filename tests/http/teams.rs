@@ -318,3 +318,22 @@ async fn owner_deletes_the_teams_before_the_account() {
     ada.ask_to_be_deleted().await.expect(202);
     assert_eq!(ada.ask_for_team("third-of-ada").await.brief(), "401 UNAUTHORIZED");
 }
+
+#[tokio::test]
+async fn creations_of_a_user_are_limited_by_day() {
+    let app = App::start().await;
+    app.stop_clock().await;
+    let ada = app.user("ada-founds-all-day").await;
+    // A refused name counts, too: the limit is checked before the name.
+    for _ in 0..50 {
+        assert_eq!(ada.ask_for_team(&ada.handle).await.brief(), "409 USERNAME_TAKEN");
+    }
+    let refused = ada.ask_for_team("a-free-name-today").await;
+    assert_eq!(refused.brief(), "429 RATE_LIMITED");
+    let wait: i64 = refused.header("retry-after").unwrap().parse().unwrap();
+    app.user("bob-founds-today").await.create_team("a-free-name-today").await;
+    app.advance(wait).await;
+    let tokens = app.sign_in(&ada.email, tests::PASSWORD).await.expect(200);
+    let ada = Person::new(app.clone(), &ada.handle, &ada.email, &tokens);
+    ada.create_team("a-name-tomorrow").await;
+}

@@ -69,7 +69,7 @@ async fn item(app: &App, pk: String, sk: String) -> Option<Value> {
 
 /// The copy of a membership that somebody's home keeps.
 async fn copy_of(who: &Person, team: WorkspaceId) -> Option<Value> {
-    item(&who.app, ItemKind::Memberships.partition(who.id()), format!("AWAY#{team}")).await
+    item(&who.app, ItemKind::Memberships.partition(who.id()), format!("ws~AWAY#{team}")).await
 }
 
 /// The role in that copy; `null` if the membership has ended.

@@ -22,7 +22,7 @@ use domain::{
     region::Region,
     role::Role,
     team::{MOST_OWNED, TeamMember, new_ids},
-    throttle::Wait,
+    throttle::{Wait, end_of_day},
     user::personal_workspace,
     workspace::{Profile, ProfileRecord, Workspace, WorkspaceKind, WrappedKey},
 };
@@ -38,7 +38,6 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    day::end_of_day,
     foreign_members::{self, onboarded, tell_at_once},
     membership::team_of,
 };
@@ -252,13 +251,6 @@ impl Deps {
                 PlaceReserved::LimitReached => return Ok(TeamOpened::LimitReached),
                 PlaceReserved::UserGone => return Ok(TeamOpened::OwnerGone),
             }
-        }
-        let opened = self.teams.open(team, profile, owner, extras_of(call, team, owner)).await?;
-        // Places of requests that failed count until they are needed.
-        let retries = opened == TeamOpened::LimitReached
-            && free_settled(&*self.elsewhere, &self.regions, owner.user, call.now).await?;
-        if !retries {
-            return Ok(opened);
         }
         self.teams.open(team, profile, owner, extras_of(call, team, owner)).await
     }

@@ -7,18 +7,15 @@ use domain::{
     email::EmailAddress,
     id::{InvitationId, RequestedId, WorkspaceId},
     invitation::{Invitation, InvitationToken},
-    permissions::at_least,
+    permissions::may_give,
     ports::{Failure, Invitations, RateWindows, Teams},
-    role::Role,
     team::TeamMember,
-    throttle::Wait,
+    throttle::{Wait, end_of_day},
     user::EmailHash,
 };
 use kit::{Code, Output, Problem, RequestContext, mail_allowance};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-
-use crate::day::end_of_day;
 
 /// The most invitations of a team that a request reads.
 pub const MOST_READ: usize = 1_000;
@@ -102,9 +99,8 @@ pub async fn opened_with_sender(
 ) -> Result<(Invitation, TeamMember), TokenError> {
     let invitation = opened(invitations, token, now).await?;
     let sender = teams.member(invitation.team, invitation.invited_by).await?;
-    let still_invites =
-        |sender: &TeamMember| at_least(sender.role, Role::Admin).is_ok() && invitation.role < sender.role;
-    let sender = sender.filter(still_invites).ok_or(TokenError::Invalid)?;
+    let sender = sender.filter(|sender| may_give(sender.role, invitation.role).is_ok());
+    let sender = sender.ok_or(TokenError::Invalid)?;
     Ok((invitation, sender))
 }
 

@@ -1,6 +1,5 @@
 //! Teams: shared workspaces, their members and invitations.
 
-mod day;
 mod foreign_members;
 mod invitation;
 mod member_change;

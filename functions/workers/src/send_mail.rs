@@ -18,6 +18,7 @@ use domain::{
     invitation::{Invitation, InvitationToken},
     mail_content::MailContent,
     password_reset::{ResetToken, VALID},
+    permissions::may_give,
     ports::{
         Accounts, AddressHashes, Codes, Consumed, Directory, Failure, FeedbackRecords, Invitations, Mail,
         MailBlocks, Mailer, Outcome, Sessions, SignUps, Teams, TokenKeys, UserAddresses, Workspaces,
@@ -378,8 +379,7 @@ async fn invited(
         named(deps, personal_workspace(invitation.invited_by)),
         deps.tokens.derivation_key(invitation.sent_at)
     )?;
-    let may_invite = |role: Role| role >= Role::Admin && role > invitation.role;
-    let sender = sender.filter(|sender| may_invite(sender.role));
+    let sender = sender.filter(|sender| may_give(sender.role, invitation.role).is_ok());
     let Some(((_, team), sender)) = named_team.zip(sender) else { return Ok(None) };
     let inviter = match account {
         Some((_, name)) => name,

@@ -233,12 +233,15 @@ pub fn key_may_edit_resources(key: &KeyHolder, owner: UserId) -> EditsResources 
 /// Allows admins and the owner to act on members and invitations with these roles: nobody acts on a role at or above their own. So
 /// nobody acts on themselves, and nobody makes an owner.
 pub fn may_act_on(member: &Member, roles: &[Role]) -> Result<ActsOnMembers, Denied> {
+    roles.iter().try_for_each(|role| may_give(member.role, *role))?;
     at_least(member.role, Role::Admin)?;
-    if roles.iter().all(|role| *role < member.role) {
-        Ok(ActsOnMembers { by: member.acting() })
-    } else {
-        Err(Denied::RoleNotBelow)
-    }
+    Ok(ActsOnMembers { by: member.acting() })
+}
+
+/// Allows admins and the owner to give roles below their own. An invitation is valid while its sender may give its role.
+pub fn may_give(by: Role, role: Role) -> Result<(), Denied> {
+    at_least(by, Role::Admin)?;
+    if role < by { Ok(()) } else { Err(Denied::RoleNotBelow) }
 }
 
 /// Allows the owner with a stepped-up session, because only the new owner can give the team back.

@@ -209,14 +209,24 @@ pub enum NetworkLimit {
     Oauth,
 }
 
+/// When the window of `now` ends, if windows have this length in seconds and one begins at midnight, UTC.
+fn window_end(now: Timestamp, length: i64) -> Timestamp {
+    let ends = now.as_second().div_euclid(length).saturating_add(1).saturating_mul(length);
+    Timestamp::from_second(ends).unwrap_or(Timestamp::MAX)
+}
+
+/// When the day of `now` ends, in UTC.
+pub fn end_of_day(now: Timestamp) -> Timestamp {
+    window_end(now, 86_400)
+}
+
 impl NetworkLimit {
     /// Length of a window, in seconds.
     const WINDOW: i64 = 3_600;
 
     /// When the window of `now` ends.
     pub fn window_end(now: Timestamp) -> Timestamp {
-        let ends = now.as_second().div_euclid(Self::WINDOW).saturating_add(1).saturating_mul(Self::WINDOW);
-        Timestamp::from_second(ends).unwrap_or(Timestamp::MAX)
+        window_end(now, Self::WINDOW)
     }
 
     /// Maximum number of requests per window; `None` if only failures count.

@@ -1,4 +1,4 @@
-//! The callers that handlers see, and the permissions that they prove.
+//! The callers that handlers see.
 
 use std::borrow::Cow;
 
@@ -6,11 +6,8 @@ use domain::{
     Timestamp,
     api_key::KeyHolder,
     id::{JobId, UserId, WorkspaceId},
-    permissions::{
-        self, Denied, EditsProfile, EditsResources, KeepsInbox, MakesKeys, ManagesKeys, Member, SetsPlans,
-    },
+    permissions::{Denied, Member},
     ports::{Failure, Workspaces},
-    role::Role,
     session::Session,
     workspace::Workspace,
 };
@@ -375,126 +372,22 @@ impl Caller for PersonOrGuest {
     }
 }
 
-/// A caller together with the proof of a permission: the policy was asked before the handler runs.
-pub struct Permitted<C, P> {
-    /// The caller.
-    pub who: C,
-    /// The proof, which the ports demand.
-    pub proof: P,
-}
-
-/// A permission that callers of type `C` can prove.
-pub trait Permission<C>: Sized + Send + Sync + 'static {
-    /// Asks the policy.
-    fn prove(caller: &C) -> Result<Self, Denied>;
-    /// Whether every caller with this access has the permission.
-    fn follows_from(access: Access) -> bool;
-}
-
-impl<C: Caller, P: Permission<C>> Caller for Permitted<C, P> {
-    fn from_identified(who: Identified) -> Result<Self, Problem> {
-        let who = C::from_identified(who)?;
-        let proof = P::prove(&who)?;
-        Ok(Self { who, proof })
-    }
-
-    fn fits(access: Access) -> bool {
-        C::fits(access) && P::follows_from(access)
-    }
-}
-
-impl Permission<Member> for ManagesKeys {
-    fn prove(member: &Member) -> Result<Self, Denied> {
-        permissions::may_manage_keys(member)
-    }
-
-    fn follows_from(access: Access) -> bool {
-        access.has_role(Role::Owner)
-    }
-}
-
-impl Permission<Member> for MakesKeys {
-    fn prove(member: &Member) -> Result<Self, Denied> {
-        permissions::may_make_keys(member)
-    }
-
-    fn follows_from(access: Access) -> bool {
-        access.has_role(Role::Owner) && access.step_up
-    }
-}
-
-impl Permission<Member> for EditsProfile {
-    fn prove(member: &Member) -> Result<Self, Denied> {
-        permissions::may_edit_profile(member)
-    }
-
-    fn follows_from(access: Access) -> bool {
-        access.has_role(Role::Admin)
-    }
-}
-
-impl Permission<Member> for KeepsInbox {
-    fn prove(member: &Member) -> Result<Self, Denied> {
-        Ok(permissions::may_keep_inbox(member))
-    }
-
-    fn follows_from(access: Access) -> bool {
-        access.has_role(Role::Viewer)
-    }
-}
-
-impl Permission<Member> for EditsResources {
-    fn prove(member: &Member) -> Result<Self, Denied> {
-        permissions::may_edit_resources(member)
-    }
-
-    fn follows_from(access: Access) -> bool {
-        access.has_role(Role::Editor)
-    }
-}
-
-impl Permission<KeyOrMember> for EditsResources {
-    fn prove(caller: &KeyOrMember) -> Result<Self, Denied> {
-        match caller {
-            KeyOrMember::Member(member) => permissions::may_edit_resources(member),
-            KeyOrMember::Key(client) => {
-                let owner = client.owner.ok_or(Denied::RoleTooLow(Role::Editor))?;
-                Ok(permissions::key_may_edit_resources(&client.holder, owner))
-            }
-        }
-    }
-
-    fn follows_from(access: Access) -> bool {
-        access.has_role(Role::Editor)
-    }
-}
-
-impl Permission<Service> for SetsPlans {
-    fn prove(service: &Service) -> Result<Self, Denied> {
-        Ok(permissions::service_may_set_plans(&service.name))
-    }
-
-    fn follows_from(access: Access) -> bool {
-        access.scope == Scope::Service
-    }
-}
-
-/// A member or an API key that may edit the resources of the workspace.
-pub type Editor = Permitted<KeyOrMember, EditsResources>;
-
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use domain::{
         handle::Handle,
+        permissions::SetsPlans,
         plan::{MicroUsd, Plan},
         region::Region,
+        role::Role,
         user::personal_workspace,
         workspace::{WorkspaceKind, WrappedKey},
     };
 
     use super::*;
+    use crate::permitted::Permission;
 
-    fn member(role: Role, stepped_up: bool) -> Member {
+    pub(crate) fn member(role: Role, stepped_up: bool) -> Member {
         let user: UserId = "user_01m858qy4a1ar9by88nhafn40x".parse().unwrap();
         let workspace = Workspace {
             id: personal_workspace(user),
@@ -512,22 +405,6 @@ mod tests {
             created_at: Timestamp::UNIX_EPOCH,
         };
         Member { workspace, role, user, stepped_up }
-    }
-
-    /// Whether the access of an endpoint and the policy agree on the permission, for every role.
-    fn agree<P: Permission<Member>>() -> bool {
-        let roles = [Role::Viewer, Role::Editor, Role::Admin, Role::Owner];
-        let both = roles.iter().flat_map(|role| [(*role, false), (*role, true)]);
-        both.into_iter().all(|(role, stepped_up)| {
-            let access = Access { step_up: stepped_up, ..Access::member(role) };
-            P::follows_from(access) == P::prove(&member(role, stepped_up)).is_ok()
-        })
-    }
-
-    #[test]
-    fn permissions_follow_from_access_as_the_policy_says() {
-        assert!(agree::<ManagesKeys>() && agree::<MakesKeys>());
-        assert!(agree::<EditsProfile>() && agree::<KeepsInbox>() && agree::<EditsResources>());
     }
 
     #[test]

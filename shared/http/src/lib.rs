@@ -21,6 +21,7 @@ pub mod meter;
 pub mod networks;
 pub mod optional_body;
 pub mod parameters;
+pub mod permitted;
 pub mod ports;
 pub mod prefetched;
 pub mod problem;
@@ -40,8 +41,8 @@ pub use access::Access;
 pub use attempts::AttemptError;
 pub use call::{Interrupted, RequestContext};
 pub use caller::{
-    AnyPerson, Anyone, Editor, KeyOrMember, NoWorkspace, OtherRegion, Permitted, Person, PersonOrGuest,
-    PersonOrKey, Service, ServiceCaller, TokenIds,
+    AnyPerson, Anyone, KeyOrMember, NoWorkspace, OtherRegion, Person, PersonOrGuest, PersonOrKey, Service,
+    ServiceCaller, TokenIds,
 };
 pub use caller_assertion::{CallerAssertion, Guest};
 pub use clock::Clock;
@@ -51,6 +52,7 @@ pub use dispatch::dispatch;
 pub use endpoint::{Endpoint, Output, RunContext, Visitor, Worker};
 pub use input::{Body, Input, Params};
 pub use optional_body::OptionalBody;
+pub use permitted::{Editor, Permitted};
 pub use ports::Ports;
 pub use prefetched::Prefetched;
 pub use problem::{Code, FieldError, Problem};

@@ -1,4 +1,4 @@
-//! What the home of a user keeps of teams in other regions.  Table `workspaces`: PK `MEMBERSHIPS#<user>`  SK `AWAY#<team>` (the latest
+//! What the home of a user keeps of teams in other regions.  Table `workspaces`: PK `MEMBERSHIPS#<user>`  SK `ws~AWAY#<team>` (the latest
 //! copy of a membership, also of one that has ended: an earlier copy may still be on its way); PK `OWNED#<user>`  SK
 //! `RESERVED#<team>` (a place for an owned team that is reserved).
 //! Reads: the reservations of a user (query), a reservation with the owned teams (batch get), all strongly consistent.
@@ -68,7 +68,7 @@ impl TeamsElsewhere for Store {
     }
 
     async fn copies(&self, user: UserId, limit: usize) -> Outcome<Vec<MembershipCopy>> {
-        let range = ("AWAY#".to_owned(), "AWAY$".to_owned());
+        let range = ("ws~AWAY#".to_owned(), "ws~AWAY$".to_owned());
         let page = self.range_ascending(ItemKind::Memberships, user, range, limit).await?;
         page.items.into_iter().map(from_item).collect()
     }

@@ -70,17 +70,17 @@ pub fn membership_key(user: UserId, workspace: WorkspaceId) -> Key {
 
 /// The key of the copy of a membership in another region.
 pub fn copy_key(user: UserId, team: WorkspaceId) -> Key {
-    Key::new(ItemKind::Memberships, user, format!("AWAY#{team}"))
+    Key::new(ItemKind::Memberships, user, format!("ws~AWAY#{team}"))
 }
 
 /// Whether a sort key in a user's partition of memberships is that of a copy.
 pub fn is_copy(sort_key: &str) -> bool {
-    sort_key.starts_with("AWAY#")
+    sort_key.starts_with("ws~AWAY#")
 }
 
-/// The sort keys of all memberships of a user: copies first.
+/// The sort keys of all memberships of a user: copies, of which many may have ended, come last.
 pub fn memberships_range() -> (String, String) {
-    ("AWAY#".to_owned(), "ws~".to_owned())
+    ("ws_".to_owned(), "ws~AWAY$".to_owned())
 }
 
 /// The item of the same membership in the user's partition, written beside [`member_item`].

@@ -134,7 +134,7 @@ async fn workspaces(tables: &Tables, kind: ItemKind, of: &str, sk: &str, item: &
         ItemKind::OwnedTeams => {
             json!({ "teams": domain::ports::Teams::owned(store, part(of)).await.unwrap() })
         }
-        ItemKind::Memberships if sk.starts_with("AWAY#") => {
+        ItemKind::Memberships if sk.starts_with("ws~AWAY#") => {
             let copies = store.copies(part(of), MANY).await.unwrap();
             json!(copies.iter().find(|copy| copy.team == part(last)))
         }
