@@ -1,6 +1,6 @@
 //! Describes every function as data, by area: one package in `functions/` each, deployed as one nested stack each.
 
-use kit::{Endpoint, Grant, Input, Spec, Visitor, Worker, WorkerSpec, caller::Caller};
+use kit::{Endpoint, Grant, Input, Output, Spec, Visitor, Worker, WorkerSpec, caller::Caller};
 use schemars::{SchemaGenerator, generate::SchemaSettings};
 use serde_json::Value;
 
@@ -22,6 +22,8 @@ pub struct Operation {
     pub body_is_optional: bool,
     /// The JSON schema of the successful response.
     pub output: SchemaPart,
+    /// The media type of responses that are text and not JSON, if there are any.
+    pub text_type: Option<&'static str>,
 }
 
 /// Every function of the platform, in the order of the areas' lists.
@@ -58,6 +60,7 @@ impl Visitor for Functions {
             body_media_type: schemas.body_media_type.unwrap_or("application/json"),
             body: schemas.body.map(|root| SchemaPart::new(E::SPEC.id, root, &mut reading)),
             output: SchemaPart::new(E::SPEC.id, output, &mut writing),
+            text_type: E::Output::TEXT_TYPE,
         });
     }
 
@@ -93,6 +96,7 @@ areas! {
     "activity" => activity,
     "resources" => resources,
     "teams" => teams,
+    "billing" => billing,
     "regions" => regions,
     "trash" => trash,
     "privacy" => privacy,

@@ -108,11 +108,11 @@ fn success(operation: &Operation, schema: Value) -> Value {
     if operation.params.as_ref().is_some_and(takes_cursor) {
         headers.insert("Link".to_owned(), header("Link"));
     }
-    json!({
-        "description": title.unwrap_or("Success"),
-        "headers": headers,
-        "content": { "application/json": { "schema": schema } },
-    })
+    let mut content = Map::from_iter([("application/json".to_owned(), json!({ "schema": schema }))]);
+    if let Some(essence) = operation.text_type.and_then(|media_type| media_type.split(';').next()) {
+        content.insert(essence.to_owned(), json!({ "schema": { "type": "string" } }));
+    }
+    json!({ "description": title.unwrap_or("Success"), "headers": headers, "content": content })
 }
 
 /// The security requirements of an operation. Each entry alone is sufficient.

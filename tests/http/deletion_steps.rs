@@ -9,11 +9,14 @@ use tests::{App, PASSWORD, Person, Value, every, json, path_of};
 
 use crate::{
     deaths::{Call, deaths, held_back, is_of, numbered, struck},
+    fixtures::billing::{charges, holds},
     following,
     search::{Needles, search},
 };
 
 const WORKER: &str = "run-deletion";
+/// What a job of everybody cost.
+const CHARGED: i64 = 1_234;
 /// From the request to the second look.
 const APART: i64 = 70 * 60;
 /// Kinds of items that may keep the ids of erased records: messages, notes on handled messages, idempotency records, counters.
@@ -44,6 +47,8 @@ async fn set_up(app: &App, handle: &str) -> Person {
         app.user(&followed).await;
     }
     following::follow(&who, &followed, true).await.expect(200);
+    charges(&who, &format!("{handle}-job"), CHARGED).await.expect(200);
+    holds(&who, &format!("{handle}-held"), 1).await.expect(200);
     who
 }
 
@@ -61,7 +66,7 @@ fn key_of((_, _, item): &Stored) -> String {
 
 /// The items, in all tables at home and in the directory, that tell of somebody.
 async fn items(who: &Person) -> Vec<Stored> {
-    let own = ["identity", "workspaces", "activity", "resources", "operations"];
+    let own = ["identity", "workspaces", "activity", "resources", "billing", "operations"];
     let own = own.map(|table| (who.app.tables(), who.app.table(table)));
     let directory = (who.app.living_in(Region::AUTHORITY).tables(), "account-directory".to_owned());
     let mut found = Vec::new();
@@ -130,6 +135,18 @@ async fn converge(people: &[Person]) {
     }
 }
 
+/// The amounts that are kept of the wallets of a region, by wallet.
+async fn closed(app: &App) -> BTreeMap<String, Vec<i64>> {
+    let scan = app.tables().scan().table_name(app.table("billing")).consistent_read(true);
+    let (mut pages, mut amounts) = (scan.into_paginator().items().send(), BTreeMap::new());
+    while let Some(item) = pages.next().await {
+        let item: Value = serde_dynamo::from_item(item.unwrap()).unwrap();
+        let of: &mut Vec<i64> = amounts.entry(item["pk"].as_str().unwrap().to_owned()).or_default();
+        of.push(item["amount"].as_i64().unwrap());
+    }
+    amounts
+}
+
 /// What the receipt says that was erased.
 async fn erased(who: &Person) -> BTreeMap<String, u64> {
     let mail = who.app.mail_of_kind(&who.email, "account-deleted").await;
@@ -183,7 +200,7 @@ async fn interrupted_deletion_leaves_nothing_and_counts_once() {
     let app = App::start().await;
     app.stop_clock().await;
     let (looks, counts) = calls_of_clean_looks(&app).await;
-    assert_eq!(counts["files"], 5, "{counts:?}");
+    assert_eq!((counts["files"], counts["transactions"]), (5, 2), "{counts:?}");
     // All of them take minutes: every day, another one of each few will do.
     let stride = every(20);
     for (look, calls) in looks.iter().enumerate() {
@@ -209,6 +226,13 @@ async fn interrupted_deletion_leaves_nothing_and_counts_once() {
         }
     }
     assert_eq!(told_of(&app).await, BTreeMap::new());
+    for region in Region::ALL {
+        let closed = closed(&app.living_in(region)).await;
+        let is_whole = |(pk, amounts): (&String, &Vec<i64>)| {
+            pk.starts_with("CLOSED#") && amounts[..] == [25_000_000, -CHARGED]
+        };
+        assert!(!closed.is_empty() && closed.iter().all(is_whole), "{closed:?}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

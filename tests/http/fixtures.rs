@@ -4,6 +4,9 @@
 mod activity;
 mod api_keys;
 pub(crate) mod auth;
+pub(crate) mod billing;
+mod billing_resident;
+mod billing_views;
 mod collisions;
 mod departing;
 mod effects;
@@ -43,7 +46,7 @@ pub struct Area {
 }
 
 /// Every area, in the order of `infra::every`.
-pub const AREAS: [Area; 10] = [
+pub const AREAS: [Area; 11] = [
     auth::AREA,
     settings::AREA,
     emails::AREA,
@@ -51,6 +54,7 @@ pub const AREAS: [Area; 10] = [
     activity::AREA,
     resources::AREA,
     teams::AREA,
+    billing::AREA,
     regions::AREA,
     trash::AREA,
     privacy::AREA,

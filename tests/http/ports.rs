@@ -23,6 +23,7 @@ mod teams_elsewhere;
 mod transactions;
 mod trash;
 mod uploads;
+mod wallets;
 mod workspaces;
 
 use aws_sdk_dynamodb::types::AttributeValue;
@@ -35,8 +36,9 @@ use domain::{
     entitlements::EntitlementOverrides,
     handle::Handle,
     id::{EventId, Id, IdKind, SessionId, UserId, WorkspaceId},
+    money::MicroUsd,
     permissions::Member,
-    plan::{MicroUsd, Plan},
+    plan::Plan,
     ports::{IdempotencyRecord, NewAccount, Outcome, TransactionExtras},
     profile::DisplayName,
     region::Region,
@@ -209,7 +211,7 @@ async fn items(app: &App, table: &str) -> Vec<Item> {
 /// The items of the tables that changes are written to, without the notes on handled messages, which workers write.
 async fn everything(app: &App) -> Vec<Vec<Item>> {
     let mut tables = Vec::new();
-    for table in ["identity", "workspaces", "activity", "resources", "operations", "erasures"] {
+    for table in ["identity", "workspaces", "activity", "resources", "operations", "erasures", "billing"] {
         let mut items = items(app, table).await;
         items.retain(|item| !key_of(item).0.starts_with("DONE#"));
         tables.push(items);

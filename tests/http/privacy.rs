@@ -19,6 +19,7 @@ mod repeated;
 mod requests;
 mod restored;
 mod upgraded;
+mod wallet;
 
 use std::time::{Duration, Instant};
 

@@ -10,6 +10,8 @@ use tempfile::TempDir;
 use tests::{App, Value, json, kind_of};
 use tokio::io::AsyncWriteExt;
 
+use crate::fixtures::{SOME_ULID, billing::tells};
+
 /// An installed client that knows this platform and one key, and nothing of this machine.
 struct Client {
     /// Where it and its Python are.
@@ -205,4 +207,33 @@ async fn client_manages_trash_and_reads_storage() {
     assert!(refusal.contains("400"), "{refusal}");
     assert_eq!(client.ask("lifecycle trash").await["summary"]["totalItems"], 0);
     assert_eq!(client.ask("account storage").await["usage"]["storage"]["current"], 0);
+}
+
+#[tokio::test]
+async fn client_reads_the_plan_and_the_transactions() {
+    let app = App::start().await;
+    let dora = app.user("dora12").await;
+    let client = Client::new(&app, &dora.make_key("laptop").await.1).await;
+    let summary = client.ask("billing usage-summary").await;
+    assert_eq!((&summary["plan"]["planId"], &summary["creditsCents"]), (&json!("free"), &json!(2_500)));
+    let types = |list: &Value| {
+        let rows = list["transactions"].as_array().unwrap().iter();
+        rows.map(|row| row["type"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(types(&client.ask("billing transactions").await), ["signup"]);
+    let job = json!({
+        "job": "job-1", "outcome": "settled", "costMicroUsd": 15_000, "overageMicroUsd": 15_000,
+        "category": "training", "gpuType": "a100", "run": "run-1", "model": format!("model_{SOME_ULID}"),
+        "dataset": format!("dset_{SOME_ULID}"), "apiKey": format!("key_{SOME_ULID}"),
+    });
+    tells(&dora, json!([job])).await.expect(200);
+    let listed = client.ask("billing transactions").await;
+    assert_eq!(types(&listed), ["training", "signup"]);
+    assert_eq!(
+        (&listed["transactions"][0]["amountCents"], &listed["transactions"][0]["balanceAfter"]),
+        (&json!(-2), &json!(2_498))
+    );
+    assert_eq!(client.ask("billing transactions from_=2020-01-01 to=2199-12-31").await, listed);
+    assert_eq!(types(&client.ask("billing transactions to=2020-01-01").await), [""; 0]);
+    assert_eq!(client.ask("billing usage-summary").await["creditsCents"], 2_498);
 }

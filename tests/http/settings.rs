@@ -5,6 +5,8 @@ use insta::assert_snapshot;
 use reqwest::Method;
 use tests::{App, Person, json, path_of};
 
+use crate::fixtures::billing::charges;
+
 #[tokio::test]
 async fn patch_changes_named_settings_with_one_history_line() {
     let app = App::start().await;
@@ -200,4 +202,34 @@ async fn profile_in_workspace_record_is_read_and_changed() {
     assert_eq!(settings.at("/iconLetter"), "E");
     assert!(settings.at("/bio").is_null());
     assert_eq!(erin.activity().await.len(), 5);
+}
+
+#[tokio::test]
+async fn summary_shows_what_the_wallet_has_at_that_time() {
+    let app = App::start().await;
+    app.stop_clock().await;
+    let ada = app.user("ada-cents").await;
+    let key = ada.with_api_key("ci").await;
+    let shows = async |cents: i64| {
+        for caller in [&ada, &key] {
+            let summary = caller.get("/api/account/summary").await.expect(200);
+            assert_eq!(summary.at("/creditsCents"), cents);
+        }
+    };
+    shows(2_500).await;
+    // Cents are rounded down.
+    charges(&ada, "small", 15_000).await.expect(200);
+    shows(2_498).await;
+    let expires = app.now().await.saturating_add(jiff::SignedDuration::from_secs(60)).unwrap();
+    let gift = json!({
+        "workspace": ada.workspace(), "reference": "gift", "amountMicroUsd": 1_000_000,
+        "expiresAt": expires.to_string(), "reason": "For a minute",
+    });
+    app.as_service(Method::POST, "/internal/wallets/adjustments", gift).await.expect(200);
+    shows(2_598).await;
+    // Nobody has to post that it expired.
+    app.advance(60).await;
+    shows(2_498).await;
+    charges(&ada, "dear", 30_000_000).await.expect(200);
+    shows(-502).await;
 }

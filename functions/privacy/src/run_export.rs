@@ -31,7 +31,7 @@ use kit::{
     Ports, RunContext, Trigger, Worker, WorkerSpec,
     grants::{
         api_keys, blobs, bundles, connections, exports, extras, follows, history, inventory, resources,
-        teams, token_keys, user_addresses, workspaces,
+        teams, token_keys, user_addresses, wallets, workspaces,
     },
     spec::Every,
     worker,
@@ -137,6 +137,8 @@ impl Worker for RunExport {
             connections::LIST,
             follows::LIST,
             history::INBOX,
+            wallets::FIND,
+            wallets::POSTINGS_AFTER,
             api_keys::LIST,
             workspaces::FIND,
             workspaces::PROFILE,

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use domain::{
     Timestamp,
+    entitlements::UNLIMITED,
     handle::Handle,
     id::WorkspaceId,
     plan::Plan,
@@ -58,9 +59,6 @@ pub enum StorageExpansion {
 
 /// Number of largest items.
 const LARGEST: usize = 10;
-/// Stands for no limit: the largest integer that every JSON parser represents exactly
-/// ([RFC 8259, section 6](https://www.rfc-editor.org/rfc/rfc8259#section-6)).
-const UNLIMITED: u64 = (1 << 53) - 1;
 
 /// Storage usage of a workspace.
 #[derive(Serialize, JsonSchema)]

@@ -6,17 +6,18 @@ use domain::{
     Timestamp,
     id::{UserId, WorkspaceId},
     plan::Plan,
-    ports::{Failure, Outcome, Resources, Teams, TeamsOfUser, Workspaces},
+    ports::{Failure, Outcome, Resources, Teams, TeamsOfUser, Wallets, Workspaces},
     profile::DisplayName,
     role::Role,
     team::MOST_LISTED,
     usage::Usage,
+    wallet::Wallet,
     workspace::{ProfileRecord, Workspace, WorkspaceKind},
 };
 use kit::{
     Access, Endpoint, KeyOrMember, NoWorkspace, Output, Ports, Prefetched, Problem, RegionClient,
     RequestContext, Spec, TokenIds,
-    grants::{resources, teams, workspaces},
+    grants::{resources, teams, wallets, workspaces},
     spec,
     spec::Method::Get,
 };
@@ -33,6 +34,7 @@ pub struct Deps {
     regions: RegionClient,
     resources: Arc<dyn Resources>,
     teams: Arc<dyn Teams>,
+    wallets: Arc<dyn Wallets>,
 }
 
 /// An account summary.
@@ -43,7 +45,7 @@ pub struct AccountSummary {
     name: DisplayName,
     account_type: WorkspaceKind,
     plan: Plan,
-    /// Balance in whole cents.
+    /// Balance in whole cents, rounded down, without credit that has expired. Negative if the account owes money.
     credits_cents: i64,
     counts: Counts,
     /// The user's teams in all regions. Empty for API keys, and with `owner` for users from another region than that workspace.
@@ -64,6 +66,7 @@ impl AccountSummary {
         workspace: &Workspace,
         name: DisplayName,
         usage: &Usage,
+        wallet: &Wallet,
         teams: Vec<TeamSummary>,
         now: Timestamp,
     ) -> Self {
@@ -73,7 +76,7 @@ impl AccountSummary {
             name,
             account_type: workspace.kind,
             plan: workspace.plan_at(now),
-            credits_cents: workspace.opening_credit.floor_cents(),
+            credits_cents: wallet.at(now).balance().floor_cents(),
             counts: Counts { projects, datasets, models },
             teams,
         }
@@ -91,7 +94,7 @@ impl Endpoint for Summarize {
     const SPEC: Spec = spec("account-summary", Get, "/api/account/summary")
         .summary("Get an account summary")
         .access(Access::key_or_member(Role::Viewer))
-        .uses(&[workspaces::FIND, workspaces::PROFILE, resources::USAGE, teams::OF]);
+        .uses(&[workspaces::FIND, workspaces::PROFILE, resources::USAGE, wallets::FIND, teams::OF]);
     type Caller = KeyOrMember;
     type Deps = Deps;
     type Input = Prefetched<(), Records>;
@@ -104,6 +107,7 @@ impl Endpoint for Summarize {
             regions: ports.region_client(),
             resources: ports.resources(),
             teams: ports.teams(),
+            wallets: ports.wallets(),
         }
     }
 
@@ -123,18 +127,19 @@ impl Endpoint for Summarize {
         };
         let records = early.or_read(records(deps, call.caller.workspace(), user));
         let records = async { Ok::<_, Error>(records.await?) };
-        let (workspace, (record, usage, teams)) = futures::try_join!(workspace, records)?;
+        let (workspace, (record, usage, wallet, teams)) = futures::try_join!(workspace, records)?;
         let name = record.ok_or(Error::Gone)?.profile.display_name;
+        let wallet = wallet.unwrap_or_else(|| Wallet::unopened(&workspace).0);
         let teams = match user {
             Some(user) => summaries(&deps.regions, user, &teams, call.now).await,
             None => Vec::new(),
         };
-        Ok(AccountSummary::new(&workspace, name, &usage, teams, call.now))
+        Ok(AccountSummary::new(&workspace, name, &usage, &wallet, teams, call.now))
     }
 }
 
-/// The profile, how much there is of each kind, and the user's teams.
-type Records = (Option<ProfileRecord>, Usage, TeamsOfUser);
+/// The profile, how much there is of each kind, the wallet, and the user's teams.
+type Records = (Option<ProfileRecord>, Usage, Option<Wallet>, TeamsOfUser);
 
 async fn records(deps: &Deps, workspace: WorkspaceId, user: Option<UserId>) -> Outcome<Records> {
     let teams = async {
@@ -143,5 +148,6 @@ async fn records(deps: &Deps, workspace: WorkspaceId, user: Option<UserId>) -> O
             None => Ok(TeamsOfUser::default()),
         }
     };
-    futures::try_join!(deps.workspaces.profile(workspace), deps.resources.usage(workspace), teams)
+    let (profile, usage) = (deps.workspaces.profile(workspace), deps.resources.usage(workspace));
+    futures::try_join!(profile, usage, deps.wallets.find(workspace), teams)
 }

@@ -13,7 +13,8 @@ use domain::{
     entitlements::EntitlementOverrides,
     handle::Handle,
     id::{UserId, WorkspaceId},
-    plan::{MicroUsd, Plan},
+    money::MicroUsd,
+    plan::Plan,
     ports::{
         Claimed, Directory, Failure, Outcome, PlaceReserved, RateWindows, TeamOfUser, TeamOpened, Teams,
         TeamsElsewhere, TransactionExtras, Vault, Workspaces,

@@ -115,6 +115,7 @@ impl Restoration {
     ) -> Result<Judgement, RestoreError> {
         let treatment = treatment(kind);
         let is_erased = match treatment {
+            Treatment::Kept => return Ok(Judgement::Keep),
             Treatment::Momentary => return Ok(Judgement::Delete(RestoreAction::Ended)),
             Treatment::Counted => {
                 let corrected = relations.corrected(item)?;

@@ -25,6 +25,8 @@ pub enum Treatment {
     Momentary,
     /// Stays, as a number of the relations that stay: it names nobody.
     Counted,
+    /// Stays: it names nobody.
+    Kept,
     /// Goes if it names an erased id anywhere. Expires by itself.
     Bookkeeping,
     /// Is in no table that is restored.
@@ -55,6 +57,9 @@ pub const fn treatment(kind: ItemKind) -> Treatment {
         | ItemKind::Slugs
         | ItemKind::Sizes
         | ItemKind::Usage
+        | ItemKind::Wallets
+        | ItemKind::Postings
+        | ItemKind::Causes
         | ItemKind::Trash
         | ItemKind::TrashList
         | ItemKind::Uploads
@@ -78,6 +83,7 @@ pub const fn treatment(kind: ItemKind) -> Treatment {
         | ItemKind::IdempotencyRecords
         | ItemKind::Outbox => Treatment::Momentary,
         ItemKind::FollowerCounts => Treatment::Counted,
+        ItemKind::ClosedPostings | ItemKind::Promotions => Treatment::Kept,
         ItemKind::Throttles | ItemKind::RateWindows | ItemKind::Consumed => Treatment::Bookkeeping,
         ItemKind::Erasures
         | ItemKind::HandleClaims

@@ -2,6 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::wallet::JobCategory;
+
+/// Stands for no limit where an answer must have a number: the largest integer that every JSON parser represents exactly
+/// ([RFC 8259, section 6](https://www.rfc-editor.org/rfc/rfc8259#section-6)).
+pub const UNLIMITED: u64 = (1 << 53) - 1;
+
 /// What a workspace may have. `None` is unlimited.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Entitlements {
@@ -13,6 +19,21 @@ pub struct Entitlements {
     pub dataset_upload_bytes: Option<u64>,
     /// Members and pending invitations of a team.
     pub seats: Option<u64>,
+    /// Trainings that run at the same time.
+    pub trainings: Option<u64>,
+    /// Deployed models.
+    pub deployments: Option<u64>,
+}
+
+impl Entitlements {
+    /// How many jobs of a category may run at the same time.
+    pub const fn of_jobs(&self, category: JobCategory) -> Option<u64> {
+        match category {
+            JobCategory::Training => self.trainings,
+            JobCategory::Deployment => self.deployments,
+            JobCategory::Inference => None,
+        }
+    }
 }
 
 /// The quota that a contract sets.
@@ -67,6 +88,7 @@ impl EntitlementOverrides {
             storage_bytes: decide(self.storage_bytes, plan.storage_bytes),
             dataset_upload_bytes: decide(self.dataset_upload_bytes, plan.dataset_upload_bytes),
             seats: decide(self.seats, plan.seats),
+            ..plan
         }
     }
 }
@@ -113,6 +135,17 @@ mod tests {
             let kept = if overrides == json!({}) { stored() } else { item };
             assert_eq!(to_value(&workspace).unwrap(), kept);
         }
+    }
+
+    #[test]
+    fn plan_limits_trainings_and_deployments_and_no_inference() {
+        let limits = |plan: Plan| {
+            let of = |category| plan.entitlements().of_jobs(category);
+            [of(JobCategory::Training), of(JobCategory::Deployment), of(JobCategory::Inference)]
+        };
+        assert_eq!(limits(Plan::Free), [Some(3), Some(3), None]);
+        assert_eq!(limits(Plan::Pro), [Some(10), Some(10), None]);
+        assert_eq!(limits(Plan::Enterprise), [None; 3]);
     }
 
     #[test]

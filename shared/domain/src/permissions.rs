@@ -101,6 +101,9 @@ pub struct TransfersTeam {
 /// Proof that another service of the platform may set the plans of workspaces.
 pub struct SetsPlans(());
 
+/// Proof that another service of the platform may change balances.
+pub struct ChangesWallets(());
+
 /// Proof that a user may export their data.
 pub struct ExportsData {
     user: UserId,
@@ -253,6 +256,16 @@ pub fn may_transfer_team(member: &Member) -> Result<TransfersTeam, Denied> {
 /// Allows every service with an IAM role that may call the route: IAM decides that, before a function runs.
 pub fn service_may_set_plans(_role: &str) -> SetsPlans {
     SetsPlans(())
+}
+
+/// The same for balances.
+pub fn service_may_change_wallets(_role: &str) -> ChangesWallets {
+    ChangesWallets(())
+}
+
+/// Allows a person to redeem promo codes for their account.
+pub fn may_redeem(_session: &Session) -> ChangesWallets {
+    ChangesWallets(())
 }
 
 /// Allows a user with a stepped-up session, because the copy outlives the session that requested it.

@@ -16,6 +16,7 @@ mod rounds;
 mod secrets;
 mod teams;
 mod user_addresses;
+mod wallets;
 mod workspaces;
 
 pub use accounts::{
@@ -47,4 +48,5 @@ pub use teams::{
     TeamsOfUser, Transferred,
 };
 pub use user_addresses::{AddressSaved, UserAddresses};
+pub use wallets::{Promotions, Redeemed, Wallets};
 pub use workspaces::{All, ApiKeys, Founded, History, Marking, Workspaces};

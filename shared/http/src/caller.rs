@@ -376,8 +376,9 @@ impl Caller for PersonOrGuest {
 pub(crate) mod tests {
     use domain::{
         handle::Handle,
+        money::MicroUsd,
         permissions::SetsPlans,
-        plan::{MicroUsd, Plan},
+        plan::Plan,
         region::Region,
         role::Role,
         user::personal_workspace,

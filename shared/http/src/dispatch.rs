@@ -400,12 +400,18 @@ async fn spend(
     refused
 }
 
-fn success(spec: &Spec, uri: &Uri, output: &impl Output) -> Result<Response<Bytes>, Problem> {
-    let body = serde_json::to_vec(output).map_err(|error| Problem::internal(error.to_string()))?;
+fn success<O: Output>(spec: &Spec, uri: &Uri, output: &O) -> Result<Response<Bytes>, Problem> {
+    let (media_type, body) = match (O::TEXT_TYPE, output.text()) {
+        (Some(media_type), Some(text)) => (media_type, text.as_bytes().to_vec()),
+        _ => {
+            let json = serde_json::to_vec(output).map_err(|error| Problem::internal(error.to_string()))?;
+            ("application/json", json)
+        }
+    };
     let mut response = Response::new(Bytes::from(body));
     *response.status_mut() = StatusCode::from_u16(spec.success).unwrap_or(StatusCode::OK);
     let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(media_type));
     for (name, value) in output.headers() {
         headers.append(name, value);
     }

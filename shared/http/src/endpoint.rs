@@ -62,8 +62,16 @@ pub trait Endpoint: Sized + Send + Sync + 'static {
     ) -> impl Future<Output = Result<Self::Output, Self::Error>> + Send;
 }
 
-/// A successful answer: a JSON body, and perhaps headers.
+/// A successful answer: a JSON body, or a text for requests that ask for one, and perhaps headers.
 pub trait Output: Serialize + JsonSchema + Send {
+    /// The media type of [`Output::text`]. `None`: every body is JSON.
+    const TEXT_TYPE: Option<&'static str> = None;
+
+    /// The body as a text of the type [`Output::TEXT_TYPE`]. `None`: the body is JSON.
+    fn text(&self) -> Option<&str> {
+        None
+    }
+
     /// Additional headers.
     fn headers(&self) -> Vec<(HeaderName, HeaderValue)> {
         Vec::new()

@@ -2,14 +2,15 @@
 
 use domain::{
     permissions::{
-        self, Denied, EditsProfile, EditsResources, KeepsInbox, MakesKeys, ManagesKeys, Member, SetsPlans,
+        self, ChangesWallets, Denied, EditsProfile, EditsResources, KeepsInbox, MakesKeys, ManagesKeys,
+        Member, SetsPlans,
     },
     role::Role,
 };
 
 use crate::{
     access::{Access, Scope},
-    caller::{Caller, Identified, KeyOrMember, Service},
+    caller::{Caller, Identified, KeyOrMember, Person, Service},
     problem::Problem,
 };
 
@@ -114,6 +115,26 @@ impl Permission<Service> for SetsPlans {
 
     fn follows_from(access: Access) -> bool {
         access.scope == Scope::Service
+    }
+}
+
+impl Permission<Service> for ChangesWallets {
+    fn prove(service: &Service) -> Result<Self, Denied> {
+        Ok(permissions::service_may_change_wallets(&service.name))
+    }
+
+    fn follows_from(access: Access) -> bool {
+        access.scope == Scope::Service
+    }
+}
+
+impl Permission<Person> for ChangesWallets {
+    fn prove(person: &Person) -> Result<Self, Denied> {
+        Ok(permissions::may_redeem(&person.session))
+    }
+
+    fn follows_from(access: Access) -> bool {
+        access.scope == Scope::Person
     }
 }
 

@@ -8,9 +8,9 @@ use domain::{
     ports::{
         Accounts, AddressHashes, ApiKeys, AuthorizationRequests, BreachedPasswords, Bus, Codes, Connections,
         Consumed, Deletions, Directory, Exports, FeedbackRecords, Follows, History, IdentityKeys,
-        IdentityProviders, Inventory, Invitations, MailBlocks, Mailer, PasswordResets, Purges, RateWindows,
-        Resources, Rotations, Sessions, SignUps, Teams, TeamsElsewhere, Throttles, TokenKeys, Trash, Uploads,
-        UserAddresses, Vault, Workspaces,
+        IdentityProviders, Inventory, Invitations, MailBlocks, Mailer, PasswordResets, Promotions, Purges,
+        RateWindows, Resources, Rotations, Sessions, SignUps, Teams, TeamsElsewhere, Throttles, TokenKeys,
+        Trash, Uploads, UserAddresses, Vault, Wallets, Workspaces,
     },
 };
 
@@ -71,6 +71,10 @@ pub trait WorkspacePorts {
     fn invitations(&self) -> Arc<dyn Invitations>;
     /// The accounts that users follow.
     fn follows(&self) -> Arc<dyn Follows>;
+    /// Wallets.
+    fn wallets(&self) -> Arc<dyn Wallets>;
+    /// Promo codes.
+    fn promotions(&self) -> Arc<dyn Promotions>;
     /// Histories and inboxes.
     fn history(&self) -> Arc<dyn History>;
 }

@@ -44,6 +44,8 @@ codes! {
     Unauthorized "UNAUTHORIZED" 401;
     /// The address or the password is wrong.
     InvalidCredentials "INVALID_CREDENTIALS" 401;
+    /// The workspace has less credit than this needs.
+    InsufficientCredit "INSUFFICIENT_CREDIT" 402;
     /// The caller is known and may not do this.
     Forbidden "FORBIDDEN" 403;
     /// The sign-in is too old for this.
@@ -60,6 +62,12 @@ codes! {
     CsrfTokenRequired "CSRF_TOKEN_REQUIRED" 403;
     /// There is no such thing, or the caller may not know of it.
     NotFound "NOT_FOUND" 404;
+    /// Nobody can redeem this promo code: it does not exist, has ended, or is used up.
+    PromoUnavailable "PROMO_UNAVAILABLE" 409;
+    /// The job was settled already.
+    JobEnded "JOB_ENDED" 409;
+    /// The job costs more than is held for it.
+    HoldExceeded "HOLD_EXCEEDED" 409;
     /// It clashes with how things stand.
     Conflict "CONFLICT" 409;
     /// The handle belongs to another.

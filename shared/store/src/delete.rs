@@ -1,20 +1,23 @@
-//! Deletes outside of transactions, at half the price, where a partial delete may be repeated.
+//! Deletes and puts outside of transactions, at half the price, where a partial batch may be repeated.
 
 use std::collections::HashMap;
 
-use aws_sdk_dynamodb::types::{DeleteRequest, WriteRequest};
+use aws_sdk_dynamodb::types::{DeleteRequest, PutRequest, WriteRequest};
 use domain::ports::{Failure, Outcome};
 
 use crate::{
     client::Store,
     condition::unbuildable,
     failure::{SERVICE, failure},
-    item::Key,
+    item::{Item, Key},
     retry::Attempts,
 };
 
 /// The most writes that DynamoDB takes in one batch.
 const MOST_KEYS: usize = 25;
+
+/// The writes of a batch, by table.
+type Writes = HashMap<String, Vec<WriteRequest>>;
 
 impl Store {
     /// Deletes the items at these distinct keys.
@@ -26,13 +29,31 @@ impl Store {
     }
 
     async fn delete_batch(&self, keys: &[Key]) -> Outcome<()> {
-        let mut left: HashMap<String, Vec<WriteRequest>> = HashMap::new();
+        let mut writes = Writes::new();
         for key in keys {
             let delete = DeleteRequest::builder().set_key(Some(key.attributes())).build();
             let delete = delete.map_err(unbuildable)?;
             let write = WriteRequest::builder().delete_request(delete).build();
-            left.entry(self.name(key.table)).or_default().push(write);
+            writes.entry(self.name(key.table)).or_default().push(write);
         }
+        self.write_batch(writes).await
+    }
+
+    /// Puts these items, which have distinct keys.
+    pub async fn put_all(&self, items: Vec<(Key, Item)>) -> Outcome<()> {
+        for some in items.chunks(MOST_KEYS) {
+            let mut writes = Writes::new();
+            for (key, item) in some {
+                let put = PutRequest::builder().set_item(Some(item.clone())).build().map_err(unbuildable)?;
+                let write = WriteRequest::builder().put_request(put).build();
+                writes.entry(self.name(key.table)).or_default().push(write);
+            }
+            self.write_batch(writes).await?;
+        }
+        Ok(())
+    }
+
+    async fn write_batch(&self, mut left: Writes) -> Outcome<()> {
         let mut attempts = Attempts::of_batch();
         while attempts.next().await {
             let request = self.client.batch_write_item().set_request_items(Some(left));

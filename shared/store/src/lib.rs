@@ -32,6 +32,7 @@ mod lists;
 mod mail_blocks;
 mod outbox;
 mod password_resets;
+mod promotions;
 mod purges;
 mod rate_windows;
 mod receipts;
@@ -47,6 +48,7 @@ mod trash;
 mod uploads;
 mod usage;
 mod user_addresses;
+mod wallets;
 mod workspaces;
 
 pub use client::Store;

@@ -36,6 +36,11 @@ impl Attempts {
     }
 }
 
+/// Waits for a random moment after a lost race, so that those who lost it do not meet again at once.
+pub async fn spread() {
+    tokio::time::sleep(random(4)).await;
+}
+
 fn random(attempt: u32) -> Duration {
     let random = RandomState::new().build_hasher().finish();
     let most = 8_u64 << attempt.min(5);

@@ -51,10 +51,12 @@ pub use resource::{purges, resources, trash, uploads};
 pub use secrets::{
     address_hashes, codes, forwarding_keys, identity_keys, identity_providers, rotations, token_keys, vault,
 };
-pub use workspace::{api_keys, follows, history, invitations, teams, teams_elsewhere, workspaces};
+pub use workspace::{
+    api_keys, follows, history, invitations, promotions, teams, teams_elsewhere, wallets, workspaces,
+};
 
 /// The methods of every port.
-pub const PORTS: [&[PortMethod]; 44] = [
+pub const PORTS: [&[PortMethod]; 46] = [
     accounts::ALL,
     address_hashes::ALL,
     api_keys::ALL,
@@ -84,6 +86,7 @@ pub const PORTS: [&[PortMethod]; 44] = [
     mailer::ALL,
     password_resets::ALL,
     presigner::ALL,
+    promotions::ALL,
     purges::ALL,
     rate_windows::ALL,
     resources::ALL,
@@ -98,5 +101,6 @@ pub const PORTS: [&[PortMethod]; 44] = [
     uploads::ALL,
     user_addresses::ALL,
     vault::ALL,
+    wallets::ALL,
     workspaces::ALL,
 ];

@@ -142,6 +142,16 @@ kinds! {
     /// Work on resources by the time at which it is due.
     Due: Resources "DUE#", Workspace, With(&["trash", "purges", "uploads", "usage"]),
         Omitted("an index of work to do"), [];
+    /// Wallets.
+    Wallets: Billing "WALLET#", Workspace, Partition("wallet"), Section(&["account"]), [];
+    /// Postings of wallets: never changed.
+    Postings: Billing "POSTINGS#", Workspace, Partition("postings"), Section(&["transactions"]), [];
+    /// The posting about a cause.
+    Causes: Billing "CAUSES#", Workspace, Partition("wallet"), Omitted("an index of postings"), [];
+    /// The amounts of postings whose workspaces were deleted.
+    ClosedPostings: Billing "CLOSED#", Region, Kept("amounts of nobody"), Omitted("amounts of nobody"), [];
+    /// Promo codes.
+    Promotions: Billing "PROMO#", Region, Kept("codes of operators"), Omitted("codes of operators"), [];
     /// Workspaces in which a user is a member.
     Memberships: Workspaces "MEMBERSHIPS#", User, Partition("memberships"), Section(&["account"]), [];
     /// The ids of the teams that a user owns.

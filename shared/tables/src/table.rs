@@ -11,6 +11,8 @@ pub enum Table {
     Activity,
     /// Projects, datasets, models, their files, the trash.
     Resources,
+    /// Wallets, their postings.
+    Billing,
     /// Idempotency records, throttles, rate windows, feedback, outbox, jobs.
     Operations,
     /// The ledger of erasures. Apart from the others, because it must survive a restore of them.
@@ -22,23 +24,31 @@ pub enum Table {
 
 impl Table {
     /// Every table.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Identity,
         Self::Workspaces,
         Self::Activity,
         Self::Resources,
+        Self::Billing,
         Self::Operations,
         Self::Erasures,
         Self::Directory,
     ];
 
     /// The tables that each region has for itself.
-    pub const REGIONAL: [Self; 6] =
-        [Self::Identity, Self::Workspaces, Self::Activity, Self::Resources, Self::Operations, Self::Erasures];
+    pub const REGIONAL: [Self; 7] = [
+        Self::Identity,
+        Self::Workspaces,
+        Self::Activity,
+        Self::Resources,
+        Self::Billing,
+        Self::Operations,
+        Self::Erasures,
+    ];
 
     /// The tables of a region that are restored to an earlier time, all to the same second.
-    pub const RESTORED: [Self; 5] =
-        [Self::Identity, Self::Workspaces, Self::Activity, Self::Resources, Self::Operations];
+    pub const RESTORED: [Self; 6] =
+        [Self::Identity, Self::Workspaces, Self::Activity, Self::Resources, Self::Billing, Self::Operations];
 
     /// The short name.
     pub fn as_str(self) -> &'static str {
@@ -47,6 +57,7 @@ impl Table {
             Self::Workspaces => "workspaces",
             Self::Activity => "activity",
             Self::Resources => "resources",
+            Self::Billing => "billing",
             Self::Operations => "operations",
             Self::Erasures => "erasures",
             Self::Directory => "directory",

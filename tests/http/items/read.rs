@@ -14,16 +14,20 @@ use domain::{
     ports::{
         Accounts, ApiKeys, AuthorizationRequests, Connected, ConnectedBy, Connections, Consumed, Created,
         DUE_PARTS, Deletions, Directory as _, Exports, FeedbackRecords, Follows, History, IdempotencyRecords,
-        Inventory, MailBlocks, MessageLease, PasswordResets, Purges, RateWindows, Resources, Sessions,
-        SignUps, TeamsElsewhere, Throttles, Trash, Uploads, UserAddresses, Within, Workspaces,
+        Inventory, MailBlocks, MessageLease, PasswordResets, Promotions, Purges, RateWindows, Resources,
+        Sessions, SignUps, TeamsElsewhere, Throttles, Trash, Uploads, UserAddresses, Wallets, Within,
+        Workspaces,
     },
+    promotion::PromoCode,
     provider::{Connection, IdentityHash},
+    reference::Reference,
     region::Region,
     resource::{Kind, Resource, ResourceId, Slug},
     role::Role,
     secret::Digest256,
     trash::Due,
     user::{EmailHash, personal_workspace},
+    wallet::Cause,
 };
 use kit::ItemKind;
 use serde_json::from_value;
@@ -63,6 +67,7 @@ pub async fn item(tables: &Tables, kind: ItemKind, item: &Item) -> Value {
         Table::Workspaces => workspaces(tables, kind, of, sk, item).await,
         Table::Activity => activity(tables, kind, of, sk, last).await,
         Table::Resources => resources(tables, kind, of, sk, item).await,
+        Table::Billing => billing(tables, kind, of, sk, item).await,
         Table::Operations => operations(tables, kind, of, sk, item).await,
         // No function reads the ledger.
         Table::Erasures => json!(serde_dynamo::from_item::<_, Erasure>(item.clone()).unwrap()),
@@ -239,6 +244,37 @@ async fn resources(tables: &Tables, kind: ItemKind, of: &str, sk: &str, item: &I
             json!(page.items.iter().filter(of_it).find(|due| json!(due).to_string().contains(last_id(sk))))
         }
         other => panic!("{other:?} has no reader here"),
+    }
+}
+
+async fn billing(tables: &Tables, kind: ItemKind, of: &str, sk: &str, item: &Item) -> Value {
+    let store = &tables.store;
+    match kind {
+        ItemKind::Wallets => json!(Wallets::find(store, part(of)).await.unwrap()),
+        ItemKind::Postings => json!(store.posting(part(of), part(sk)).await.unwrap()),
+        ItemKind::Causes => {
+            let (_, booked) = store.with_causes(part(of), &[cause(sk)]).await.unwrap();
+            json!(booked[0])
+        }
+        ItemKind::Promotions => {
+            json!(Promotions::find(store, &PromoCode::parse(of).unwrap()).await.unwrap())
+        }
+        // No function reads what is kept of a deleted wallet.
+        ItemKind::ClosedPostings => serde_dynamo::from_item(item.clone()).unwrap(),
+        other => panic!("{other:?} has no reader here"),
+    }
+}
+
+/// The cause that a wallet remembers at a sort key.
+fn cause(sk: &str) -> Cause {
+    let (kind, reference) = sk.split_once('#').unwrap();
+    let named = || Reference::parse(reference).unwrap();
+    match kind {
+        "job" => Cause::Job(named()),
+        "refund" => Cause::Refund(named()),
+        "adjustment" => Cause::Adjustment(named()),
+        "promo" => Cause::Promo(PromoCode::parse(reference).unwrap()),
+        other => panic!("{other} is no cause that a wallet remembers"),
     }
 }
 

@@ -48,12 +48,14 @@ pub fn parts(scope: DeletionScope) -> impl Iterator<Item = Part> {
 }
 
 /// All that is stored, but for what goes by itself: counters of requests and attempts with an address, and receipts. And but for
-/// numbers of followers, which stay.
+/// numbers of followers and amounts of postings, which stay.
 async fn lasting(app: &App) -> Vec<Vec<Item>> {
     let mut tables = everything(app).await;
     let by_itself = |item: &Item| {
         let (pk, _) = key_of(item);
-        ["RESETS#", "RECEIPT#", "THROTTLE#", "ERASED#", "FOLLOWED#"].iter().any(|kind| pk.starts_with(kind))
+        ["RESETS#", "RECEIPT#", "THROTTLE#", "ERASED#", "FOLLOWED#", "CLOSED#"]
+            .iter()
+            .any(|kind| pk.starts_with(kind))
     };
     // The set of owned teams stays as an item without teams.
     let owns_none = |item: &Item| key_of(item).1 == "OWNED" && !item.contains_key("teams");

@@ -41,7 +41,7 @@ use super::{
     inventory::let_in,
     password, profile, session_of, sign_up,
     stock::Stock,
-    store, teams_elsewhere, with_all, with_event, workspace_of,
+    store, teams_elsewhere, wallets, with_all, with_event, workspace_of,
     workspaces::key_in,
 };
 
@@ -235,7 +235,7 @@ impl Planted {
         }
     }
 
-    /// Keys, things live and in the trash and being removed, files, marks and members.
+    /// Keys, things live and in the trash and being removed, files, marks, members, and a wallet.
     pub async fn fill_workspace(&self, app: &App) {
         let (store, stock) = (self.store(), &self.stock);
         let member = super::member(&self.workspace, Role::Owner);
@@ -275,6 +275,16 @@ impl Planted {
         store.mark_all(&proof, All::Seen, Watermark { up_to: lines[3], at: at(20) }).await.unwrap();
         for _ in 0..4 {
             let_in(app, self.workspace.id, id(), Role::Viewer).await;
+        }
+        self.fill_wallet().await;
+    }
+
+    /// A wallet with several postings and causes, with a debt.
+    async fn fill_wallet(&self) {
+        for second in 21..25 {
+            let mut booking = wallets::booking(self.store(), &self.workspace, second).await;
+            booking.settle(wallets::settlement(&format!("job-{second}"), second)).unwrap();
+            assert_eq!(wallets::save(self.store(), booking).await, Saved::Yes);
         }
     }
 

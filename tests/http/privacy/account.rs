@@ -10,10 +10,11 @@ use domain::{
     secret::decode_base64,
 };
 use kit::ItemKind;
+use reqwest::Method;
 use tests::{Answer, App, PASSWORD, Person, json, kind_of, path_of};
 
 use super::everything::Everything;
-use crate::{many, search::Needles};
+use crate::{fixtures::billing, many, search::Needles};
 
 /// Values that are told from all others by who entered them, and by their number.
 pub struct Values {
@@ -69,6 +70,7 @@ impl Account {
         let kept = account.makes_things().await;
         account.throws_away().await;
         account.remembers(&kept).await;
+        account.is_charged().await;
         for _ in 0..3 {
             account.signs_in().await;
         }
@@ -211,6 +213,22 @@ impl Account {
         let some = json!({ "eventIds": [page.at("/events/0/_id")] });
         self.who.post("/api/activity/archive", some).await.expect(200);
         self.who.post("/api/activity/mark-seen", json!({ "all": true })).await.expect(200);
+    }
+
+    /// A wallet with a charge, a hold and a correction.
+    async fn is_charged(&mut self) {
+        let values = &mut self.values;
+        let mut job = billing::settled(&values.plant("job"), 1_000, 1_000);
+        (job["run"], job["gpuType"]) = (json!(values.plant("run")), json!(values.plant("gpu")));
+        job["user"] = json!(self.who.id());
+        billing::tells(&self.who, json!([job])).await.expect(200);
+        billing::holds(&self.who, &values.plant("held"), 2_000).await.expect(200);
+        let adjustment = json!({
+            "workspace": self.who.workspace(), "reference": values.plant("reference"), "amountMicroUsd": 3_000,
+            "reason": values.plant("reason"),
+        });
+        let path = "/internal/wallets/adjustments";
+        self.who.app.as_service(Method::POST, path, adjustment).await.expect(200);
     }
 
     /// What nobody is told: the password and what the tables hold of credentials, beside those themselves.

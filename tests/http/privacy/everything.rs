@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use tests::{App, Value};
 
-const TABLES: [&str; 6] = ["identity", "workspaces", "activity", "operations", "resources", "erasures"];
+const TABLES: [&str; 7] =
+    ["identity", "workspaces", "activity", "operations", "resources", "billing", "erasures"];
 
 #[derive(Debug, PartialEq)]
 pub struct Everything {

@@ -5,6 +5,7 @@ use serde_json::Map;
 use tests::{App, Person, Value, json};
 
 use super::erase;
+use crate::fixtures::billing::charges;
 
 /// The receipt in a mail, as its text: a JSON Web Token.
 fn token(mail: &Value) -> String {
@@ -32,6 +33,7 @@ async fn somebody(app: &App) -> Person {
     }
     who.trash(&gone).await.expect(200);
     who.join(app.user("bob-receipt").await.workspace(), domain::role::Role::Viewer).await;
+    charges(&who, "job-receipt", 1_000).await.expect(200);
     who.export("zip").await;
     let tokens = app.sign_in(&who.email, tests::PASSWORD).await.expect(200);
     Person::new(app.clone(), &who.handle, &who.email, &tokens)
@@ -62,16 +64,26 @@ async fn deletion_receipt_is_signed_complete_and_anonymous() {
     let receipt = claims(&mail);
     let erased = json!({
         "API keys": 2, "sessions": 2, "projects": 1, "models": 1, "datasets": 1, "things in the trash": 1,
-        "files": 4, "export bundles": 1, "memberships": 1, "lines of history": history,
+        "files": 4, "export bundles": 1, "memberships": 1, "transactions": 2, "lines of history": history,
     });
     assert_eq!(receipt["erased"], erased);
     let kept: Vec<&str> =
         receipt["kept"].as_array().unwrap().iter().map(|kept| kept["what"].as_str().unwrap()).collect();
-    assert!(kept.iter().any(|what| what.contains("ackups")), "{kept:?}");
+    for part in ["ackups", "mounts of transactions"] {
+        assert!(kept.iter().any(|what| what.contains(part)), "{part} is not in {kept:?}");
+    }
     let text = mail["text"].as_str().unwrap();
     assert!(kept.iter().all(|what| text.contains(what)), "{text}");
     let everything = format!("{} {} {receipt}", mail["text"], mail["subject"]);
-    for whose in [&who.email, &who.handle, &who.handle.to_uppercase(), &who.id().bare(), "yolo", "first"] {
+    for whose in [
+        &who.email,
+        &who.handle,
+        &who.handle.to_uppercase(),
+        &who.id().bare(),
+        "yolo",
+        "first",
+        "job-receipt",
+    ] {
         assert!(!everything.contains(whose), "{whose} is in {everything}");
     }
 }

@@ -46,7 +46,9 @@ async fn export_is_complete_in_both_formats() {
     assert_eq!(activity[0]["resourceType"], "onboarding");
     assert!(activity.iter().all(|line| line["actor"] == "you"));
     assert_eq!(activity.last().unwrap()["action"], "started");
-    assert_eq!(files.rows("transactions.ndjson").len(), 1);
+    let transactions = files.rows("transactions.ndjson");
+    assert_eq!(transactions.len(), 1, "the opening credit, before the wallet has changed");
+    assert_eq!(transactions[0]["balanceMicroUsd"], account["wallet"]["balanceMicroUsd"]);
     assert_eq!(files.rows("api-keys.ndjson")[0]["id"], key.as_str());
     assert!(!files.text().contains(&secret));
     check_begun_upload(&files, &model, &begun);
@@ -58,8 +60,13 @@ async fn export_is_complete_in_both_formats() {
     let status = ada.done(&asked.text_at("/jobId")).await.body;
     let document: Value = serde_json::from_slice(&download(&status).await).unwrap();
     assert_eq!(document["account"], account);
-    let members =
-        [("projects", "projects"), ("files", "files"), ("apiKeys", "api-keys"), ("uploads", "uploads")];
+    let members = [
+        ("projects", "projects"),
+        ("files", "files"),
+        ("transactions", "transactions"),
+        ("apiKeys", "api-keys"),
+        ("uploads", "uploads"),
+    ];
     for (member, file) in members {
         assert_eq!(document[member], Value::from(files.rows(&format!("{file}.ndjson"))), "{member}");
     }

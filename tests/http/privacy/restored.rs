@@ -18,6 +18,7 @@ use tests::{App, Person, json, names};
 
 use super::{SECOND_LOOK, erase, everything::Everything, forgotten, looked_once, until, until_delivered};
 use crate::{
+    fixtures::billing::charges,
     following,
     items::make,
     password,
@@ -106,6 +107,7 @@ async fn resident(app: &App, n: usize) -> Person {
     who.make_key(&format!("planted-{n:02}-key")).await;
     let trashed = who.make(Kind::Model, &format!("planted-{n:02}-model")).await;
     who.trash(&trashed).await.expect(200);
+    charges(&who, &format!("planted-{n:02}-job"), 1_000).await.expect(200);
     who
 }
 
@@ -270,6 +272,21 @@ async fn interrupted_run_is_completed_by_the_next() {
             assert!(!format!("{item:?}").contains(&erased), "{item:?}");
         }
     }
+}
+
+#[tokio::test]
+async fn amounts_of_deleted_wallets_stay_in_a_copy() {
+    tests::needs_every_region!();
+    let app = App::start().await;
+    let people = residents(&app, 2).await;
+    erase(&people[0]).await;
+    copy_tables(&app).await;
+    let copy = async || scan(&app.tables(), &Table::Billing.name(&copies_prefix(&app))).await;
+    let closed = |item: &&Item| item["pk"].as_s().unwrap().starts_with(ItemKind::ClosedPostings.prefix());
+    let before = copy().await;
+    assert_eq!(before.iter().filter(closed).count(), 2);
+    restoration(&app).erase().await.unwrap();
+    assert_eq!(copy().await, before);
 }
 
 #[tokio::test]

@@ -21,7 +21,7 @@ schemas/
     JSON Schemas that describe each field: one schema per .json file, and one per line of each .ndjson file.
 
 Each line of an .ndjson file is one record in JSON. Any text editor opens these files.
-All times are in UTC. activity.ndjson contains the actions of other people in your account, but not their names.
+All times are in UTC. activity.ndjson and transactions.ndjson contain the actions of other people in your account, but not their names.
 This copy does not contain the content of your files, your password or your API keys.
 Keep this copy where only you can read it.
 ",

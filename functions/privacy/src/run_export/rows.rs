@@ -2,13 +2,13 @@
 //! there. No type here can hold a key's value, a hash, a secret, or another person's name or address.
 
 mod account;
+mod wallet;
 
 use domain::{
     Timestamp,
     activity::{Action, ActivityEvent, Actor, EventState, ResourceType},
     api_key::ApiKey,
     id::{EventId, KeyId, ProjectId, UploadId, UserId},
-    plan::MicroUsd,
     resource::{Resource, ResourceId, Visibility},
     upload::{State, Upload},
 };
@@ -18,6 +18,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 pub use account::{Account, AccountLists, SessionRow};
+pub use wallet::{TransactionRow, WalletRow};
 
 fn text(value: Option<impl ToString>) -> Option<String> {
     value.map(|value| value.to_string())
@@ -219,29 +220,6 @@ impl Activity {
             archived: standing.archived,
         }
     }
-}
-
-/// The type of a transaction.
-#[derive(Debug, Clone, Copy, Serialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-#[schemars(inline)]
-pub enum TransactionType {
-    /// The opening credit of the account.
-    OpeningCredit,
-}
-
-/// A change of the balance.
-#[derive(Serialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct TransactionRow {
-    /// The type.
-    pub r#type: TransactionType,
-    /// The amount in millionths of a US dollar.
-    #[schemars(with = "i64")]
-    pub amount_micro_usd: MicroUsd,
-    /// Time of the transaction.
-    #[schemars(schema_with = "date_time")]
-    pub at: Timestamp,
 }
 
 /// An API key, without its value.

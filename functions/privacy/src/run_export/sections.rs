@@ -90,8 +90,8 @@ impl Section {
     pub const fn about(self) -> &'static str {
         match self {
             Self::Account => {
-                "your profile, your addresses, connected accounts, what you store, your teams, the accounts that you follow, and \
-                 your sessions"
+                "your profile, your addresses, connected accounts, what you store, your wallet, your teams, the accounts that you \
+                 follow, and your sessions"
             }
             Self::Projects => "your projects, including the trash",
             Self::Datasets => "your datasets, including the trash, without their images",
@@ -100,7 +100,7 @@ impl Section {
                 "the files of your datasets and models: names, types and sizes, without their content"
             }
             Self::Activity => "all activity in your account, oldest first",
-            Self::Transactions => "all transactions of your balance",
+            Self::Transactions => "all transactions of your balance, oldest first",
             Self::ApiKeys => "your API keys: names, first characters and dates, without the keys themselves",
             Self::Uploads => "incomplete uploads: file names, types, sizes and expiry times",
         }
@@ -128,7 +128,7 @@ pub enum Stage {
     FilesOfTrashed,
     /// The history.
     Events,
-    /// Movements of the balance.
+    /// Postings of the wallet.
     Transactions,
     /// API keys.
     Keys,
@@ -211,8 +211,7 @@ mod tests {
             ExportRule::Section(sections) => sections,
             ExportRule::Omitted(_) => &[],
         });
-        // No kind holds movements of the balance yet.
-        let named: BTreeSet<&str> = named.copied().chain([Section::Transactions.member()]).collect();
+        let named: BTreeSet<&str> = named.copied().collect();
         assert_eq!(named, Section::ALL.map(Section::member).into_iter().collect());
     }
 }

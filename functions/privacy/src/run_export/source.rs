@@ -8,16 +8,16 @@ use domain::{
     export::Export,
     follow,
     id::{EventId, KeyId, SessionId, UploadId, WorkspaceId},
-    plan::MicroUsd,
     ports::{
         ApiKeys, Connections, Failure, Follows, History, Inventory, Page, Resources, Teams, TokenKeys,
-        UserAddresses, Workspaces,
+        UserAddresses, Wallets, Workspaces,
     },
     resource::{Kind, Resource, ResourceId},
     session_client::SessionClient,
     team::MOST_LISTED,
     trash::Trashed,
     user::personal_workspace,
+    wallet::Wallet,
     workspace::Workspace,
 };
 use kit::Ports;
@@ -50,6 +50,8 @@ enum After {
     /// A file of a resource; `None` before its first file.
     File(ResourceId, Option<UploadId>),
     Event(EventId),
+    /// A posting, by its number.
+    Posting(u64),
     Key(KeyId),
     Upload(UploadId),
 }
@@ -85,6 +87,7 @@ pub struct SourcePorts {
     teams: Arc<dyn Teams>,
     resources: Arc<dyn Resources>,
     history: Arc<dyn History>,
+    wallets: Arc<dyn Wallets>,
     keys: Arc<dyn ApiKeys>,
     tokens: Arc<dyn TokenKeys>,
 }
@@ -101,6 +104,7 @@ impl SourcePorts {
             teams: ports.teams(),
             resources: ports.resources(),
             history: ports.history(),
+            wallets: ports.wallets(),
             keys: ports.api_keys(),
             tokens: ports.token_keys(),
         }
@@ -136,10 +140,13 @@ impl<'a> ExportSource<'a> {
         let teams = self.ports.teams.of(self.export.user, MOST_LISTED);
         let profile = self.ports.workspaces.profile(self.workspace);
         let follows = self.ports.follows.list(self.export.user, follow::MOST);
-        let (user, record, profile, connections, usage, teams, follows) =
-            futures::try_join!(user, self.record(), profile, connections, usage, teams, follows)?;
+        let wallet = self.ports.wallets.find(self.workspace);
+        let (user, record, profile, connections, usage, wallet, teams, follows) =
+            futures::try_join!(user, self.record(), profile, connections, usage, wallet, teams, follows)?;
+        let wallet = wallet.or_else(|| record.as_ref().map(|workspace| Wallet::unopened(workspace).0));
+        let wallet = wallet.map(|wallet| rows::WalletRow::new(&wallet, self.now));
         let lists = rows::AccountLists { connections, teams, follows };
-        Ok(user.map(|user| rows::Account::new(user, record.zip(profile), usage, lists)))
+        Ok(user.map(|user| rows::Account::new(user, record.zip(profile), usage, wallet, lists)))
     }
 
     async fn record(&self) -> Result<Option<Workspace>, Failure> {
@@ -159,7 +166,7 @@ impl<'a> ExportSource<'a> {
             Stage::Trashed(kind) => self.trashed(kind, after, bundle).await?,
             Stage::FilesOf(_) | Stage::FilesOfTrashed => self.files(place, bundle).await?,
             Stage::Events => self.events(after, bundle).await?,
-            Stage::Transactions => self.transactions(bundle).await?,
+            Stage::Transactions => self.transactions(after, bundle).await?,
             Stage::Keys => self.keys(after, bundle).await?,
             Stage::Uploads => self.uploads(after, bundle).await?,
         };
@@ -270,16 +277,26 @@ impl<'a> ExportSource<'a> {
         Ok(next)
     }
 
-    async fn transactions(&self, bundle: &mut Bundle) -> Result<Option<After>, Failure> {
-        let credit = self.record().await?.filter(|workspace| workspace.opening_credit > MicroUsd::ZERO);
-        if let Some(workspace) = credit {
-            bundle.row(&rows::TransactionRow {
-                r#type: rows::TransactionType::OpeningCredit,
-                amount_micro_usd: workspace.opening_credit,
-                at: workspace.created_at,
-            })?;
+    async fn transactions(&self, after: After, bundle: &mut Bundle) -> Result<Option<After>, Failure> {
+        let after = match after {
+            After::Posting(number) => number,
+            _ => 0,
+        };
+        let page = self.ports.wallets.postings_after(self.workspace, after, PAGE).await?;
+        let next = next(&page, |posting| After::Posting(posting.number));
+        let mut postings = page.items;
+        if after == 0 && postings.is_empty() {
+            // The opening credit is stored with the first change of the wallet.
+            let workspace = self.record().await?;
+            postings.extend(workspace.and_then(|workspace| Wallet::unopened(&workspace).1));
         }
-        Ok(None)
+        // No posting is earlier than the one before it.
+        let until = self.export.created_at;
+        let is_end = postings.last().is_some_and(|posting| posting.at > until);
+        for posting in postings.into_iter().take_while(|posting| posting.at <= until) {
+            bundle.row(&rows::TransactionRow::new(posting, self.export.user))?;
+        }
+        Ok(next.filter(|_| !is_end))
     }
 
     async fn keys(&self, after: After, bundle: &mut Bundle) -> Result<Option<After>, Failure> {
@@ -373,6 +390,7 @@ mod tests {
             After::File(model, None),
             After::File(model, Some(UploadId::floor(at))),
             After::Event(EventId::floor(at)),
+            After::Posting(7),
             After::Key(KeyId::floor(at)),
             After::Upload(UploadId::floor(at)),
         ] {

@@ -48,7 +48,7 @@ pub struct Kept {
     pub what: &'static str,
     /// The reason.
     pub why: &'static str,
-    /// End of retention; absent if nothing is kept.
+    /// End of retention; absent if nothing is kept, or nothing of anybody.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub until: Option<Timestamp>,
 }
@@ -60,6 +60,11 @@ impl Receipt {
             what: "A hash of the username",
             why: "Nobody else can take the name for 30 days after the request.",
             until: Some(deletion.reserved_until()),
+        });
+        let amounts = deletion.counts.contains_key("transactions").then_some(Kept {
+            what: "Amounts of transactions",
+            why: "Our accounts must add up. Amounts, types and times are kept, but no ids, names or reasons.",
+            until: None,
         });
         let others = [
             Kept {
@@ -87,7 +92,7 @@ impl Receipt {
             requested_at: deletion.created_at,
             completed_at: now,
             erased: deletion.counts.clone(),
-            kept: username.into_iter().chain(others).collect(),
+            kept: username.into_iter().chain(amounts).chain(others).collect(),
         }
     }
 }

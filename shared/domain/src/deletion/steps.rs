@@ -44,6 +44,10 @@ pub enum Part {
     Uploads,
     /// The usage counters.
     Usage,
+    /// Postings of the wallet, whose amounts are kept.
+    Postings,
+    /// The wallet, and what it remembers of causes.
+    Wallet,
     /// Activity events.
     Events,
     /// Marks of activity events.
@@ -84,7 +88,7 @@ pub enum Step {
 }
 
 /// All steps in order. The first ones revoke access, and the request performs these before it responds.
-pub const STEPS: [Step; 27] = [
+pub const STEPS: [Step; 29] = [
     Step::Records(Part::ApiKeys),
     Step::Records(Part::Sessions),
     Step::Bundles,
@@ -100,6 +104,8 @@ pub const STEPS: [Step; 27] = [
     Step::Records(Part::TrashList),
     Step::Records(Part::Uploads),
     Step::Records(Part::Usage),
+    Step::Records(Part::Wallet),
+    Step::Records(Part::Postings),
     Step::Records(Part::Events),
     Step::Records(Part::Marks),
     Step::Records(Part::Members),
@@ -191,6 +197,7 @@ impl Step {
             Self::Records(Part::Models) => Some("models"),
             Self::Records(Part::Trash) => Some("things in the trash"),
             Self::Records(Part::Projects) => Some("projects"),
+            Self::Records(Part::Postings) => Some("transactions"),
             Self::Records(Part::Events) => Some("lines of history"),
             Self::Records(Part::Memberships) => Some("memberships"),
             Self::Records(_) | Self::Names => None,
@@ -327,7 +334,7 @@ mod tests {
     #[test]
     fn job_of_older_version_runs_newer_steps() {
         let mut done = read(json!(24));
-        for newer in [Part::Invitations, Part::Follows] {
+        for newer in [Part::Wallet, Part::Postings, Part::Invitations, Part::Follows] {
             assert_eq!(done.next_of(&STEPS), Some(Step::Records(newer)));
             done.advance(&STEPS);
         }

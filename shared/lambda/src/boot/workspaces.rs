@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use domain::ports::{ApiKeys, Follows, History, Invitations, Teams, TeamsElsewhere, Workspaces};
+use domain::ports::{
+    ApiKeys, Follows, History, Invitations, Promotions, Teams, TeamsElsewhere, Wallets, Workspaces,
+};
 use kit::ports::WorkspacePorts;
 
 use super::FunctionRuntime;
@@ -29,6 +31,14 @@ impl WorkspacePorts for FunctionRuntime {
     }
 
     fn follows(&self) -> Arc<dyn Follows> {
+        self.store()
+    }
+
+    fn wallets(&self) -> Arc<dyn Wallets> {
+        self.store()
+    }
+
+    fn promotions(&self) -> Arc<dyn Promotions> {
         self.store()
     }
 

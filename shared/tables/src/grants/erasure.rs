@@ -8,12 +8,13 @@ use crate::{
 };
 
 /// The records that steps read because they lead to others.
-const READS: [Grant; 9] = [
+const READS: [Grant; 10] = [
     batch_get(ItemKind::Keys),
     batch_get(ItemKind::Trash),
     batch_get(ItemKind::Purges),
     batch_get(ItemKind::Uploads),
     batch_get(ItemKind::Usage),
+    batch_get(ItemKind::Postings),
     batch_get(ItemKind::Workspaces),
     batch_get(ItemKind::Jobs),
     batch_get(ItemKind::Connections),
@@ -23,14 +24,16 @@ const READS: [Grant; 9] = [
 const UNFOLLOWS: [Grant; 2] = [delete(ItemKind::Follows), update(ItemKind::FollowerCounts)];
 /// The writes of the step that ends memberships: each goes in a transaction with the team's number of taken seats.
 const LEAVES: [Grant; 2] = [delete(ItemKind::Members), update(ItemKind::Workspaces)];
+/// The amounts that stay of deleted postings.
+const CLOSES: [Grant; 1] = [batch_write(ItemKind::ClosedPostings)];
 /// The deletes of every kind that is erased.
 const DELETES: [Grant; count(Pass::Erase)] = collect(Pass::Erase);
 
 /// Going through the partitions of every kind that has a step of its own.
 pub const LIST: [Grant; count(Pass::List)] = collect(Pass::List);
 /// Erasing every kind.
-pub const ERASE: [Grant; READS.len() + UNFOLLOWS.len() + LEAVES.len() + DELETES.len()] =
-    concat(&[&READS, &UNFOLLOWS, &LEAVES, &DELETES]);
+pub const ERASE: [Grant; READS.len() + UNFOLLOWS.len() + LEAVES.len() + CLOSES.len() + DELETES.len()] =
+    concat(&[&READS, &UNFOLLOWS, &LEAVES, &CLOSES, &DELETES]);
 
 /// What a step does.
 #[derive(Clone, Copy)]

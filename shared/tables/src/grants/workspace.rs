@@ -91,6 +91,28 @@ port! {
 }
 
 port! {
+    /// Wallets and their postings. `_HOLD`: changes without a posting.
+    wallets = "Wallets" {
+        FIND = "find": [get(Wallets)];
+        WITH_CAUSES = "with_causes": [batch_get(Wallets), batch_get(Causes)];
+        POSTING = "posting": [get(Postings)];
+        POSTINGS = "postings": [query(Postings)];
+        POSTINGS_AFTER = "postings_after": [query(Postings)];
+        BOOK = "book": [put(Wallets), put(Postings), put(Causes), check(Workspaces)];
+        BOOK_HOLD = "book": [put(Wallets), put(Postings), check(Workspaces)];
+        REDEEM = "redeem": [put(Wallets), put(Postings), put(Causes), check(Workspaces), update(Promotions)];
+    }
+}
+
+port! {
+    /// Promo codes.
+    promotions = "Promotions" {
+        FIND = "find": [get(Promotions)];
+        CREATE = "create": [put(Promotions)];
+    }
+}
+
+port! {
     /// Histories and inboxes.
     history = "History" {
         PAGE = "page": [query(Events)];

@@ -30,7 +30,7 @@ fn account() -> Account {
         created_at: now,
     };
     let stored = domain::user_addresses::StoredAddresses { user, verified: None, pending: None };
-    Account::new(stored, None, Usage::default(), rows::AccountLists::default())
+    Account::new(stored, None, Usage::default(), None, rows::AccountLists::default())
 }
 
 /// The rows of a section, whatever they are.
@@ -174,6 +174,26 @@ fn schemas_name_every_member_and_no_secret_one() {
     assert_eq!(members(Section::ApiKeys), ["createdAt", "id", "name", "prefix"]);
     let upload = ["bytes", "contentType", "createdAt", "expiresAt", "id", "name", "of", "status"];
     assert_eq!(members(Section::Uploads), upload);
+    let transaction = [
+        "amountMicroUsd",
+        "apiKey",
+        "at",
+        "balanceMicroUsd",
+        "category",
+        "dataset",
+        "gpuType",
+        "job",
+        "lots",
+        "model",
+        "number",
+        "promoCode",
+        "reason",
+        "reference",
+        "run",
+        "type",
+        "user",
+    ];
+    assert_eq!(members(Section::Transactions), transaction);
     let project = members(Section::Projects);
     for name in ["id", "slug", "sizeBytes", "trashedAt", "models"] {
         assert!(project.iter().any(|member| member == name), "{name} in {project:?}");
@@ -209,4 +229,53 @@ fn whoever_else_did_something_has_no_name_and_no_key() {
     assert_eq!((&row(own)["actor"], &row(own)["keyId"]), (&json!("you"), &json!(key)));
     assert_eq!((&row(other)["actor"], &row(other)["keyId"]), (&json!("a member"), &Value::Null));
     assert!(!row(other).to_string().contains(&other.to_string()));
+}
+
+#[test]
+fn job_of_another_member_has_no_id_and_no_key() {
+    use domain::{
+        money::MicroUsd,
+        reference::Reference,
+        wallet::{Cause, JobCategory, JobRecord, Lot, LotId, LotKind, Lots, Posting, PostingType},
+    };
+    let now = at("2026-11-28T20:41:03Z");
+    let (own, other) = (UserId::floor(now), UserId::ceiling(now));
+    let key = domain::id::KeyId::floor(now);
+    let lot = Lot { id: LotId { kind: LotKind::SignUp, expires: None }, amount: MicroUsd::new(-5) };
+    let job = |name: &str| Reference::parse(name).unwrap();
+    let row = |user: Option<UserId>| {
+        let record = JobRecord {
+            category: JobCategory::Training,
+            gpu_type: Some(job("h100")),
+            user,
+            api_key: Some(key),
+            dataset: None,
+            model: None,
+            run: Some(job("run-7")),
+        };
+        let posting = Posting {
+            number: 2,
+            r#type: PostingType::Training,
+            amount: MicroUsd::new(-5),
+            balance: MicroUsd::new(20),
+            lots: Lots::from(lot),
+            cause: Cause::Job(job("job-7")),
+            at: now,
+            record: Some(record),
+            reason: None,
+        };
+        serde_json::to_value(rows::TransactionRow::new(posting, own)).unwrap()
+    };
+    let expected = json!({
+        "number": 2, "type": "training", "amountMicroUsd": -5, "balanceMicroUsd": 20,
+        "lots": [{ "kind": "sign-up", "amountMicroUsd": -5, "expiresAt": null }],
+        "at": "2026-11-28T20:41:03Z", "job": "job-7", "category": "training", "gpuType": "h100", "user": "you",
+        "apiKey": key, "run": "run-7",
+    });
+    assert_eq!(row(Some(own)), expected);
+    let others = row(Some(other));
+    assert_eq!((&others["user"], others.get("apiKey")), (&json!("a member"), None));
+    assert!(!others.to_string().contains(&other.to_string()));
+    // A key without a user is one of the account.
+    assert_eq!((row(None).get("user"), &row(None)["apiKey"]), (None, &json!(key)));
 }

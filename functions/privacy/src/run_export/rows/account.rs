@@ -25,7 +25,7 @@ use kit::input::date_time;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::text;
+use super::{text, wallet::WalletRow};
 
 /// The account: the person's profile and the data about the person outside the lists.
 #[derive(Serialize, JsonSchema)]
@@ -46,6 +46,8 @@ pub struct Account {
     pub connected_accounts: Vec<ConnectedAccountRow>,
     /// Stored bytes.
     pub storage: StorageRow,
+    /// The wallet; null before a username was chosen.
+    pub wallet: Option<WalletRow>,
     /// The teams that the person belongs to.
     pub teams: Vec<TeamRow>,
     /// The accounts that the person follows, by the SHA-256 of their ids. Their names are not stored with the person's data.
@@ -299,6 +301,7 @@ impl Account {
         stored: StoredAddresses,
         workspace: Option<(Workspace, ProfileRecord)>,
         usage: Usage,
+        wallet: Option<WalletRow>,
         lists: AccountLists,
     ) -> Self {
         let AccountLists { connections, teams, follows } = lists;
@@ -312,6 +315,7 @@ impl Account {
             emails: Email::all(stored),
             connected_accounts: connections.into_iter().map(ConnectedAccountRow::from).collect(),
             storage: usage.into(),
+            wallet,
             teams: TeamRow::all(teams),
             following: follows.into_iter().map(FollowedAccountRow::from).collect(),
             sessions: Vec::new(),

@@ -1,0 +1,8 @@
+//! Lambda entry point of `usage-hold`. Its grants (written by `cargo generate`):
+//!
+//! - Reads causes, wallets, workspaces.
+//! - Writes postings, wallets.
+
+fn main() -> Result<(), lambda::Error> {
+    lambda::serve::<billing::usage_hold::HoldUsage>()
+}

@@ -1,0 +1,156 @@
+//! `POST /internal/promotions`: makes a promo code that people of this region can redeem. Doing it twice changes nothing.
+
+use std::sync::Arc;
+
+use domain::{
+    Timestamp,
+    money::MicroUsd,
+    ports::{Failure, Promotions, Saved},
+    promotion::{PromoCode, Promotion},
+    text::Invalid,
+};
+use kit::{
+    Access, Body, Code, Endpoint, Output, Ports, Problem, RequestContext, Service, Spec, grants::promotions,
+    spec, spec::Method::Post,
+};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::micros::Micros;
+
+/// Makes a promo code.
+pub struct CreatePromotion;
+
+/// Dependencies.
+pub struct Deps {
+    promotions: Arc<dyn Promotions>,
+}
+
+/// The most that a code is worth.
+const MOST: MicroUsd = MicroUsd::dollars(1_000);
+
+/// A promotion.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct PromotionBody {
+    /// The code.
+    code: PromoCode,
+    /// The credit, in millionths of a US dollar: more than 0, and at most $1,000.
+    amount_micro_usd: Micros,
+    /// How many people can redeem the code: 1 to 1000000.
+    most: Redemptions,
+    /// From when on nobody can redeem the code. Without it, the code does not end.
+    #[serde(default)]
+    #[schemars(schema_with = "optional_date_time")]
+    ends_at: Option<Timestamp>,
+    /// For how many days the credit can be spent: 1 to 3650. Without it, the credit does not expire.
+    #[serde(default)]
+    credit_days: Option<CreditDays>,
+}
+
+/// A number of people.
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+#[serde(try_from = "u64")]
+#[schemars(inline)]
+pub struct Redemptions(#[schemars(range(min = 1, max = 1_000_000))] u64);
+
+impl TryFrom<u64> for Redemptions {
+    type Error = &'static str;
+
+    fn try_from(most: u64) -> Result<Self, Self::Error> {
+        (1..=1_000_000).contains(&most).then_some(Self(most)).ok_or("Use a whole number from 1 to 1000000.")
+    }
+}
+
+/// A number of days.
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+#[serde(try_from = "u32")]
+#[schemars(inline)]
+pub struct CreditDays(#[schemars(range(min = 1, max = 3_650))] u32);
+
+impl TryFrom<u32> for CreditDays {
+    type Error = &'static str;
+
+    fn try_from(days: u32) -> Result<Self, Self::Error> {
+        (1..=3_650).contains(&days).then_some(Self(days)).ok_or("Use a whole number from 1 to 3650.")
+    }
+}
+
+fn optional_date_time(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+    schemars::json_schema!({ "type": ["string", "null"], "format": "date-time" })
+}
+
+/// A promotion as it is stored.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct PromotionMade {
+    /// The code.
+    code: PromoCode,
+    /// How many people can redeem it.
+    most: u64,
+    /// How many did.
+    redeemed: u64,
+}
+impl Output for PromotionMade {}
+
+kit::errors! {
+    pub enum Error from Failure {
+        /// The code would be worth nothing, or too much.
+        Amount => Problem::field("amountMicroUsd", &Invalid::new("Use more than 0 and at most 1000000000.")),
+        /// The code would have ended already.
+        EndsBefore => Problem::field("endsAt", &Invalid::new("Use a time in the future.")),
+        /// Another promotion has the code.
+        Different => Problem::new(Code::Conflict, "Another promotion has this code."),
+    }
+}
+
+impl Endpoint for CreatePromotion {
+    const SPEC: Spec = spec("promo-create", Post, "/internal/promotions")
+        .summary("Make a promo code")
+        .access(Access::service())
+        .problems(&[Code::Conflict])
+        .uses(&[promotions::CREATE, promotions::FIND]);
+    type Caller = Service;
+    type Deps = Deps;
+    type Input = Body<PromotionBody>;
+    type Output = PromotionMade;
+    type Error = Error;
+
+    fn deps(ports: &impl Ports) -> Deps {
+        Deps { promotions: ports.promotions() }
+    }
+
+    async fn handle(
+        deps: &Deps,
+        call: &RequestContext<Service>,
+        Body(form): Self::Input,
+    ) -> Result<PromotionMade, Error> {
+        let amount = form.amount_micro_usd.0;
+        if amount == MicroUsd::ZERO || amount > MOST {
+            return Err(Error::Amount);
+        }
+        if form.ends_at.is_some_and(|end| end <= call.now) {
+            return Err(Error::EndsBefore);
+        }
+        let promotion = Promotion {
+            code: form.code,
+            amount,
+            ends_at: form.ends_at,
+            credit_days: form.credit_days.map(|days| days.0),
+            most: form.most.0,
+            redeemed: 0,
+        };
+        if deps.promotions.create(&promotion).await? == Saved::Yes {
+            return Ok(PromotionMade::of(promotion));
+        }
+        let stored = deps.promotions.find(&promotion.code).await?;
+        let same = stored.filter(|stored| stored.is_like(&promotion)).ok_or(Error::Different)?;
+        Ok(PromotionMade::of(same))
+    }
+}
+
+impl PromotionMade {
+    fn of(promotion: Promotion) -> Self {
+        Self { code: promotion.code, most: promotion.most, redeemed: promotion.redeemed }
+    }
+}

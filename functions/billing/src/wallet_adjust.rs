@@ -1,0 +1,146 @@
+//! `POST /internal/wallets/adjustments`: gives or takes credit by an operator's decision, with a reason that the workspace sees. Once
+//! for each reference.
+
+use std::sync::Arc;
+
+use domain::{
+    Timestamp,
+    id::{RequestedId, WorkspaceId},
+    money::MicroUsd,
+    permissions::ChangesWallets,
+    ports::{Failure, Rounds, Saved, Wallets, Workspaces},
+    reference::Reference,
+    wallet::{AdjustmentReason, Booking, Cause, Lot, LotId, LotKind, Posting, PostingType, Refusal},
+};
+use kit::{
+    Access, Body, Code, Endpoint, Output, Permitted, Ports, Problem, RequestContext, Service, Spec,
+    grants::{wallets, workspaces},
+    spec,
+    spec::Method::Post,
+};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::{micros::SignedMicros, refusals, stored_wallet};
+
+/// Gives or takes credit.
+pub struct AdjustWallet;
+
+/// Dependencies.
+pub struct Deps {
+    wallets: Arc<dyn Wallets>,
+    workspaces: Arc<dyn Workspaces>,
+}
+
+/// A correction.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct AdjustmentBody {
+    /// The workspace.
+    workspace: RequestedId<WorkspaceId>,
+    /// The name of the correction. The same correction under the same name is made once.
+    reference: Reference,
+    /// The change of the balance, in millionths of a US dollar. A negative amount must not exceed what the workspace can spend.
+    amount_micro_usd: SignedMicros,
+    /// When the credit expires, in the future. Without it, it does not expire.
+    #[serde(default)]
+    #[schemars(schema_with = "optional_date_time")]
+    expires_at: Option<Timestamp>,
+    /// The reason, one line, which the workspace sees.
+    reason: AdjustmentReason,
+}
+
+fn optional_date_time(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+    schemars::json_schema!({ "type": ["string", "null"], "format": "date-time" })
+}
+
+/// The correction as it was made.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Adjusted {
+    /// The number of the transaction.
+    posting: u64,
+    /// The change of the balance, in millionths of a US dollar.
+    amount_micro_usd: i64,
+    /// The balance now, in millionths of a US dollar.
+    balance_micro_usd: i64,
+}
+impl Output for Adjusted {}
+
+kit::errors! {
+    pub enum Error from Failure {
+        /// There is no such workspace in this region.
+        Nobody => Problem::not_found(),
+        /// Another amount was booked under the reference.
+        Different => Problem::new(Code::Conflict, "Another amount was booked with this reference."),
+        /// The wallet refuses.
+        Refused(refusal: Refusal) => refusals::problem(refusal),
+    }
+}
+
+impl Endpoint for AdjustWallet {
+    const SPEC: Spec = spec("wallet-adjust", Post, "/internal/wallets/adjustments")
+        .summary("Give or take credit, with a reason")
+        .access(Access::service())
+        .problems(&[Code::NotFound, Code::Conflict, Code::InsufficientCredit, Code::PlanLimitReached])
+        .uses(&[wallets::WITH_CAUSES, workspaces::FIND, wallets::BOOK]);
+    type Caller = Permitted<Service, ChangesWallets>;
+    type Deps = Deps;
+    type Input = Body<AdjustmentBody>;
+    type Output = Adjusted;
+    type Error = Error;
+
+    fn deps(ports: &impl Ports) -> Deps {
+        Deps { wallets: ports.wallets(), workspaces: ports.workspaces() }
+    }
+
+    async fn handle(
+        deps: &Deps,
+        call: &RequestContext<Self::Caller>,
+        Body(form): Self::Input,
+    ) -> Result<Adjusted, Error> {
+        let id = form.workspace.known().ok_or(Error::Nobody)?;
+        let (cause, amount) = (Cause::Adjustment(form.reference), form.amount_micro_usd.0);
+        let mut rounds = Rounds::new();
+        loop {
+            rounds.begin()?;
+            let causes = std::slice::from_ref(&cause);
+            let read = stored_wallet::read(&*deps.wallets, &*deps.workspaces, id, causes).await?;
+            let (wallet, booked) = read.ok_or(Error::Nobody)?;
+            let mut booking = wallet.booking(call.now);
+            if let Some(before) = booked.into_iter().flatten().next() {
+                let posting = before.posting.filter(|_| before.amount == amount).ok_or(Error::Different)?;
+                return Ok(Adjusted::new(posting, amount, &booking));
+            }
+            let reason = Some(form.reason.to_string());
+            let posting = adjust(&mut booking, amount, form.expires_at, cause.clone(), reason);
+            let adjusted = Adjusted::new(posting.map_err(Error::Refused)?.number, amount, &booking);
+            let Some(change) = booking.finish() else { return Ok(adjusted) };
+            let extras = call.extras(None, None, "");
+            if deps.wallets.book(&call.caller.proof, &change, extras).await? == Saved::Yes {
+                return Ok(adjusted);
+            }
+        }
+    }
+}
+
+impl Adjusted {
+    fn new(posting: u64, amount: MicroUsd, booking: &Booking) -> Self {
+        let balance = booking.wallet().balance();
+        Self { posting, amount_micro_usd: amount.micros(), balance_micro_usd: balance.micros() }
+    }
+}
+
+fn adjust(
+    booking: &mut Booking,
+    amount: MicroUsd,
+    expires: Option<Timestamp>,
+    cause: Cause,
+    reason: Option<String>,
+) -> Result<Posting, Refusal> {
+    if amount < MicroUsd::ZERO {
+        return booking.debit(amount.negated(), cause, reason);
+    }
+    let lot = Lot { id: LotId { kind: LotKind::Adjustment, expires }, amount };
+    booking.credit(PostingType::Adjustment, lot, cause, reason)
+}

@@ -1,0 +1,138 @@
+//! The wallet of a workspace: its balance, the lots that make it up, and what is held for running jobs.
+//!
+//! The balance is the sum of all postings. It is also the sum of all lots, held or not, minus the debt; a wallet with a debt has no
+//! lots. Credit that has expired can't be spent, whether or not a posting says so yet: every change first posts what expired.
+
+mod booking;
+mod lot;
+mod posting;
+mod reason;
+mod record;
+mod verify;
+
+#[cfg(test)]
+mod machine;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+pub use booking::{Booking, Refusal, Settlement, WalletChange};
+pub use lot::{Lot, LotId, LotKind, Lots};
+pub use posting::{Booked, Cause, Posting, PostingType};
+pub use reason::AdjustmentReason;
+pub use record::{JobCategory, JobRecord};
+pub use verify::{Mismatch, Recomputation};
+
+use crate::{id::WorkspaceId, money::MicroUsd, reference::Reference, workspace::Workspace};
+
+/// The most jobs that hold money of a wallet at the same time, in any plan. It bounds the size of the record.
+pub const MOST_HOLDS: usize = 500;
+/// The most lots of a wallet, held or not. It bounds the size of the record and of a transaction.
+pub const MOST_LOTS: usize = 20;
+
+/// Money that is reserved for a job. It pays for the job even if it expires meanwhile.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hold {
+    /// The job.
+    pub job: Reference,
+    /// Its category.
+    pub category: JobCategory,
+    /// The most that the job may cost.
+    pub amount: MicroUsd,
+    /// The reserved amounts of lots. Less than `amount` if other jobs cost more than was held for them.
+    pub lots: Lots,
+    /// From this time on, nothing is reserved any more.
+    #[serde(with = "jiff::fmt::serde::timestamp::millisecond::required")]
+    pub expires: Timestamp,
+}
+
+/// A wallet.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Wallet {
+    /// The workspace.
+    pub workspace: WorkspaceId,
+    /// How often the record changed. Zero: it is not stored yet.
+    pub version: u64,
+    /// The number of the last posting.
+    pub postings: u64,
+    /// The lots, without the amounts that are reserved for jobs.
+    pub lots: Lots,
+    /// The holds for jobs, the earliest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub holds: Vec<Hold>,
+    /// What the workspace owes.
+    #[serde(default)]
+    pub debt: MicroUsd,
+    /// The time of the last change.
+    pub changed_at: Timestamp,
+}
+
+impl Wallet {
+    /// The wallet of a workspace without a stored one: its only posting is the opening credit, if there was any.
+    pub fn unopened(workspace: &Workspace) -> (Self, Option<Posting>) {
+        let &Workspace { id, opening_credit: amount, created_at: at, .. } = workspace;
+        let mut wallet = Self {
+            workspace: id,
+            version: 0,
+            postings: 0,
+            lots: Lots::default(),
+            holds: Vec::new(),
+            debt: MicroUsd::ZERO,
+            changed_at: at,
+        };
+        if amount <= MicroUsd::ZERO {
+            return (wallet, None);
+        }
+        let lots = Lots::from(Lot { id: LotId { kind: LotKind::SignUp, expires: None }, amount });
+        wallet.lots = lots.clone();
+        wallet.postings = 1;
+        let posting = Posting {
+            number: 1,
+            r#type: PostingType::Signup,
+            amount,
+            balance: amount,
+            lots,
+            cause: Cause::SignUp,
+            at,
+            record: None,
+            reason: None,
+        };
+        (wallet, Some(posting))
+    }
+
+    /// The sum of all postings.
+    pub fn balance(&self) -> MicroUsd {
+        let held = self.holds.iter().map(|hold| hold.lots.total());
+        [self.lots.total(), self.debt.negated()].into_iter().chain(held).sum()
+    }
+
+    /// What a new job can spend at this time.
+    pub fn available_at(&self, now: Timestamp) -> MicroUsd {
+        self.at(now).lots.total()
+    }
+
+    /// The wallet as it is at this time: without what has expired.
+    #[must_use]
+    pub fn at(&self, now: Timestamp) -> Self {
+        let mut wallet = self.clone();
+        wallet.end_holds(now);
+        while wallet.lots.take_first_expired(now).is_some() {}
+        wallet
+    }
+
+    /// The number of jobs of a category that hold money, or at least a slot.
+    pub fn running(&self, category: JobCategory) -> usize {
+        self.holds.iter().filter(|hold| hold.category == category).count()
+    }
+
+    /// Gives back what was held for jobs until now.
+    fn end_holds(&mut self, now: Timestamp) {
+        let (ended, held) = std::mem::take(&mut self.holds).into_iter().partition(|hold| hold.expires <= now);
+        self.holds = held;
+        let ended: Vec<Hold> = ended;
+        for hold in ended {
+            self.lots.add_all(&hold.lots);
+        }
+    }
+}

@@ -1,0 +1,378 @@
+//! A change of a wallet in the making.
+
+use jiff::Timestamp;
+
+use super::{
+    Booked, Cause, Hold, JobCategory, JobRecord, Lot, LotId, LotKind, Lots, MOST_HOLDS, MOST_LOTS, Posting,
+    PostingType, Wallet,
+};
+use crate::{money::MicroUsd, reference::Reference};
+
+/// Why a wallet does not change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refusal {
+    /// The amount is not positive, or larger than any wallet can have.
+    Amount,
+    /// Less than the amount is available.
+    Insufficient {
+        /// The available amount.
+        available: MicroUsd,
+    },
+    /// The job holds another amount.
+    HeldDifferently,
+    /// The most jobs of the category run already.
+    NoSlot {
+        /// The limit of the plan.
+        limit: u64,
+    },
+    /// The most jobs hold money of the wallet.
+    TooManyHolds,
+    /// The wallet has the most lots already.
+    TooManyLots,
+    /// The job costs more than is held for it, and more than the overage that the service states.
+    AboveHold {
+        /// The held amount.
+        held: MicroUsd,
+    },
+    /// The credit has expired already.
+    Expired,
+    /// More would be given back than the job cost.
+    AboveCost,
+    /// The change has too many postings already for one transaction. Another change can take the job.
+    TooMuchAtOnce,
+}
+
+/// The end of a job.
+#[derive(Debug, Clone)]
+pub struct Settlement {
+    /// The job.
+    pub job: Reference,
+    /// What it cost.
+    pub cost: MicroUsd,
+    /// The most by which the cost may exceed what is held.
+    pub overage: MicroUsd,
+    /// What it did.
+    pub record: JobRecord,
+}
+
+/// The records that a change may have, before another job adds its own: a posting, a cause, and the expiry of each lot. DynamoDB
+/// takes 100 in a transaction; other writes of the request need some.
+const MOST_RECORDS: usize = 70;
+
+/// A change of a wallet.
+#[derive(Debug, Clone)]
+pub struct WalletChange {
+    /// The wallet after it, with its next version.
+    pub wallet: Wallet,
+    /// The postings that lead there.
+    pub postings: Vec<Posting>,
+    /// What the wallet remembers of their causes.
+    pub causes: Vec<(Cause, Booked)>,
+}
+
+impl WalletChange {
+    /// Whether only holds change, of a wallet that is stored already.
+    pub fn is_of_holds(&self) -> bool {
+        self.postings.is_empty() && self.causes.is_empty() && self.wallet.version > 1
+    }
+}
+
+/// A change of a wallet in the making.
+#[derive(Debug, Clone)]
+pub struct Booking {
+    before: Wallet,
+    wallet: Wallet,
+    postings: Vec<Posting>,
+    causes: Vec<(Cause, Booked)>,
+    now: Timestamp,
+}
+
+impl Booking {
+    /// Begins a change of a wallet, and posts what has expired. `opening` is the posting of a wallet that is not stored yet.
+    pub fn begin(wallet: Wallet, opening: Option<Posting>, now: Timestamp) -> Self {
+        // Clocks differ: a posting is never earlier than the one before it.
+        let now = now.max(wallet.changed_at);
+        let (before, postings) = (wallet.clone(), opening.into_iter().collect());
+        let mut booking = Self { before, wallet, postings, causes: Vec::new(), now };
+        booking.post_expired();
+        booking
+    }
+
+    /// The wallet.
+    pub fn wallet(&self) -> &Wallet {
+        &self.wallet
+    }
+
+    /// The change; `None` if nothing changes.
+    pub fn finish(self) -> Option<WalletChange> {
+        let Self { before, mut wallet, postings, causes, now } = self;
+        if wallet == before && causes.is_empty() {
+            return None;
+        }
+        wallet.version = wallet.version.saturating_add(1);
+        wallet.changed_at = now;
+        Some(WalletChange { wallet, postings, causes })
+    }
+
+    /// Reserves money for a job, and one of the slots of its category. Once a job holds money, the same again changes nothing.
+    ///
+    /// # Errors
+    ///
+    /// A refusal; nothing changed.
+    pub fn hold(
+        &mut self,
+        job: &Reference,
+        category: JobCategory,
+        amount: MicroUsd,
+        expires: Timestamp,
+        slots: Option<u64>,
+    ) -> Result<(), Refusal> {
+        if let Some(held) = self.wallet.holds.iter().find(|hold| hold.job == *job) {
+            let same = held.amount == amount && held.category == category;
+            return if same { Ok(()) } else { Err(Refusal::HeldDifferently) };
+        }
+        self.may_start(category, amount, slots)?;
+        if expires <= self.now {
+            return Err(Refusal::Expired);
+        }
+        let lots = self.wallet.lots.take(amount);
+        self.wallet.holds.push(Hold { job: job.clone(), category, amount, lots, expires });
+        Ok(())
+    }
+
+    /// Whether a job of this category that costs this much may start.
+    ///
+    /// # Errors
+    ///
+    /// The reason why not.
+    pub fn may_start(
+        &self,
+        category: JobCategory,
+        amount: MicroUsd,
+        slots: Option<u64>,
+    ) -> Result<(), Refusal> {
+        if !(MicroUsd::ZERO..=MicroUsd::MOST).contains(&amount) {
+            return Err(Refusal::Amount);
+        }
+        let available = self.wallet.lots.total();
+        if available <= MicroUsd::ZERO || available < amount {
+            return Err(Refusal::Insufficient { available });
+        }
+        let running = self.wallet.running(category);
+        if let Some(limit) =
+            slots.filter(|limit| u64::try_from(running).is_ok_and(|running| running >= *limit))
+        {
+            return Err(Refusal::NoSlot { limit });
+        }
+        if self.wallet.holds.len() >= MOST_HOLDS {
+            return Err(Refusal::TooManyHolds);
+        }
+        Ok(())
+    }
+
+    /// Gives back the amount that is held for a job. Returns whether any was.
+    ///
+    /// # Errors
+    ///
+    /// A refusal; nothing changed.
+    pub fn release(&mut self, job: &Reference) -> Result<bool, Refusal> {
+        self.has_room()?;
+        let found = self.wallet.holds.iter().position(|hold| hold.job == *job);
+        if let Some(at) = found {
+            let hold = self.wallet.holds.remove(at);
+            self.wallet.lots.add_all(&hold.lots);
+            self.post_expired();
+        }
+        Ok(found.is_some())
+    }
+
+    /// Charges a job, and gives back what remains of its hold. The charge takes what is held for the job, then what is held for none,
+    /// then what is held for other jobs, and then makes a debt. Returns the posting, unless the job cost nothing.
+    ///
+    /// # Errors
+    ///
+    /// A refusal; nothing changed.
+    pub fn settle(&mut self, settlement: Settlement) -> Result<Option<Posting>, Refusal> {
+        let Settlement { job, cost, overage, record } = settlement;
+        self.has_room()?;
+        let valid = MicroUsd::ZERO..=MicroUsd::MOST;
+        if !valid.contains(&cost) || !valid.contains(&overage) {
+            return Err(Refusal::Amount);
+        }
+        let at = self.wallet.holds.iter().position(|hold| hold.job == job);
+        let held = at.and_then(|at| self.wallet.holds.get(at)).map_or(MicroUsd::ZERO, |hold| hold.amount);
+        let most = held.plus(overage).unwrap_or(MicroUsd::MOST);
+        if cost > most {
+            return Err(Refusal::AboveHold { held });
+        }
+        // The sums below stay within the limits if this one does.
+        self.wallet.balance().minus(cost).ok_or(Refusal::Amount)?;
+        let mut own = at.map_or_else(Lots::default, |at| self.wallet.holds.remove(at).lots);
+        let mut taken = own.take(cost);
+        self.wallet.lots.add_all(&own);
+        self.draw(cost, &mut taken);
+        let cause = Cause::Job(job);
+        let posting = if cost > MicroUsd::ZERO {
+            let (amount, lots) = (cost.negated(), taken.negated());
+            Some(self.post(PostingType::Training, amount, lots, cause, Some(record), None))
+        } else {
+            self.causes.push((cause, Booked { posting: None, amount: MicroUsd::ZERO }));
+            None
+        };
+        self.post_expired();
+        Ok(posting)
+    }
+
+    /// Gives back a part of what a job cost, to the lots that paid for it. What they did not pay is credit that does not expire.
+    ///
+    /// # Errors
+    ///
+    /// A refusal; nothing changed.
+    pub fn refund(&mut self, charged: &Posting, amount: MicroUsd) -> Result<Posting, Refusal> {
+        let Cause::Job(job) = &charged.cause else { return Err(Refusal::AboveCost) };
+        self.has_room()?;
+        if amount <= MicroUsd::ZERO {
+            return Err(Refusal::Amount);
+        }
+        if amount > charged.amount.negated() {
+            return Err(Refusal::AboveCost);
+        }
+        let unpaid: MicroUsd = [charged.amount.negated(), charged.lots.total()].into_iter().sum();
+        let kept: MicroUsd = [charged.amount.negated(), amount.negated()].into_iter().sum();
+        let mut returned = charged.lots.negated();
+        // The lots that were spent first stay spent.
+        returned.take(kept);
+        let owed = amount.min(unpaid);
+        if owed > MicroUsd::ZERO {
+            returned.add(Lot { id: LotId { kind: LotKind::Adjustment, expires: None }, amount: owed });
+        }
+        self.add(PostingType::Refund, &returned, amount, Cause::Refund(job.clone()), None)
+    }
+
+    /// Adds credit.
+    ///
+    /// # Errors
+    ///
+    /// A refusal; nothing changed.
+    pub fn credit(
+        &mut self,
+        r#type: PostingType,
+        lot: Lot,
+        cause: Cause,
+        reason: Option<String>,
+    ) -> Result<Posting, Refusal> {
+        if lot.amount <= MicroUsd::ZERO {
+            return Err(Refusal::Amount);
+        }
+        if lot.id.has_expired(self.now) {
+            return Err(Refusal::Expired);
+        }
+        self.add(r#type, &Lots::from(lot), lot.amount, cause, reason)
+    }
+
+    /// Takes credit away, as far as there is any that is held for no job.
+    ///
+    /// # Errors
+    ///
+    /// A refusal; nothing changed.
+    pub fn debit(
+        &mut self,
+        amount: MicroUsd,
+        cause: Cause,
+        reason: Option<String>,
+    ) -> Result<Posting, Refusal> {
+        if amount <= MicroUsd::ZERO {
+            return Err(Refusal::Amount);
+        }
+        let available = self.wallet.lots.total();
+        if available < amount {
+            return Err(Refusal::Insufficient { available });
+        }
+        let taken = self.wallet.lots.take(amount);
+        Ok(self.post(PostingType::Adjustment, amount.negated(), taken.negated(), cause, None, reason))
+    }
+
+    /// Adds credit of several lots. A debt is paid first, with what would be spent first.
+    fn add(
+        &mut self,
+        r#type: PostingType,
+        lots: &Lots,
+        amount: MicroUsd,
+        cause: Cause,
+        reason: Option<String>,
+    ) -> Result<Posting, Refusal> {
+        self.wallet.balance().plus(amount).ok_or(Refusal::Amount)?;
+        let mut added = lots.clone();
+        let paid = added.take(self.wallet.debt).total();
+        let mut after = self.wallet.lots.clone();
+        after.add_all(&added);
+        let mut all = after.clone();
+        for hold in &self.wallet.holds {
+            all.add_all(&hold.lots);
+        }
+        if all.len() > MOST_LOTS {
+            return Err(Refusal::TooManyLots);
+        }
+        self.wallet.debt = [self.wallet.debt, paid.negated()].into_iter().sum();
+        self.wallet.lots = after;
+        let posting = self.post(r#type, amount, added, cause, None, reason);
+        self.post_expired();
+        Ok(posting)
+    }
+
+    /// Takes what is missing in `taken` for a cost.
+    fn draw(&mut self, cost: MicroUsd, taken: &mut Lots) {
+        let missing = |taken: &Lots| [cost, taken.total().negated()].into_iter().sum::<MicroUsd>();
+        taken.add_all(&self.wallet.lots.take(missing(taken)));
+        for hold in self.wallet.holds.iter_mut().rev() {
+            taken.add_all(&hold.lots.take(missing(taken)));
+        }
+        self.wallet.debt = [self.wallet.debt, missing(taken)].into_iter().sum();
+    }
+
+    /// Whether one more job fits into the transaction.
+    fn has_room(&self) -> Result<(), Refusal> {
+        let records = self.postings.len().saturating_add(self.causes.len());
+        if records > MOST_RECORDS { Err(Refusal::TooMuchAtOnce) } else { Ok(()) }
+    }
+
+    /// Posts what has expired and is held for no job.
+    fn post_expired(&mut self) {
+        self.wallet.end_holds(self.now);
+        // One after the other: each posting has the balance after it.
+        while let Some(lot) = self.wallet.lots.take_first_expired(self.now) {
+            let gone = Lot { amount: lot.amount.negated(), ..lot };
+            self.post(PostingType::ProCreditExpiry, gone.amount, gone.into(), Cause::Expiry, None, None);
+        }
+    }
+
+    /// Numbers a change that is made already.
+    fn post(
+        &mut self,
+        r#type: PostingType,
+        amount: MicroUsd,
+        lots: Lots,
+        cause: Cause,
+        record: Option<JobRecord>,
+        reason: Option<String>,
+    ) -> Posting {
+        self.wallet.postings = self.wallet.postings.saturating_add(1);
+        let posting = Posting {
+            number: self.wallet.postings,
+            r#type,
+            amount,
+            balance: self.wallet.balance(),
+            lots,
+            cause,
+            at: self.now,
+            record,
+            reason,
+        };
+        if posting.cause.is_unique() {
+            let booked = Booked { posting: Some(posting.number), amount };
+            self.causes.push((posting.cause.clone(), booked));
+        }
+        self.postings.push(posting.clone());
+        posting
+    }
+}

@@ -1,0 +1,219 @@
+//! Random operations of services on the wallets of several accounts, with faults and a clock that moves: nothing is booked twice, nothing is
+//! lost, and nothing is spent after its expiry. `ACCOUNT_TEST_LEDGER` is `<seeds>,<operations of each>`.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use domain::{
+    Timestamp,
+    wallet::{Cause, Posting, PostingType},
+};
+use tests::Answer;
+
+use super::*;
+
+/// Random numbers that a seed determines ([SplitMix64](https://prng.di.unimi.it/splitmix64.c)).
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    fn below(&mut self, most: u64) -> u64 {
+        self.next() % most
+    }
+
+    fn amount(&mut self, most: u64) -> i64 {
+        i64::try_from(self.below(most)).unwrap() + 1
+    }
+}
+
+/// An account, and what the services know of it.
+struct Account {
+    who: Person,
+    /// The number of names that were given.
+    names: u64,
+    /// Jobs with a hold, and when it was made.
+    held: BTreeMap<String, i64>,
+    /// Costs of settled jobs.
+    costs: BTreeMap<String, i64>,
+    /// Refunds of jobs.
+    refunds: BTreeMap<String, i64>,
+    /// Corrections.
+    adjustments: BTreeMap<String, i64>,
+}
+
+impl Account {
+    fn name(&mut self) -> String {
+        self.names += 1;
+        format!("it-{}", self.names)
+    }
+
+    /// A job of a set, if there is any.
+    fn pick(random: &mut Random, jobs: &BTreeMap<String, i64>) -> Option<String> {
+        let at = usize::try_from(random.below(jobs.len().max(1) as u64)).unwrap();
+        jobs.keys().nth(at).cloned()
+    }
+}
+
+/// Repeats a request until it is known to have happened or not.
+async fn surely<F: Future<Output = Answer>>(call: impl Fn() -> F) -> Answer {
+    for _ in 0..9 {
+        let answer = call().await;
+        if answer.status < 500 {
+            return answer;
+        }
+    }
+    panic!("the service does not answer")
+}
+
+/// One call in twenty fails: once, so that the SDK's retry succeeds, or four times, so that the request fails.
+async fn perhaps_fails(app: &App, random: &mut Random) {
+    let kinds = ["refused", "lost-response", "throttled"];
+    if random.below(20) == 0 {
+        let kind = kinds[usize::try_from(random.below(3)).unwrap()];
+        let times = [1, 4][usize::try_from(random.below(2)).unwrap()];
+        let operation =
+            ["TransactWriteItems", "BatchGetItem", "PutItem"][usize::try_from(random.below(3)).unwrap()];
+        app.faults(json!([{ "service": "dynamodb", "operation": operation, "kind": kind, "times": times }]))
+            .await;
+    }
+}
+
+async fn step(app: &App, random: &mut Random, account: &mut Account) {
+    match random.below(20) {
+        0..4 => corrects(random, account).await,
+        4..8 => {
+            let (job, amount) = (account.name(), random.amount(3_000_000));
+            let held = surely(|| holds(&account.who, &job, amount)).await;
+            if held.status == 200 {
+                account.held.insert(job, app.now().await.as_millisecond());
+            }
+        }
+        8..15 => ends_jobs(random, account).await,
+        15..17 => {
+            let Some(job) = Account::pick(random, &account.held) else { return };
+            let jobs = json!([{ "job": job, "outcome": "released" }]);
+            surely(|| tells(&account.who, jobs.clone())).await.expect(200);
+        }
+        17..19 => {
+            let Some(job) = Account::pick(random, &account.costs) else { return };
+            let amount = random.amount(1_000_000);
+            let jobs = json!([{ "job": job, "outcome": "refunded", "amountMicroUsd": amount }]);
+            let told = surely(|| tells(&account.who, jobs.clone())).await.expect(200);
+            if result(&told, 0).starts_with("refunded") {
+                account.refunds.insert(job, amount);
+            }
+        }
+        _ => app.advance(i64::try_from(random.below(600)).unwrap()).await,
+    }
+}
+
+async fn corrects(random: &mut Random, account: &mut Account) {
+    let sign = if random.below(4) == 0 { -1 } else { 1 };
+    let (name, amount) = (account.name(), sign * random.amount(5_000_000));
+    let seconds = i64::try_from(random.below(1_800)).unwrap() + 60;
+    let now = account.who.app.now().await;
+    let mut body = json!({
+        "workspace": account.who.workspace(), "reference": name, "amountMicroUsd": amount, "reason": "By chance",
+    });
+    if random.below(2) == 0 {
+        // Few different times, so that the wallet has few lots.
+        let end = (now.as_second() + seconds) / 300 * 300 + 300;
+        body["expiresAt"] = json!(Timestamp::from_second(end).unwrap().to_string());
+    }
+    let made =
+        surely(|| account.who.app.as_service(Method::POST, "/internal/wallets/adjustments", body.clone()))
+            .await;
+    if made.status == 200 {
+        account.adjustments.insert(name, amount);
+    }
+}
+
+/// Settles some jobs at once: with holds, without, and settled before.
+async fn ends_jobs(random: &mut Random, account: &mut Account) {
+    let mut jobs = BTreeMap::new();
+    for _ in 0..=random.below(4) {
+        let job = match random.below(4) {
+            0 => account.name(),
+            1 => Account::pick(random, &account.costs).unwrap_or_else(|| account.name()),
+            _ => Account::pick(random, &account.held).unwrap_or_else(|| account.name()),
+        };
+        let cost = if random.below(9) == 0 { 0 } else { random.amount(2_000_000) };
+        let overage = if random.below(2) == 0 { cost } else { 0 };
+        jobs.insert(job, (cost, overage));
+    }
+    let body: Value = jobs.iter().map(|(job, (cost, overage))| settled(job, *cost, *overage)).collect();
+    let told = surely(|| tells(&account.who, body.clone())).await.expect(200);
+    for (n, (job, (cost, _))) in jobs.into_iter().enumerate() {
+        if result(&told, n).starts_with("settled") {
+            let before = account.costs.insert(job, cost);
+            assert!(before.is_none_or(|before| before == cost), "settled again with another cost");
+        }
+    }
+}
+
+/// Compares the postings of an account with what the services were told.
+async fn compare(account: &Account, seed: u64) {
+    let postings = recomputed(&account.who).await;
+    let of = |kind: PostingType| postings.iter().filter(move |posting| posting.r#type == kind);
+    let amounts = |kind: PostingType| -> BTreeMap<String, i64> {
+        let named = |posting: &Posting| match &posting.cause {
+            Cause::Job(name) | Cause::Refund(name) | Cause::Adjustment(name) => {
+                (name.to_string(), posting.amount.micros())
+            }
+            other => panic!("seed {seed}: {other:?}"),
+        };
+        let named: Vec<(String, i64)> = of(kind).map(named).collect();
+        let names: BTreeSet<&String> = named.iter().map(|(name, _)| name).collect();
+        assert_eq!(names.len(), named.len(), "seed {seed}: a cause has two postings");
+        named.into_iter().collect()
+    };
+    let costs = account.costs.iter().filter(|(_, cost)| **cost != 0).map(|(job, cost)| (job.clone(), -cost));
+    assert_eq!(amounts(PostingType::Training), costs.collect(), "seed {seed}");
+    assert_eq!(amounts(PostingType::Refund), account.refunds, "seed {seed}");
+    assert_eq!(amounts(PostingType::Adjustment), account.adjustments, "seed {seed}");
+    for posting in of(PostingType::Training).chain(of(PostingType::Adjustment)) {
+        let late =
+            posting.lots.iter().filter(|lot| lot.amount.micros() < 0 && lot.id.has_expired(posting.at));
+        for lot in late {
+            // Only what was held before, by this job or by another one.
+            let end = lot.id.expires.unwrap().as_millisecond();
+            let held = account.held.values().any(|made| *made < end);
+            assert!(held, "seed {seed}: {posting:?} spends credit that has expired");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn random_operations_with_faults_keep_every_wallet_right() {
+    let setting = std::env::var("ACCOUNT_TEST_LEDGER").unwrap_or_else(|_| "1,250".to_owned());
+    let (seeds, operations) = setting.split_once(',').unwrap();
+    let (seeds, operations): (u64, u64) = (seeds.parse().unwrap(), operations.parse().unwrap());
+    let accounts = if operations > 5_000 { 50 } else { 5 };
+    for seed in 0..seeds {
+        let app = App::alone().await;
+        let mut random = Random(seed);
+        let mut all = Vec::new();
+        for n in 0..accounts {
+            let who = app.user(&format!("driven-{seed}-{n}")).await;
+            let (held, costs, refunds, adjustments) = Default::default();
+            all.push(Account { who, names: 0, held, costs, refunds, adjustments });
+        }
+        for _ in 0..operations {
+            let at = usize::try_from(random.below(accounts)).unwrap();
+            perhaps_fails(&app, &mut random).await;
+            step(&app, &mut random, &mut all[at]).await;
+        }
+        app.no_faults().await;
+        for account in &all {
+            if account.names > 0 && postings(&account.who).await > 0 {
+                compare(account, seed).await;
+            }
+        }
+    }
+}
