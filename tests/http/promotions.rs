@@ -96,11 +96,15 @@ async fn user_may_try_twenty_codes_a_day() {
     app.advance(86_400 - now.as_second().rem_euclid(86_400)).await;
     let tokens = app.sign_in(&ada.email, tests::PASSWORD).await.expect(200);
     let ada = Person::new(app.clone(), &ada.handle, &ada.email, &tokens);
-    for n in 0..20 {
+    makes(&app, ten_dollars("ALREADY-MINE", 1)).await.expect(200);
+    redeems(&ada, "ALREADY-MINE").await.expect(200);
+    for n in 0..19 {
         assert_eq!(redeems(&ada, &format!("GUESS-{n}")).await.brief(), "409 PROMO_UNAVAILABLE");
     }
     let refused = redeems(&ada, "GUESS-20").await;
     assert_eq!(refused.brief(), "429 RATE_LIMITED");
+    // A code that was redeemed is no further try.
+    assert_eq!(redeems(&ada, "ALREADY-MINE").await.expect(200).at("/alreadyRedeemed"), true);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -1,6 +1,7 @@
 //! Wallets: what services charge is booked once, in order, and never more than what is there, unless a job cost more than was held.
 
 mod driver;
+mod growth;
 mod races;
 
 use domain::wallet::{Posting, Recomputation, Wallet};
@@ -159,7 +160,7 @@ async fn held_credit_outlasts_its_expiry_and_returns_to_its_own() {
     let late = gift("too-late");
     assert_eq!(
         app.as_service(Method::POST, "/internal/wallets/adjustments", late).await.brief(),
-        "409 CONFLICT"
+        "400 VALIDATION_ERROR"
     );
     let jobs = json!([settled("long", 5_000_000, 0), { "job": "stops", "outcome": "released" }]);
     let told = tells(&dan, jobs).await.expect(200);
@@ -266,4 +267,69 @@ async fn wallet_of_a_deleted_workspace_is_opened_by_nobody() {
         assert_eq!(answer.brief(), "404 NOT_FOUND");
     }
     assert_eq!(postings(&hal).await, 0);
+}
+
+#[tokio::test]
+async fn expiries_within_one_millisecond_are_one_lot_and_late_ones_are_refused() {
+    let app = App::start().await;
+    let ida = app.user("wallet-ida").await;
+    let hour = app.now().await.as_second() + 3_600;
+    let at = |second: i64| domain::Timestamp::from_second(second).unwrap().to_string();
+    let gift = |reference: &str, expires: String| {
+        let body = json!({
+            "workspace": ida.workspace(), "reference": reference, "amountMicroUsd": 5_000_000,
+            "expiresAt": expires, "reason": "Soon gone",
+        });
+        ida.app.as_service(Method::POST, "/internal/wallets/adjustments", body)
+    };
+    for (n, fraction) in [".123456Z", ".123Z", ".123456789Z"].into_iter().enumerate() {
+        gift(&format!("gift-{n}"), at(hour).replace('Z', fraction)).await.expect(200);
+    }
+    let lots = balance(&ida).await["lots"].clone();
+    assert_eq!((&lots[0]["amountMicroUsd"], lots.as_array().unwrap().len()), (&json!(15_000_000), 2));
+    charges(&ida, "job", 12_000_000).await.expect(200);
+    assert_eq!(balance(&ida).await["lots"][0]["amountMicroUsd"], 3_000_000);
+    for late in [at(hour + 10 * 365 * 86_400), "9999-12-30T22:00:00.999Z".to_owned(), at(hour - 3_601)] {
+        assert_eq!(gift("late", late.clone()).await.brief(), "400 VALIDATION_ERROR", "{late}");
+    }
+    recomputed(&ida).await;
+}
+
+#[tokio::test]
+async fn released_job_is_over() {
+    let app = App::start().await;
+    let jon = app.user("wallet-jon").await;
+    let released = json!([{ "job": "run", "outcome": "released" }]);
+    holds(&jon, "run", 1_000_000).await.expect(200);
+    for _ in 0..2 {
+        assert_eq!(result(&tells(&jon, released.clone()).await.expect(200), 0), "released");
+    }
+    // Requests of the service that arrive late.
+    assert_eq!(holds(&jon, "run", 1_000_000).await.brief(), "409 JOB_ENDED");
+    assert_eq!(result(&charges(&jon, "run", 1).await.expect(200), 0), "refused JOB_ENDED");
+    assert_eq!(micros(&balance(&jon).await), [25_000_000, 25_000_000, 0]);
+}
+
+#[tokio::test]
+async fn refund_finds_room_among_the_most_lots() {
+    let app = App::start().await;
+    let kim = app.user("wallet-kim").await;
+    let hour = app.now().await.as_second() + 3_600;
+    let gift = |n: i64| {
+        let expires = domain::Timestamp::from_second(hour + n).unwrap().to_string();
+        let body = json!({
+            "workspace": kim.workspace(), "reference": format!("gift-{n}"), "amountMicroUsd": 1_000,
+            "expiresAt": expires, "reason": "One of many",
+        });
+        kim.app.as_service(Method::POST, "/internal/wallets/adjustments", body)
+    };
+    gift(0).await.expect(200);
+    charges(&kim, "job", 1_000).await.expect(200);
+    for n in 1..20 {
+        gift(n).await.expect(200);
+    }
+    assert_eq!(gift(20).await.brief(), "403 PLAN_LIMIT_REACHED");
+    let refund = json!([{ "job": "job", "outcome": "refunded", "amountMicroUsd": 1_000 }]);
+    assert_eq!(result(&tells(&kim, refund).await.expect(200), 0), "refunded 23");
+    recomputed(&kim).await;
 }

@@ -41,7 +41,7 @@ pub struct PromotionBody {
     most: Redemptions,
     /// From when on nobody can redeem the code. Without it, the code does not end.
     #[serde(default)]
-    #[schemars(schema_with = "optional_date_time")]
+    #[schemars(schema_with = "kit::input::optional_date_time")]
     ends_at: Option<Timestamp>,
     /// For how many days the credit can be spent: 1 to 3650. Without it, the credit does not expire.
     #[serde(default)]
@@ -74,10 +74,6 @@ impl TryFrom<u32> for CreditDays {
     fn try_from(days: u32) -> Result<Self, Self::Error> {
         (1..=3_650).contains(&days).then_some(Self(days)).ok_or("Use a whole number from 1 to 3650.")
     }
-}
-
-fn optional_date_time(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-    schemars::json_schema!({ "type": ["string", "null"], "format": "date-time" })
 }
 
 /// A promotion as it is stored.
@@ -129,9 +125,6 @@ impl Endpoint for CreatePromotion {
         if amount == MicroUsd::ZERO || amount > MOST {
             return Err(Error::Amount);
         }
-        if form.ends_at.is_some_and(|end| end <= call.now) {
-            return Err(Error::EndsBefore);
-        }
         let promotion = Promotion {
             code: form.code,
             amount,
@@ -140,6 +133,12 @@ impl Endpoint for CreatePromotion {
             most: form.most.0,
             redeemed: 0,
         };
+        if promotion.has_ended(call.now) {
+            // The same request may have arrived before its end.
+            let stored = deps.promotions.find(&promotion.code).await?;
+            let same = stored.filter(|stored| stored.is_like(&promotion)).ok_or(Error::EndsBefore)?;
+            return Ok(PromotionMade::of(same));
+        }
         if deps.promotions.create(&promotion).await? == Saved::Yes {
             return Ok(PromotionMade::of(promotion));
         }

@@ -116,7 +116,7 @@ impl Endpoint for RedeemPromo {
         Body(PromoBody { code }): Self::Input,
     ) -> Result<PromoRedeemed, Error> {
         let user = call.caller.who.session.user;
-        deps.may_try(&user.to_string(), call.now).await?;
+        let mut counted = false;
         let (id, causes) = (personal_workspace(user), [Cause::Promo(code.clone())]);
         let mut rounds = Rounds::new();
         loop {
@@ -126,11 +126,15 @@ impl Endpoint for RedeemPromo {
                 stored_wallet::read(&*deps.wallets, &*deps.workspaces, id, &causes),
             )?;
             let (wallet, booked) = read.ok_or(Error::NotOnboarded)?;
-            let promotion = promotion.ok_or(Error::Unavailable)?;
             let mut booking = wallet.booking(call.now);
-            if booked.iter().any(Option::is_some) {
-                return Ok(PromoRedeemed::new(&promotion, true, &booking));
+            let is_redeemed = booked.iter().any(Option::is_some);
+            if let Some(promotion) = promotion.as_ref().filter(|_| is_redeemed) {
+                return Ok(PromoRedeemed::new(promotion, true, &booking));
             }
+            if !std::mem::replace(&mut counted, true) {
+                deps.may_try(&user.to_string(), call.now).await?;
+            }
+            let promotion = promotion.ok_or(Error::Unavailable)?;
             if promotion.has_ended(call.now) || promotion.is_used_up() {
                 return Err(Error::Unavailable);
             }

@@ -34,8 +34,8 @@ pub fn sentence(refusal: Refusal) -> String {
         Refusal::HeldDifferently => "The job holds another amount, or has another category.".to_owned(),
         Refusal::TooMuchAtOnce => "Too many transactions in one request. Send this job again.".to_owned(),
         Refusal::AboveCost => "The job cost less than this.".to_owned(),
-        Refusal::Amount => "The balance would exceed its limits.".to_owned(),
-        Refusal::Expired => "This time is over already.".to_owned(),
+        Refusal::Amount => "The amount is 0, or the balance would exceed its limits.".to_owned(),
+        Refusal::Expired => "This time is over already, or very late.".to_owned(),
     }
 }
 

@@ -92,7 +92,7 @@ kit::errors! {
         /// There is no such workspace in this region.
         Nobody => Problem::not_found(),
         /// The job is over.
-        Ended => Problem::new(Code::JobEnded, "The job was settled already. Use another job for the next hold."),
+        Ended => Problem::new(Code::JobEnded, "The job was settled or released already. Use another job for the next hold."),
         /// The wallet refuses.
         Refused(refusal: Refusal) => refusals::problem(refusal),
     }

@@ -157,6 +157,9 @@ async fn end(
     match ended {
         JobEnd::Settled(cost) => {
             if let Some(before) = charged {
+                if before.released {
+                    return refused(Code::JobEnded, "The job was released already.");
+                }
                 if before.amount == cost.cost_micro_usd.0.negated() {
                     return Ok(Ok(before.posting));
                 }
@@ -171,8 +174,10 @@ async fn end(
             Ok(numbered(booking.settle(settlement)))
         }
         JobEnd::Released(_) => {
-            if charged.is_some() {
-                return refused(Code::JobEnded, "The job was settled already.");
+            match charged {
+                Some(before) if before.released => return Ok(Ok(None)),
+                Some(_) => return refused(Code::JobEnded, "The job was settled already."),
+                None => {}
             }
             Ok(numbered(booking.release(job).map(|_| None)))
         }

@@ -10,6 +10,7 @@ use domain::{
     permissions::ChangesWallets,
     ports::{Failure, Rounds, Saved, Wallets, Workspaces},
     reference::Reference,
+    text::Invalid,
     wallet::{AdjustmentReason, Booking, Cause, Lot, LotId, LotKind, Posting, PostingType, Refusal},
 };
 use kit::{
@@ -42,16 +43,12 @@ pub struct AdjustmentBody {
     reference: Reference,
     /// The change of the balance, in millionths of a US dollar. A negative amount must not exceed what the workspace can spend.
     amount_micro_usd: SignedMicros,
-    /// When the credit expires, in the future. Without it, it does not expire.
+    /// When the credit expires, in the future and within ten years. Without it, it does not expire.
     #[serde(default)]
-    #[schemars(schema_with = "optional_date_time")]
+    #[schemars(schema_with = "kit::input::optional_date_time")]
     expires_at: Option<Timestamp>,
     /// The reason, one line, which the workspace sees.
     reason: AdjustmentReason,
-}
-
-fn optional_date_time(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-    schemars::json_schema!({ "type": ["string", "null"], "format": "date-time" })
 }
 
 /// The correction as it was made.
@@ -71,6 +68,8 @@ kit::errors! {
     pub enum Error from Failure {
         /// There is no such workspace in this region.
         Nobody => Problem::not_found(),
+        /// The credit would have expired already, or would expire very late.
+        Expires => Problem::field("expiresAt", &Invalid::new("Use a time in the future, within ten years.")),
         /// Another amount was booked under the reference.
         Different => Problem::new(Code::Conflict, "Another amount was booked with this reference."),
         /// The wallet refuses.
@@ -114,7 +113,11 @@ impl Endpoint for AdjustWallet {
             }
             let reason = Some(form.reason.to_string());
             let posting = adjust(&mut booking, amount, form.expires_at, cause.clone(), reason);
-            let adjusted = Adjusted::new(posting.map_err(Error::Refused)?.number, amount, &booking);
+            let posting = posting.map_err(|refusal| match refusal {
+                Refusal::Expired => Error::Expires,
+                other => Error::Refused(other),
+            })?;
+            let adjusted = Adjusted::new(posting.number, amount, &booking);
             let Some(change) = booking.finish() else { return Ok(adjusted) };
             let extras = call.extras(None, None, "");
             if deps.wallets.book(&call.caller.proof, &change, extras).await? == Saved::Yes {
@@ -141,6 +144,6 @@ fn adjust(
     if amount < MicroUsd::ZERO {
         return booking.debit(amount.negated(), cause, reason);
     }
-    let lot = Lot { id: LotId { kind: LotKind::Adjustment, expires }, amount };
+    let lot = Lot { id: LotId::new(LotKind::Adjustment, expires), amount };
     booking.credit(PostingType::Adjustment, lot, cause, reason)
 }

@@ -56,7 +56,7 @@ pub struct ProvisionBody {
     seats: Option<u64>,
     /// When the plan ends, in the future. Without it, the plan does not end.
     #[serde(default)]
-    #[schemars(schema_with = "optional_date_time")]
+    #[schemars(schema_with = "kit::input::optional_date_time")]
     ends_at: Option<Timestamp>,
 }
 
@@ -67,10 +67,6 @@ fn seats<'de, D: Deserializer<'de>>(from: D) -> Result<Option<u64>, D::Error> {
     };
     let whole = number.as_u64().or_else(|| number.to_string().strip_suffix(".0")?.parse().ok());
     whole.filter(|seats| (1..=MOST_SEATS).contains(seats)).map(Some).ok_or_else(invalid)
-}
-
-fn optional_date_time(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-    schemars::json_schema!({ "type": ["string", "null"], "format": "date-time" })
 }
 
 /// The plan of the workspace now.

@@ -79,10 +79,7 @@ impl Promotion {
     pub fn credit(&self, now: Timestamp) -> Lot {
         let days =
             self.credit_days.map(|days| SignedDuration::from_hours(i64::from(days).saturating_mul(24)));
-        Lot {
-            id: LotId { kind: LotKind::Promo, expires: days.map(|days| after(now, days)) },
-            amount: self.amount,
-        }
+        Lot { id: LotId::new(LotKind::Promo, days.map(|days| after(now, days))), amount: self.amount }
     }
 }
 

@@ -13,11 +13,11 @@ mod verify;
 #[cfg(test)]
 mod machine;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 pub use booking::{Booking, Refusal, Settlement, WalletChange};
-pub use lot::{Lot, LotId, LotKind, Lots};
+pub use lot::{Lot, LotId, LotKind, Lots, whole_millis};
 pub use posting::{Booked, Cause, Posting, PostingType};
 pub use reason::AdjustmentReason;
 pub use record::{JobCategory, JobRecord};
@@ -29,6 +29,9 @@ use crate::{id::WorkspaceId, money::MicroUsd, reference::Reference, workspace::W
 pub const MOST_HOLDS: usize = 500;
 /// The most lots of a wallet, held or not. It bounds the size of the record and of a transaction.
 pub const MOST_LOTS: usize = 20;
+
+/// The latest time at which credit may expire, counted from now: ten years.
+pub const LATEST_EXPIRY: SignedDuration = SignedDuration::from_hours(10 * 365 * 24);
 
 /// Money that is reserved for a job. It pays for the job even if it expires meanwhile.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -119,6 +122,15 @@ impl Wallet {
         wallet.end_holds(now);
         while wallet.lots.take_first_expired(now).is_some() {}
         wallet
+    }
+
+    /// The number of lots, held or not.
+    fn lot_count(&self) -> usize {
+        let mut all = self.lots.clone();
+        for hold in &self.holds {
+            all.add_all(&hold.lots);
+        }
+        all.len()
     }
 
     /// The number of jobs of a category that hold money, or at least a slot.

@@ -103,6 +103,11 @@ pub fn date_time(_: &mut SchemaGenerator) -> schemars::Schema {
     schemars::json_schema!({ "type": "string", "format": "date-time" })
 }
 
+/// The schema of a time that may be absent or `null`.
+pub fn optional_date_time(_: &mut SchemaGenerator) -> schemars::Schema {
+    schemars::json_schema!({ "type": ["string", "null"], "format": "date-time" })
+}
+
 fn inlined<T: JsonSchema>() -> Value {
     T::json_schema(&mut schemars::generate::SchemaSettings::draft2020_12().into_generator()).to_value()
 }

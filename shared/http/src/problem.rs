@@ -64,7 +64,7 @@ codes! {
     NotFound "NOT_FOUND" 404;
     /// Nobody can redeem this promo code: it does not exist, has ended, or is used up.
     PromoUnavailable "PROMO_UNAVAILABLE" 409;
-    /// The job was settled already.
+    /// The job was settled or released already.
     JobEnded "JOB_ENDED" 409;
     /// The job costs more than is held for it.
     HoldExceeded "HOLD_EXCEEDED" 409;

@@ -195,7 +195,11 @@ impl Store {
         match request.send().await {
             Ok(_) => Ok(Saved::Yes),
             Err(error) => match error.as_service_error() {
-                Some(PutItemError::ConditionalCheckFailedException(_)) => Ok(Saved::Stale),
+                // A transaction that changes the item at the same time wins.
+                Some(
+                    PutItemError::ConditionalCheckFailedException(_)
+                    | PutItemError::TransactionConflictException(_),
+                ) => Ok(Saved::Stale),
                 _ => Err(failure(error)),
             },
         }

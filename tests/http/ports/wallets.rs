@@ -206,7 +206,7 @@ async fn cause_is_booked_once() {
     ];
     let (wallet, known) = store.with_causes(ada.id, &causes).await.unwrap();
     assert_eq!(wallet, wallet_of(&store, &ada).await);
-    let booked = |posting, amount| Some(Booked { posting, amount: MicroUsd::new(amount) });
+    let booked = |posting, amount| Some(Booked { posting, amount: MicroUsd::new(amount), released: false });
     assert_eq!(known, [booked(Some(2), -10), None, booked(None, 0), booked(Some(4), 4), None]);
     let (nobodys, known) = store.with_causes(workspace("grace-hopper").id, &causes[..1]).await.unwrap();
     assert_eq!((nobodys, known), (None, vec![None]));

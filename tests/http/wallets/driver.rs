@@ -194,7 +194,7 @@ async fn random_operations_with_faults_keep_every_wallet_right() {
     let setting = std::env::var("ACCOUNT_TEST_LEDGER").unwrap_or_else(|_| "1,250".to_owned());
     let (seeds, operations) = setting.split_once(',').unwrap();
     let (seeds, operations): (u64, u64) = (seeds.parse().unwrap(), operations.parse().unwrap());
-    let accounts = if operations > 5_000 { 50 } else { 5 };
+    let accounts = if operations >= 5_000 { 50 } else { 5 };
     for seed in 0..seeds {
         let app = App::alone().await;
         let mut random = Random(seed);

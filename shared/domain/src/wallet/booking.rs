@@ -3,8 +3,8 @@
 use jiff::Timestamp;
 
 use super::{
-    Booked, Cause, Hold, JobCategory, JobRecord, Lot, LotId, LotKind, Lots, MOST_HOLDS, MOST_LOTS, Posting,
-    PostingType, Wallet,
+    Booked, Cause, Hold, JobCategory, JobRecord, LATEST_EXPIRY, Lot, LotId, LotKind, Lots, MOST_HOLDS,
+    MOST_LOTS, Posting, PostingType, Wallet, whole_millis,
 };
 use crate::{money::MicroUsd, reference::Reference};
 
@@ -55,9 +55,8 @@ pub struct Settlement {
     pub record: JobRecord,
 }
 
-/// The records that a change may have, before another job adds its own: a posting, a cause, and the expiry of each lot. DynamoDB
-/// takes 100 in a transaction; other writes of the request need some.
-const MOST_RECORDS: usize = 70;
+/// The records that a change may have. DynamoDB takes 100 in a transaction; other writes of the request need some.
+const MOST_RECORDS: usize = 92;
 
 /// A change of a wallet.
 #[derive(Debug, Clone)]
@@ -132,6 +131,7 @@ impl Booking {
             return if same { Ok(()) } else { Err(Refusal::HeldDifferently) };
         }
         self.may_start(category, amount, slots)?;
+        let expires = whole_millis(expires);
         if expires <= self.now {
             return Err(Refusal::Expired);
         }
@@ -170,13 +170,16 @@ impl Booking {
         Ok(())
     }
 
-    /// Gives back the amount that is held for a job. Returns whether any was.
+    /// Gives back the amount that is held for a job, which is over: a hold that arrives late holds nothing. Returns whether any was
+    /// held.
     ///
     /// # Errors
     ///
     /// A refusal; nothing changed.
     pub fn release(&mut self, job: &Reference) -> Result<bool, Refusal> {
         self.has_room()?;
+        let over = Booked { posting: None, amount: MicroUsd::ZERO, released: true };
+        self.causes.push((Cause::Job(job.clone()), over));
         let found = self.wallet.holds.iter().position(|hold| hold.job == *job);
         if let Some(at) = found {
             let hold = self.wallet.holds.remove(at);
@@ -216,7 +219,7 @@ impl Booking {
             let (amount, lots) = (cost.negated(), taken.negated());
             Some(self.post(PostingType::Training, amount, lots, cause, Some(record), None))
         } else {
-            self.causes.push((cause, Booked { posting: None, amount: MicroUsd::ZERO }));
+            self.causes.push((cause, Booked { posting: None, amount: MicroUsd::ZERO, released: false }));
             None
         };
         self.post_expired();
@@ -264,10 +267,17 @@ impl Booking {
         if lot.amount <= MicroUsd::ZERO {
             return Err(Refusal::Amount);
         }
-        if lot.id.has_expired(self.now) {
+        let latest = self.now.saturating_add(LATEST_EXPIRY).unwrap_or(Timestamp::MAX);
+        if lot.id.has_expired(self.now) || lot.id.expires.is_some_and(|end| end > latest) {
             return Err(Refusal::Expired);
         }
-        self.add(r#type, &Lots::from(lot), lot.amount, cause, reason)
+        let before = self.clone();
+        let posting = self.add(r#type, &Lots::from(lot), lot.amount, cause, reason)?;
+        if self.wallet.lot_count() > MOST_LOTS {
+            *self = before;
+            return Err(Refusal::TooManyLots);
+        }
+        Ok(posting)
     }
 
     /// Takes credit away, as far as there is any that is held for no job.
@@ -304,17 +314,8 @@ impl Booking {
         self.wallet.balance().plus(amount).ok_or(Refusal::Amount)?;
         let mut added = lots.clone();
         let paid = added.take(self.wallet.debt).total();
-        let mut after = self.wallet.lots.clone();
-        after.add_all(&added);
-        let mut all = after.clone();
-        for hold in &self.wallet.holds {
-            all.add_all(&hold.lots);
-        }
-        if all.len() > MOST_LOTS {
-            return Err(Refusal::TooManyLots);
-        }
         self.wallet.debt = [self.wallet.debt, paid.negated()].into_iter().sum();
-        self.wallet.lots = after;
+        self.wallet.lots.add_all(&added);
         let posting = self.post(r#type, amount, added, cause, None, reason);
         self.post_expired();
         Ok(posting)
@@ -332,7 +333,9 @@ impl Booking {
 
     /// Whether one more job fits into the transaction.
     fn has_room(&self) -> Result<(), Refusal> {
-        let records = self.postings.len().saturating_add(self.causes.len());
+        // The job adds a posting and a cause; then each lot may expire.
+        let records = [self.postings.len(), self.causes.len(), self.wallet.lot_count(), 2];
+        let records = records.into_iter().fold(0_usize, usize::saturating_add);
         if records > MOST_RECORDS { Err(Refusal::TooMuchAtOnce) } else { Ok(()) }
     }
 
@@ -369,7 +372,7 @@ impl Booking {
             reason,
         };
         if posting.cause.is_unique() {
-            let booked = Booked { posting: Some(posting.number), amount };
+            let booked = Booked { posting: Some(posting.number), amount, released: false };
             self.causes.push((posting.cause.clone(), booked));
         }
         self.postings.push(posting.clone());

@@ -40,6 +40,11 @@ pub struct LotId {
 }
 
 impl LotId {
+    /// A lot. Its end is stored in milliseconds, so that two lots whose stored ends are equal are one.
+    pub fn new(kind: LotKind, expires: Option<Timestamp>) -> Self {
+        Self { kind, expires: expires.map(whole_millis) }
+    }
+
     /// The place in the order in which credit is spent: what expires first is spent first.
     pub fn order(&self) -> (Timestamp, LotKind) {
         (self.expires.unwrap_or(Timestamp::MAX), self.kind)
@@ -49,6 +54,11 @@ impl LotId {
     pub fn has_expired(&self, now: Timestamp) -> bool {
         self.expires.is_some_and(|end| end <= now)
     }
+}
+
+/// The time without the part of its last millisecond.
+pub fn whole_millis(at: Timestamp) -> Timestamp {
+    Timestamp::from_millisecond(at.as_millisecond()).unwrap_or(at)
 }
 
 /// An amount of a lot.
@@ -89,6 +99,7 @@ impl Lots {
 
     /// Adds an amount, which may be negative.
     pub fn add(&mut self, lot: Lot) {
+        let lot = Lot { id: LotId::new(lot.id.kind, lot.id.expires), ..lot };
         match self.0.binary_search_by_key(&lot.id.order(), |lot| lot.id.order()) {
             Ok(at) => {
                 let sum =
@@ -145,5 +156,25 @@ impl From<Lot> for Lots {
         let mut lots = Self::default();
         lots.add(lot);
         lots
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ends_within_a_millisecond_are_one_lot() {
+        let at = |nanos: i128| Timestamp::from_nanosecond(nanos).unwrap();
+        let mut lots = Lots::default();
+        for nanos in [5_000_000, 5_000_001, 5_999_999] {
+            lots.add(Lot {
+                id: LotId { kind: LotKind::Promo, expires: Some(at(nanos)) },
+                amount: MicroUsd::new(2),
+            });
+        }
+        assert_eq!((lots.len(), lots.total()), (1, MicroUsd::new(6)));
+        let stored: Lots = serde_json::from_value(serde_json::to_value(&lots).unwrap()).unwrap();
+        assert_eq!(stored, lots);
     }
 }

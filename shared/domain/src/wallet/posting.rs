@@ -90,6 +90,14 @@ pub struct Booked {
     pub posting: Option<u64>,
     /// The amount of the posting.
     pub amount: MicroUsd,
+    /// Whether the job was released, and not settled.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub released: bool,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+const fn is_false(flag: &bool) -> bool {
+    !*flag
 }
 
 /// A change of a balance.
