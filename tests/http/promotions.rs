@@ -4,7 +4,11 @@ use futures::future::join_all;
 use reqwest::Method;
 use tests::{Answer, App, Person, Value, json};
 
-use crate::{fixtures::billing::balance, many::number, wallets::recomputed};
+use crate::{
+    fixtures::billing::balance,
+    many::number,
+    wallets::{recomputed, surely},
+};
 
 async fn makes(app: &App, promotion: Value) -> Answer {
     app.as_service(Method::POST, "/internal/promotions", promotion).await
@@ -114,21 +118,18 @@ async fn fifty_redemptions_at_once_give_the_credit_once_or_as_often_as_allowed()
         let (code, most) = (format!("RACE-{round}"), 5);
         makes(&app, ten_dollars(&code, most)).await.expect(200);
         let alone = app.user(&format!("promo-alone-{round}")).await;
-        let answers = join_all((0..15).map(|_| redeems(&alone, &code))).await;
+        let answers = join_all((0..15).map(|_| surely(|| redeems(&alone, &code)))).await;
         let good = answers.iter().filter(|answer| answer.status == 200);
         assert!(good.clone().count() > 0, "{:?}", answers.iter().map(Answer::brief).collect::<Vec<_>>());
-        assert_eq!(good.filter(|answer| answer.at("/alreadyRedeemed") == false).count(), 1);
+        // None, if the answer of the request that redeemed it was lost.
+        assert!(good.filter(|answer| answer.at("/alreadyRedeemed") == false).count() <= 1);
         assert_eq!(recomputed(&alone).await.len(), 2);
-        let others = join_all((0..8).map(|n| {
-            let (app, handle) = (app.clone(), format!("promo-other-{round}-{n}"));
-            async move { app.user(&handle).await }
-        }))
-        .await;
+        let mut others = Vec::new();
+        for n in 0..8 {
+            others.push(app.user(&format!("promo-other-{round}-{n}")).await);
+        }
         let mut redeemed = 1;
-        let answers = join_all(others.iter().map(|who| redeems(who, &code))).await;
-        for (who, answer) in others.iter().zip(answers) {
-            // What lost too many races is tried again.
-            let answer = if answer.status == 503 { redeems(who, &code).await } else { answer };
+        for answer in join_all(others.iter().map(|who| surely(|| redeems(who, &code)))).await {
             assert!(["200", "409 PROMO_UNAVAILABLE"].contains(&answer.brief().as_str()), "{}", answer.text);
             redeemed += u64::from(answer.status == 200);
         }

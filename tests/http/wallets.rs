@@ -8,7 +8,7 @@ use domain::wallet::{Posting, Recomputation, Wallet};
 use kit::ItemKind;
 use reqwest::Method;
 use serde_json::Value;
-use tests::{App, Person, json};
+use tests::{Answer, App, Person, json};
 
 use crate::fixtures::billing::{adjusts, balance, charges, checks, holds, postings, settled, tells};
 
@@ -21,6 +21,17 @@ async fn items<T: serde::de::DeserializeOwned>(who: &Person, kind: ItemKind) -> 
     );
     let pages = query.into_paginator().items().send().collect::<Result<Vec<_>, _>>().await.unwrap();
     pages.into_iter().map(|item| serde_dynamo::from_item(item).unwrap()).collect()
+}
+
+/// Repeats a request until it is known to have happened or not, as a service does. On a busy machine many of them take too long.
+pub async fn surely<F: Future<Output = Answer>>(call: impl Fn() -> F) -> Answer {
+    for _ in 0..20 {
+        let answer = call().await;
+        if answer.status < 500 {
+            return answer;
+        }
+    }
+    panic!("the service does not answer")
 }
 
 /// Recomputes somebody's wallet from its postings.
@@ -39,7 +50,7 @@ fn micros(value: &Value) -> [i64; 3] {
     ["balanceMicroUsd", "availableMicroUsd", "heldMicroUsd"].map(|part| value[part].as_i64().unwrap())
 }
 
-fn result(answer: &tests::Answer, n: usize) -> String {
+fn result(answer: &Answer, n: usize) -> String {
     let result = answer.at(&format!("/results/{n}"));
     let parts = ["outcome", "code", "posting"].map(|part| match &result[part] {
         Value::Null => String::new(),
@@ -97,7 +108,7 @@ async fn overage_may_take_the_balance_below_zero_and_then_nothing_starts() {
     assert_eq!(recomputed(&bea).await.len(), 4);
 }
 
-async fn charges_without_overage(who: &Person) -> tests::Answer {
+async fn charges_without_overage(who: &Person) -> Answer {
     tells(who, json!([settled("unknown", 1, 0)])).await.expect(200)
 }
 

@@ -3,13 +3,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::*;
 use domain::{
     Timestamp,
     wallet::{Cause, Posting, PostingType},
 };
-use tests::Answer;
-
-use super::*;
 
 /// Random numbers that a seed determines ([SplitMix64](https://prng.di.unimi.it/splitmix64.c)).
 struct Random(u64);
@@ -58,17 +56,6 @@ impl Account {
         let at = usize::try_from(random.below(jobs.len().max(1) as u64)).unwrap();
         jobs.keys().nth(at).cloned()
     }
-}
-
-/// Repeats a request until it is known to have happened or not.
-async fn surely<F: Future<Output = Answer>>(call: impl Fn() -> F) -> Answer {
-    for _ in 0..9 {
-        let answer = call().await;
-        if answer.status < 500 {
-            return answer;
-        }
-    }
-    panic!("the service does not answer")
 }
 
 /// One call in twenty fails: once, so that the SDK's retry succeeds, or four times, so that the request fails.
