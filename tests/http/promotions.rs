@@ -49,12 +49,16 @@ async fn unknown_ended_and_used_up_codes_look_alike() {
     let ends = app.now().await.saturating_add(jiff::SignedDuration::from_mins(5)).unwrap();
     let mut ended = ten_dollars("ENDS-SOON", 5);
     ended["endsAt"] = json!(ends.to_string());
-    makes(&app, ended).await.expect(200);
+    makes(&app, ended.clone()).await.expect(200);
     makes(&app, ten_dollars("FOR-ONE", 1)).await.expect(200);
     redeems(&ada, "FOR-ONE").await.expect(200);
     app.advance(299).await;
     redeems(&ada, "ENDS-SOON").await.expect(200);
     app.advance(1).await;
+    // The same request of the operator changes nothing, also now. Another one would have ended already.
+    makes(&app, ended.clone()).await.expect(200);
+    ended["most"] = json!(6);
+    assert_eq!(makes(&app, ended).await.brief(), "400 VALIDATION_ERROR");
     let refused =
         [redeems(&bea, "NO-SUCH").await, redeems(&bea, "FOR-ONE").await, redeems(&bea, "ENDS-SOON").await];
     for answer in &refused {

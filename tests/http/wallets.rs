@@ -52,7 +52,7 @@ fn micros(value: &Value) -> [i64; 3] {
 
 fn result(answer: &Answer, n: usize) -> String {
     let result = answer.at(&format!("/results/{n}"));
-    let parts = ["outcome", "code", "posting"].map(|part| match &result[part] {
+    let parts = ["outcome", "code", "transaction"].map(|part| match &result[part] {
         Value::Null => String::new(),
         Value::String(text) => text.clone(),
         other => other.to_string(),
@@ -345,4 +345,27 @@ async fn refund_finds_room_among_the_most_lots() {
     let refund = json!([{ "job": "job", "outcome": "refunded", "amountMicroUsd": 1_000 }]);
     assert_eq!(result(&tells(&kim, refund).await.expect(200), 0), "refunded 23");
     recomputed(&kim).await;
+}
+
+#[tokio::test]
+async fn correction_is_made_once_for_its_reference() {
+    let app = App::start().await;
+    let lea = app.user("wallet-lea").await;
+    let made = adjusts(&lea, "adjustment", 1_000).await.expect(200);
+    assert_eq!(adjusts(&lea, "adjustment", 1_000).await.expect(200).body, made.body);
+    assert_eq!(adjusts(&lea, "adjustment", 1_001).await.brief(), "409 CONFLICT");
+    assert_eq!(postings(&lea).await, 2);
+}
+
+#[tokio::test]
+async fn hold_that_meets_a_transaction_is_made_again() {
+    let app = App::start().await;
+    let mia = app.user("wallet-mia").await;
+    charges(&mia, "first", 1).await.expect(200);
+    let conflict = json!([{
+        "service": "dynamodb", "function": "usage-hold", "operation": "PutItem", "kind": "conflict", "times": 1,
+    }]);
+    app.faults(conflict).await;
+    holds(&mia, "run", 1_000_000).await.expect(200);
+    assert_eq!(micros(&balance(&mia).await), [24_999_999, 23_999_999, 1_000_000]);
 }

@@ -1,4 +1,4 @@
-//! How a job ended, and what came of telling it.
+//! The end of a job, and the result for it.
 
 use domain::{
     id::{DatasetId, KeyId, ModelId, UserId},
@@ -88,7 +88,7 @@ impl JobEnd {
         }
     }
 
-    /// What the wallet may remember of the job.
+    /// The causes under which the wallet may have a record of the job.
     pub fn causes(&self) -> Vec<Cause> {
         let job = self.job();
         let charge = Cause::Job(job.clone());
@@ -100,7 +100,7 @@ impl JobEnd {
 }
 
 impl SettledJob {
-    /// What the job did.
+    /// The record of the job.
     pub fn record(&self) -> JobRecord {
         JobRecord {
             category: self.category,
@@ -114,7 +114,7 @@ impl SettledJob {
     }
 }
 
-/// What came of a job.
+/// The result for a job.
 #[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct JobResult {
@@ -124,7 +124,7 @@ pub struct JobResult {
     outcome: ResultKind,
     /// The number of the transaction. Absent if the job cost nothing or is refused.
     #[serde(skip_serializing_if = "Option::is_none")]
-    posting: Option<u64>,
+    transaction: Option<u64>,
     /// Why it is refused.
     #[serde(skip_serializing_if = "Option::is_none")]
     code: Option<Code>,
@@ -133,7 +133,7 @@ pub struct JobResult {
     message: Option<String>,
 }
 
-/// The result of a job.
+/// The kind of a result.
 #[derive(Clone, Copy, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 #[schemars(inline)]
@@ -158,11 +158,11 @@ impl JobResult {
         };
         let job = end.job().clone();
         match result {
-            Ok(posting) => Self { job, outcome, posting, code: None, message: None },
+            Ok(transaction) => Self { job, outcome, transaction, code: None, message: None },
             Err((code, message)) => Self {
                 job,
                 outcome: ResultKind::Refused,
-                posting: None,
+                transaction: None,
                 code: Some(code),
                 message: Some(message),
             },

@@ -7,6 +7,7 @@ mod lot_amount;
 mod micros;
 mod refusals;
 mod stored_wallet;
+mod whole;
 
 kit::functions! {
     endpoint plans_list::ListPlans;

@@ -4,6 +4,8 @@ use domain::money::MicroUsd;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer};
 
+use crate::whole::Whole;
+
 /// An amount from zero on.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Micros(pub MicroUsd);
@@ -12,28 +14,24 @@ pub struct Micros(pub MicroUsd);
 #[derive(Debug, Clone, Copy)]
 pub struct SignedMicros(pub MicroUsd);
 
-/// A whole number from `least` to the most that a wallet can have. JSON does not tell 7 from 7.0.
-fn whole<'de, D: Deserializer<'de>>(from: D, least: i64) -> Result<MicroUsd, D::Error> {
-    let most = MicroUsd::MOST.micros();
-    let invalid = || serde::de::Error::custom(format!("Use a whole number from {least} to {most}."));
-    let number = serde_json::Number::deserialize(from).map_err(|_| invalid())?;
-    let whole = number.as_i64().or_else(|| number.to_string().strip_suffix(".0")?.parse().ok());
-    whole.filter(|micros| (least..=most).contains(micros)).map(MicroUsd::new).ok_or_else(invalid)
-}
+/// The most micro-USD that a wallet can have.
+const MOST: i64 = MicroUsd::MOST.micros();
+/// The most micro-USD that a wallet can owe.
+const LEAST: i64 = MicroUsd::MOST.negated().micros();
 
 impl<'de> Deserialize<'de> for Micros {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        whole(from, 0).map(Self)
+        Whole::<0, MOST>::deserialize(from).map(|micros| Self(MicroUsd::new(micros.get())))
     }
 }
 
 impl<'de> Deserialize<'de> for SignedMicros {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        let amount = whole(from, MicroUsd::MOST.negated().micros())?;
-        if amount == MicroUsd::ZERO {
+        let micros = Whole::<LEAST, MOST>::deserialize(from)?;
+        if micros.get() == 0 {
             return Err(serde::de::Error::custom("Use an amount other than 0."));
         }
-        Ok(Self(amount))
+        Ok(Self(MicroUsd::new(micros.get())))
     }
 }
 
@@ -46,8 +44,8 @@ impl JsonSchema for Micros {
         true
     }
 
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "type": "integer", "minimum": 0, "maximum": MicroUsd::MOST.micros() })
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        Whole::<0, MOST>::json_schema(generator)
     }
 }
 
@@ -61,9 +59,8 @@ impl JsonSchema for SignedMicros {
     }
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        let most = MicroUsd::MOST;
         json_schema!({
-            "type": "integer", "minimum": most.negated().micros(), "maximum": most.micros(), "not": { "const": 0 },
+            "type": "integer", "minimum": LEAST, "maximum": MOST, "not": { "const": 0 },
         })
     }
 }

@@ -16,7 +16,7 @@ use kit::{
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::micros::Micros;
+use crate::{micros::Micros, whole::Whole};
 
 /// Makes a promo code.
 pub struct CreatePromotion;
@@ -38,42 +38,14 @@ pub struct PromotionBody {
     /// The credit, in millionths of a US dollar: more than 0, and at most $1,000.
     amount_micro_usd: Micros,
     /// How many people can redeem the code: 1 to 1000000.
-    most: Redemptions,
+    most: Whole<1, 1_000_000>,
     /// From when on nobody can redeem the code. Without it, the code does not end.
     #[serde(default)]
     #[schemars(schema_with = "kit::input::optional_date_time")]
     ends_at: Option<Timestamp>,
     /// For how many days the credit can be spent: 1 to 3650. Without it, the credit does not expire.
     #[serde(default)]
-    credit_days: Option<CreditDays>,
-}
-
-/// A number of people.
-#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
-#[serde(try_from = "u64")]
-#[schemars(inline)]
-pub struct Redemptions(#[schemars(range(min = 1, max = 1_000_000))] u64);
-
-impl TryFrom<u64> for Redemptions {
-    type Error = &'static str;
-
-    fn try_from(most: u64) -> Result<Self, Self::Error> {
-        (1..=1_000_000).contains(&most).then_some(Self(most)).ok_or("Use a whole number from 1 to 1000000.")
-    }
-}
-
-/// A number of days.
-#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
-#[serde(try_from = "u32")]
-#[schemars(inline)]
-pub struct CreditDays(#[schemars(range(min = 1, max = 3_650))] u32);
-
-impl TryFrom<u32> for CreditDays {
-    type Error = &'static str;
-
-    fn try_from(days: u32) -> Result<Self, Self::Error> {
-        (1..=3_650).contains(&days).then_some(Self(days)).ok_or("Use a whole number from 1 to 3650.")
-    }
+    credit_days: Option<Whole<1, 3_650>>,
 }
 
 /// A promotion as it is stored.
@@ -129,8 +101,8 @@ impl Endpoint for CreatePromotion {
             code: form.code,
             amount,
             ends_at: form.ends_at,
-            credit_days: form.credit_days.map(|days| days.0),
-            most: form.most.0,
+            credit_days: form.credit_days.and_then(|days| u32::try_from(days.get()).ok()),
+            most: form.most.get().unsigned_abs(),
             redeemed: 0,
         };
         if promotion.has_ended(call.now) {

@@ -131,8 +131,9 @@ impl Endpoint for RedeemPromo {
             if let Some(promotion) = promotion.as_ref().filter(|_| is_redeemed) {
                 return Ok(PromoRedeemed::new(promotion, true, &booking));
             }
-            if !std::mem::replace(&mut counted, true) {
+            if !counted {
                 deps.may_try(&user.to_string(), call.now).await?;
+                counted = true;
             }
             let promotion = promotion.ok_or(Error::Unavailable)?;
             if promotion.has_ended(call.now) || promotion.is_used_up() {

@@ -21,7 +21,7 @@ use kit::{
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{micros::Micros, refusals, stored_wallet::StoredWallet};
+use crate::{micros::Micros, refusals, stored_wallet::StoredWallet, whole::Whole};
 
 /// Reserves credit for a job.
 pub struct HoldUsage;
@@ -32,27 +32,8 @@ pub struct Deps {
     workspaces: Arc<dyn Workspaces>,
 }
 
-/// How long a hold lasts: a minute to 30 days.
-#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
-#[serde(try_from = "u32")]
-#[schemars(inline)]
-pub struct HoldSeconds(#[schemars(range(min = 60, max = 2_592_000))] u32);
-
-impl TryFrom<u32> for HoldSeconds {
-    type Error = &'static str;
-
-    fn try_from(seconds: u32) -> Result<Self, Self::Error> {
-        let valid = (60..=2_592_000).contains(&seconds);
-        valid.then_some(Self(seconds)).ok_or("Use a number of seconds from 60 to 2592000.")
-    }
-}
-
-impl Default for HoldSeconds {
-    /// A day.
-    fn default() -> Self {
-        Self(86_400)
-    }
-}
+/// How long a hold lasts unless the service says otherwise: a day.
+const DEFAULT_SECONDS: i64 = 86_400;
 
 /// A job before its start.
 #[derive(Deserialize, JsonSchema)]
@@ -68,7 +49,7 @@ pub struct HoldBody {
     amount_micro_usd: Micros,
     /// For how long, in seconds: 60 to 2592000. Default: a day.
     #[serde(default)]
-    expires_in_seconds: HoldSeconds,
+    expires_in_seconds: Option<Whole<60, 2_592_000>>,
 }
 
 /// A hold.
@@ -127,7 +108,7 @@ impl Endpoint for HoldUsage {
     ) -> Result<Held, Error> {
         let HoldBody { workspace, job, category, amount_micro_usd, expires_in_seconds } = form;
         let (id, cause) = (workspace.known().ok_or(Error::Nobody)?, [Cause::Job(job.clone())]);
-        let lasts = SignedDuration::from_secs(expires_in_seconds.0.into());
+        let lasts = SignedDuration::from_secs(expires_in_seconds.map_or(DEFAULT_SECONDS, Whole::get));
         let expires = call.now.saturating_add(lasts).unwrap_or(Timestamp::MAX);
         let mut rounds = Rounds::new();
         loop {

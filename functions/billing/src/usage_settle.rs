@@ -65,7 +65,7 @@ impl TryFrom<Vec<JobEnd>> for JobEnds {
     }
 }
 
-/// What became of the jobs.
+/// The results of the jobs.
 #[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct SettledJobs {
@@ -128,7 +128,7 @@ impl Endpoint for SettleUsage {
     }
 }
 
-/// What the wallet remembers of the causes of a request.
+/// The causes of a request, with the records that the wallet has of them.
 struct Known<'a> {
     causes: &'a [Cause],
     booked: Vec<Option<Booked>>,
@@ -141,9 +141,10 @@ impl Known<'_> {
     }
 }
 
-/// Ends a job: the number of its posting, if it has one, or a refusal.
+/// The number of the posting of a job, if it has one, or the reason why the job is refused.
 type Ended = Result<Option<u64>, (Code, String)>;
 
+/// Ends a job.
 async fn end(
     deps: &Deps,
     workspace: WorkspaceId,
@@ -179,7 +180,7 @@ async fn end(
                 Some(_) => return refused(Code::JobEnded, "The job was settled already."),
                 None => {}
             }
-            Ok(numbered(booking.release(job).map(|_| None)))
+            Ok(numbered(booking.release(job).map(|()| None)))
         }
         JobEnd::Refunded(refund) => {
             let amount = refund.amount_micro_usd.0;

@@ -56,7 +56,7 @@ pub struct AdjustmentBody {
 #[serde(rename_all = "camelCase")]
 pub struct Adjusted {
     /// The number of the transaction.
-    posting: u64,
+    transaction: u64,
     /// The change of the balance, in millionths of a US dollar.
     amount_micro_usd: i64,
     /// The balance now, in millionths of a US dollar.
@@ -128,9 +128,9 @@ impl Endpoint for AdjustWallet {
 }
 
 impl Adjusted {
-    fn new(posting: u64, amount: MicroUsd, booking: &Booking) -> Self {
+    fn new(transaction: u64, amount: MicroUsd, booking: &Booking) -> Self {
         let balance = booking.wallet().balance();
-        Self { posting, amount_micro_usd: amount.micros(), balance_micro_usd: balance.micros() }
+        Self { transaction, amount_micro_usd: amount.micros(), balance_micro_usd: balance.micros() }
     }
 }
 

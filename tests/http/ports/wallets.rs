@@ -262,7 +262,7 @@ async fn change_without_a_posting_writes_the_wallet_alone() {
     assert_eq!(stored, hold.finish().unwrap().wallet);
     assert_eq!((stored.version, stored.postings, stored.holds.len()), (2, 2, 1));
     let mut release = booking(&store, &ada, 3).await;
-    assert_eq!(release.release(&named("job-2")), Ok(true));
+    assert_eq!(release.release(&named("job-2")), Ok(()));
     // With an event it is a transaction.
     let since = app.last_call().await;
     assert_eq!(save_with(&store, release, with_all(&event(ada.id, 3), "release")).await, Saved::Yes);

@@ -34,7 +34,7 @@ pub enum Refusal {
         /// The held amount.
         held: MicroUsd,
     },
-    /// The credit has expired already.
+    /// The time is over already, or the credit would expire after [`LATEST_EXPIRY`].
     Expired,
     /// More would be given back than the job cost.
     AboveCost,
@@ -170,23 +170,21 @@ impl Booking {
         Ok(())
     }
 
-    /// Gives back the amount that is held for a job, which is over: a hold that arrives late holds nothing. Returns whether any was
-    /// held.
+    /// Ends a job that did not run, and gives back the amount that is held for it. A hold that arrives later holds nothing.
     ///
     /// # Errors
     ///
     /// A refusal; nothing changed.
-    pub fn release(&mut self, job: &Reference) -> Result<bool, Refusal> {
+    pub fn release(&mut self, job: &Reference) -> Result<(), Refusal> {
         self.has_room()?;
         let over = Booked { posting: None, amount: MicroUsd::ZERO, released: true };
         self.causes.push((Cause::Job(job.clone()), over));
-        let found = self.wallet.holds.iter().position(|hold| hold.job == *job);
-        if let Some(at) = found {
+        if let Some(at) = self.wallet.holds.iter().position(|hold| hold.job == *job) {
             let hold = self.wallet.holds.remove(at);
             self.wallet.lots.add_all(&hold.lots);
             self.post_expired();
         }
-        Ok(found.is_some())
+        Ok(())
     }
 
     /// Charges a job, and gives back what remains of its hold. The charge takes what is held for the job, then what is held for none,

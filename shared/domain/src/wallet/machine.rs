@@ -198,3 +198,33 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn most_jobs_hold_and_a_transaction_takes_no_more_than_it_can() {
+    let (wallet, _) = opened();
+    let now = wallet.changed_at;
+    let later = now.saturating_add(jiff::SignedDuration::from_hours(1)).unwrap();
+    let job = |n: usize| Reference::parse(&format!("job-{n}")).unwrap();
+    let mut booking = Booking::begin(wallet, None, now);
+    for n in 0..MOST_HOLDS {
+        assert_eq!(booking.hold(&job(n), JobCategory::Inference, MicroUsd::ZERO, later, None), Ok(()));
+    }
+    let one_more = booking.hold(&job(MOST_HOLDS), JobCategory::Inference, MicroUsd::ZERO, later, None);
+    assert_eq!(one_more, Err(Refusal::TooManyHolds));
+    let mut refused = 0;
+    for n in 0..60 {
+        let settlement =
+            Settlement { job: job(n), cost: MicroUsd::new(1), overage: MicroUsd::new(1), record: record() };
+        let before = booking.wallet().clone();
+        match booking.settle(settlement) {
+            Ok(_) => assert_eq!(refused, 0),
+            Err(refusal) => {
+                assert_eq!((refusal, booking.wallet()), (Refusal::TooMuchAtOnce, &before));
+                refused += 1;
+            }
+        }
+    }
+    let change = booking.finish().unwrap();
+    // The wallet and the check of its workspace are written, too.
+    assert!(refused > 0 && change.postings.len() + change.causes.len() + 2 <= 100);
+}
