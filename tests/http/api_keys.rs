@@ -1,5 +1,7 @@
 //! API keys.
 
+mod budget;
+
 use domain::region::Region;
 use insta::assert_snapshot;
 use tests::{App, Person, json};

@@ -2,6 +2,7 @@
 
 mod listed;
 mod plans;
+mod usage;
 
 use domain::{Timestamp, role::Role};
 use reqwest::Method;
@@ -123,6 +124,28 @@ async fn expired_credit_is_gone_at_once_and_its_transaction_comes_with_the_next_
 }
 
 #[tokio::test]
+async fn correction_writes_one_line_of_history_with_its_reason() {
+    let app = App::start().await;
+    let (who, stranger) = (app.user("bill-corrected").await, app.user("bill-other").await);
+    let change = json!({ "reference": "fix-1", "amountMicroUsd": -1_500_000, "reason": "Charged twice" });
+    for _ in 0..2 {
+        adjust(&who, change.clone()).await.expect(200);
+    }
+    // Refused: another amount under the same reference, and more than there is.
+    adjust(&who, json!({ "reference": "fix-1", "amountMicroUsd": 7 })).await.expect(409);
+    adjust(&who, json!({ "reference": "fix-2", "amountMicroUsd": -99_000_000 })).await.expect(402);
+    let lines = |mut history: Vec<String>| {
+        history.retain(|line| line.contains(" billing "));
+        history
+    };
+    assert_eq!(lines(who.activity().await), ["updated billing bill-corrected"]);
+    let event = who.get("/api/activity?limit=1").await.expect(200).at("/events/0/metadata").clone();
+    let told = json!({ "by": "service", "transaction": 2 });
+    assert_eq!(event, told);
+    assert_eq!(lines(stranger.activity().await), Vec::<String>::new());
+}
+
+#[tokio::test]
 async fn viewer_sees_the_balance_and_only_an_admin_or_a_key_the_transactions() {
     let app = App::start().await;
     let (owner, viewer) = (app.user("bill-owner").await, app.user("bill-viewer").await);
@@ -134,6 +157,7 @@ async fn viewer_sees_the_balance_and_only_an_admin_or_a_key_the_transactions() {
     for who in [&viewer, &editor, &admin] {
         assert_eq!(who.get(&of_owner("balance")).await.expect(200).at("/creditsCents"), 2_500);
         who.get(&of_owner("usage-summary")).await.expect(200);
+        who.get(&of_owner("usage")).await.expect(200);
     }
     for who in [&viewer, &editor] {
         assert_eq!(who.get(&of_owner("transactions")).await.brief(), "403 FORBIDDEN");
@@ -142,7 +166,7 @@ async fn viewer_sees_the_balance_and_only_an_admin_or_a_key_the_transactions() {
     let seen = rows(&admin.get(&of_owner("transactions")).await.expect(200));
     assert_eq!(each(&seen, "id"), ["2", "1"]);
     let stranger = app.user("bill-stranger").await;
-    for path in ["balance", "usage-summary", "transactions"] {
+    for path in ["balance", "usage-summary", "usage", "transactions"] {
         assert_eq!(stranger.get(&of_owner(path)).await.brief(), "404 NOT_FOUND");
     }
     let key = owner.with_api_key("ci").await;

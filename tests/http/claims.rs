@@ -27,7 +27,8 @@ async fn scan(app: &App, table: String) -> Vec<Item> {
 /// What the directory's authority holds, but for the signing keys.
 async fn directory(app: &App) -> Vec<Item> {
     let mut items = scan(&app.living_in(Region::AUTHORITY), "account-directory".to_owned()).await;
-    items.retain(|item| text(item, "pk") != "SIGNING-KEYS");
+    // Names only: claims on credit stay, also of accounts that were not opened.
+    items.retain(|item| text(item, "pk") != "SIGNING-KEYS" && !text(item, "pk").starts_with("CREDIT"));
     items
 }
 

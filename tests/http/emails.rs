@@ -94,7 +94,7 @@ async fn again(who: &Person) -> Person {
 }
 
 /// Verifies an address once the directory has given it up.
-async fn verify_once_free(who: &Person, email: &str) -> Answer {
+pub async fn verify_once_free(who: &Person, email: &str) -> Answer {
     for _ in 0..20 {
         let who = again(who).await;
         let before = who.app.mail(email).await.len();

@@ -2,9 +2,10 @@
 //! measurement of AWS calls, residency, grants and outages all read these.
 
 mod activity;
-mod api_keys;
+pub(crate) mod api_keys;
 pub(crate) mod auth;
 pub(crate) mod billing;
+mod billing_due;
 mod billing_resident;
 mod billing_views;
 mod collisions;

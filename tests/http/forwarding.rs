@@ -62,7 +62,7 @@ fn own(body: &Value) -> Vec<String> {
 }
 
 /// Requests of every method and form, good and bad. `KEY` stands for the newest key.
-const REQUESTS: [(&str, &str, &str, &str); 33] = [
+const REQUESTS: [(&str, &str, &str, &str); 35] = [
     ("GET", "/api/settings", "", ""),
     ("GET", "/api/settings?owner=HANDLE", "", ""),
     ("GET", "/api/settings?owner=nobody-e", "", ""),
@@ -79,6 +79,8 @@ const REQUESTS: [(&str, &str, &str, &str); 33] = [
     ("GET", "/api/api-keys?limit=1", "", ""),
     ("GET", "/api/api-keys?cursor=AAAA", "", ""),
     ("GET", "/api/api-keys?expand=value", "", ""),
+    ("PATCH", "/api/api-keys", "application/json", r#"{"id":"KEY","monthlyBudgetCents":100}"#),
+    ("GET", "/api/api-keys?expand=budgets", "", ""),
     ("DELETE", "/api/api-keys?keyId=KEY", "", ""),
     ("DELETE", "/api/api-keys?keyId=KEY", "", ""),
     ("DELETE", "/api/api-keys", "", ""),

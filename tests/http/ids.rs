@@ -28,6 +28,7 @@ async fn ask(who: &Person, name: &str, id: &str) -> Answer {
     };
     match name {
         "key" => who.delete(&query("/api/api-keys", "keyId")).await,
+        "budget" => who.patch("/api/api-keys", json!({ "id": id, "monthlyBudgetCents": 1 })).await,
         "job" => who.get(&query("/api/gdpr", "jobId")).await,
         "models of a project" => who.get(&query("/api/models", "projectId")).await,
         "restore" => who.post("/api/trash", in_trash).await,
@@ -55,6 +56,7 @@ async fn id_of_any_form_that_names_nothing_is_not_found() {
     let job = ada.post("/api/gdpr", json!({ "action": "export" })).await.expect(202).text_at("/jobId");
     for (name, hidden) in [
         ("key", &key),
+        ("budget", &key),
         ("job", &job),
         ("models of a project", &project),
         ("project", &project),

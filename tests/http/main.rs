@@ -19,6 +19,7 @@ mod feedback;
 mod fixtures;
 mod following;
 mod forwarding;
+mod free_credit;
 mod grants;
 mod growth;
 mod icons;

@@ -23,6 +23,7 @@ mod teams_elsewhere;
 mod transactions;
 mod trash;
 mod uploads;
+mod wallet_work;
 mod wallets;
 mod workspaces;
 
@@ -128,6 +129,7 @@ fn workspace_of(owner: UserId, handle: &str) -> Workspace {
         region: Region::Us,
         plan: Plan::Free,
         plan_ends_at: None,
+        plan_since: None,
         seats_taken: 0,
         joins: 0,
         entitlement_overrides: EntitlementOverrides::default(),

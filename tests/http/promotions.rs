@@ -15,7 +15,7 @@ async fn makes(app: &App, promotion: Value) -> Answer {
 }
 
 async fn redeems(who: &Person, code: &str) -> Answer {
-    who.post("/api/billing/promo", json!({ "code": code })).await
+    who.app.claiming(who.post("/api/billing/promo", json!({ "code": code }))).await
 }
 
 fn ten_dollars(code: &str, most: u64) -> Value {

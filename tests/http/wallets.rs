@@ -1,10 +1,15 @@
 //! Wallets: what services charge is booked once, in order, and never more than what is there, unless a job cost more than was held.
 
+mod capacity;
 mod driver;
+mod due;
 mod growth;
 mod races;
 
-use domain::wallet::{Posting, Recomputation, Wallet};
+use domain::{
+    id::WorkspaceId,
+    wallet::{Posting, Recomputation, Wallet},
+};
 use kit::ItemKind;
 use reqwest::Method;
 use serde_json::Value;
@@ -14,11 +19,15 @@ use crate::fixtures::billing::{adjusts, balance, charges, checks, holds, posting
 
 /// All items of a partition at home, in order.
 async fn items<T: serde::de::DeserializeOwned>(who: &Person, kind: ItemKind) -> Vec<T> {
-    let query = who.app.tables().query().table_name(who.app.table("billing")).consistent_read(true);
-    let query = query.key_condition_expression("pk = :pk").expression_attribute_values(
-        ":pk",
-        aws_sdk_dynamodb::types::AttributeValue::S(kind.partition(who.workspace())),
-    );
+    items_of(&who.app, who.workspace(), kind).await
+}
+
+/// The same of any workspace at home.
+async fn items_of<T: serde::de::DeserializeOwned>(app: &App, of: WorkspaceId, kind: ItemKind) -> Vec<T> {
+    let query = app.tables().query().table_name(app.table("billing")).consistent_read(true);
+    let query = query
+        .key_condition_expression("pk = :pk")
+        .expression_attribute_values(":pk", aws_sdk_dynamodb::types::AttributeValue::S(kind.partition(of)));
     let pages = query.into_paginator().items().send().collect::<Result<Vec<_>, _>>().await.unwrap();
     pages.into_iter().map(|item| serde_dynamo::from_item(item).unwrap()).collect()
 }
@@ -36,12 +45,17 @@ pub async fn surely<F: Future<Output = Answer>>(call: impl Fn() -> F) -> Answer 
 
 /// Recomputes somebody's wallet from its postings.
 pub async fn recomputed(who: &Person) -> Vec<Posting> {
-    let postings: Vec<Posting> = items(who, ItemKind::Postings).await;
+    recomputed_of(&who.app, who.workspace()).await
+}
+
+/// The same of any workspace at home.
+async fn recomputed_of(app: &App, of: WorkspaceId) -> Vec<Posting> {
+    let postings: Vec<Posting> = items_of(app, of, ItemKind::Postings).await;
     let mut sums = Recomputation::new();
     for posting in &postings {
         assert_eq!(sums.add(posting), Ok(()), "{posting:?}");
     }
-    let wallet: Wallet = items(who, ItemKind::Wallets).await.pop().unwrap();
+    let wallet: Wallet = items_of(app, of, ItemKind::Wallets).await.pop().unwrap();
     assert_eq!(sums.end(&wallet), Ok(()));
     postings
 }

@@ -39,6 +39,9 @@ const ROOMS: u32 = 3;
 /// The number of polls for mail, twenty milliseconds each: longer than a worker's lease on a message, which one that was slow
 /// may have left.
 const PATIENCE: usize = 4_000;
+/// So many people have addresses of one company. A day gives 20 of them the credit for company addresses, and a test may open each
+/// account twice.
+const COLLEAGUES: usize = 8;
 static ROOM: Semaphore = Semaphore::const_new(ROOMS as usize);
 
 struct Inner {
@@ -50,6 +53,8 @@ struct Inner {
     /// Clients of other networks.
     clients: std::sync::Mutex<BTreeMap<Ipv4Addr, Client>>,
     folder: TempDir,
+    /// The addresses of people who signed up, by handle.
+    newcomers: std::sync::Mutex<BTreeMap<String, String>>,
     platform: Mutex<Option<Platform>>,
     /// Which region's AWS refuses every call, and how many are claiming names just now, for which it has to be there.
     outage: Option<Region>,
@@ -150,6 +155,7 @@ impl App {
                 client: client(None),
                 clients: Default::default(),
                 folder,
+                newcomers: Default::default(),
                 platform: Mutex::new(Some(platform)),
                 outage,
                 claiming: Mutex::new(0),
@@ -259,17 +265,37 @@ impl App {
         self.send(from.request(Method::POST, path).json(&body)).await
     }
 
-    /// A person with an account and a workspace.
+    /// A person with an account and a workspace. It is opened from a network of the person's own, if the test names no other: a
+    /// network gets free credit for a few accounts a day only.
     pub async fn user(&self, handle: &str) -> Person {
         let person = self.newcomer(handle).await;
         let form = json!({ "username": handle, "displayName": handle.to_uppercase() });
-        self.claiming(person.post("/api/onboarding", form)).await.expect(201);
+        let network = self.network.or_else(|| Some(address_of(&person.email)));
+        let opener = Person { app: Self { network, ..self.clone() }, ..person.clone() };
+        self.claiming(opener.post("/api/onboarding", form)).await.expect(201);
         person
+    }
+
+    /// The address of a person who signed up, or who would be the first.
+    pub fn email_of(&self, handle: &str) -> String {
+        let newcomers = self.inner.newcomers.lock().unwrap();
+        newcomers.get(handle).cloned().unwrap_or_else(|| format!("{handle}@people.example"))
+    }
+
+    /// An address for a newcomer. The first ones have addresses at `people.example`.
+    fn employ(&self, handle: &str) -> String {
+        let mut newcomers = self.inner.newcomers.lock().unwrap();
+        let email = match newcomers.len() / COLLEAGUES {
+            0 => format!("{handle}@people.example"),
+            company => format!("{handle}@people-{company}.example"),
+        };
+        newcomers.insert(handle.to_owned(), email.clone());
+        email
     }
 
     /// A person with an account, before onboarding.
     pub async fn newcomer(&self, handle: &str) -> Person {
-        let email = format!("{handle}@people.example");
+        let email = self.employ(handle);
         let token = self.sign_up(&email).await.expect(202).text_at("/signUpToken");
         let code = self.code(&email).await;
         let answer = self.claiming(self.verify(&email, &code, &token)).await.expect(200);

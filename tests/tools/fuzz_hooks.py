@@ -288,6 +288,8 @@ def with_session(case, name):
     token = os.environ.get("FUZZ_TOKEN")
     if name == "api-keys-revoke" and token and case.query and every(name, 3):
         case.query["keyId"] = ask("POST", "/api/api-keys", {"name": "fuzz"}, token)["keyId"]
+    if name == "api-keys-budget" and token and isinstance(case.body, dict) and every(name, 3):
+        case.body["id"] = ask("POST", "/api/api-keys", {"name": "fuzz"}, token)["keyId"]
     if name.startswith("emails-") and "id" in (case.path_parameters or {}) and every(name, 2):
         case.path_parameters["id"] = address()
     if name == "sessions-revoke" and every(name, 2):

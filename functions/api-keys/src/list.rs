@@ -1,23 +1,24 @@
 //! `GET /api/api-keys`: lists the API keys of a workspace, newest first. `expand=value` includes the complete keys and
-//! requires the owner and step-up.
+//! requires the owner and step-up. `expand=budgets` includes what the keys may spend.
 
 use std::sync::Arc;
 
 use domain::{
     Timestamp,
     api_key::ApiKey,
-    id::KeyId,
+    id::{KeyId, WorkspaceId},
     permissions::{self, Denied, RevealsKeys},
-    ports::{ApiKeys, EncryptionContext, Failure, Page, Vault, Workspaces},
+    ports::{ApiKeys, EncryptionContext, Failure, Outcome, Page, Vault, Wallets, Workspaces},
     profile::KeyName,
     role::Role,
+    wallet::Wallet,
     workspace::Workspace,
 };
 use kit::{
     Access, Code, CursorError, Endpoint, KeyOrMember, NoWorkspace, Output, Params, Ports, Prefetched,
     Problem, RequestContext, Spec, TokenIds,
     cursor::{Cursor, Cursors},
-    grants::{api_keys, vault, workspaces},
+    grants::{api_keys, vault, wallets, workspaces},
     parameters::PageSize,
     spec,
     spec::Method::Get,
@@ -25,7 +26,7 @@ use kit::{
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::create::FIELD;
+use crate::{budget::KeyBudgetStatus, create::FIELD};
 
 /// Lists API keys.
 pub struct ListKeys;
@@ -34,6 +35,7 @@ pub struct ListKeys;
 pub struct Deps {
     keys: Arc<dyn ApiKeys>,
     vault: Arc<dyn Vault>,
+    wallets: Arc<dyn Wallets>,
     workspaces: Arc<dyn Workspaces>,
 }
 
@@ -41,7 +43,7 @@ pub struct Deps {
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct KeysQuery {
-    /// `value`: include the complete keys.
+    /// `value`: include the complete keys. `budgets`: include what the keys may spend in a month.
     #[serde(default)]
     expand: Option<KeyExpansion>,
     /// Cursor from the previous page.
@@ -63,6 +65,8 @@ const ALL: usize = 1_000;
 pub enum KeyExpansion {
     /// Include the complete keys.
     Value,
+    /// Include the budgets.
+    Budgets,
 }
 
 /// A page of API keys.
@@ -97,6 +101,9 @@ pub struct ApiKeyRow {
     /// `true` if decryption of the key fails. Revoke the key and create a new one. Present only with `expand=value`.
     #[serde(skip_serializing_if = "Option::is_none")]
     unreadable: Option<bool>,
+    /// The budget, or `null` if the key has none. Present only with `expand=budgets`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    budget: Option<Option<KeyBudgetStatus>>,
 }
 
 kit::errors! {
@@ -111,20 +118,25 @@ impl Endpoint for ListKeys {
         .summary("List a workspace's API keys")
         .access(Access::key_or_member(Role::Owner))
         .problems(&[Code::StepUpRequired])
-        .uses(&[workspaces::FIND, api_keys::LIST, vault::REVEAL]);
+        .uses(&[workspaces::FIND, api_keys::LIST, vault::REVEAL, wallets::FIND]);
     type Caller = KeyOrMember;
     type Deps = Deps;
-    type Input = Prefetched<Params<KeysQuery>, Page<ApiKey>>;
+    type Input = Prefetched<Params<KeysQuery>, Records>;
     type Output = Keys;
     type Error = Error;
 
     fn deps(ports: &impl Ports) -> Deps {
-        Deps { keys: ports.api_keys(), vault: ports.vault(), workspaces: ports.workspaces() }
+        Deps {
+            keys: ports.api_keys(),
+            vault: ports.vault(),
+            wallets: ports.wallets(),
+            workspaces: ports.workspaces(),
+        }
     }
 
     async fn prefetch(deps: &Deps, ids: &TokenIds, Prefetched(Params(query), early): &mut Self::Input) {
         if query.cursor.is_none() {
-            early.read(deps.keys.list(ids.workspace, None, query.limit())).await;
+            early.read(records(deps, ids.workspace, None, query)).await;
         }
     }
 
@@ -133,26 +145,57 @@ impl Endpoint for ListKeys {
         call: &RequestContext<KeyOrMember>,
         Prefetched(Params(query), early): Self::Input,
     ) -> Result<Keys, Error> {
-        let reveals = query.expand.map(|KeyExpansion::Value| may_reveal(&call.caller)).transpose()?;
+        let reveals = match query.expand {
+            Some(KeyExpansion::Value) => Some(may_reveal(&call.caller)?),
+            Some(KeyExpansion::Budgets) | None => None,
+        };
         let after = match &query.cursor {
             Some(cursor) => Some(cursors(deps, call).await?.position(cursor)?),
             None => None,
         };
-        let keys = deps.keys.list(call.caller.workspace(), after, query.limit());
-        let Page { items, more } = early.or_read(keys).await?;
+        let records = records(deps, call.caller.workspace(), after, &query);
+        let (Page { items, more }, wallet) = early.or_read(records).await?;
         let next_page = match items.last().filter(|_| more) {
             Some(last) => Some(cursors(deps, call).await?.at(&last.id.to_string())),
             None => None,
         };
         let asked = query.limit.is_some() || query.cursor.is_some();
         let next_cursor = next_page.clone().filter(|_| asked);
-        Ok(Keys { keys: rows(deps, call, reveals, items).await?, next_cursor, next_page })
+        let mut keys = rows(deps, call, reveals, items).await?;
+        if query.expand == Some(KeyExpansion::Budgets) {
+            add_budgets(&mut keys, wallet.as_ref(), call.now);
+        }
+        Ok(Keys { keys, next_cursor, next_page })
     }
 }
 
 impl KeysQuery {
     fn limit(&self) -> usize {
         self.limit.map_or(ALL, PageSize::get)
+    }
+}
+
+/// A page of keys, and the stored wallet if its budgets are asked for.
+type Records = (Page<ApiKey>, Option<Wallet>);
+
+async fn records(
+    deps: &Deps,
+    workspace: WorkspaceId,
+    after: Option<KeyId>,
+    query: &KeysQuery,
+) -> Outcome<Records> {
+    let keys = deps.keys.list(workspace, after, query.limit());
+    match query.expand {
+        Some(KeyExpansion::Budgets) => futures::try_join!(keys, deps.wallets.find(workspace)),
+        Some(KeyExpansion::Value) | None => Ok((keys.await?, None)),
+    }
+}
+
+/// Adds the budgets. A workspace without a stored wallet has none.
+fn add_budgets(keys: &mut [ApiKeyRow], stored: Option<&Wallet>, now: Timestamp) {
+    let wallet = stored.map(|wallet| wallet.at(now));
+    for row in keys {
+        row.budget = Some(wallet.as_ref().and_then(|wallet| KeyBudgetStatus::of(wallet, row.key_id, now)));
     }
 }
 
@@ -176,6 +219,7 @@ async fn rows(
             created_at: item.created_at,
             unreadable: value.as_ref().filter(|value| value.is_none()).map(|_| true),
             key: value,
+            budget: None,
         });
     }
     Ok(rows)

@@ -43,7 +43,7 @@ pub struct SettledJob {
     #[serde(default)]
     #[schemars(with = "Option<String>")]
     pub user: Option<UserId>,
-    /// The API key that started the job.
+    /// The API key that started the job. Default: that of the hold, if the hold has not ended. Its budget, if it has one, counts the cost.
     #[serde(default)]
     #[schemars(with = "Option<String>")]
     pub api_key: Option<KeyId>,

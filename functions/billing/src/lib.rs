@@ -1,18 +1,22 @@
 //! Plans, wallets, and what services charge for jobs.
 
 mod csv;
+mod due_work;
 mod job_end;
 mod listed_transaction;
 mod lot_amount;
 mod micros;
 mod refusals;
 mod stored_wallet;
+mod time_range;
+mod usage_sums;
 mod whole;
 
 kit::functions! {
     endpoint plans_list::ListPlans;
     endpoint balance::ReadBalance;
     endpoint usage_summary::ReadUsageSummary;
+    endpoint usage::ReadUsage;
     endpoint transactions::ListTransactions;
     endpoint usage_check::CheckUsage;
     endpoint usage_hold::HoldUsage;
@@ -20,4 +24,8 @@ kit::functions! {
     endpoint wallet_adjust::AdjustWallet;
     endpoint promo_create::CreatePromotion;
     endpoint promo_redeem::RedeemPromo;
+    worker company_bonus::CreditCompanyAddress;
+    worker expire_credits::ExpireCredits;
+    worker grant_monthly_credits::GrantMonthlyCredits;
+    worker verify_wallets::VerifyWallets;
 }

@@ -68,7 +68,7 @@ pub struct ListedTransaction {
     /// The job that was charged or refunded. Present only in detail.
     #[serde(skip_serializing_if = "Option::is_none")]
     job: Option<Reference>,
-    /// The category of the job that was charged. Present only in detail.
+    /// The category of the job that was charged or refunded. Present only in detail.
     #[serde(skip_serializing_if = "Option::is_none")]
     category: Option<JobCategory>,
     /// The reason of a correction. Present only in detail.

@@ -1,19 +1,27 @@
 //! `POST /api/billing/promo`: redeems a promo code for the caller's own account, once. Doing it twice answers the same.
+//! A mailbox redeems a code for one account only, also after a deletion.
 
 use std::sync::Arc;
 
 use domain::{
     Timestamp,
+    activity::{Action, ActivityEvent, Actor, ResourceType},
+    free_credit::{CreditClaim, CreditGrant, MailboxHash},
+    id::UserId,
     permissions::ChangesWallets,
-    ports::{Failure, Promotions, RateWindows, Redeemed, Rounds, Wallets, Workspaces},
-    promotion::{PromoCode, Promotion},
-    throttle::{Wait, end_of_day},
+    ports::{
+        Accounts, AddressHashes, CreditClaimed, Directory, Failure, Promotions, RateWindows, Redeemed,
+        Rounds, Wallets, Workspaces,
+    },
+    promotion::{MOST_TRIES_A_DAY, PromoCode, Promotion},
+    throttle::Wait,
     user::personal_workspace,
     wallet::{Booking, Cause, PostingType, Refusal},
 };
 use kit::{
     Access, Body, Code, Endpoint, Output, Permitted, Person, Ports, Problem, RequestContext, Spec,
-    grants::{promotions, rate_windows, wallets, workspaces},
+    credit_allowance,
+    grants::{accounts, address_hashes, directory, extras, promotions, rate_windows, wallets, workspaces},
     spec,
     spec::Method::Post,
 };
@@ -27,14 +35,14 @@ pub struct RedeemPromo;
 
 /// Dependencies.
 pub struct Deps {
+    accounts: Arc<dyn Accounts>,
+    hashes: Arc<dyn AddressHashes>,
+    directory: Arc<dyn Directory>,
     promotions: Arc<dyn Promotions>,
     wallets: Arc<dyn Wallets>,
     windows: Arc<dyn RateWindows>,
     workspaces: Arc<dyn Workspaces>,
 }
-
-/// The most codes that a user may try in a day. Otherwise codes could be guessed.
-const MOST_A_DAY: u32 = 20;
 
 /// The code.
 #[derive(Deserialize, JsonSchema)]
@@ -68,10 +76,17 @@ kit::errors! {
             Code::PromoUnavailable,
             "This promo code is not valid any more, or never was. Check the code.",
         ),
+        /// The mailbox of the user redeemed the code for another account.
+        RedeemedBefore => Problem::new(
+            Code::PromoUnavailable,
+            "This promo code was redeemed with your email address before.",
+        ),
+        /// The account was deleted meanwhile.
+        Deleted => Problem::unauthorized("This session has ended. Sign in again."),
         /// The user tried the most codes of a day.
         TooMany(wait: Wait) => Problem {
             retry_after: Some(wait.seconds),
-            ..Problem::new(Code::RateLimited, format!("You can try at most {MOST_A_DAY} promo codes a day. Try again tomorrow."))
+            ..Problem::new(Code::RateLimited, format!("You can try at most {MOST_TRIES_A_DAY} promo codes a day. Try again tomorrow."))
         },
         /// The wallet refuses.
         Refused(refusal: Refusal) => refusals::problem(refusal),
@@ -93,7 +108,11 @@ impl Endpoint for RedeemPromo {
             promotions::FIND,
             wallets::WITH_CAUSES,
             workspaces::FIND,
+            accounts::USER,
+            address_hashes::CREDIT_HASHES,
+            directory::GRANT_PROMO,
             wallets::REDEEM,
+            extras::EVENT,
         ]);
     type Caller = Permitted<Person, ChangesWallets>;
     type Deps = Deps;
@@ -103,6 +122,9 @@ impl Endpoint for RedeemPromo {
 
     fn deps(ports: &impl Ports) -> Deps {
         Deps {
+            accounts: ports.accounts(),
+            hashes: ports.address_hashes(),
+            directory: ports.directory(),
             promotions: ports.promotions(),
             wallets: ports.wallets(),
             windows: ports.rate_windows(),
@@ -116,7 +138,7 @@ impl Endpoint for RedeemPromo {
         Body(PromoBody { code }): Self::Input,
     ) -> Result<PromoRedeemed, Error> {
         let user = call.caller.who.session.user;
-        let mut counted = false;
+        let mut mailbox = None;
         let (id, causes) = (personal_workspace(user), [Cause::Promo(code.clone())]);
         let mut rounds = Rounds::new();
         loop {
@@ -131,20 +153,21 @@ impl Endpoint for RedeemPromo {
             if let Some(promotion) = promotion.as_ref().filter(|_| is_redeemed) {
                 return Ok(PromoRedeemed::new(promotion, true, &booking));
             }
-            if !counted {
-                deps.may_try(&user.to_string(), call.now).await?;
-                counted = true;
-            }
+            // One try, however often the wallet changes meanwhile.
+            let of_user = match mailbox {
+                Some(mailbox) => mailbox,
+                None => deps.may_try(user, call.now).await?,
+            };
+            mailbox = Some(of_user);
+            let promotion = promotion.filter(|promotion| promotion.is_open(call.now));
             let promotion = promotion.ok_or(Error::Unavailable)?;
-            if promotion.has_ended(call.now) || promotion.is_used_up() {
-                return Err(Error::Unavailable);
-            }
             let [cause] = causes.clone();
             let credit = booking.credit(PostingType::Promo, promotion.credit(call.now), cause, None);
             credit.map_err(Error::Refused)?;
+            deps.claim(of_user, user, &promotion, call.now).await?;
             let redeemed = PromoRedeemed::new(&promotion, false, &booking);
             let Some(change) = booking.finish() else { return Ok(redeemed) };
-            let extras = call.extras(None, None, "");
+            let extras = call.extras(Some(event(call, user, &promotion)), None, "");
             match deps.wallets.redeem(&call.caller.proof, &change, &promotion, extras).await? {
                 Redeemed::Yes => return Ok(redeemed),
                 Redeemed::UsedUp => return Err(Error::Unavailable),
@@ -155,11 +178,40 @@ impl Endpoint for RedeemPromo {
 }
 
 impl Deps {
-    async fn may_try(&self, user: &str, now: Timestamp) -> Result<(), Error> {
-        let ends = end_of_day(now);
-        let taken = self.windows.take(&format!("promo/{user}"), ends, 1, MOST_A_DAY).await?;
-        if taken.granted == 0 { Err(Error::TooMany(Wait::between(now, ends))) } else { Ok(()) }
+    /// Counts a try of a user. Returns the user's mailbox.
+    async fn may_try(&self, user: UserId, now: Timestamp) -> Result<MailboxHash, Error> {
+        let taken = credit_allowance::take_promo_try(&*self.windows, user, now);
+        let (taken, user) = futures::try_join!(taken, self.accounts.user(user))?;
+        taken.map_err(Error::TooMany)?;
+        let user = user.ok_or(Error::Deleted)?;
+        Ok(self.hashes.credit_hashes(&user.primary_email).await?.mailbox)
     }
+
+    /// Claims a code for the user's mailbox. Doing it twice succeeds.
+    async fn claim(
+        &self,
+        mailbox: MailboxHash,
+        user: UserId,
+        promotion: &Promotion,
+        now: Timestamp,
+    ) -> Result<(), Error> {
+        let grant = CreditGrant::Promo(promotion.code.clone());
+        let claim = CreditClaim::new(mailbox, grant, user, promotion.amount);
+        match self.directory.grant_credit(&claim, &[], now).await? {
+            CreditClaimed::Yes(_) => Ok(()),
+            _ => Err(Error::RedeemedBefore),
+        }
+    }
+}
+
+/// The line in the history.
+fn event<C>(call: &RequestContext<C>, user: UserId, promotion: &Promotion) -> ActivityEvent {
+    let (workspace, actor) = (personal_workspace(user), Actor { user, key: None });
+    let mut event = call.event(workspace, actor, Action::Updated, ResourceType::Billing);
+    event.resource_name = Some("Promo code redeemed".to_owned());
+    event.metadata.insert("code".to_owned(), promotion.code.as_str().into());
+    event.metadata.insert("amountMicroUsd".to_owned(), promotion.amount.micros().into());
+    event
 }
 
 impl PromoRedeemed {

@@ -7,6 +7,7 @@ use kit::{Code, Problem};
 pub const fn code(refusal: Refusal) -> Code {
     match refusal {
         Refusal::Insufficient { .. } => Code::InsufficientCredit,
+        Refusal::OverBudget { .. } => Code::KeyBudgetExceeded,
         Refusal::NoSlot { .. } | Refusal::TooManyHolds | Refusal::TooManyLots => Code::PlanLimitReached,
         Refusal::AboveHold { .. } => Code::HoldExceeded,
         Refusal::TooMuchAtOnce => Code::RateLimited,
@@ -24,6 +25,10 @@ pub fn sentence(refusal: Refusal) -> String {
         Refusal::Insufficient { available } => {
             format!("The workspace can spend {}. Add credit first.", dollars(available))
         }
+        Refusal::OverBudget { left } => format!(
+            "The API key can spend {} more of its budget this month. Raise the budget, or wait for the next month.",
+            dollars(left)
+        ),
         Refusal::NoSlot { limit } => format!("The plan allows {limit} jobs of this category at a time."),
         Refusal::TooManyHolds => "Too many jobs hold credit of this workspace.".to_owned(),
         Refusal::TooManyLots => "The workspace has credit with too many different expiry dates.".to_owned(),
@@ -31,7 +36,9 @@ pub fn sentence(refusal: Refusal) -> String {
             "The cost exceeds the {} that are held for the job. State the difference as `overageMicroUsd`.",
             dollars(held)
         ),
-        Refusal::HeldDifferently => "The job holds another amount, or has another category.".to_owned(),
+        Refusal::HeldDifferently => {
+            "The job holds another amount, or has another category or API key.".to_owned()
+        }
         Refusal::TooMuchAtOnce => "Too many transactions in one request. Send this job again.".to_owned(),
         Refusal::AboveCost => "The job cost less than this.".to_owned(),
         Refusal::Amount => "The amount is 0, or the balance would exceed its limits.".to_owned(),

@@ -12,13 +12,12 @@ use domain::{
     reference::Reference,
     role::Role,
     search::SearchTerm,
-    text::Invalid,
     wallet::{Posting, PostingType, Wallet},
     workspace::Workspace,
 };
 use http::{HeaderName, HeaderValue, header};
 use kit::{
-    Access, CursorError, Endpoint, KeyOrMember, NoWorkspace, Output, Params, Ports, Prefetched, Problem,
+    Access, CursorError, Endpoint, KeyOrMember, NoWorkspace, Output, Params, Ports, Prefetched,
     RequestContext, Spec, TokenIds,
     cursor::Cursor,
     grants::{wallets, workspaces},
@@ -33,6 +32,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     csv,
     listed_transaction::{COLUMNS, ListedTransaction, job_of},
+    time_range::{ReversedRange, TimeRange},
 };
 
 /// Lists transactions.
@@ -141,10 +141,7 @@ impl Output for TransactionPage {
 }
 
 kit::errors! {
-    pub enum Error from NoWorkspace, CursorError, Failure {
-        /// The range ends before it begins.
-        Range => Problem::field("from", &Invalid::new("`from` is later than `to`. Swap the two values.")),
-    }
+    pub enum Error from NoWorkspace, CursorError, ReversedRange, Failure {}
 }
 
 impl Endpoint for ListTransactions {
@@ -189,18 +186,11 @@ impl Endpoint for ListTransactions {
     }
 }
 
-/// The first and last time of the range, inclusive.
-#[derive(Clone, Copy)]
-struct Range {
-    from: Timestamp,
-    to: Timestamp,
-}
-
 impl TransactionsQuery {
-    fn range(&self) -> Result<Range, Error> {
+    fn range(&self) -> Result<TimeRange, ReversedRange> {
         let from = self.from.map_or(Timestamp::MIN, TimeOrDate::begins);
         let to = self.to.map_or(Timestamp::MAX, TimeOrDate::ends);
-        if from <= to { Ok(Range { from, to }) } else { Err(Error::Range) }
+        TimeRange::new(from, to)
     }
 
     fn limit(&self) -> usize {
@@ -216,9 +206,9 @@ impl TransactionsQuery {
         self.limit.is_some() || self.cursor.is_some() || self.in_detail()
     }
 
-    fn matches(&self, posting: &Posting, range: Range) -> bool {
+    fn matches(&self, posting: &Posting, range: TimeRange) -> bool {
         let term = self.search.as_ref().map(Search::term);
-        (range.from..=range.to).contains(&posting.at)
+        range.contains(posting.at)
             && self.r#type.is_none_or(|r#type| r#type == posting.r#type)
             && term.is_none_or(|term| is_found_by(posting, term))
     }
@@ -275,7 +265,7 @@ async fn find(
     deps: &Deps,
     workspace: WorkspaceId,
     query: &TransactionsQuery,
-    range: Range,
+    range: TimeRange,
     mut page: Page<Posting>,
 ) -> Outcome<Found> {
     let (limit, mut postings, mut stopped_at) = (query.limit(), Vec::new(), None);

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use domain::{
-    id::{RequestedId, WorkspaceId},
+    id::{KeyId, RequestedId, WorkspaceId},
     ports::{Failure, Wallets, Workspaces},
-    wallet::JobCategory,
+    wallet::{JobCategory, JobStart},
 };
 use kit::{
     Access, Body, Code, Endpoint, Output, Ports, Problem, RequestContext, Service, Spec,
@@ -38,6 +38,10 @@ pub struct CheckBody {
     /// The estimated cost, in millionths of a US dollar.
     #[serde(default)]
     amount_micro_usd: Micros,
+    /// The API key that starts the job. If it has a budget, the job must be within it.
+    #[serde(default)]
+    #[schemars(with = "Option<String>")]
+    api_key: Option<KeyId>,
 }
 
 /// Whether the job may start.
@@ -87,14 +91,15 @@ impl Endpoint for CheckUsage {
     async fn handle(
         deps: &Deps,
         call: &RequestContext<Service>,
-        Body(CheckBody { workspace, category, amount_micro_usd }): Self::Input,
+        Body(CheckBody { workspace, category, amount_micro_usd, api_key }): Self::Input,
     ) -> Result<Checked, Error> {
         let id = workspace.known().ok_or(Error::Nobody)?;
         let (workspace, wallet) = futures::try_join!(deps.workspaces.find(id), deps.wallets.find(id))?;
         let workspace = workspace.ok_or(Error::Nobody)?;
         let booking = StoredWallet::of(&workspace, wallet).booking(call.now);
         let limit = workspace.entitlements(call.now).of_jobs(category);
-        let refusal = booking.may_start(category, amount_micro_usd.0, limit).err();
+        let start = JobStart { category, amount: amount_micro_usd.0, key: api_key, slots: limit };
+        let refusal = booking.may_start(start).err();
         Ok(Checked {
             allowed: refusal.is_none(),
             code: refusal.map(refusals::code),

@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use domain::{
     Timestamp,
-    id::{RequestedId, WorkspaceId},
+    id::{KeyId, RequestedId, WorkspaceId},
     permissions::ChangesWallets,
     ports::{Failure, Rounds, Saved, Wallets, Workspaces},
     reference::Reference,
-    wallet::{Cause, JobCategory, Refusal, Wallet},
+    wallet::{Cause, JobCategory, JobStart, Refusal, Wallet},
 };
 use jiff::SignedDuration;
 use kit::{
@@ -50,6 +50,10 @@ pub struct HoldBody {
     /// For how long, in seconds: 60 to 2592000. Default: a day.
     #[serde(default)]
     expires_in_seconds: Option<Whole<60, 2_592_000>>,
+    /// The API key that starts the job. If it has a budget, the amount must be within it, and counts as spent until the job ends.
+    #[serde(default)]
+    #[schemars(with = "Option<String>")]
+    api_key: Option<KeyId>,
 }
 
 /// A hold.
@@ -88,6 +92,7 @@ impl Endpoint for HoldUsage {
             Code::Conflict,
             Code::JobEnded,
             Code::InsufficientCredit,
+            Code::KeyBudgetExceeded,
             Code::PlanLimitReached,
         ])
         .uses(&[wallets::WITH_CAUSES, workspaces::FIND, wallets::BOOK_HOLD]);
@@ -106,7 +111,7 @@ impl Endpoint for HoldUsage {
         call: &RequestContext<Self::Caller>,
         Body(form): Self::Input,
     ) -> Result<Held, Error> {
-        let HoldBody { workspace, job, category, amount_micro_usd, expires_in_seconds } = form;
+        let HoldBody { workspace, job, category, amount_micro_usd, expires_in_seconds, api_key } = form;
         let (id, cause) = (workspace.known().ok_or(Error::Nobody)?, [Cause::Job(job.clone())]);
         let lasts = SignedDuration::from_secs(expires_in_seconds.map_or(DEFAULT_SECONDS, Whole::get));
         let expires = call.now.saturating_add(lasts).unwrap_or(Timestamp::MAX);
@@ -121,7 +126,8 @@ impl Endpoint for HoldUsage {
             }
             let slots = workspace.entitlements(call.now).of_jobs(category);
             let mut booking = StoredWallet::of(&workspace, wallet).booking(call.now);
-            booking.hold(&job, category, amount_micro_usd.0, expires, slots).map_err(Error::Refused)?;
+            let start = JobStart { category, amount: amount_micro_usd.0, key: api_key, slots };
+            booking.hold(&job, start, expires).map_err(Error::Refused)?;
             let held = held(booking.wallet(), &job);
             let Some(change) = booking.finish() else { return held.ok_or(Error::Ended) };
             let extras = call.extras(None, None, "");

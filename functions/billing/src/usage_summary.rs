@@ -7,7 +7,6 @@ use domain::{
     Timestamp,
     entitlements::UNLIMITED,
     id::WorkspaceId,
-    money::MicroUsd,
     plan::{Plan, PlanFeatures},
     ports::{Outcome, Resources, Wallets, Workspaces},
     role::Role,
@@ -140,7 +139,7 @@ pub enum MetricId {
 #[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct TrainingCredit {
-    /// The plan's credit of a month, for all seats. It is not granted yet.
+    /// The plan's credit of a month, for all seats of the contract.
     monthly_grant: i64,
     /// The credit that new jobs can spend.
     balance_available: i64,
@@ -184,13 +183,8 @@ impl Metric {
 
 impl TrainingCredit {
     fn new(workspace: &Workspace, wallet: &Wallet, now: Timestamp) -> Self {
-        let seats = match workspace.kind {
-            WorkspaceKind::Personal => 1,
-            WorkspaceKind::Team => i64::try_from(workspace.seats_taken).unwrap_or(i64::MAX),
-        };
-        let seat = workspace.plan_at(now).monthly_credit().unwrap_or(MicroUsd::ZERO);
         Self {
-            monthly_grant: seat.floor_cents().saturating_mul(seats),
+            monthly_grant: workspace.monthly_credit(now).floor_cents(),
             balance_available: wallet.lots.total().floor_cents(),
         }
     }

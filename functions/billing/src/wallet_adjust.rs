@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use domain::{
     Timestamp,
+    activity::{Action, ActivityEvent, Actor, ResourceType},
     id::{RequestedId, WorkspaceId},
     money::MicroUsd,
     permissions::ChangesWallets,
@@ -12,17 +13,19 @@ use domain::{
     reference::Reference,
     text::Invalid,
     wallet::{AdjustmentReason, Booking, Cause, Lot, LotId, LotKind, Posting, PostingType, Refusal},
+    workspace::Workspace,
 };
 use kit::{
     Access, Body, Code, Endpoint, Output, Permitted, Ports, Problem, RequestContext, Service, Spec,
-    grants::{wallets, workspaces},
+    grants::{extras, wallets, workspaces},
     spec,
     spec::Method::Post,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
-use crate::{micros::SignedMicros, refusals, stored_wallet};
+use crate::{micros::SignedMicros, refusals, stored_wallet::StoredWallet};
 
 /// Gives or takes credit.
 pub struct AdjustWallet;
@@ -82,7 +85,7 @@ impl Endpoint for AdjustWallet {
         .summary("Give or take credit, with a reason")
         .access(Access::service())
         .problems(&[Code::NotFound, Code::Conflict, Code::InsufficientCredit, Code::PlanLimitReached])
-        .uses(&[wallets::WITH_CAUSES, workspaces::FIND, wallets::BOOK]);
+        .uses(&[wallets::WITH_CAUSES, workspaces::FIND, wallets::BOOK, extras::EVENT]);
     type Caller = Permitted<Service, ChangesWallets>;
     type Deps = Deps;
     type Input = Body<AdjustmentBody>;
@@ -104,9 +107,10 @@ impl Endpoint for AdjustWallet {
         loop {
             rounds.begin()?;
             let causes = std::slice::from_ref(&cause);
-            let read = stored_wallet::read(&*deps.wallets, &*deps.workspaces, id, causes).await?;
-            let (wallet, booked) = read.ok_or(Error::Nobody)?;
-            let mut booking = wallet.booking(call.now);
+            let (workspace, (stored, booked)) =
+                futures::try_join!(deps.workspaces.find(id), deps.wallets.with_causes(id, causes))?;
+            let workspace = workspace.ok_or(Error::Nobody)?;
+            let mut booking = StoredWallet::of(&workspace, stored).booking(call.now);
             if let Some(before) = booked.into_iter().flatten().next() {
                 let posting = before.posting.filter(|_| before.amount == amount).ok_or(Error::Different)?;
                 return Ok(Adjusted::new(posting, amount, &booking));
@@ -119,7 +123,8 @@ impl Endpoint for AdjustWallet {
             })?;
             let adjusted = Adjusted::new(posting.number, amount, &booking);
             let Some(change) = booking.finish() else { return Ok(adjusted) };
-            let extras = call.extras(None, None, "");
+            let event = event(call, &workspace, posting.number);
+            let extras = call.extras(Some(event), None, "");
             if deps.wallets.book(&call.caller.proof, &change, extras).await? == Saved::Yes {
                 return Ok(adjusted);
             }
@@ -132,6 +137,17 @@ impl Adjusted {
         let balance = booking.wallet().balance();
         Self { transaction, amount_micro_usd: amount.micros(), balance_micro_usd: balance.micros() }
     }
+}
+
+/// The line in the history. An actor is a user: the owner, with a note that a service acted. Amount and reason are in the transaction, which
+/// fewer people may read.
+fn event<C>(call: &RequestContext<C>, workspace: &Workspace, transaction: u64) -> ActivityEvent {
+    let actor = Actor { user: workspace.owner, key: None };
+    let event = call.event(workspace.id, actor, Action::Updated, ResourceType::Billing);
+    let mut event = event.about(workspace.id, &workspace.handle);
+    let details = [("by", Value::from("service")), ("transaction", transaction.into())];
+    event.metadata.extend(details.map(|(name, value)| (name.to_owned(), value)));
+    event
 }
 
 fn adjust(

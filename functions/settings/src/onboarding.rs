@@ -4,30 +4,35 @@
 use std::sync::Arc;
 
 use domain::{
+    Timestamp,
     activity::{Action, Actor, ResourceType},
     directory::Claim,
     domain_events::DomainEvent,
-    email::EmailAddress,
     entitlements::EntitlementOverrides,
+    free_credit::{CreditClaim, CreditGrant},
     handle::Handle,
     id::WorkspaceId,
-    plan::{Plan, sign_up_credit},
-    ports::{Accounts, Claimed, Directory, Failure, Founded, Vault, Workspaces},
+    money::MicroUsd,
+    plan::Plan,
+    ports::{Accounts, Claimed, CreditClaimed, Failure, Founded, Outcome, Promotions, Vault, Workspaces},
     profile::{Company, DisplayName, UseCase},
+    promotion::{MOST_TRIES_A_DAY, PromoCode, Promotion},
     settings::Change,
+    throttle::Wait,
     user::{User, personal_workspace},
+    wallet::{Booking, Cause, PostingType, Wallet, WalletChange},
     workspace::{Profile, Workspace, WorkspaceKind, WrappedKey},
 };
 use kit::{
-    Access, Body, Code, Endpoint, Person, Ports, Problem, RequestContext, Spec,
-    grants::{accounts, directory, extras, vault, workspaces},
+    Access, Body, Code, Endpoint, Person, Ports, Problem, RequestContext, Spec, credit_allowance,
+    grants::{accounts, address_hashes, directory, extras, promotions, rate_windows, vault, workspaces},
     spec,
     spec::Method::Post,
 };
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::settings_read::Settings;
+use crate::{opening_credit::CreditDeps, settings_read::Settings};
 
 /// Creates the personal workspace.
 pub struct Onboard;
@@ -35,7 +40,8 @@ pub struct Onboard;
 /// Dependencies.
 pub struct Deps {
     accounts: Arc<dyn Accounts>,
-    directory: Arc<dyn Directory>,
+    credit: CreditDeps,
+    promotions: Arc<dyn Promotions>,
     workspaces: Arc<dyn Workspaces>,
     vault: Arc<dyn Vault>,
 }
@@ -54,7 +60,7 @@ pub struct OnboardingBody {
     /// The intended use of the platform.
     #[serde(default)]
     use_case: Option<Change<UseCase>>,
-    /// A promotion code.
+    /// A promotion code, which is redeemed with the opening of the account.
     #[serde(default)]
     promo_code: Option<String>,
     /// The referral code of another user.
@@ -68,8 +74,21 @@ kit::errors! {
         HandleTaken => Problem::new(Code::UsernameTaken, "This username is taken. Choose another."),
         /// Onboarding is done already.
         AlreadyThere => Problem::new(Code::Conflict, "Onboarding is already complete."),
-        /// The code is unknown.
+        /// The code is unknown, has ended, or is used up.
         NoSuchCode(kind: &'static str) => Problem::new(Code::PromoInvalid, format!("There is no such {kind} code.")),
+        /// The mailbox of the user redeemed the code for another account.
+        RedeemedBefore => Problem::new(
+            Code::PromoInvalid,
+            "This promo code was redeemed with your email address before. Continue without it.",
+        ),
+        /// The user tried the most codes of a day.
+        TooManyCodes(wait: Wait) => Problem {
+            retry_after: Some(wait.seconds),
+            ..Problem::new(
+                Code::RateLimited,
+                format!("You can try at most {MOST_TRIES_A_DAY} promo codes a day. Continue without a code."),
+            )
+        },
         /// The user is gone.
         UserGone => Problem::unauthorized("This session has ended. Sign in again."),
     }
@@ -81,7 +100,7 @@ impl Endpoint for Onboard {
         .access(Access::person())
         .answers(201)
         .once()
-        .problems(&[Code::UsernameTaken, Code::Conflict, Code::PromoInvalid])
+        .problems(&[Code::UsernameTaken, Code::Conflict, Code::PromoInvalid, Code::RateLimited])
         .uses(&[
             accounts::USER,
             workspaces::FIND,
@@ -89,7 +108,14 @@ impl Endpoint for Onboard {
             vault::NEW_DATA_KEY,
             directory::CLAIM_HANDLE,
             directory::RELEASE_HANDLE,
+            directory::GRANT_CREDIT,
+            directory::GRANT_PROMO,
+            address_hashes::NETWORK_HASH,
+            address_hashes::CREDIT_HASHES,
+            rate_windows::TAKE,
+            promotions::FIND,
             workspaces::OPEN,
+            workspaces::OPEN_REDEEMING,
             extras::EVENT,
             extras::MESSAGE,
         ]);
@@ -102,7 +128,8 @@ impl Endpoint for Onboard {
     fn deps(ports: &impl Ports) -> Deps {
         Deps {
             accounts: ports.accounts(),
-            directory: ports.directory(),
+            credit: CreditDeps::of(ports),
+            promotions: ports.promotions(),
             workspaces: ports.workspaces(),
             vault: ports.vault(),
         }
@@ -113,42 +140,39 @@ impl Endpoint for Onboard {
         call: &RequestContext<Person>,
         Body(form): Self::Input,
     ) -> Result<Settings, Error> {
-        let id = personal_workspace(call.caller.session.user);
-        let user = deps.accounts.user(call.caller.session.user);
         if call.made_before::<WorkspaceId>().is_some() {
-            let (made, record) = (deps.workspaces.find(id), deps.workspaces.profile(id));
-            let (user, made, record) = futures::try_join!(user, made, record)?;
-            let (user, (made, record)) = user.zip(made.zip(record)).ok_or(Error::UserGone)?;
-            return Ok(Settings::of(&made, record.profile, Some(user.primary_email), call.now));
+            return deps.made_before(call).await;
         }
-        check_codes(&form)?;
+        let code = promo_code(&form)?;
         if call.caller.onboarded {
             return Err(Error::AlreadyThere);
         }
+        let id = personal_workspace(call.caller.session.user);
         let claim = Claim::on_handle(form.username.clone(), call.region, id, call.now);
-        let (user, data_key, claimed) =
-            futures::try_join!(user, deps.vault.new_data_key(id), deps.directory.claim(&claim))?;
-        if claimed == Claimed::Taken {
-            return Err(Error::HandleTaken);
-        }
-        let user = user.ok_or(Error::UserGone)?;
-        let email = user.primary_email.clone();
+        let (user, promotion) = deps.admit(call, code, &claim).await?;
+        // After the claim, so that a username that is taken uses up no limit.
+        let credit = deps.credit.decide(&user, call.network, call.now);
+        let (credit, data_key) = futures::try_join!(credit, deps.vault.new_data_key(id))?;
         let profile = profile(&form);
-        let workspace = found(call, form.username, &user, &email, data_key);
+        let workspace = found(call, form.username, &user, credit, data_key);
+        let redemption =
+            promotion.map(|promotion| redemption(&workspace, promotion, call.now)).transpose()?;
+        let redemption = redemption.as_ref().map(|(change, promotion)| (change, promotion));
         let actor = Actor { user: user.id, key: None };
         let mut event = call.event(id, actor, Action::Completed, ResourceType::Onboarding);
         event.resource_name = Some(workspace.handle.to_string());
         let notice = DomainEvent::WorkspaceOpened { workspace: id, handle: workspace.handle.clone() };
         let extras = call.extras(Some(event), Some(notice), id);
-        match deps.workspaces.open(&workspace, &profile, extras).await? {
-            Founded::Yes => Ok(Settings::of(&workspace, profile, Some(email), call.now)),
+        match deps.workspaces.open(&workspace, &profile, redemption, extras).await? {
+            Founded::Yes => Ok(Settings::of(&workspace, profile, Some(user.primary_email), call.now)),
             Founded::HandleTaken => Err(Error::HandleTaken),
+            Founded::PromoUsedUp => Err(Error::NoSuchCode("promo")),
             Founded::AlreadyThere => {
                 let there = deps.workspaces.find(id).await?;
                 // The workspace has another permanent handle, so this claim is useless. The reaper frees the claim if
                 // this call fails.
                 if there.is_some_and(|there| there.handle != workspace.handle) {
-                    deps.directory.release(&claim).await?;
+                    deps.credit.directory.release(&claim).await?;
                 }
                 Err(Error::AlreadyThere)
             }
@@ -156,11 +180,81 @@ impl Endpoint for Onboard {
     }
 }
 
+impl Deps {
+    /// The answer to a request that was carried out before.
+    async fn made_before(&self, call: &RequestContext<Person>) -> Result<Settings, Error> {
+        let id = personal_workspace(call.caller.session.user);
+        let user = self.accounts.user(call.caller.session.user);
+        let (made, record) = (self.workspaces.find(id), self.workspaces.profile(id));
+        let (user, made, record) = futures::try_join!(user, made, record)?;
+        let (user, (made, record)) = user.zip(made.zip(record)).ok_or(Error::UserGone)?;
+        Ok(Settings::of(&made, record.profile, Some(user.primary_email), call.now))
+    }
+
+    /// Reads the user and claims the handle. A code is checked before.
+    async fn admit(
+        &self,
+        call: &RequestContext<Person>,
+        code: Option<PromoCode>,
+        claim: &Claim,
+    ) -> Result<(User, Option<Promotion>), Error> {
+        let user = async { self.accounts.user(call.caller.session.user).await?.ok_or(Error::UserGone) };
+        let Some(code) = code else {
+            let (user, ()) = futures::try_join!(user, self.claim(claim))?;
+            return Ok((user, None));
+        };
+        let user = user.await?;
+        let promotion = self.promotion(&user, &code, call.now).await?;
+        self.claim(claim).await?;
+        Ok((user, Some(promotion)))
+    }
+
+    async fn claim(&self, claim: &Claim) -> Result<(), Error> {
+        match self.credit.directory.claim(claim).await? {
+            Claimed::Yes => Ok(()),
+            Claimed::Taken => Err(Error::HandleTaken),
+        }
+    }
+
+    /// The promotion of a code that the user can redeem. Claims the code for the user's mailbox.
+    async fn promotion(&self, user: &User, code: &PromoCode, now: Timestamp) -> Result<Promotion, Error> {
+        let taken = credit_allowance::take_promo_try(&*self.credit.windows, user.id, now).await?;
+        taken.map_err(Error::TooManyCodes)?;
+        let promotion = self.promotions.find(code);
+        let hashes = self.credit.hashes.credit_hashes(&user.primary_email);
+        let (promotion, hashes) = futures::try_join!(promotion, hashes)?;
+        let promotion = promotion.filter(|promotion| promotion.is_open(now));
+        let promotion = promotion.ok_or(Error::NoSuchCode("promo"))?;
+        let grant = CreditGrant::Promo(promotion.code.clone());
+        let claim = CreditClaim::new(hashes.mailbox, grant, user.id, promotion.amount);
+        match self.credit.directory.grant_credit(&claim, &[], now).await? {
+            CreditClaimed::Yes(_) => Ok(promotion),
+            _ => Err(Error::RedeemedBefore),
+        }
+    }
+}
+
+/// The first change of the wallet of a workspace: a promo code is redeemed.
+fn redemption(
+    workspace: &Workspace,
+    promotion: Promotion,
+    now: Timestamp,
+) -> Outcome<(WalletChange, Promotion)> {
+    let (wallet, opening) = Wallet::unopened(workspace);
+    let mut booking = Booking::begin(wallet, opening, now);
+    let cause = Cause::Promo(promotion.code.clone());
+    booking
+        .credit(PostingType::Promo, promotion.credit(now), cause, None)
+        .map_err(|refusal| Failure::Broken(format!("a new wallet refuses credit: {refusal:?}")))?;
+    let change = booking.finish().ok_or_else(|| Failure::Broken("credit changes nothing".to_owned()))?;
+    Ok((change, promotion))
+}
+
 fn found(
     call: &RequestContext<Person>,
     handle: Handle,
     user: &User,
-    email: &EmailAddress,
+    opening_credit: MicroUsd,
     data_key: WrappedKey,
 ) -> Workspace {
     Workspace {
@@ -171,10 +265,11 @@ fn found(
         region: user.region,
         plan: Plan::Free,
         plan_ends_at: None,
+        plan_since: None,
         seats_taken: 0,
         joins: 0,
         entitlement_overrides: EntitlementOverrides::default(),
-        opening_credit: sign_up_credit(email),
+        opening_credit,
         data_key,
         created_at: call.now,
     }
@@ -188,12 +283,13 @@ fn profile(form: &OnboardingBody) -> Profile {
     }
 }
 
-/// Promotions and referrals are not available yet, so every code is invalid.
-fn check_codes(form: &OnboardingBody) -> Result<(), Error> {
-    let given = |code: &Option<String>| code.as_deref().is_some_and(|code| !code.trim().is_empty());
-    match (given(&form.promo_code), given(&form.referral_code)) {
-        (true, _) => Err(Error::NoSuchCode("promo")),
-        (_, true) => Err(Error::NoSuchCode("referral")),
-        (false, false) => Ok(()),
+/// The promo code, if the user entered one. Referrals are not available yet, so every referral code is invalid.
+fn promo_code(form: &OnboardingBody) -> Result<Option<PromoCode>, Error> {
+    let given = |code: Option<&String>| code.is_some_and(|code| !code.trim().is_empty());
+    if given(form.referral_code.as_ref()) {
+        return Err(Error::NoSuchCode("referral"));
     }
+    let code = form.promo_code.as_ref().filter(|code| given(Some(*code)));
+    let code = code.map(|code| PromoCode::parse(code)).transpose();
+    code.map_err(|_| Error::NoSuchCode("promo"))
 }

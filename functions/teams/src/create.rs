@@ -290,6 +290,7 @@ fn team(
         region: call.region,
         plan: Plan::Free,
         plan_ends_at: None,
+        plan_since: None,
         seats_taken: 1,
         joins: 0,
         entitlement_overrides: EntitlementOverrides::default(),

@@ -9,6 +9,7 @@ use domain::{
     Timestamp,
     activity::{Action, ActivityEvent, Actor, ResourceType},
     directory::Name,
+    domain_events::DomainEvent,
     entitlements::Quota,
     handle::Handle,
     id::WorkspaceId,
@@ -113,6 +114,7 @@ impl Endpoint for ProvisionEnterprise {
             workspaces::FIND,
             workspaces::SET_PLAN,
             extras::EVENT,
+            extras::MESSAGE,
         ]);
     type Caller = Permitted<Service, SetsPlans>;
     type Deps = Deps;
@@ -138,13 +140,15 @@ impl Endpoint for ProvisionEnterprise {
         loop {
             rounds.begin()?;
             let before = deps.workspaces.find(id).await?.ok_or(Error::Nobody)?;
-            let after = ProvisionedPlan::of(&before.clone().with_plan_terms(terms), call.now);
+            let after = before.clone().with_plan_terms(terms, call.now);
+            let provisioned = ProvisionedPlan::of(&after, call.now);
             if before.plan_terms() == terms {
-                return Ok(after);
+                return Ok(provisioned);
             }
-            let extras = call.extras(Some(event(call, &before, terms)), None, "");
-            if deps.workspaces.set_plan(&call.caller.proof, &before, terms, extras).await? == Saved::Yes {
-                return Ok(after);
+            let notice = DomainEvent::PlanChanged { workspace: id };
+            let extras = call.extras(Some(event(call, &before, terms)), Some(notice), "");
+            if deps.workspaces.set_plan(&call.caller.proof, &before, &after, extras).await? == Saved::Yes {
+                return Ok(provisioned);
             }
         }
     }

@@ -248,6 +248,7 @@ async fn write(
         | DomainEvent::PurgeBegun { .. }
         | DomainEvent::TrashEmptied { .. }
         | DomainEvent::PurgeGoesOn
+        | DomainEvent::PlanChanged { .. }
         | DomainEvent::ExportGoesOn { .. }
         | DomainEvent::FollowersChanged { .. }
         | DomainEvent::MembershipChanged { .. }

@@ -34,6 +34,7 @@ pub enum Treatment {
 }
 
 /// The treatment of a kind. Without a wildcard, so that a new kind gets one.
+#[expect(clippy::too_many_lines, reason = "one line for each kind")]
 pub const fn treatment(kind: ItemKind) -> Treatment {
     match kind {
         ItemKind::Users
@@ -60,6 +61,8 @@ pub const fn treatment(kind: ItemKind) -> Treatment {
         | ItemKind::Wallets
         | ItemKind::Postings
         | ItemKind::Causes
+        | ItemKind::WalletsDue
+        | ItemKind::Verifications
         | ItemKind::Trash
         | ItemKind::TrashList
         | ItemKind::Uploads
@@ -92,6 +95,8 @@ pub const fn treatment(kind: ItemKind) -> Treatment {
         | ItemKind::ReservedHandles
         | ItemKind::PendingClaims
         | ItemKind::FollowerTotals
+        | ItemKind::FreeCredits
+        | ItemKind::CreditDays
         | ItemKind::SigningKeys
         | ItemKind::RetiredKeys => Treatment::Apart,
     }

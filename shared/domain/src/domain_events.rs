@@ -124,7 +124,7 @@ domain_events! {
         /// Whether it is the account's first company address, by which an account gets a bonus once. One address may be the first
         /// of several accounts, one after the other.
         first_company: bool,
-    } "address-verified" to(&["confirm-claims", "send-mail"]);
+    } "address-verified" to(&["confirm-claims", "send-mail", "credit-company-address"]);
 
     /// A verified address was removed from an account.
     AddressRemoved {
@@ -149,7 +149,7 @@ domain_events! {
         /// Its handle, for its claim in the directory.
         #[serde(deserialize_with = "crate::handle::existing")]
         handle: Handle,
-    } "workspace-opened" to(&["confirm-claims"]);
+    } "workspace-opened" to(&["confirm-claims", "credit-company-address"]);
 
     /// An address was invited to a team, or its invitation was sent again. The address receives a token.
     MemberInvited {
@@ -314,6 +314,12 @@ domain_events! {
     /// More is due than one run of `purge-trash` removes.
     PurgeGoesOn "purge-goes-on" to(&["purge-trash"]);
 
+    /// The plan of a workspace changed.
+    PlanChanged {
+        /// The workspace.
+        workspace: WorkspaceId,
+    } "plan-changed" to(&["grant-monthly-credits"]);
+
     /// An export has more to write.
     ExportGoesOn {
         /// The user who requested it.
@@ -385,7 +391,8 @@ impl DomainEvent {
             | Self::SettingsChanged { workspace }
             | Self::ApiKeyCreated { workspace, .. }
             | Self::ApiKeyRevoked { workspace, .. }
-            | Self::TrashEmptied { workspace } => workspace.to_string(),
+            | Self::TrashEmptied { workspace }
+            | Self::PlanChanged { workspace } => workspace.to_string(),
             Self::PurgeBegun { root, .. } => root.to_string(),
             Self::PurgeGoesOn => "purge".to_owned(),
             Self::ExportGoesOn { export, .. } | Self::ExportReady { export, .. } => export.to_string(),

@@ -19,6 +19,7 @@ pub mod export;
 pub mod feedback;
 pub mod follow;
 pub mod forwarding;
+pub mod free_credit;
 pub mod handle;
 pub mod id;
 pub mod invitation;

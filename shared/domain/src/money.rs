@@ -48,6 +48,12 @@ impl MicroUsd {
         other.0.checked_neg().and_then(|other| self.plus(Self(other)))
     }
 
+    /// The amount that many times, or `None` if that is not within ± [`Self::MOST`].
+    pub fn times(self, count: u64) -> Option<Self> {
+        let product = i64::try_from(count).ok().and_then(|count| self.0.checked_mul(count));
+        product.map(Self).filter(|product| product.0.abs() <= Self::MOST.0)
+    }
+
     /// The opposite amount.
     #[must_use]
     pub const fn negated(self) -> Self {
@@ -79,6 +85,9 @@ mod tests {
         assert_eq!(MicroUsd::MOST.negated().minus(MicroUsd(1)), None);
         assert_eq!(MicroUsd(i64::MAX).plus(MicroUsd(1)), None);
         assert_eq!(MicroUsd::ZERO.minus(MicroUsd(i64::MIN)), None);
+        assert_eq!(MicroUsd(3).times(7), Some(MicroUsd(21)));
+        assert_eq!(MicroUsd::MOST.times(2), None);
+        assert_eq!(MicroUsd(1).times(u64::MAX), None);
         assert_eq!(MicroUsd::MOST.minus(MicroUsd(1)), Some(MicroUsd(999_999_999_999_999)));
     }
 }

@@ -101,7 +101,7 @@ pub struct TransfersTeam {
 /// Proof that another service of the platform may set the plans of workspaces.
 pub struct SetsPlans(());
 
-/// Proof that another service of the platform may change balances.
+/// Proof that the caller may change a wallet: a balance, or the budget of an API key.
 pub struct ChangesWallets(());
 
 /// Proof that a user may export their data.
@@ -261,6 +261,22 @@ pub fn service_may_set_plans(_role: &str) -> SetsPlans {
 /// The same for balances.
 pub fn service_may_change_wallets(_role: &str) -> ChangesWallets {
     ChangesWallets(())
+}
+
+/// Allows a worker to post what is due.
+pub fn worker_may_post_what_is_due() -> ChangesWallets {
+    ChangesWallets(())
+}
+
+/// Allows a worker to credit the first company address of an account.
+pub fn worker_may_credit_company_addresses() -> ChangesWallets {
+    ChangesWallets(())
+}
+
+/// Allows the owner with a session, without step-up: who can lift the budget of a key can spend the workspace's credit without a key.
+pub fn may_budget_keys(member: &Member) -> Result<ChangesWallets, Denied> {
+    at_least(member.role, Role::Owner)?;
+    Ok(ChangesWallets(()))
 }
 
 /// Allows a person to redeem promo codes for their account.

@@ -1,5 +1,6 @@
 //! Plans: their limits, prices and credit, and the opening credit of a new account.
 
+use jiff::{Span, Timestamp, tz::Offset};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -25,6 +26,33 @@ pub struct SeatPrice {
     pub monthly: MicroUsd,
     /// For a year.
     pub yearly: MicroUsd,
+}
+
+/// A month of a plan, and its credit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CreditPeriod {
+    /// Its first instant.
+    pub starts: Timestamp,
+    /// The first instant of the next one, when its credit expires.
+    pub ends: Timestamp,
+    /// Its credit.
+    pub amount: MicroUsd,
+}
+
+/// The month that contains `now`, counted from `since`, in UTC: it begins on the day of `since`, or on the last day of a shorter month.
+/// `None`: `since` is later, or the month is beyond the calendar.
+pub fn month_of(since: Timestamp, now: Timestamp) -> Option<(Timestamp, Timestamp)> {
+    let first = Offset::UTC.to_datetime(since);
+    let start = |month: i32| {
+        let later = Span::new().try_months(month).ok()?;
+        Offset::UTC.to_timestamp(first.checked_add(later).ok()?).ok()
+    };
+    let today = Offset::UTC.to_datetime(now);
+    let years = i32::from(today.year()).checked_sub(i32::from(first.year()))?;
+    let months = i32::from(today.month()).checked_sub(i32::from(first.month()))?;
+    let latest = years.checked_mul(12)?.checked_add(months)?;
+    let month = if start(latest)? <= now { latest } else { latest.checked_sub(1)? };
+    if month < 0 { None } else { Some((start(month)?, start(month.checked_add(1)?)?)) }
 }
 
 /// What a plan has beside its limits.
@@ -109,4 +137,46 @@ impl Plan {
 /// The opening credit of a new account.
 pub fn sign_up_credit(address: &EmailAddress) -> MicroUsd {
     if address.is_company() { COMPANY_SIGN_UP_CREDIT } else { PERSONAL_SIGN_UP_CREDIT }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(text: &str) -> Timestamp {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn months_begin_on_the_day_of_the_first_or_on_the_last_day() {
+        let since = at("2027-01-31T12:00:00Z");
+        for (now, starts, ends) in [
+            ("2027-01-31T12:00:00Z", "2027-01-31T12:00:00Z", "2027-02-28T12:00:00Z"),
+            ("2027-02-28T11:59:59.999Z", "2027-01-31T12:00:00Z", "2027-02-28T12:00:00Z"),
+            ("2027-02-28T12:00:00Z", "2027-02-28T12:00:00Z", "2027-03-31T12:00:00Z"),
+            ("2027-03-01T00:00:00Z", "2027-02-28T12:00:00Z", "2027-03-31T12:00:00Z"),
+            ("2028-01-31T11:00:00Z", "2027-12-31T12:00:00Z", "2028-01-31T12:00:00Z"),
+            ("2028-02-29T12:00:00Z", "2028-02-29T12:00:00Z", "2028-03-31T12:00:00Z"),
+        ] {
+            assert_eq!(month_of(since, at(now)), Some((at(starts), at(ends))), "{now}");
+        }
+        assert_eq!(month_of(since, at("2027-01-31T11:59:59Z")), None);
+        assert_eq!(month_of(since, at("2026-12-31T12:00:00Z")), None);
+        assert_eq!(month_of(Timestamp::MAX, Timestamp::MAX), None);
+    }
+
+    #[test]
+    fn months_follow_each_other_without_gaps() {
+        for since in ["2027-01-29T23:59:59.999Z", "2028-02-29T00:00:00Z", "2026-11-30T01:02:03Z"] {
+            let mut month = month_of(at(since), at(since)).unwrap();
+            assert_eq!(month.0, at(since));
+            for _ in 0..60 {
+                let next = month_of(at(since), month.1).unwrap();
+                assert_eq!(next.0, month.1);
+                let last = month.1.saturating_sub(jiff::SignedDuration::from_millis(1)).unwrap();
+                assert_eq!(month_of(at(since), last).unwrap(), month);
+                month = next;
+            }
+        }
+    }
 }

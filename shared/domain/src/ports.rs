@@ -16,6 +16,7 @@ mod rounds;
 mod secrets;
 mod teams;
 mod user_addresses;
+mod wallet_work;
 mod wallets;
 mod workspaces;
 
@@ -24,7 +25,7 @@ pub use accounts::{
     Reserved, Resettable, SessionContext, Sessions, SignInProof, SignUps, Throttles,
 };
 pub use breached_passwords::BreachedPasswords;
-pub use directory::{Claimed, Directory, PublicKey};
+pub use directory::{Claimed, CreditClaimed, Directory, PublicKey};
 pub use extras::TransactionExtras;
 pub use follows::{Followed, Follows};
 pub use messages::{Bus, Consumed, Delivery, FeedbackRecords, Mail, MailBlocks, Mailer, MessageLease};
@@ -48,5 +49,6 @@ pub use teams::{
     TeamsOfUser, Transferred,
 };
 pub use user_addresses::{AddressSaved, UserAddresses};
+pub use wallet_work::{WalletVerification, WalletWork};
 pub use wallets::{Promotions, Redeemed, Wallets};
 pub use workspaces::{All, ApiKeys, Founded, History, Marking, Workspaces};

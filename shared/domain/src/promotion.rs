@@ -39,6 +39,9 @@ impl PromoCode {
 
 string_value!(PromoCode);
 
+/// The most codes that a user may try in a day. Otherwise codes could be guessed.
+pub const MOST_TRIES_A_DAY: u32 = 20;
+
 /// What a code is worth, and for how many people.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -68,6 +71,11 @@ impl Promotion {
     /// Whether the most people redeemed the code.
     pub const fn is_used_up(&self) -> bool {
         self.redeemed >= self.most
+    }
+
+    /// Whether somebody can redeem the code now.
+    pub fn is_open(&self, now: Timestamp) -> bool {
+        !self.has_ended(now) && !self.is_used_up()
     }
 
     /// Whether an operator means the same promotion.

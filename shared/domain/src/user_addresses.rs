@@ -184,6 +184,15 @@ pub struct StoredAddresses {
     pub pending: Option<PendingAddresses>,
 }
 
+impl StoredAddresses {
+    /// The verified company addresses, oldest first, but for the one that the account was opened with.
+    pub fn added_company_addresses(&self) -> impl Iterator<Item = &VerifiedAddress> {
+        let first = first_address(self.user.id);
+        let all = self.verified.iter().flat_map(|verified| &verified.addresses);
+        all.filter(move |address| address.id != first && address.email.is_company())
+    }
+}
+
 /// All addresses of an account, as they were read.
 #[derive(Debug, Clone)]
 pub struct AddressBook {

@@ -4,26 +4,41 @@
 //! lots. Credit that has expired can't be spent, whether or not a posting says so yet: every change first posts what expired.
 
 mod booking;
+mod budget;
+mod due;
 mod lot;
 mod posting;
 mod reason;
 mod record;
+mod stored;
 mod verify;
 
 #[cfg(test)]
 mod machine;
+#[cfg(test)]
+mod refunds;
+#[cfg(test)]
+mod scheduled;
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-pub use booking::{Booking, Refusal, Settlement, WalletChange};
+pub use booking::{Booking, JobStart, Refusal, Settlement, WalletChange};
+pub use budget::{KeyBudget, MOST_BUDGETS, TooManyBudgets};
+pub use due::{Schedule, WALLET_DUE_PARTS, WalletDue, WalletTask};
 pub use lot::{Lot, LotId, LotKind, Lots, whole_millis};
 pub use posting::{Booked, Cause, Posting, PostingType};
 pub use reason::AdjustmentReason;
 pub use record::{JobCategory, JobRecord};
+pub use stored::StoredWallet;
 pub use verify::{Mismatch, Recomputation};
 
-use crate::{id::WorkspaceId, money::MicroUsd, reference::Reference, workspace::Workspace};
+use crate::{
+    id::{KeyId, WorkspaceId},
+    money::MicroUsd,
+    reference::Reference,
+    workspace::Workspace,
+};
 
 /// The most jobs that hold money of a wallet at the same time, in any plan. It bounds the size of the record.
 pub const MOST_HOLDS: usize = 500;
@@ -47,6 +62,9 @@ pub struct Hold {
     /// From this time on, nothing is reserved any more.
     #[serde(with = "jiff::fmt::serde::timestamp::millisecond::required")]
     pub expires: Timestamp,
+    /// The API key that starts the job. Its budget, if it has one, counts the amount as spent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<KeyId>,
 }
 
 /// A wallet.
@@ -64,11 +82,17 @@ pub struct Wallet {
     /// The holds for jobs, the earliest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub holds: Vec<Hold>,
+    /// The budgets of API keys.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub budgets: Vec<KeyBudget>,
     /// What the workspace owes.
     #[serde(default)]
     pub debt: MicroUsd,
     /// The time of the last change.
     pub changed_at: Timestamp,
+    /// When which work is due.
+    #[serde(default, skip_serializing_if = "Schedule::is_empty")]
+    pub due: Schedule,
 }
 
 impl Wallet {
@@ -81,8 +105,10 @@ impl Wallet {
             postings: 0,
             lots: Lots::default(),
             holds: Vec::new(),
+            budgets: Vec::new(),
             debt: MicroUsd::ZERO,
             changed_at: at,
+            due: Schedule::default(),
         };
         if amount <= MicroUsd::ZERO {
             return (wallet, None);
@@ -136,6 +162,28 @@ impl Wallet {
     /// The number of jobs of a category that hold money, or at least a slot.
     pub fn running(&self, category: JobCategory) -> usize {
         self.holds.iter().filter(|hold| hold.category == category).count()
+    }
+
+    /// The budget of an API key, if it has one.
+    pub fn budget_of(&self, key: KeyId) -> Option<&KeyBudget> {
+        self.budgets.iter().find(|budget| budget.key == key)
+    }
+
+    /// What new jobs of a budget's key may still spend in the month of this time: without what is held for others of its jobs. Never
+    /// below zero.
+    pub fn left_of(&self, budget: &KeyBudget, now: Timestamp) -> MicroUsd {
+        let held = self.holds.iter().filter(|hold| hold.key == Some(budget.key));
+        let used = held.map(|hold| hold.amount).chain([budget.spent_at(now)]).map(MicroUsd::negated);
+        std::iter::once(budget.monthly).chain(used).sum::<MicroUsd>().max(MicroUsd::ZERO)
+    }
+
+    /// When credit expires next. Credit that is held for a job expires when the hold ends.
+    pub fn next_expiry(&self) -> Option<Timestamp> {
+        let free = self.lots.iter().filter_map(|lot| lot.id.expires);
+        let held = self.holds.iter().flat_map(|hold| {
+            hold.lots.iter().filter_map(|lot| lot.id.expires.map(|end| end.max(hold.expires)))
+        });
+        free.chain(held).min()
     }
 
     /// Gives back what was held for jobs until now.

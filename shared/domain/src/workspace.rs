@@ -9,11 +9,12 @@ use crate::{
     handle::Handle,
     id::{IconId, UserId, WorkspaceId},
     money::MicroUsd,
-    plan::Plan,
+    plan::{CreditPeriod, Plan, month_of},
     profile::{Bio, Company, DisplayName, IconColor, IconLetters, UseCase},
     region::Region,
     role::Role,
     social::SocialLinks,
+    wallet::whole_millis,
 };
 
 /// The kind of a workspace.
@@ -129,6 +130,10 @@ pub struct Workspace {
     /// When the plan ends, if it does: from then on, the workspace has the free plan.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub plan_ends_at: Option<Timestamp>,
+    /// Since when the workspace has the plan, in whole milliseconds. Its months count from then on. Absent with the free plan, and for plans
+    /// of early versions, which count from the creation of the workspace.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plan_since: Option<Timestamp>,
     /// Of a team: the number of members and pending invitations.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub seats_taken: u64,
@@ -164,12 +169,34 @@ impl Workspace {
         PlanTerms { plan: self.plan, ends_at: self.plan_ends_at, seats }
     }
 
-    /// The workspace with other terms. The contract's other limits stay.
+    /// The workspace with other terms from now on. The contract's other limits stay, and so do the months of a plan that goes on.
     #[must_use]
-    pub fn with_plan_terms(self, terms: PlanTerms) -> Self {
+    pub fn with_plan_terms(self, terms: PlanTerms, now: Timestamp) -> Self {
         let PlanTerms { plan, ends_at, seats } = terms;
         let entitlement_overrides = EntitlementOverrides { seats, ..self.entitlement_overrides };
-        Self { plan, plan_ends_at: ends_at, entitlement_overrides, ..self }
+        let goes_on = plan == self.plan_at(now);
+        let since = if goes_on { self.plan_since } else { Some(whole_millis(now)) };
+        let plan_since = since.filter(|_| plan != Plan::Free);
+        Self { plan, plan_ends_at: ends_at, plan_since, entitlement_overrides, ..self }
+    }
+
+    /// The credit of a month at this time: that of the plan for each seat of the contract, or for one.
+    pub fn monthly_credit(&self, now: Timestamp) -> MicroUsd {
+        let seats = match (self.kind, self.entitlement_overrides.seats) {
+            (WorkspaceKind::Team, Some(Quota::AtMost(seats))) => seats,
+            _ => 1,
+        };
+        let seat = self.plan_at(now).monthly_credit().unwrap_or(MicroUsd::ZERO);
+        seat.times(seats).unwrap_or(MicroUsd::ZERO)
+    }
+
+    /// The month of the plan at this time, with its credit. `None`: the plan has no monthly credit.
+    pub fn credit_period(&self, now: Timestamp) -> Option<CreditPeriod> {
+        let amount = Some(self.monthly_credit(now)).filter(|amount| *amount > MicroUsd::ZERO)?;
+        let since = self.plan_since.unwrap_or(whole_millis(self.created_at));
+        // Clocks differ: the plan may begin a moment from now.
+        let (starts, ends) = month_of(since, now.max(since))?;
+        Some(CreditPeriod { starts, ends, amount })
     }
 
     /// The plan at this time.
@@ -192,4 +219,126 @@ impl Workspace {
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
 fn is_zero(count: &u64) -> bool {
     *count == 0
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{from_value, json, to_value};
+
+    use super::*;
+
+    fn at(text: &str) -> Timestamp {
+        text.parse().unwrap()
+    }
+
+    fn workspace(kind: &str) -> Workspace {
+        from_value(json!({
+            "id": "ws_01m858qy4a1ar9by88nhafn40x", "handle": "ada-lovelace", "kind": kind,
+            "owner": "user_01m858qy4a1ar9by88nhafn40x", "region": "eu", "plan": "free", "openingCredit": 0,
+            "dataKey": "wrapped", "createdAt": "2027-01-31T12:00:00.123456Z",
+        }))
+        .unwrap()
+    }
+
+    fn terms(plan: Plan, seats: Option<u64>, ends: Option<&str>) -> PlanTerms {
+        PlanTerms { plan, ends_at: ends.map(at), seats: seats.map(Quota::AtMost) }
+    }
+
+    /// First and last instant of the month at a time, and its credit in dollars.
+    fn month(workspace: &Workspace, now: &str) -> Option<(String, String, i64)> {
+        let CreditPeriod { starts, ends, amount } = workspace.credit_period(at(now))?;
+        assert_eq!(amount, workspace.monthly_credit(at(now)));
+        Some((starts.to_string(), ends.to_string(), amount.micros() / 1_000_000))
+    }
+
+    fn of(starts: &str, ends: &str, dollars: i64) -> Option<(String, String, i64)> {
+        Some((starts.to_owned(), ends.to_owned(), dollars))
+    }
+
+    #[test]
+    fn months_of_a_plan_that_goes_on_stay_when_its_terms_change() {
+        let now = at("2027-03-10T08:00:00.123456Z");
+        let team = workspace("team").with_plan_terms(terms(Plan::Pro, Some(4), None), now);
+        let first = of("2027-03-10T08:00:00.123Z", "2027-04-10T08:00:00.123Z", 120);
+        assert_eq!(month(&team, "2027-03-10T08:00:00.123456Z"), first);
+        let later = at("2027-03-20T00:00:00Z");
+        let more = team.clone().with_plan_terms(terms(Plan::Pro, Some(9), None), later);
+        let ending =
+            team.clone().with_plan_terms(terms(Plan::Pro, Some(4), Some("2027-04-02T00:00:00Z")), later);
+        for (changed, dollars) in [(&more, 270), (&ending, 120)] {
+            assert_eq!(changed.plan_since, team.plan_since);
+            let same = of("2027-03-10T08:00:00.123Z", "2027-04-10T08:00:00.123Z", dollars);
+            assert_eq!(month(changed, "2027-03-20T00:00:00Z"), same);
+        }
+        // It is renewed before its end.
+        let renewed =
+            ending.clone().with_plan_terms(terms(Plan::Pro, None, None), at("2027-04-01T23:59:59Z"));
+        let next = of("2027-04-10T08:00:00.123Z", "2027-05-10T08:00:00.123Z", 30);
+        assert_eq!(month(&renewed, "2027-04-10T08:00:00.123Z"), next);
+        assert_eq!(month(&ending, "2027-04-02T00:00:00Z"), None);
+    }
+
+    #[test]
+    fn plan_that_begins_begins_a_month() {
+        let pro = |workspace: Workspace, now: &str| {
+            workspace.with_plan_terms(terms(Plan::Pro, None, None), at(now))
+        };
+        let first = pro(workspace("personal"), "2027-03-10T00:00:00Z");
+        let free = first.clone().with_plan_terms(terms(Plan::Free, None, None), at("2027-03-11T00:00:00Z"));
+        assert_eq!((free.plan_since, month(&free, "2027-03-11T00:00:00Z")), (None, None));
+        let again = pro(free, "2027-03-12T00:00:00Z");
+        let second = of("2027-03-12T00:00:00Z", "2027-04-12T00:00:00Z", 30);
+        assert_eq!(month(&again, "2027-03-12T00:00:00Z"), second);
+        // After another paid plan, and after it ended by itself.
+        let contract =
+            first.clone().with_plan_terms(terms(Plan::Enterprise, None, None), at("2027-03-13T00:00:00Z"));
+        assert_eq!(month(&contract, "2027-03-13T00:00:00Z"), None);
+        let ended = terms(Plan::Pro, None, Some("2027-03-14T00:00:00Z"));
+        let ended = first.with_plan_terms(ended, at("2027-03-13T00:00:00Z"));
+        for before in [contract, ended] {
+            let again = pro(before, "2027-03-14T00:00:00Z");
+            let third = of("2027-03-14T00:00:00Z", "2027-04-14T00:00:00Z", 30);
+            assert_eq!(month(&again, "2027-03-14T00:00:00Z"), third);
+        }
+    }
+
+    #[test]
+    fn credit_counts_seats_of_the_contract_or_one() {
+        let now = at("2027-03-10T00:00:00Z");
+        let dollars = |kind: &str, plan, seats| {
+            let workspace = workspace(kind).with_plan_terms(terms(plan, seats, None), now);
+            workspace.monthly_credit(now).micros() / 1_000_000
+        };
+        assert_eq!(dollars("team", Plan::Pro, Some(7)), 210);
+        assert_eq!(dollars("team", Plan::Pro, None), 30);
+        assert_eq!(dollars("team", Plan::Pro, Some(10_000)), 300_000);
+        assert_eq!(dollars("personal", Plan::Pro, Some(7)), 30);
+        assert_eq!(dollars("team", Plan::Free, Some(7)), 0);
+        assert_eq!(dollars("team", Plan::Enterprise, Some(7)), 0);
+        let unlimited = PlanTerms { seats: Some(Quota::Unlimited), ..terms(Plan::Pro, None, None) };
+        assert_eq!(
+            workspace("team").with_plan_terms(unlimited, now).monthly_credit(now),
+            MicroUsd::dollars(30)
+        );
+        // More than a wallet can have: none rather than too much.
+        assert_eq!(dollars("team", Plan::Pro, Some(u64::MAX)), 0);
+    }
+
+    #[test]
+    fn plan_of_an_early_version_counts_from_the_creation() {
+        let old = Workspace { plan: Plan::Pro, ..workspace("personal") };
+        let stored = to_value(&old).unwrap();
+        assert!(stored.get("planSince").is_none(), "{stored}");
+        let first = of("2027-02-28T12:00:00.123Z", "2027-03-31T12:00:00.123Z", 30);
+        assert_eq!(month(&old, "2027-03-10T00:00:00Z"), first);
+        let changed = old.with_plan_terms(terms(Plan::Pro, Some(2), None), at("2027-03-10T00:00:00Z"));
+        assert_eq!((changed.plan_since, month(&changed, "2027-03-10T00:00:00Z")), (None, first));
+    }
+
+    #[test]
+    fn worker_whose_clock_is_late_finds_the_first_month() {
+        let now = at("2027-03-10T00:00:00Z");
+        let pro = workspace("personal").with_plan_terms(terms(Plan::Pro, None, None), now);
+        assert_eq!(month(&pro, "2027-03-09T23:59:59.99Z"), month(&pro, "2027-03-10T00:00:00Z"));
+    }
 }

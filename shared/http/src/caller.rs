@@ -398,6 +398,7 @@ pub(crate) mod tests {
             region: Region::Eu,
             plan: Plan::Pro,
             plan_ends_at: None,
+            plan_since: None,
             seats_taken: 1,
             joins: 0,
             entitlement_overrides: Default::default(),

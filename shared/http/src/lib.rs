@@ -9,6 +9,7 @@ pub mod caller;
 pub mod caller_assertion;
 pub mod clock;
 pub mod credentials;
+pub mod credit_allowance;
 pub mod cursor;
 pub mod dispatch;
 pub mod endpoint;

@@ -128,6 +128,16 @@ impl Permission<Service> for ChangesWallets {
     }
 }
 
+impl Permission<Member> for ChangesWallets {
+    fn prove(member: &Member) -> Result<Self, Denied> {
+        permissions::may_budget_keys(member)
+    }
+
+    fn follows_from(access: Access) -> bool {
+        access.has_role(Role::Owner)
+    }
+}
+
 impl Permission<Person> for ChangesWallets {
     fn prove(person: &Person) -> Result<Self, Denied> {
         Ok(permissions::may_redeem(&person.session))
@@ -158,7 +168,7 @@ mod tests {
 
     #[test]
     fn permissions_follow_from_access_as_the_policy_says() {
-        assert!(agree::<ManagesKeys>() && agree::<MakesKeys>());
+        assert!(agree::<ManagesKeys>() && agree::<MakesKeys>() && agree::<ChangesWallets>());
         assert!(agree::<EditsProfile>() && agree::<KeepsInbox>() && agree::<EditsResources>());
     }
 }

@@ -10,7 +10,7 @@ use domain::{
         Consumed, Deletions, Directory, Exports, FeedbackRecords, Follows, History, IdentityKeys,
         IdentityProviders, Inventory, Invitations, MailBlocks, Mailer, PasswordResets, Promotions, Purges,
         RateWindows, Resources, Rotations, Sessions, SignUps, Teams, TeamsElsewhere, Throttles, TokenKeys,
-        Trash, Uploads, UserAddresses, Vault, Wallets, Workspaces,
+        Trash, Uploads, UserAddresses, Vault, WalletWork, Wallets, Workspaces,
     },
 };
 
@@ -73,6 +73,8 @@ pub trait WorkspacePorts {
     fn follows(&self) -> Arc<dyn Follows>;
     /// Wallets.
     fn wallets(&self) -> Arc<dyn Wallets>;
+    /// Work on wallets.
+    fn wallet_work(&self) -> Arc<dyn WalletWork>;
     /// Promo codes.
     fn promotions(&self) -> Arc<dyn Promotions>;
     /// Histories and inboxes.

@@ -46,6 +46,8 @@ codes! {
     InvalidCredentials "INVALID_CREDENTIALS" 401;
     /// The workspace has less credit than this needs.
     InsufficientCredit "INSUFFICIENT_CREDIT" 402;
+    /// The API key's budget leaves less than this needs for this month.
+    KeyBudgetExceeded "KEY_BUDGET_EXCEEDED" 402;
     /// The caller is known and may not do this.
     Forbidden "FORBIDDEN" 403;
     /// The sign-in is too old for this.

@@ -12,6 +12,7 @@ use domain::{
     Timestamp, deletion,
     email::EmailAddress,
     entropy::Entropy,
+    free_credit::{CreditHashes, Mailbox, MailboxHash, Organization, OrganizationHash},
     id::AttemptId,
     ports::{AddressHashes, Codes, ForwardingKeys, IdentityKeys, Outcome, TokenKeys},
     provider::{IdentityHash, IdentityTicket, ProviderIdentity},
@@ -145,6 +146,15 @@ impl AddressHashes for Secrets {
     async fn network_hash(&self, network: Network) -> Outcome<NetworkHash> {
         let key = self.read(SecretName::Addresses).await?.mac_key(Timestamp::UNIX_EPOCH)?;
         Ok(NetworkHash(Digest256::from_bytes(key.derive("network", &[network.bytes()]))))
+    }
+
+    async fn credit_hashes(&self, address: &EmailAddress) -> Outcome<CreditHashes> {
+        let key = self.read(SecretName::Addresses).await?.mac_key(Timestamp::UNIX_EPOCH)?;
+        let hash = |purpose, text: &str| Digest256::from_bytes(key.derive(purpose, &[text.as_bytes()]));
+        Ok(CreditHashes {
+            mailbox: MailboxHash(hash("mailbox", Mailbox::of(address).as_str())),
+            organization: OrganizationHash(hash("organization", Organization::of(address).as_str())),
+        })
     }
 
     async fn source(&self, address: EmailHash, network: Network) -> Outcome<Source> {

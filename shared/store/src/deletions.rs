@@ -254,6 +254,7 @@ impl Deletions for Store {
             }
             Part::Follows => self.erase_relations(&keys).await?,
             Part::Postings => self.close_postings(deletion, &keys).await?,
+            Part::Wallet => self.erase_wallet_work(&keys).await?,
             Part::Person => {
                 self.free_identities(&keys).await?;
                 self.free_addresses(deletion).await?;
@@ -266,7 +267,6 @@ impl Deletions for Store {
             | Part::Slugs
             | Part::Sizes
             | Part::TrashList
-            | Part::Wallet
             | Part::Events
             | Part::Marks
             | Part::Invitations

@@ -1,10 +1,11 @@
 //! Claim on a name, reserved handle, public signing key.  Table `directory`: PK `HANDLE#<handle>`, `ADDRESS#<address hash>` or
 //! `IDENTITY#<identity hash>`  SK `CLAIM`; PK `PENDING#<region>`  SK as the claim's PK, while it waits to be confirmed; PK `RESERVED#<sha256 of a handle>`
-//! SK `RESERVED`, gone when the handle is free again; PK `FOLLOWERS#<account hash>`  SK `<region>`; PK `SIGNING-KEYS`  SK `<region>#<kid>`; PK `RETIRED-KEYS`, the same.
+//! SK `RESERVED`, gone when the handle is free again; PK `FOLLOWERS#<account hash>`  SK `<region>`; PK `CREDIT#<mailbox hash>`
+//! SK `ACCOUNT` or `PROMO#<code>` (free credit, never changed); PK `CREDITDAY#<network or organization hash>#<end>`  SK `DAY`, gone after the day; PK `SIGNING-KEYS`  SK `<region>#<kid>`; PK `RETIRED-KEYS`, the same.
 //! Reads: the holder of a name (get in the region's replica), whether a handle is free (the same, then a strongly consistent
 //! batch get of claim and reservation in the authority), the numbers of followers of an account (query), a region's unconfirmed claims (query in the authority), signing keys
 //! (query, once a container), retired keys (query).
-//! Writes: in the authority only. A number of followers is a conditional put: a later one stays. One transaction writes a claim, its pending mark, and the reservation of a freed handle; one
+//! Writes: in the authority only. A number of followers is a conditional put: a later one stays. One transaction claims free credit, unless somebody did, and counts it; one writes a claim, its pending mark, and the reservation of a freed handle; one
 //! retires a signing key.
 
 use std::{
@@ -18,18 +19,22 @@ use domain::{
     Timestamp,
     directory::{Claim, Holder, Name, PENDING},
     follow::{FollowedHash, FollowerCount, RegionalCount},
+    free_credit::{CreditClaim, CreditCounter, CreditGrant, MOST_A_DAY},
     handle::Handle,
-    ports::{Claimed, Failure, Outcome, PublicKey},
+    money::MicroUsd,
+    ports::{Claimed, CreditClaimed, Failure, Outcome, PublicKey},
     provider::IdentityHash,
     region::Region,
     secret::Digest256,
+    throttle::end_of_day,
     user::EmailHash,
 };
 use serde::{Deserialize, Serialize};
-use tables::ItemKind;
+use tables::{ItemKind, TTL};
 
 use crate::{
     client::Store,
+    condition::Expression,
     failure::failure,
     item::{Key, from_item, number, text, to_expiring_item, to_item},
     transaction::Condition,
@@ -85,6 +90,14 @@ struct TotalItem {
     region: Region,
     followers: i64,
     version: u64,
+}
+
+/// The free credit of a mailbox.
+#[derive(Serialize, Deserialize)]
+struct CreditItem {
+    holder: Digest256,
+    grant: CreditGrant,
+    amount: MicroUsd,
 }
 
 impl DirectoryStore {
@@ -373,6 +386,45 @@ impl domain::ports::Directory for DirectoryStore {
             Some(PutItemError::ConditionalCheckFailedException(_)) => Ok(()),
             _ => Err(failure(error)),
         }
+    }
+
+    async fn grant_credit(
+        &self,
+        claim: &CreditClaim,
+        counters: &[CreditCounter],
+        now: Timestamp,
+    ) -> Outcome<CreditClaimed> {
+        let CreditClaim { mailbox, grant, holder, amount } = claim;
+        let key = Key::new(ItemKind::FreeCredits, mailbox, grant.to_string());
+        let credit = CreditItem { holder: *holder, grant: grant.clone(), amount: *amount };
+        let mut transaction =
+            self.authority.transaction().put("claim", &key, to_item(&key, &credit)?, Condition::absent());
+        let ends = end_of_day(now).as_second();
+        for counter in counters {
+            let label = match counter {
+                CreditCounter::Network(_) => "network",
+                CreditCounter::Organization(_) => "organization",
+            };
+            let key = Key::new(ItemKind::CreditDays, format!("{counter}#{ends}"), "DAY");
+            let values = [(":one", number(1)), (":ttl", number(ends.saturating_add(60)))];
+            let values = values.map(|(name, value)| (name.to_owned(), value));
+            let count = Expression::new("ADD used :one SET #ttl = :ttl".to_owned(), values);
+            let room = "attribute_not_exists(used) OR used < :most";
+            let room = Condition::of(room, [(":most", number(MOST_A_DAY))]);
+            transaction = transaction.change(label, &key, count.naming("#ttl", TTL), room);
+        }
+        let full = match transaction.commit().await? {
+            None => return Ok(CreditClaimed::Yes(*amount)),
+            Some("network") => CreditClaimed::NetworkFull,
+            Some("organization") => CreditClaimed::OrganizationFull,
+            Some(_) => {
+                let first = self.authority.get(key).await?.ok_or(Failure::Raced)?;
+                let first: CreditItem = from_item(first)?;
+                let is_same = first.holder == *holder && first.grant == *grant;
+                return Ok(if is_same { CreditClaimed::Yes(first.amount) } else { CreditClaimed::Taken });
+            }
+        };
+        Ok(full)
     }
 
     async fn signing_keys(&self) -> Outcome<Vec<PublicKey>> {

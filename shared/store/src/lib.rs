@@ -48,6 +48,7 @@ mod trash;
 mod uploads;
 mod usage;
 mod user_addresses;
+mod wallet_work;
 mod wallets;
 mod workspaces;
 

@@ -5,7 +5,7 @@
 //! Reads: the wallet (get), the wallet with causes (batch get), postings (query, newest or oldest first), one posting (get), all
 //! strongly consistent.
 //! Writes: one transaction puts the wallet, if it has the version that was read, with new postings and their causes. A change
-//! without a posting is a conditional put.
+//! of holds alone is a conditional put.
 
 use async_trait::async_trait;
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
@@ -143,14 +143,21 @@ fn before(wallet: &Wallet) -> Condition {
 }
 
 impl Transaction<'_> {
-    /// Adds a change of a wallet.
-    fn book(self, WalletChange { wallet, postings, causes }: &WalletChange) -> Outcome<Self> {
-        let (key, item) = wallet_item(wallet)?;
-        let mut transaction = self.put("wallet", &key, item, before(wallet));
-        if wallet.version == 1 {
-            let workspace = workspaces::key_of(wallet.workspace);
-            transaction = transaction.check("workspace", &workspace, Condition::present());
+    /// Adds a change of a wallet. The first one requires that the workspace exists.
+    fn book(self, change: &WalletChange) -> Outcome<Self> {
+        let transaction = self.book_in_workspace(change)?;
+        if change.wallet.version > 1 {
+            return Ok(transaction);
         }
+        let workspace = workspaces::key_of(change.wallet.workspace);
+        Ok(transaction.check("workspace", &workspace, Condition::present()))
+    }
+
+    /// Adds a change of a wallet, in a transaction that itself makes sure that the workspace exists.
+    pub fn book_in_workspace(self, change: &WalletChange) -> Outcome<Self> {
+        let WalletChange { wallet, postings, causes, due_before: _ } = change;
+        let (key, item) = wallet_item(wallet)?;
+        let mut transaction = self.put("wallet", &key, item, before(wallet)).reschedule(change)?;
         for posting in postings {
             let key = posting_key(wallet.workspace, posting.number);
             transaction = transaction.put("posting", &key, to_item(&key, posting)?, Condition::absent());

@@ -12,9 +12,11 @@ use domain::{
     id::{UserId, WorkspaceId},
     permissions::{EditsProfile, SetsPlans},
     ports::{Founded, Outcome, Saved, TransactionExtras, Workspaces},
+    promotion::Promotion,
     role::Role,
     team::TeamMember,
-    workspace::{PlanTerms, Profile, ProfileRecord, Workspace},
+    wallet::WalletChange,
+    workspace::{Profile, ProfileRecord, Workspace},
 };
 use serde::{Deserialize, Serialize};
 use tables::ItemKind;
@@ -107,13 +109,19 @@ impl Workspaces for Store {
         &self,
         workspace: &Workspace,
         profile: &Profile,
+        redemption: Option<(&WalletChange, &Promotion)>,
         extras: TransactionExtras,
     ) -> Outcome<Founded> {
-        let transaction = self.transaction().open_workspace(workspace, profile)?;
+        let mut transaction = self.transaction().open_workspace(workspace, profile)?;
+        if let Some((change, promotion)) = redemption {
+            // The put of the workspace is the condition on it: a transaction has one write for each item.
+            transaction = transaction.book_in_workspace(change)?.count_redemption(promotion);
+        }
         let refused = transaction.extras(extras)?.commit().await?;
         Ok(match refused {
             None => Founded::Yes,
             Some("handle") => Founded::HandleTaken,
+            Some("promotion") => Founded::PromoUsedUp,
             Some(_) => Founded::AlreadyThere,
         })
     }
@@ -185,20 +193,14 @@ impl Workspaces for Store {
         &self,
         _proof: &SetsPlans,
         before: &Workspace,
-        terms: PlanTerms,
+        after: &Workspace,
         extras: TransactionExtras,
     ) -> Outcome<Saved> {
         let key = key_of(before.id);
-        let old = to_item(&key, before)?;
-        let new = to_item(&key, &before.clone().with_plan_terms(terms))?;
-        let mut condition = Condition::present();
+        let new = to_item(&key, after)?;
+        let condition = has_terms_of(before)?;
         let (mut set, mut remove, mut values) = (Vec::new(), Vec::new(), Vec::new());
         for TermAttribute { name, hash, value } in TERMS {
-            condition = condition.and(match old.get(name) {
-                Some(old) => Condition::of(format!("{hash} = {value}"), [(value, old.clone())]),
-                None => Condition::of(format!("attribute_not_exists({hash})"), []),
-            });
-            condition = condition.naming(hash, name);
             match new.get(name) {
                 Some(new) => {
                     set.push(format!("{hash} = {value}"));
@@ -226,11 +228,25 @@ struct TermAttribute {
 }
 
 /// The terms of a plan, as a workspace's record stores them.
-const TERMS: [TermAttribute; 3] = [
+const TERMS: [TermAttribute; 4] = [
     TermAttribute { name: "plan", hash: "#plan", value: ":plan" },
     TermAttribute { name: "planEndsAt", hash: "#end", value: ":end" },
+    TermAttribute { name: "planSince", hash: "#since", value: ":since" },
     TermAttribute { name: "entitlementOverrides", hash: "#overrides", value: ":overrides" },
 ];
+
+/// The workspace exists, and its plan has the terms that were read.
+pub fn has_terms_of(workspace: &Workspace) -> Outcome<Condition> {
+    let item = to_item(&key_of(workspace.id), workspace)?;
+    let conditions = TERMS.iter().map(|TermAttribute { name, hash, value }| {
+        let same = match item.get(*name) {
+            Some(term) => Condition::of(format!("{hash} = {value}"), [(*value, term.clone())]),
+            None => Condition::of(format!("attribute_not_exists({hash})"), []),
+        };
+        same.naming(hash, name)
+    });
+    Ok(conditions.fold(Condition::present(), Condition::and))
+}
 
 impl Transaction<'_> {
     /// Adds a workspace with its profile and its handle. Labels: `workspace`, `handle`.

@@ -52,11 +52,12 @@ pub use secrets::{
     address_hashes, codes, forwarding_keys, identity_keys, identity_providers, rotations, token_keys, vault,
 };
 pub use workspace::{
-    api_keys, follows, history, invitations, promotions, teams, teams_elsewhere, wallets, workspaces,
+    api_keys, follows, history, invitations, promotions, teams, teams_elsewhere, wallet_work, wallets,
+    workspaces,
 };
 
 /// The methods of every port.
-pub const PORTS: [&[PortMethod]; 46] = [
+pub const PORTS: [&[PortMethod]; 47] = [
     accounts::ALL,
     address_hashes::ALL,
     api_keys::ALL,
@@ -102,5 +103,6 @@ pub const PORTS: [&[PortMethod]; 46] = [
     user_addresses::ALL,
     vault::ALL,
     wallets::ALL,
+    wallet_work::ALL,
     workspaces::ALL,
 ];

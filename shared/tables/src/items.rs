@@ -148,6 +148,10 @@ kinds! {
     Postings: Billing "POSTINGS#", Workspace, Partition("postings"), Section(&["transactions"]), [];
     /// The posting about a cause.
     Causes: Billing "CAUSES#", Workspace, Partition("wallet"), Omitted("an index of postings"), [];
+    /// Work on wallets by the time at which it is due.
+    WalletsDue: Billing "WALLETSDUE#", Workspace, With(&["wallet"]), Omitted("an index of work to do"), [];
+    /// How far wallets were recomputed from their postings.
+    Verifications: Billing "VERIFIED#", Workspace, Partition("wallet"), Omitted("sums of postings"), [];
     /// The amounts of postings whose workspaces were deleted.
     ClosedPostings: Billing "CLOSED#", Region, Kept("amounts of nobody"), Omitted("amounts of nobody"), [];
     /// Promo codes.
@@ -180,6 +184,12 @@ kinds! {
     /// In the directory: how many users of each region follow an account, by the hash of its id.
     FollowerTotals: Directory "FOLLOWERS#", Region, Kept("numbers under hashes of ids"),
         Omitted("numbers under hashes of ids"), [];
+    /// In the directory: the free credit of mailboxes, by hashes of them.
+    FreeCredits: Directory "CREDIT#", Region, Kept("hashes, so that nobody gets it again after a deletion"),
+        Omitted("hashes of mailboxes and ids"), [];
+    /// In the directory: how much free credit a network and an organization got in a day.
+    CreditDays: Directory "CREDITDAY#", Region, Expires("at the end of the day"),
+        Omitted("counters under hashed names"), [];
     /// In the directory: the public keys that access tokens are verified with.
     SigningKeys: Directory "SIGNING-KEYS", Region, Kept("public keys name nobody"),
         Omitted("public keys of the platform"), [];

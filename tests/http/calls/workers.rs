@@ -3,6 +3,7 @@
 mod addresses;
 mod invitations;
 mod regions;
+mod wallets;
 
 use std::time::Duration;
 
@@ -26,6 +27,8 @@ const SECOND: &str = "a small account, the second look";
 
 /// The message that frees a name. It ends with the same call as it begins.
 const REMOVED: &str = "a removed address";
+/// The message about the first company address of an account.
+const COMPANY: &str = "a company address";
 /// The message about a member from another region. It ends with two calls at once.
 const TOLD: &str = "a role of a member from another region";
 
@@ -68,6 +71,8 @@ fn events() -> Vec<Event> {
         .chain([invitations::event(), regions::event()])
         .chain(claim_events())
         .chain([follower_event()])
+        .chain(company_events())
+        .chain(wallets::events())
         .chain(trash_events())
         .chain(data_events())
         .collect()
@@ -222,6 +227,30 @@ fn follower_event() -> Event {
     }
 }
 
+/// Company addresses of accounts that were opened with personal ones.
+fn company_events() -> Vec<Event> {
+    vec![
+        Event {
+            function: "credit-company-address",
+            name: "an opened workspace",
+            set_off: |who, n| Box::pin(open_workspace(who, n)),
+            last_call: "GetItem",
+            least: (1, 1, 1.0, 0.0),
+            reason: "",
+            sets_off: &[],
+        },
+        Event {
+            function: "credit-company-address",
+            name: COMPANY,
+            set_off: |who, n| Box::pin(addresses::verify_company_address(who, n)),
+            last_call: "TransactWriteItems",
+            least: (6, 6, 7.0, 16.0),
+            reason: "",
+            sets_off: &[],
+        },
+    ]
+}
+
 /// Removals from the trash.
 fn trash_events() -> Vec<Event> {
     vec![
@@ -334,6 +363,10 @@ async fn open_account(who: Person, n: usize) {
     auth::open_account(who, n).await.expect(200);
 }
 
+async fn open_workspace(who: Person, n: usize) {
+    who.app.user(&format!("opens{n}")).await;
+}
+
 async fn follow(who: Person, n: usize) {
     let other = who.app.user(&format!("numbered{n}")).await;
     settle(&who.app).await;
@@ -433,6 +466,12 @@ async fn measure(who: &Person, event: &Event, n: usize) -> Cost {
     if event.name == REMOVED {
         addresses::prepare_removal(who, n).await;
     }
+    if (event.function, event.name) == ("verify-wallets", wallets::DAY) {
+        wallets::prepare_verification(who, n).await;
+    }
+    if event.name == COMPANY {
+        addresses::prepare_company_address(who, n).await;
+    }
     settle(&who.app).await;
     let before = who.app.last_call().await;
     (event.set_off)(who.clone(), n).await;
@@ -440,7 +479,7 @@ async fn measure(who: &Person, event: &Event, n: usize) -> Cost {
         let mut calls = who.app.calls_of(event.function, before).await;
         calls.retain(|call| call["home"] == Region::Eu.aws());
         if calls.iter().any(|call| call["operation"] == event.last_call) {
-            if ![REMOVED, TOLD].contains(&event.name) {
+            if ![REMOVED, TOLD, COMPANY].contains(&event.name) {
                 return cost(&calls);
             }
             settle(&who.app).await;

@@ -9,14 +9,16 @@ use domain::{
     directory::{Holder, Name},
     domain_events::Message,
     follow::FollowedHash,
+    free_credit::{CreditClaim, CreditCounter, CreditGrant, MOST_A_DAY, MailboxHash, OrganizationHash},
     handle::Handle,
     id::{MessageId, UserId, WorkspaceId},
+    money::MicroUsd,
     ports::{
         Accounts, ApiKeys, AuthorizationRequests, Connected, ConnectedBy, Connections, Consumed, Created,
-        DUE_PARTS, Deletions, Directory as _, Exports, FeedbackRecords, Follows, History, IdempotencyRecords,
-        Inventory, MailBlocks, MessageLease, PasswordResets, Promotions, Purges, RateWindows, Resources,
-        Sessions, SignUps, TeamsElsewhere, Throttles, Trash, Uploads, UserAddresses, Wallets, Within,
-        Workspaces,
+        CreditClaimed, DUE_PARTS, Deletions, Directory as _, Exports, FeedbackRecords, Follows, History,
+        IdempotencyRecords, Inventory, MailBlocks, MessageLease, PasswordResets, Promotions, Purges,
+        RateWindows, Resources, Sessions, SignUps, TeamsElsewhere, Throttles, Trash, Uploads, UserAddresses,
+        WalletWork, Wallets, Within, Workspaces,
     },
     promotion::PromoCode,
     provider::{Connection, IdentityHash},
@@ -25,9 +27,10 @@ use domain::{
     resource::{Kind, Resource, ResourceId, Slug},
     role::Role,
     secret::Digest256,
+    throttle::NetworkHash,
     trash::Due,
     user::{EmailHash, personal_workspace},
-    wallet::Cause,
+    wallet::{Cause, WalletDue, WalletTask},
 };
 use kit::ItemKind;
 use serde_json::from_value;
@@ -256,6 +259,15 @@ async fn billing(tables: &Tables, kind: ItemKind, of: &str, sk: &str, item: &Ite
             let (_, booked) = store.with_causes(part(of), &[cause(sk)]).await.unwrap();
             json!(booked[0])
         }
+        ItemKind::WalletsDue => {
+            let (task, number) = of.split_once('#').unwrap();
+            let task = WalletTask::ALL.into_iter().find(|known| known.as_str() == task).unwrap();
+            let page = WalletWork::due(store, task, part(number), end(), None, MANY).await.unwrap();
+            let ends = format!("#{}", last_id(sk));
+            let of_it = |due: &&WalletDue| ends == format!("#{}", due.workspace);
+            json!(page.items.iter().find(of_it))
+        }
+        ItemKind::Verifications => json!(store.verified(part(of)).await.unwrap()),
         ItemKind::Promotions => {
             json!(Promotions::find(store, &PromoCode::parse(of).unwrap()).await.unwrap())
         }
@@ -267,12 +279,14 @@ async fn billing(tables: &Tables, kind: ItemKind, of: &str, sk: &str, item: &Ite
 
 /// The cause that a wallet remembers at a sort key.
 fn cause(sk: &str) -> Cause {
-    let (kind, reference) = sk.split_once('#').unwrap();
+    let (kind, reference) = sk.split_once('#').unwrap_or((sk, ""));
     let named = || Reference::parse(reference).unwrap();
     match kind {
         "job" => Cause::Job(named()),
         "refund" => Cause::Refund(named()),
         "adjustment" => Cause::Adjustment(named()),
+        "company" => Cause::Company,
+        "monthly" => Cause::Monthly(Timestamp::from_millisecond(part(reference)).unwrap()),
         "promo" => Cause::Promo(PromoCode::parse(reference).unwrap()),
         other => panic!("{other} is no cause that a wallet remembers"),
     }
@@ -411,10 +425,49 @@ async fn directory(tables: &Tables, kind: ItemKind, of: &str, sk: &str) -> Value
             let found = directory.follower_totals(FollowedHash(hash(of))).await.unwrap().into_iter();
             json!(found.filter(|total| total.region.as_str() == sk).map(|total| total.count).next())
         }
+        ItemKind::FreeCredits => free_credit(tables, of, sk).await,
+        ItemKind::CreditDays => credit_day(tables, of).await,
         ItemKind::SigningKeys => public_key(directory.signing_keys().await.unwrap(), sk),
         ItemKind::RetiredKeys => public_key(directory.retired_keys().await.unwrap(), sk),
         other => panic!("{other:?} has no reader here"),
     }
+}
+
+/// How many claims of a day were counted: the limit without those for which there is room.
+async fn credit_day(tables: &Tables, of: &str) -> Value {
+    let (name, ends) = of.rsplit_once('#').unwrap();
+    let now = Timestamp::from_second(part::<i64>(ends) - 1).unwrap();
+    let counter = match name.split_once('/').unwrap() {
+        ("network", of) => CreditCounter::Network(NetworkHash(hash(of))),
+        (_, of) => CreditCounter::Organization(OrganizationHash(hash(of))),
+    };
+    let mut room = 0;
+    loop {
+        let mailbox = MailboxHash(Digest256::of(format!("{of} {room}")));
+        let claim = CreditClaim::new(mailbox, CreditGrant::SignUp, nth(1), MicroUsd::ZERO);
+        match tables.directory.grant_credit(&claim, &[counter], now).await.unwrap() {
+            CreditClaimed::Yes(_) => room += 1,
+            _ => return json!({ "used": MOST_A_DAY - room }),
+        }
+    }
+}
+
+/// The free credit of a mailbox: that of the one claim that is repeated.
+async fn free_credit(tables: &Tables, of: &str, sk: &str) -> Value {
+    let grants = match sk.strip_prefix("PROMO#") {
+        Some(code) => vec![CreditGrant::Promo(PromoCode::parse(code).unwrap())],
+        None => vec![CreditGrant::SignUp, CreditGrant::Company],
+    };
+    let mut found = Vec::new();
+    for (grant, n) in grants.iter().flat_map(|grant| (1..=3).map(move |n| (grant, n))) {
+        let user = nth::<domain::id::OfUser>(n);
+        let claim = CreditClaim::new(MailboxHash(hash(of)), grant.clone(), user, MicroUsd::ZERO);
+        if let CreditClaimed::Yes(amount) = tables.directory.grant_credit(&claim, &[], at(0)).await.unwrap() {
+            found.push(json!({ "holder": claim.holder, "grant": claim.grant, "amount": amount }));
+        }
+    }
+    assert_eq!(found.len(), 1, "{of} {sk}");
+    found.remove(0)
 }
 
 fn name_of(name: &Name) -> String {

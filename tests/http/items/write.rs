@@ -11,24 +11,27 @@ use domain::{
     activity::Watermark,
     directory::{Claim, Name},
     follow::{FollowedHash, FollowerCount},
+    free_credit::{CreditClaim, CreditCounter, CreditGrant, MailboxHash, OrganizationHash},
     handle::Handle,
     id::{self, Id, IdKind, WorkspaceId},
+    money::MicroUsd,
     permissions::{
         EditsResources, ExportsData, Member, may_act_on, may_edit_resources, may_export, may_keep_inbox,
         may_make_keys,
     },
     ports::{
-        All, ApiKeys, Consumed, CopyKept, Directory as _, Exports, FeedbackRecords, Followed, Follows,
-        History, Live, Marking, PlaceReserved, Purges, RateWindows, Resources, Saved, Sessions, TeamOpened,
-        TeamsElsewhere, Throttles, TransactionExtras, Trash, Uploads, Workspaces,
+        All, ApiKeys, Consumed, CopyKept, CreditClaimed, Directory as _, Exports, FeedbackRecords, Followed,
+        Follows, History, Live, Marking, PlaceReserved, Purges, RateWindows, Resources, Saved, Sessions,
+        TeamOpened, TeamsElsewhere, Throttles, TransactionExtras, Trash, Uploads, Workspaces,
     },
+    promotion::PromoCode,
     region::Region,
     resource::ResourceId,
     role::Role,
     secret::Digest256,
     session::Session,
     team::TeamMember,
-    throttle::{Settled, Slot},
+    throttle::{NetworkHash, Settled, Slot},
     trash::{Trashed, may_remove},
     upload::Upload,
     workspace::{Profile, Workspace},
@@ -82,6 +85,7 @@ fn workspace(n: u64, handle: &str, kind: &str, plan: &str) -> Workspace {
         "region": "us", "plan": plan, "openingCredit": 5_000_000 + n, "dataKey": format!("wrapped key {n}"),
         "createdAt": at(4), "seatsTaken": if kind == "team" { 4 } else { 0 },
         "planEndsAt": Some(at(8)).filter(|_| plan == "enterprise"),
+        "planSince": Some(at(5)).filter(|_| plan == "enterprise"),
     }))
     .unwrap()
 }
@@ -146,9 +150,9 @@ pub async fn everything(tables: &Tables) {
 async fn workspaces(tables: &Tables) -> Workspace {
     let store = &tables.store;
     let ada = workspace(1, "ada-lovelace", "personal", "free");
-    store.open(&ada, &full(), none()).await.unwrap();
+    store.open(&ada, &full(), None, none()).await.unwrap();
     let bob = workspace(2, "bob-babbage", "personal", "enterprise");
-    store.open(&bob, &bare(bob.handle.as_str()), none()).await.unwrap();
+    store.open(&bob, &bare(bob.handle.as_str()), None, none()).await.unwrap();
     let team = workspace(3, "the-team", "team", "pro");
     let (profile, owner) = (bare(team.handle.as_str()), member(1, Role::Owner));
     let opened = domain::ports::Teams::open(store, &team, &profile, &owner, none()).await.unwrap();
@@ -315,6 +319,7 @@ fn notices() -> Vec<Value> {
                 "kind": "team-deleted", "subject": "The subject", "text": "The text.", "html": "<p>The text.</p>",
             },
         }),
+        json!({ "type": "plan-changed", "workspace": workspace }),
     ]
 }
 
@@ -458,4 +463,16 @@ async fn directory(tables: &Tables) {
         directory.publish_signing_key(&from_value(key).unwrap()).await.unwrap();
     }
     directory.withdraw_signing_key(Region::Eu, "kid-2").await.unwrap();
+    let promo = CreditGrant::Promo(PromoCode::parse("FULL-CODE").unwrap());
+    for (n, grant) in (1..).zip([CreditGrant::SignUp, CreditGrant::Company, promo]) {
+        let mailbox = MailboxHash(Digest256::of(format!("mailbox {n}")));
+        let claim =
+            CreditClaim::new(mailbox, grant, user(n), MicroUsd::new(8_000 + i64::try_from(n).unwrap()));
+        let counters = [
+            CreditCounter::Network(NetworkHash(Digest256::of("network"))),
+            CreditCounter::Organization(OrganizationHash(Digest256::of("organization"))),
+        ];
+        let came = directory.grant_credit(&claim, &counters, at(141)).await.unwrap();
+        assert_eq!(came, CreditClaimed::Yes(claim.amount));
+    }
 }

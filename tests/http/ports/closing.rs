@@ -183,7 +183,12 @@ async fn a_new_account_with_the_same_address_is_another() {
     assert_eq!(store.of(user, 9).await.unwrap(), []);
     // The second look finds the address in other hands.
     ada.store()
-        .open(&workspace_of(ada.user(), "ada-again"), &profile("somebody"), TransactionExtras::default())
+        .open(
+            &workspace_of(ada.user(), "ada-again"),
+            &profile("somebody"),
+            None,
+            TransactionExtras::default(),
+        )
         .await
         .unwrap();
     for part in parts(DeletionScope::Account) {

@@ -3,7 +3,10 @@
 use domain::{
     deletion::RESERVED,
     directory::{Claim, Holder, Name},
-    ports::{Claimed, Directory as _},
+    free_credit::{CreditClaim, CreditCounter, CreditGrant, MailboxHash, OrganizationHash},
+    ports::{Claimed, CreditClaimed, Directory as _},
+    promotion::PromoCode,
+    throttle::NetworkHash,
 };
 use futures::future::join_all;
 
@@ -220,4 +223,83 @@ async fn released_name_is_removed_from_its_holder() {
     assert!(directory.find(&ada.name).await.unwrap().is_some());
     directory.give_up(&ada.name, &held(&ada), at(100) + RESERVED).await.unwrap();
     assert_eq!(directory.find(&ada.name).await.unwrap(), None);
+}
+
+fn credit(mailbox: &str, grant: CreditGrant, user: UserId, micros: i64) -> CreditClaim {
+    CreditClaim::new(MailboxHash(Digest256::of(mailbox)), grant, user, MicroUsd::new(micros))
+}
+
+#[tokio::test]
+async fn credit_of_a_mailbox_is_that_of_the_first_claim() {
+    let app = App::start().await;
+    let directory = directory(&app);
+    let claim = async |mailbox: &str, grant: CreditGrant, user: UserId, micros: i64| {
+        directory.grant_credit(&credit(mailbox, grant, user, micros), &[], at(0)).await.unwrap()
+    };
+    let got = |micros| CreditClaimed::Yes(MicroUsd::new(micros));
+    let promo = |code| CreditGrant::Promo(PromoCode::parse(code).unwrap());
+    let (ada, bob): (UserId, UserId) = (id(), id());
+    assert_eq!(claim("one", CreditGrant::SignUp, ada, 5).await, got(5));
+    assert_eq!(claim("one", CreditGrant::SignUp, ada, 7).await, got(5), "the amount stays");
+    assert_eq!(claim("one", CreditGrant::SignUp, bob, 5).await, CreditClaimed::Taken);
+    assert_eq!(claim("one", CreditGrant::Company, ada, 5).await, CreditClaimed::Taken, "in one of two ways");
+    assert_eq!(claim("two", CreditGrant::Company, ada, 0).await, got(0));
+    assert_eq!(claim("two", CreditGrant::Company, ada, 20).await, got(0), "also if it is zero");
+    assert_eq!(claim("two", CreditGrant::SignUp, bob, 25).await, CreditClaimed::Taken);
+    for code in ["CODE-1", "CODE-2"] {
+        assert_eq!(claim("one", promo(code), ada, 9).await, got(9));
+        assert_eq!(claim("one", promo(code), ada, 9).await, got(9));
+        assert_eq!(claim("one", promo(code), bob, 9).await, CreditClaimed::Taken);
+        assert_eq!(claim("two", promo(code), bob, 9).await, got(9));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn parallel_claims_of_a_mailbox_have_one_winner() {
+    let app = App::start().await;
+    let directory = directory(&app);
+    let claims: Vec<CreditClaim> = (0..20)
+        .map(|n| {
+            credit("prize", if n % 2 == 0 { CreditGrant::SignUp } else { CreditGrant::Company }, id(), n + 1)
+        })
+        .collect();
+    let came = join_all(claims.iter().map(|claim| directory.grant_credit(claim, &[], at(0)))).await;
+    let came: Vec<CreditClaimed> = came.into_iter().map(Result::unwrap).collect();
+    assert_eq!(came.iter().filter(|came| **came != CreditClaimed::Taken).count(), 1, "{came:?}");
+    for (claim, came) in claims.iter().zip(came) {
+        assert_eq!(directory.grant_credit(claim, &[], at(0)).await.unwrap(), came, "repeated");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn claims_of_a_day_count_once_each_and_stop_at_the_limit() {
+    let app = App::start().await;
+    let directory = directory(&app);
+    let network = CreditCounter::Network(NetworkHash(Digest256::of("network")));
+    let organization = CreditCounter::Organization(OrganizationHash(Digest256::of("organization")));
+    let claim = |n: u64| credit(&format!("counted-{n}"), CreditGrant::SignUp, id(), 5);
+    let grant = async |claim: &CreditClaim, counters: &[CreditCounter], second: i64| {
+        directory.grant_credit(claim, counters, at(second)).await.unwrap()
+    };
+    let got = CreditClaimed::Yes(MicroUsd::new(5));
+    // Neither a repetition nor another user of the mailbox counts.
+    let first = claim(1);
+    for _ in 0..3 {
+        assert_eq!(grant(&first, &[network, organization], 0).await, got);
+        let other = credit("counted-1", CreditGrant::SignUp, id(), 5);
+        assert_eq!(grant(&other, &[network, organization], 0).await, CreditClaimed::Taken);
+    }
+    let claims: Vec<CreditClaim> = (2..=30).map(claim).collect();
+    let counters = [network];
+    let came = join_all(claims.iter().map(|claim| grant(claim, &counters, 0))).await;
+    let of = |wanted| came.iter().filter(|came| **came == wanted).count();
+    assert_eq!((of(got), of(CreditClaimed::NetworkFull)), (19, 10));
+    // Nothing is claimed or counted beyond the limit.
+    let late = claims.iter().zip(&came).find(|(_, came)| **came == CreditClaimed::NetworkFull).unwrap().0;
+    assert_eq!(grant(late, &[network, organization], 0).await, CreditClaimed::NetworkFull);
+    for n in 31..=49 {
+        assert_eq!(grant(&claim(n), &[organization], 0).await, got, "{n}");
+    }
+    assert_eq!(grant(late, &[organization], 0).await, CreditClaimed::OrganizationFull);
+    assert_eq!(grant(late, &[network, organization], 86_400).await, got, "the next day");
 }

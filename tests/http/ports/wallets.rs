@@ -2,7 +2,7 @@
 
 use domain::{
     deletion::Part,
-    id::WorkspaceId,
+    id::{KeyId, WorkspaceId},
     money::MicroUsd,
     permissions::{ChangesWallets, service_may_change_wallets},
     ports::{Founded, Page, Promotions, Redeemed, Saved, TransactionExtras, Wallets, Workspaces},
@@ -10,8 +10,8 @@ use domain::{
     reference::Reference,
     secret::Digest256,
     wallet::{
-        Booked, Booking, Cause, JobCategory, JobRecord, Lot, LotId, LotKind, MOST_LOTS, Posting, PostingType,
-        Recomputation, Settlement, Wallet,
+        Booked, Booking, Cause, JobCategory, JobRecord, JobStart, Lot, LotId, LotKind, MOST_LOTS, Posting,
+        PostingType, Recomputation, Refusal, Settlement, Wallet,
     },
     workspace::Workspace,
 };
@@ -42,7 +42,8 @@ fn with_credit(handle: &str, micros: i64) -> Workspace {
 }
 
 async fn open(store: &Store, workspace: &Workspace) {
-    let opened = store.open(workspace, &profile("somebody"), TransactionExtras::default()).await.unwrap();
+    let opened =
+        store.open(workspace, &profile("somebody"), None, TransactionExtras::default()).await.unwrap();
     assert_eq!(opened, Founded::Yes);
 }
 
@@ -72,6 +73,11 @@ pub fn settlement(name: &str, cost: i64) -> Settlement {
         run,
     };
     Settlement { job: named(name), cost, overage: cost, record }
+}
+
+/// A job before its start, which no key starts and no plan limits.
+fn start(category: JobCategory, amount: i64) -> JobStart {
+    JobStart { category, amount: MicroUsd::new(amount), key: None, slots: None }
 }
 
 /// Adds credit that expires in this second.
@@ -127,7 +133,7 @@ async fn first_change_needs_the_workspace_and_writes_the_opening_credit() {
         let ada = with_credit(handle, 1_000);
         let mut first = booking(&store, &ada, 1).await;
         if holds {
-            first.hold(&named("job-1"), JobCategory::Training, MicroUsd::new(10), at(99), None).unwrap();
+            first.hold(&named("job-1"), start(JobCategory::Training, 10), at(99)).unwrap();
         } else {
             first.settle(settlement("job-1", 10)).unwrap();
         }
@@ -157,7 +163,7 @@ async fn change_over_another_version_is_stale_and_writes_nothing() {
     one.settle(settlement("job-2", 20)).unwrap();
     other.settle(settlement("job-3", 30)).unwrap();
     let mut held = booking(&store, &ada, 2).await;
-    held.hold(&named("job-4"), JobCategory::Inference, MicroUsd::new(4), at(99), None).unwrap();
+    held.hold(&named("job-4"), start(JobCategory::Inference, 4), at(99)).unwrap();
     assert_eq!(save(&store, one).await, Saved::Yes);
     let before = everything(&app).await;
     for stale in [other, held] {
@@ -254,7 +260,7 @@ async fn change_without_a_posting_writes_the_wallet_alone() {
     open(&store, &ada).await;
     charge(&store, &ada, [1]).await;
     let mut hold = booking(&store, &ada, 2).await;
-    hold.hold(&named("job-2"), JobCategory::Training, MicroUsd::new(400), at(99), None).unwrap();
+    hold.hold(&named("job-2"), start(JobCategory::Training, 400), at(99)).unwrap();
     let since = app.last_call().await;
     assert_eq!(save(&store, hold.clone()).await, Saved::Yes);
     assert_eq!(asked(&app, "dynamodb", since).await, ["PutItem"]);
@@ -271,6 +277,44 @@ async fn change_without_a_posting_writes_the_wallet_alone() {
     assert_eq!(verified(&store, &ada).await.len(), 2);
     // What changes nothing is no change.
     assert!(booking(&store, &ada, 4).await.finish().is_none());
+}
+
+#[tokio::test]
+async fn budget_is_stored_with_its_event_and_over_the_wallet_that_was_read() {
+    let app = App::start().await;
+    let store = store(&app);
+    let ada = with_credit("ada-lovelace", 1_000);
+    open(&store, &ada).await;
+    let key = KeyId::floor(at(1));
+    // The first change of a wallet writes its opening credit, too.
+    let mut first = booking(&store, &ada, 1).await;
+    first.set_budget(key, Some(MicroUsd::new(100)), &[]).unwrap();
+    assert_eq!(save_with(&store, first, with_event(&event(ada.id, 1))).await, Saved::Yes);
+    assert_eq!(verified(&store, &ada).await.len(), 1);
+    let job = |name: &str, amount| {
+        let start = JobStart { key: Some(key), ..start(JobCategory::Inference, amount) };
+        (named(name), start, at(99))
+    };
+    let (mut one, mut other) = (booking(&store, &ada, 2).await, booking(&store, &ada, 2).await);
+    for (booking, name) in [(&mut one, "job-1"), (&mut other, "job-2")] {
+        let (job, start, expires) = job(name, 60);
+        booking.hold(&job, start, expires).unwrap();
+    }
+    let mut lowered = booking(&store, &ada, 2).await;
+    lowered.set_budget(key, Some(MicroUsd::new(1)), &[]).unwrap();
+    assert_eq!(save(&store, one).await, Saved::Yes);
+    let before = everything(&app).await;
+    assert_eq!(save(&store, other).await, Saved::Stale);
+    assert_eq!(save_with(&store, lowered, with_event(&event(ada.id, 2))).await, Saved::Stale);
+    assert_eq!(everything(&app).await, before);
+    let mut again = booking(&store, &ada, 3).await;
+    let (job, start, expires) = job("job-2", 60);
+    assert_eq!(again.hold(&job, start, expires), Err(Refusal::OverBudget { left: MicroUsd::new(40) }));
+    again.set_budget(key, None, &[]).unwrap();
+    let since = app.last_call().await;
+    assert_eq!(save_with(&store, again, with_event(&event(ada.id, 3))).await, Saved::Yes);
+    assert_eq!(asked(&app, "dynamodb", since).await, ["TransactWriteItems"]);
+    assert_eq!(wallet_of(&store, &ada).await.unwrap().budgets, []);
 }
 
 #[tokio::test]
@@ -364,6 +408,40 @@ async fn promo_code_is_redeemed_by_the_most_and_once_by_each() {
     for workspace in &all[..2] {
         assert_eq!(verified(&store, workspace).await.len(), 2);
     }
+}
+
+#[tokio::test]
+async fn workspace_opens_with_the_last_redemption_or_not_at_all() {
+    let app = App::start().await;
+    let store = store(&app);
+    let promotion = Promotion {
+        code: PromoCode::parse("OPENING").unwrap(),
+        amount: MicroUsd::new(70),
+        ends_at: None,
+        credit_days: Some(1),
+        most: 1,
+        redeemed: 0,
+    };
+    assert_eq!(store.create(&promotion).await.unwrap(), Saved::Yes);
+    let all =
+        [("ada-lovelace", 1_000), ("grace-hopper", 0)].map(|(handle, micros)| with_credit(handle, micros));
+    let opens = async |workspace: &Workspace| {
+        let mut booking = booking(&store, workspace, 1).await;
+        let cause = Cause::Promo(promotion.code.clone());
+        booking.credit(PostingType::Promo, promotion.credit(at(1)), cause, None).unwrap();
+        let change = booking.finish().unwrap();
+        let redemption = Some((&change, &promotion));
+        store.open(workspace, &profile("somebody"), redemption, TransactionExtras::default()).await.unwrap()
+    };
+    assert_eq!(opens(&all[0]).await, Founded::Yes);
+    assert_eq!(verified(&store, &all[0]).await.len(), 2);
+    let before = everything(&app).await;
+    assert_eq!(opens(&all[1]).await, Founded::PromoUsedUp);
+    assert_eq!(everything(&app).await, before);
+    assert_eq!(opens(&with_credit("ada-lovelace", 1)).await, Founded::HandleTaken, "the first reason");
+    // The other goes on without the code.
+    open(&store, &all[1]).await;
+    assert_eq!(wallet_of(&store, &all[1]).await, None);
 }
 
 #[tokio::test]

@@ -12,7 +12,7 @@ use tests::{Answer, App, Person, Value, json};
 
 use super::{bundle::Bundle, erase, everything::Everything, looked_once};
 use crate::{
-    fixtures::billing::{adjusts, charges, holds, settled, tells},
+    fixtures::billing::{adjusts, charges, holds, holds_by, settled, tells},
     many,
 };
 
@@ -41,6 +41,8 @@ async fn bundle_has_the_wallet_and_every_posting() {
     let app = App::start().await;
     let (ada, mate) = (app.user("ada-wallet").await, app.user("mate-wallet").await);
     let (key, _) = ada.make_key("ci").await;
+    let budget = json!({ "id": key, "monthlyBudgetCents": 100 });
+    ada.patch("/api/api-keys", budget).await.expect(200);
     let job = |name: &str, by: &Person| {
         let mut job = settled(name, 3_000, 3_000);
         (job["user"], job["apiKey"]) = (json!(by.id()), json!(key));
@@ -51,7 +53,7 @@ async fn bundle_has_the_wallet_and_every_posting() {
     let refund = json!([{ "job": "own", "outcome": "refunded", "amountMicroUsd": 1_000 }]);
     tells(&ada, refund).await.expect(200);
     adjusts(&ada, "gift", 500).await.expect(200);
-    holds(&ada, "runs", 2_000).await.expect(200);
+    holds_by(&ada, &key, "runs", 2_000).await.expect(200);
 
     let bundle = Bundle::of(&ada.export("zip").await).await;
     let rows = bundle.rows("transactions.ndjson");
@@ -74,7 +76,8 @@ async fn bundle_has_the_wallet_and_every_posting() {
         }),
         json!({
             "number": 4, "type": "refund", "amountMicroUsd": 1_000, "balanceMicroUsd": 24_995_000,
-            "lots": lots("sign-up", 1_000), "job": "own",
+            "lots": lots("sign-up", 1_000), "job": "own", "category": "training", "gpuType": "h100",
+            "user": "you", "apiKey": key, "run": "run-of-own",
         }),
         json!({
             "number": 5, "type": "adjustment", "amountMicroUsd": 500, "balanceMicroUsd": 24_995_500,
@@ -89,6 +92,10 @@ async fn bundle_has_the_wallet_and_every_posting() {
     assert_eq!(wallet["lots"], json!(free));
     let held = &wallet["holds"][0];
     assert_eq!((&held["job"], &held["amountMicroUsd"]), (&json!("runs"), &json!(2_000)));
+    assert_eq!(held["apiKey"], json!(key));
+    let budget = &wallet["budgets"][0];
+    assert_eq!((&budget["apiKey"], &budget["monthlyMicroUsd"]), (&json!(key), &json!(1_000_000)));
+    assert!(budget["spentMicroUsd"].is_i64() && budget["month"].as_str().unwrap().ends_with("-01"));
     assert_eq!(held["lots"], lots("sign-up", 2_000));
     assert!(!bundle.text().contains(&mate.id().bare()));
 }

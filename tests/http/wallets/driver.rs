@@ -6,8 +6,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::*;
 use domain::{
     Timestamp,
-    wallet::{Cause, Posting, PostingType},
+    wallet::{Cause, KeyBudget, Posting, PostingType},
 };
+
+use crate::fixtures::{api_keys::set_budget, billing::holds_by};
 
 /// Random numbers that a seed determines ([SplitMix64](https://prng.di.unimi.it/splitmix64.c)).
 struct Random(u64);
@@ -33,6 +35,8 @@ impl Random {
 /// An account, and what the services know of it.
 struct Account {
     who: Person,
+    /// An API key with a budget.
+    key: String,
     /// The number of names that were given.
     names: u64,
     /// Jobs with a hold, and when it was made.
@@ -75,9 +79,16 @@ async fn step(app: &App, random: &mut Random, account: &mut Account) {
     match random.below(20) {
         0..4 => corrects(random, account).await,
         4..8 => {
-            let (job, amount) = (account.name(), random.amount(3_000_000));
-            let held = surely(|| holds(&account.who, &job, amount)).await;
+            let (job, amount, by_key) = (account.name(), random.amount(3_000_000), random.below(2) == 0);
+            let held = if by_key {
+                surely(|| holds_by(&account.who, &account.key, &job, amount)).await
+            } else {
+                surely(|| holds(&account.who, &job, amount)).await
+            };
             if held.status == 200 {
+                if by_key {
+                    is_within_budget(account).await;
+                }
                 account.held.insert(job, app.now().await.as_millisecond());
             }
         }
@@ -98,6 +109,40 @@ async fn step(app: &App, random: &mut Random, account: &mut Account) {
         }
         _ => app.advance(i64::try_from(random.below(600)).unwrap()).await,
     }
+}
+
+/// Checks that jobs of the key spent and hold no more than its budget, as is so whenever one was let in.
+async fn is_within_budget(account: &Account) {
+    let wallet: Wallet = items(&account.who, ItemKind::Wallets).await.pop().unwrap();
+    let budget = &wallet.budgets[0];
+    let held = wallet.holds.iter().filter(|hold| hold.key == Some(budget.key));
+    let held: i64 = held.map(|hold| hold.amount.micros()).sum();
+    let spent = budget.spent_at(wallet.changed_at).micros();
+    assert!(held + spent <= budget.monthly.micros(), "{held} and {spent} of {:?}", budget.monthly);
+}
+
+/// The spending of a budget in its last month, as postings say.
+fn spent_of(budget: &KeyBudget, postings: &[Posting]) -> i64 {
+    let in_month = |posting: &&Posting| posting.at.to_string()[..7] == budget.month.to_string()[..7];
+    let by_key = |posting: &&Posting| {
+        posting.record.as_ref().and_then(|record| record.api_key) == Some(budget.key)
+            && posting.r#type == PostingType::Training
+            && posting.number > budget.after
+    };
+    let mut spent = BTreeMap::<String, i64>::new();
+    for charge in postings.iter().filter(in_month).filter(by_key) {
+        if let Cause::Job(job) = &charge.cause {
+            spent.insert(job.to_string(), -charge.amount.micros());
+        }
+    }
+    for refund in postings.iter().filter(in_month) {
+        if let Cause::Refund(job) = &refund.cause
+            && let Some(spent) = spent.get_mut(&job.to_string())
+        {
+            *spent -= refund.amount.micros();
+        }
+    }
+    spent.values().sum()
 }
 
 async fn corrects(random: &mut Random, account: &mut Account) {
@@ -134,7 +179,14 @@ async fn ends_jobs(random: &mut Random, account: &mut Account) {
         let overage = if random.below(2) == 0 { cost } else { 0 };
         jobs.insert(job, (cost, overage));
     }
-    let body: Value = jobs.iter().map(|(job, (cost, overage))| settled(job, *cost, *overage)).collect();
+    let end = |(job, (cost, overage)): (&String, &(i64, i64))| {
+        let mut end = settled(job, *cost, *overage);
+        if cost % 2 == 0 {
+            end["apiKey"] = json!(account.key);
+        }
+        end
+    };
+    let body: Value = jobs.iter().map(end).collect();
     let told = surely(|| tells(&account.who, body.clone())).await.expect(200);
     for (n, (job, (cost, _))) in jobs.into_iter().enumerate() {
         if result(&told, n).starts_with("settled") {
@@ -160,6 +212,10 @@ async fn compare(account: &Account, seed: u64) {
         assert_eq!(names.len(), named.len(), "seed {seed}: a cause has two postings");
         named.into_iter().collect()
     };
+    let wallet: Wallet = items(&account.who, ItemKind::Wallets).await.pop().unwrap();
+    for budget in &wallet.budgets {
+        assert_eq!(budget.spent.micros(), spent_of(budget, &postings), "seed {seed}");
+    }
     let costs = account.costs.iter().filter(|(_, cost)| **cost != 0).map(|(job, cost)| (job.clone(), -cost));
     assert_eq!(amounts(PostingType::Training), costs.collect(), "seed {seed}");
     assert_eq!(amounts(PostingType::Refund), account.refunds, "seed {seed}");
@@ -188,8 +244,10 @@ async fn random_operations_with_faults_keep_every_wallet_right() {
         let mut all = Vec::new();
         for n in 0..accounts {
             let who = app.user(&format!("driven-{seed}-{n}")).await;
+            let (key, _) = who.make_key("driven").await;
+            set_budget(&who, &key, json!(1_500)).await.expect(200);
             let (held, costs, refunds, adjustments) = Default::default();
-            all.push(Account { who, names: 0, held, costs, refunds, adjustments });
+            all.push(Account { who, key, names: 0, held, costs, refunds, adjustments });
         }
         for _ in 0..operations {
             let at = usize::try_from(random.below(accounts)).unwrap();

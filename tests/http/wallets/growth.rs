@@ -39,7 +39,7 @@ fn posting(who: &Person, number: u64, at: domain::Timestamp, balance: i64) -> Va
 }
 
 /// Fills a wallet until it has so many postings. What it has afterwards is right: it can be recomputed.
-async fn fill(who: &Person, count: u64) {
+pub(super) async fn fill(who: &Person, count: u64) {
     charges(who, "first", 1).await.expect(200);
     let at = recomputed(who).await.pop().unwrap().at;
     let postings = (3..=count).map(|n| posting(who, n, at, 25_000_001 - i64::try_from(n).unwrap()));

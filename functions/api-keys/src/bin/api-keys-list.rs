@@ -1,7 +1,7 @@
 //! Lambda entry point of `api-keys-list`. Its grants (written by `cargo generate`):
 //!
 //! - Reads handle claims, handles, key holders, keys, members, sessions, signing keys, the secret
-//!   `forwarding`, workspaces.
+//!   `forwarding`, wallets, workspaces.
 //! - Writes rate windows.
 //! - Uses data keys.
 

@@ -8,7 +8,9 @@ use super::outcome::Outcome;
 use crate::{
     directory::{self, Holder, Name},
     follow::{FollowedHash, FollowerCount, RegionalCount},
+    free_credit::{CreditClaim, CreditCounter},
     handle::Handle,
+    money::MicroUsd,
     region::Region,
 };
 
@@ -32,6 +34,19 @@ pub enum Claimed {
     Yes,
     /// Another holder has the name.
     Taken,
+}
+
+/// The result of claiming free credit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CreditClaimed {
+    /// The claimant gets this amount: that of the first claim, however often it is repeated.
+    Yes(MicroUsd),
+    /// The mailbox got its credit for another user, or in another way.
+    Taken,
+    /// Nothing is claimed: the network got free credit for the most claims of the day.
+    NetworkFull,
+    /// Nothing is claimed: the organization got it for the most claims of the day.
+    OrganizationFull,
 }
 
 /// Data that every region may have. Written in one region, the authority; read from the region's own replica, which follows
@@ -67,6 +82,13 @@ pub trait Directory: Send + Sync {
         region: Region,
         count: FollowerCount,
     ) -> Outcome<()>;
+    /// Claims free credit for a mailbox, once over all regions, and counts it in the day of `now`. A claim never ends, and counts once.
+    async fn grant_credit(
+        &self,
+        claim: &CreditClaim,
+        counters: &[CreditCounter],
+        now: Timestamp,
+    ) -> Outcome<CreditClaimed>;
     /// The public keys that access tokens are verified with.
     async fn signing_keys(&self) -> Outcome<Vec<PublicKey>>;
     /// Publishes a public key.

@@ -10,6 +10,7 @@ use super::{
 use crate::{
     deletion,
     email::EmailAddress,
+    free_credit::CreditHashes,
     id::{AttemptId, WorkspaceId},
     permissions::RevealsKeys,
     rotation::SecretName,
@@ -76,6 +77,8 @@ pub trait AddressHashes: Send + Sync {
     async fn hash(&self, address: &EmailAddress) -> Outcome<EmailHash>;
     /// The hash of a client's network.
     async fn network_hash(&self, network: Network) -> Outcome<NetworkHash>;
+    /// The hashes that free credit for an address is counted with.
+    async fn credit_hashes(&self, address: &EmailAddress) -> Outcome<CreditHashes>;
     /// The hash of the network of a request that names an address.
     async fn source(&self, address: EmailHash, network: Network) -> Outcome<Source>;
 }

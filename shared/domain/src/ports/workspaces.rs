@@ -15,9 +15,11 @@ use crate::{
     handle::Handle,
     id::{EventId, KeyId, UserId, WorkspaceId},
     permissions::{EditsProfile, KeepsInbox, MakesKeys, ManagesKeys, SetsPlans},
+    promotion::Promotion,
     role::Role,
     secret::Digest256,
-    workspace::{PlanTerms, Profile, ProfileRecord, Workspace},
+    wallet::WalletChange,
+    workspace::{Profile, ProfileRecord, Workspace},
 };
 
 /// The result of opening a workspace.
@@ -29,16 +31,19 @@ pub enum Founded {
     HandleTaken,
     /// The user has a workspace already.
     AlreadyThere,
+    /// The most people redeemed the promo code.
+    PromoUsedUp,
 }
 
 /// Workspaces and their handles.
 #[async_trait]
 pub trait Workspaces: Send + Sync {
-    /// Opens a workspace under its handle.
+    /// Opens a workspace under its handle, with the first change of its wallet if a promo code is redeemed.
     async fn open(
         &self,
         workspace: &Workspace,
         profile: &Profile,
+        redemption: Option<(&WalletChange, &Promotion)>,
         extras: TransactionExtras,
     ) -> Outcome<Founded>;
     /// One workspace.
@@ -58,12 +63,12 @@ pub trait Workspaces: Send + Sync {
         record: &ProfileRecord,
         extras: TransactionExtras,
     ) -> Outcome<Saved>;
-    /// Sets the terms of a workspace's plan, if the stored ones are those of `before`.
+    /// Sets the terms of a workspace's plan to those of `after`, if the stored ones are those of `before`.
     async fn set_plan(
         &self,
         proof: &SetsPlans,
         before: &Workspace,
-        terms: PlanTerms,
+        after: &Workspace,
         extras: TransactionExtras,
     ) -> Outcome<Saved>;
 }

@@ -187,3 +187,24 @@ fn primary_address_is_changed_and_then_removable() {
     assert_eq!(former, ["ada@people.example"], "the mail still finds its address");
     assert_eq!(removal.pending.expires_at(), at(86_405));
 }
+
+#[test]
+fn added_company_addresses_are_verified_and_not_the_first() {
+    let mut book = book_of("ada@acme.example");
+    let stored = |book: &AddressBook| StoredAddresses {
+        user: book.user.clone(),
+        verified: Some(book.verified.clone()),
+        pending: Some(book.pending.clone()),
+    };
+    let added = |stored: &StoredAddresses| {
+        stored.added_company_addresses().map(|address| address.email.to_string()).collect::<Vec<_>>()
+    };
+    assert_eq!(added(&StoredAddresses { verified: None, ..stored(&book) }), [""; 0]);
+    add(&mut book, new("waits@other.example", 2), 0);
+    add_verified(&mut book, "ada@gmail.com", 3, 60);
+    assert_eq!(added(&stored(&book)), [""; 0]);
+    let id = add_verified(&mut book, "ada@other.example", 4, 120);
+    assert_eq!(added(&stored(&book)), ["ada@other.example"]);
+    book.verified = book.remove(id, at(180)).unwrap().verified.unwrap();
+    assert_eq!(added(&stored(&book)), [""; 0]);
+}

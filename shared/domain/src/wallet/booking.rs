@@ -3,10 +3,11 @@
 use jiff::Timestamp;
 
 use super::{
-    Booked, Cause, Hold, JobCategory, JobRecord, LATEST_EXPIRY, Lot, LotId, LotKind, Lots, MOST_HOLDS,
-    MOST_LOTS, Posting, PostingType, Wallet, whole_millis,
+    Booked, Cause, Hold, JobCategory, JobRecord, KeyBudget, LATEST_EXPIRY, Lot, LotId, LotKind, Lots,
+    MOST_BUDGETS, MOST_HOLDS, MOST_LOTS, Posting, PostingType, Schedule, TooManyBudgets, Wallet, WalletTask,
+    whole_millis,
 };
-use crate::{money::MicroUsd, reference::Reference};
+use crate::{id::KeyId, money::MicroUsd, plan::CreditPeriod, reference::Reference, throttle::end_of_day};
 
 /// Why a wallet does not change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,7 +19,12 @@ pub enum Refusal {
         /// The available amount.
         available: MicroUsd,
     },
-    /// The job holds another amount.
+    /// The budget of the API key leaves less than the amount for this month.
+    OverBudget {
+        /// What it leaves.
+        left: MicroUsd,
+    },
+    /// The job holds another amount, or has another category or key.
     HeldDifferently,
     /// The most jobs of the category run already.
     NoSlot {
@@ -42,6 +48,19 @@ pub enum Refusal {
     TooMuchAtOnce,
 }
 
+/// A job before its start.
+#[derive(Debug, Clone, Copy)]
+pub struct JobStart {
+    /// The category.
+    pub category: JobCategory,
+    /// The most that the job may cost.
+    pub amount: MicroUsd,
+    /// The API key that starts it.
+    pub key: Option<KeyId>,
+    /// The most jobs of the category that may run at the same time.
+    pub slots: Option<u64>,
+}
+
 /// The end of a job.
 #[derive(Debug, Clone)]
 pub struct Settlement {
@@ -56,7 +75,7 @@ pub struct Settlement {
 }
 
 /// The records that a change may have. DynamoDB takes 100 in a transaction; other writes of the request need some.
-const MOST_RECORDS: usize = 92;
+const MOST_RECORDS: usize = 88;
 
 /// A change of a wallet.
 #[derive(Debug, Clone)]
@@ -67,12 +86,15 @@ pub struct WalletChange {
     pub postings: Vec<Posting>,
     /// What the wallet remembers of their causes.
     pub causes: Vec<(Cause, Booked)>,
+    /// The schedule before the change.
+    pub due_before: Schedule,
 }
 
 impl WalletChange {
-    /// Whether only holds change, of a wallet that is stored already.
+    /// Whether only holds and budgets change, of a wallet that is stored already.
     pub fn is_of_holds(&self) -> bool {
-        self.postings.is_empty() && self.causes.is_empty() && self.wallet.version > 1
+        let is_stored = self.wallet.version > 1 && self.wallet.due == self.due_before;
+        self.postings.is_empty() && self.causes.is_empty() && is_stored
     }
 }
 
@@ -110,7 +132,26 @@ impl Booking {
         }
         wallet.version = wallet.version.saturating_add(1);
         wallet.changed_at = now;
-        Some(WalletChange { wallet, postings, causes })
+        wallet.due.set_by(WalletTask::Expire, wallet.next_expiry());
+        if !postings.is_empty() && wallet.due.of(WalletTask::Verify).is_none() {
+            wallet.due.set(WalletTask::Verify, Some(end_of_day(now)));
+        }
+        Some(WalletChange { wallet, postings, causes, due_before: before.due })
+    }
+
+    /// Sets when a task is due next, after it was done.
+    pub fn schedule(&mut self, task: WalletTask, next: Option<Timestamp>) {
+        self.wallet.due.set(task, next);
+    }
+
+    /// Adds the credit of a month, which expires at its end.
+    ///
+    /// # Errors
+    ///
+    /// A refusal; nothing changed.
+    pub fn grant(&mut self, period: &CreditPeriod) -> Result<Posting, Refusal> {
+        let lot = Lot { id: LotId::new(LotKind::Monthly, Some(period.ends)), amount: period.amount };
+        self.credit(PostingType::MonthlyGrant, lot, Cause::Monthly(period.starts), None)
     }
 
     /// Reserves money for a job, and one of the slots of its category. Once a job holds money, the same again changes nothing.
@@ -118,39 +159,29 @@ impl Booking {
     /// # Errors
     ///
     /// A refusal; nothing changed.
-    pub fn hold(
-        &mut self,
-        job: &Reference,
-        category: JobCategory,
-        amount: MicroUsd,
-        expires: Timestamp,
-        slots: Option<u64>,
-    ) -> Result<(), Refusal> {
+    pub fn hold(&mut self, job: &Reference, start: JobStart, expires: Timestamp) -> Result<(), Refusal> {
+        let JobStart { category, amount, key, slots: _ } = start;
         if let Some(held) = self.wallet.holds.iter().find(|hold| hold.job == *job) {
-            let same = held.amount == amount && held.category == category;
+            let same = held.amount == amount && held.category == category && held.key == key;
             return if same { Ok(()) } else { Err(Refusal::HeldDifferently) };
         }
-        self.may_start(category, amount, slots)?;
+        self.may_start(start)?;
         let expires = whole_millis(expires);
         if expires <= self.now {
             return Err(Refusal::Expired);
         }
         let lots = self.wallet.lots.take(amount);
-        self.wallet.holds.push(Hold { job: job.clone(), category, amount, lots, expires });
+        self.wallet.holds.push(Hold { job: job.clone(), category, amount, lots, expires, key });
         Ok(())
     }
 
-    /// Whether a job of this category that costs this much may start.
+    /// Whether a job may start.
     ///
     /// # Errors
     ///
     /// The reason why not.
-    pub fn may_start(
-        &self,
-        category: JobCategory,
-        amount: MicroUsd,
-        slots: Option<u64>,
-    ) -> Result<(), Refusal> {
+    pub fn may_start(&self, start: JobStart) -> Result<(), Refusal> {
+        let JobStart { category, amount, key, slots } = start;
         if !(MicroUsd::ZERO..=MicroUsd::MOST).contains(&amount) {
             return Err(Refusal::Amount);
         }
@@ -158,6 +189,7 @@ impl Booking {
         if available <= MicroUsd::ZERO || available < amount {
             return Err(Refusal::Insufficient { available });
         }
+        self.is_within_budget(key, amount)?;
         let running = self.wallet.running(category);
         if let Some(limit) =
             slots.filter(|limit| u64::try_from(running).is_ok_and(|running| running >= *limit))
@@ -167,6 +199,40 @@ impl Booking {
         if self.wallet.holds.len() >= MOST_HOLDS {
             return Err(Refusal::TooManyHolds);
         }
+        Ok(())
+    }
+
+    /// Whether the budget of a key, if it has one, is enough for one more job.
+    fn is_within_budget(&self, key: Option<KeyId>, amount: MicroUsd) -> Result<(), Refusal> {
+        let Some(budget) = key.and_then(|key| self.wallet.budget_of(key)) else { return Ok(()) };
+        let left = self.wallet.left_of(budget, self.now);
+        if left <= MicroUsd::ZERO || left < amount { Err(Refusal::OverBudget { left }) } else { Ok(()) }
+    }
+
+    /// Sets what the jobs of a key may spend in a month, or removes the budget. The same key's budget keeps what was spent. The budgets
+    /// of keys that are `gone` are removed.
+    ///
+    /// # Errors
+    ///
+    /// The wallet would have too many budgets; nothing changed.
+    pub fn set_budget(
+        &mut self,
+        key: KeyId,
+        monthly: Option<MicroUsd>,
+        gone: &[KeyId],
+    ) -> Result<(), TooManyBudgets> {
+        let mut budgets = self.wallet.budgets.clone();
+        budgets.retain(|budget| !gone.contains(&budget.key) && (budget.key != key || monthly.is_some()));
+        if let Some(monthly) = monthly {
+            match budgets.iter_mut().find(|budget| budget.key == key) {
+                Some(budget) => budget.monthly = monthly,
+                None => budgets.push(KeyBudget::new(key, monthly, self.wallet.postings, self.now)),
+            }
+        }
+        if budgets.len() > MOST_BUDGETS {
+            return Err(TooManyBudgets);
+        }
+        self.wallet.budgets = budgets;
         Ok(())
     }
 
@@ -188,7 +254,8 @@ impl Booking {
     }
 
     /// Charges a job, and gives back what remains of its hold. The charge takes what is held for the job, then what is held for none,
-    /// then what is held for other jobs, and then makes a debt. Returns the posting, unless the job cost nothing.
+    /// then what is held for other jobs, and then makes a debt. Returns the posting, unless the job cost nothing. The budget of the key
+    /// counts the cost, even beyond what it leaves. A record without a key gets that of the hold.
     ///
     /// # Errors
     ///
@@ -201,7 +268,9 @@ impl Booking {
             return Err(Refusal::Amount);
         }
         let at = self.wallet.holds.iter().position(|hold| hold.job == job);
-        let held = at.and_then(|at| self.wallet.holds.get(at)).map_or(MicroUsd::ZERO, |hold| hold.amount);
+        let hold = at.and_then(|at| self.wallet.holds.get(at));
+        let held = hold.map_or(MicroUsd::ZERO, |hold| hold.amount);
+        let api_key = record.api_key.or_else(|| hold.and_then(|hold| hold.key));
         let most = held.plus(overage).unwrap_or(MicroUsd::MOST);
         if cost > most {
             return Err(Refusal::AboveHold { held });
@@ -212,9 +281,13 @@ impl Booking {
         let mut taken = own.take(cost);
         self.wallet.lots.add_all(&own);
         self.draw(cost, &mut taken);
-        let cause = Cause::Job(job);
+        let (cause, now) = (Cause::Job(job), self.now);
         let posting = if cost > MicroUsd::ZERO {
+            if let Some(budget) = self.budget_mut(api_key) {
+                budget.count(cost, now);
+            }
             let (amount, lots) = (cost.negated(), taken.negated());
+            let record = JobRecord { api_key, ..record };
             Some(self.post(PostingType::Training, amount, lots, cause, Some(record), None))
         } else {
             self.causes.push((cause, Booked { posting: None, amount: MicroUsd::ZERO, released: false }));
@@ -224,7 +297,9 @@ impl Booking {
         Ok(posting)
     }
 
-    /// Gives back a part of what a job cost, to the lots that paid for it. What they did not pay is credit that does not expire.
+    /// Gives back a part of what a job cost, to the lots that paid for it. What they did not pay reduces the debt, so that no other credit
+    /// pays it; beyond that, it is credit that does not expire. The posting has the record of the job, so that views of usage find its groups. The budget of the key gets back what it counted in the
+    /// same month.
     ///
     /// # Errors
     ///
@@ -244,10 +319,22 @@ impl Booking {
         // The lots that were spent first stay spent.
         returned.take(kept);
         let owed = amount.min(unpaid);
-        if owed > MicroUsd::ZERO {
-            returned.add(Lot { id: LotId { kind: LotKind::Adjustment, expires: None }, amount: owed });
+        let cancelled = owed.min(self.wallet.debt);
+        let credit: MicroUsd = [owed, cancelled.negated()].into_iter().sum();
+        if credit > MicroUsd::ZERO {
+            returned.add(Lot { id: LotId { kind: LotKind::Adjustment, expires: None }, amount: credit });
         }
-        self.add(PostingType::Refund, &returned, amount, Cause::Refund(job.clone()), None)
+        // The sums of the refund stay within the limits if this one does.
+        self.wallet.balance().plus(amount).ok_or(Refusal::Amount)?;
+        self.wallet.debt = [self.wallet.debt, cancelled.negated()].into_iter().sum();
+        let (cause, record) = (Cause::Refund(job.clone()), charged.record.clone());
+        let api_key = record.as_ref().and_then(|record| record.api_key);
+        let (posting, now) =
+            (self.add(PostingType::Refund, &returned, amount, cause, record, None)?, self.now);
+        if let Some(budget) = self.budget_mut(api_key) {
+            budget.give_back(charged, amount, now);
+        }
+        Ok(posting)
     }
 
     /// Adds credit.
@@ -270,7 +357,7 @@ impl Booking {
             return Err(Refusal::Expired);
         }
         let before = self.clone();
-        let posting = self.add(r#type, &Lots::from(lot), lot.amount, cause, reason)?;
+        let posting = self.add(r#type, &Lots::from(lot), lot.amount, cause, None, reason)?;
         if self.wallet.lot_count() > MOST_LOTS {
             *self = before;
             return Err(Refusal::TooManyLots);
@@ -307,6 +394,7 @@ impl Booking {
         lots: &Lots,
         amount: MicroUsd,
         cause: Cause,
+        record: Option<JobRecord>,
         reason: Option<String>,
     ) -> Result<Posting, Refusal> {
         self.wallet.balance().plus(amount).ok_or(Refusal::Amount)?;
@@ -314,9 +402,14 @@ impl Booking {
         let paid = added.take(self.wallet.debt).total();
         self.wallet.debt = [self.wallet.debt, paid.negated()].into_iter().sum();
         self.wallet.lots.add_all(&added);
-        let posting = self.post(r#type, amount, added, cause, None, reason);
+        let posting = self.post(r#type, amount, added, cause, record, reason);
         self.post_expired();
         Ok(posting)
+    }
+
+    /// The budget of a key, if it has one.
+    fn budget_mut(&mut self, key: Option<KeyId>) -> Option<&mut KeyBudget> {
+        self.wallet.budgets.iter_mut().find(|budget| Some(budget.key) == key)
     }
 
     /// Takes what is missing in `taken` for a cost.

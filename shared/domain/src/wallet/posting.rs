@@ -24,6 +24,8 @@ pub enum PostingType {
     Adjustment,
     /// A promo code.
     Promo,
+    /// The monthly credit of a plan.
+    MonthlyGrant,
     /// Credit that expired.
     ProCreditExpiry,
 }
@@ -37,6 +39,7 @@ impl PostingType {
             Self::Refund => "refund",
             Self::Adjustment => "adjustment",
             Self::Promo => "promo",
+            Self::MonthlyGrant => "monthly_grant",
             Self::ProCreditExpiry => "pro_credit_expiry",
         }
     }
@@ -48,6 +51,8 @@ impl PostingType {
 pub enum Cause {
     /// The opening of the account.
     SignUp,
+    /// The first company address of an account that was opened with a personal one.
+    Company,
     /// A job.
     Job(Reference),
     /// A job whose cost is given back.
@@ -56,6 +61,8 @@ pub enum Cause {
     Adjustment(Reference),
     /// A promo code.
     Promo(PromoCode),
+    /// The monthly credit of the period that begins at this time, in whole milliseconds.
+    Monthly(Timestamp),
     /// The time at which a lot expired.
     Expiry,
 }
@@ -72,10 +79,12 @@ impl fmt::Display for Cause {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::SignUp => out.write_str("sign-up"),
+            Self::Company => out.write_str("company"),
             Self::Job(job) => write!(out, "job#{job}"),
             Self::Refund(job) => write!(out, "refund#{job}"),
             Self::Adjustment(reference) => write!(out, "adjustment#{reference}"),
             Self::Promo(code) => write!(out, "promo#{code}"),
+            Self::Monthly(starts) => write!(out, "monthly#{}", starts.as_millisecond()),
             Self::Expiry => out.write_str("expiry"),
         }
     }
@@ -132,8 +141,8 @@ mod tests {
 
     #[test]
     fn types_have_their_names_in_json() {
-        use PostingType::{Adjustment, ProCreditExpiry, Promo, Refund, Signup, Training};
-        for r#type in [Signup, Training, Refund, Adjustment, Promo, ProCreditExpiry] {
+        use PostingType::{Adjustment, MonthlyGrant, ProCreditExpiry, Promo, Refund, Signup, Training};
+        for r#type in [Signup, Training, Refund, Adjustment, Promo, MonthlyGrant, ProCreditExpiry] {
             assert_eq!(serde_json::to_value(r#type).unwrap(), r#type.as_str());
         }
     }

@@ -1,6 +1,7 @@
 //! Recomputing a wallet from its postings.
 
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 
 use super::{Lots, Posting, Wallet};
 use crate::money::MicroUsd;
@@ -15,7 +16,7 @@ pub struct Mismatch {
 }
 
 /// The sums of the postings so far, which anybody can recompute.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Recomputation {
     number: u64,
     balance: MicroUsd,
@@ -27,6 +28,11 @@ impl Recomputation {
     /// Before the first posting.
     pub fn new() -> Self {
         Self { number: 0, balance: MicroUsd::ZERO, lots: Lots::default(), at: Timestamp::MIN }
+    }
+
+    /// The number of the last posting.
+    pub const fn number(&self) -> u64 {
+        self.number
     }
 
     /// Adds the next posting.

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use domain::ports::{
-    ApiKeys, Follows, History, Invitations, Promotions, Teams, TeamsElsewhere, Wallets, Workspaces,
+    ApiKeys, Follows, History, Invitations, Promotions, Teams, TeamsElsewhere, WalletWork, Wallets,
+    Workspaces,
 };
 use kit::ports::WorkspacePorts;
 
@@ -35,6 +36,10 @@ impl WorkspacePorts for FunctionRuntime {
     }
 
     fn wallets(&self) -> Arc<dyn Wallets> {
+        self.store()
+    }
+
+    fn wallet_work(&self) -> Arc<dyn WalletWork> {
         self.store()
     }
 

@@ -8,12 +8,13 @@ use crate::{
 };
 
 /// The records that steps read because they lead to others.
-const READS: [Grant; 10] = [
+const READS: [Grant; 11] = [
     batch_get(ItemKind::Keys),
     batch_get(ItemKind::Trash),
     batch_get(ItemKind::Purges),
     batch_get(ItemKind::Uploads),
     batch_get(ItemKind::Usage),
+    batch_get(ItemKind::Wallets),
     batch_get(ItemKind::Postings),
     batch_get(ItemKind::Workspaces),
     batch_get(ItemKind::Jobs),

@@ -35,6 +35,8 @@ port! {
         OVERDUE = "overdue": [far(query(PendingClaims))];
         FOLLOWER_TOTALS = "follower_totals": [query(FollowerTotals)];
         PUBLISH_FOLLOWERS = "publish_followers": [far(put(FollowerTotals))];
+        GRANT_CREDIT = "grant_credit": [far(put(FreeCredits)), far(get(FreeCredits)), far(update(CreditDays))];
+        GRANT_PROMO = "grant_credit": [far(put(FreeCredits)), far(get(FreeCredits))];
         SIGNING_KEYS = "signing_keys": [query(SigningKeys)];
         PUBLISH_SIGNING_KEY = "publish_signing_key": [far(put(SigningKeys))];
         RETIRED_KEYS = "retired_keys": [query(RetiredKeys)];

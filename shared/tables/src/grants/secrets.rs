@@ -46,6 +46,7 @@ port! {
     address_hashes = "AddressHashes" {
         HASH = "hash": [Grant::secret("addresses")];
         NETWORK_HASH = "network_hash": [Grant::secret("addresses")];
+        CREDIT_HASHES = "credit_hashes": [Grant::secret("addresses")];
         SOURCE = "source": [Grant::secret("addresses")];
     }
 }

@@ -4,9 +4,12 @@ use super::{actions::*, method::PortMethod};
 use crate::items::ItemKind::*;
 
 port! {
-    /// Workspaces and handles.
+    /// Workspaces and handles. `_REDEEMING`: with a promo code.
     workspaces = "Workspaces" {
         OPEN = "open": [put(Workspaces), put(Handles)];
+        OPEN_REDEEMING = "open": [
+            put(Workspaces), put(Handles), put(Wallets), put(Postings), put(Causes), put(WalletsDue), update(Promotions),
+        ];
         FIND = "find": [get(Workspaces)];
         PROFILE = "profile": [batch_get(Workspaces)];
         OWNER = "owner": [batch_get(Workspaces)];
@@ -91,16 +94,37 @@ port! {
 }
 
 port! {
-    /// Wallets and their postings. `_HOLD`: changes without a posting.
+    /// Wallets and their postings. `_HOLD`: changes without a posting. `_CREDIT`: credit that does not
+    /// expire. `_DUE`: what is due for a stored wallet.
     wallets = "Wallets" {
         FIND = "find": [get(Wallets)];
         WITH_CAUSES = "with_causes": [batch_get(Wallets), batch_get(Causes)];
         POSTING = "posting": [get(Postings)];
         POSTINGS = "postings": [query(Postings)];
         POSTINGS_AFTER = "postings_after": [query(Postings)];
-        BOOK = "book": [put(Wallets), put(Postings), put(Causes), check(Workspaces)];
-        BOOK_HOLD = "book": [put(Wallets), put(Postings), check(Workspaces)];
-        REDEEM = "redeem": [put(Wallets), put(Postings), put(Causes), check(Workspaces), update(Promotions)];
+        BOOK = "book": [
+            put(Wallets), put(Postings), put(Causes), check(Workspaces), put(WalletsDue), delete(WalletsDue),
+        ];
+        BOOK_HOLD = "book": [put(Wallets), put(Postings), check(Workspaces), put(WalletsDue)];
+        BOOK_CREDIT = "book": [put(Wallets), put(Postings), put(Causes), check(Workspaces), put(WalletsDue)];
+        BOOK_DUE = "book": [put(Wallets), put(Postings), put(WalletsDue), delete(WalletsDue)];
+        REDEEM = "redeem": [
+            put(Wallets), put(Postings), put(Causes), check(Workspaces), update(Promotions), put(WalletsDue),
+            delete(WalletsDue),
+        ];
+    }
+}
+
+port! {
+    /// Work on wallets by the time at which it is due.
+    wallet_work = "WalletWork" {
+        DUE = "due": [query(WalletsDue)];
+        SETTLE = "settle": [delete(WalletsDue)];
+        GRANT = "grant": [
+            put(Wallets), put(Postings), put(Causes), check(Workspaces), put(WalletsDue), delete(WalletsDue),
+        ];
+        VERIFIED = "verified": [get(Verifications)];
+        SAVE_VERIFIED = "save_verified": [put(Verifications)];
     }
 }
 

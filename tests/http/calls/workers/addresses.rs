@@ -6,7 +6,7 @@ use kit::ItemKind;
 use tests::{PASSWORD, Person};
 
 use super::{Event, settle};
-use crate::{emails, fixtures::BESIDE};
+use crate::{emails, fixtures::BESIDE, free_credit};
 
 /// The events.
 pub fn events() -> Vec<Event> {
@@ -90,6 +90,25 @@ pub async fn remove(who: Person, n: usize) {
     let mut rows = listed.at("/emails").as_array().unwrap().iter();
     let id = rows.find(|row| row["email"] == *more).unwrap()["id"].as_str().unwrap();
     emails::remove(&new, id).await.expect(200);
+}
+
+/// Somebody with a personal address has a company address that waits for its code.
+pub async fn prepare_company_address(who: &Person, n: usize) {
+    let new = free_credit::opens(&who.app, &format!("mover{n}"), &format!("mover{n}@gmail.com")).await;
+    let company = format!("mover{n}@company.example");
+    emails::add(&new, &company).await.expect(201);
+    emails::code(&who.app, &company).await;
+}
+
+/// That address is verified.
+pub async fn verify_company_address(who: Person, n: usize) {
+    let tokens = who.app.sign_in(&format!("mover{n}@gmail.com"), PASSWORD).await.expect(200);
+    let new = Person::new(who.app.clone(), &format!("mover{n}"), &format!("mover{n}@gmail.com"), &tokens);
+    let company = format!("mover{n}@company.example");
+    let listed = new.get("/api/settings/emails").await.expect(200);
+    let mut rows = listed.at("/emails").as_array().unwrap().iter();
+    let id = rows.find(|row| row["email"] == *company).unwrap()["id"].as_str().unwrap();
+    emails::verify(&new, id, &emails::code(&who.app, &company).await).await.expect(200);
 }
 
 /// Whether a claim of this person is not confirmed yet.

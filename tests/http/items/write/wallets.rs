@@ -5,11 +5,13 @@ use domain::{
     id,
     money::MicroUsd,
     permissions::service_may_change_wallets,
-    ports::{Deletions, Promotions, Redeemed, Saved, Wallets},
+    plan::CreditPeriod,
+    ports::{Deletions, Promotions, Redeemed, Saved, WalletVerification, WalletWork, Wallets, Workspaces},
     promotion::Promotion,
     reference::Reference,
     wallet::{
-        Booking, Cause, JobCategory, JobRecord, Lot, LotId, LotKind, Posting, PostingType, Settlement, Wallet,
+        Booking, Cause, JobCategory, JobRecord, JobStart, Lot, LotId, LotKind, Posting, PostingType,
+        Recomputation, Settlement, Wallet, WalletTask,
     },
     workspace::Workspace,
 };
@@ -57,6 +59,8 @@ pub async fn wallets(tables: &Tables) {
     let mut booking = begin(tables, &ada, 130).await;
     adjust(&mut booking, "promotion", 1_001, Some(135), Some("A promotion"));
     adjust(&mut booking, "gift", 2_002, None, None);
+    let lot = Lot { id: LotId { kind: LotKind::SignUp, expires: None }, amount: MicroUsd::new(4_009) };
+    booking.credit(PostingType::Signup, lot, Cause::Company, None).unwrap();
     let full = json!({
         "category": "training", "gpuType": "h100", "user": user(1), "apiKey": nth::<id::OfKey>(1),
         "dataset": nth::<id::OfDataset>(1), "model": nth::<id::OfModel>(1), "run": "run-1",
@@ -68,8 +72,14 @@ pub async fn wallets(tables: &Tables) {
     // The promotion has expired.
     let mut booking = begin(tables, &ada, 136).await;
     adjust(&mut booking, "later", 3_003, Some(10_000), None);
-    for (job, category) in [("job-2", JobCategory::Training), ("job-3", JobCategory::Deployment)] {
-        booking.hold(&named(job), category, MicroUsd::new(4_004), at(900), None).unwrap();
+    booking.set_budget(nth(1), Some(MicroUsd::new(20_000)), &[]).unwrap();
+    let by_key = json!({ "category": "inference", "apiKey": nth::<id::OfKey>(1) });
+    settle(&mut booking, "by-key", 707, by_key).unwrap();
+    for (job, category, key) in
+        [("job-2", JobCategory::Training, None), ("job-3", JobCategory::Deployment, Some(nth(1)))]
+    {
+        let start = JobStart { category, amount: MicroUsd::new(4_004), key, slots: None };
+        booking.hold(&named(job), start, at(900)).unwrap();
     }
     save(tables, booking).await;
     let bob = workspace(2, "bob-babbage", "personal", "enterprise");
@@ -77,6 +87,25 @@ pub async fn wallets(tables: &Tables) {
     settle(&mut booking, "too-much", 6_000_000, json!({ "category": "deployment" }));
     save(tables, booking).await;
     redeem(tables, &bob).await;
+    let cyd = workspace(7, "cyd-clark", "personal", "pro");
+    tables.store.open(&cyd, &super::bare("cyd-clark"), None, none()).await.unwrap();
+    grant(tables, &cyd).await;
+}
+
+/// Grants the credit of a month to a workspace, and recomputes its wallet.
+async fn grant(tables: &Tables, to: &Workspace) {
+    let mut booking = begin(tables, to, 139).await;
+    let amount = MicroUsd::new(8_008);
+    booking.grant(&CreditPeriod { starts: at(139), ends: at(900), amount }).unwrap();
+    booking.schedule(WalletTask::Grant, Some(at(900)));
+    let change = booking.clone().finish().unwrap();
+    save(tables, booking).await;
+    let mut sums = Recomputation::new();
+    for posting in &change.postings {
+        sums.add(posting).unwrap();
+    }
+    let verification = WalletVerification { workspace: to.id, sums, at: at(140) };
+    tables.store.save_verified(&verification).await.unwrap();
 }
 
 /// Promo codes, of which one is redeemed.

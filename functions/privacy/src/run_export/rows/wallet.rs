@@ -6,10 +6,12 @@ use domain::{
     money::MicroUsd,
     promotion::PromoCode,
     reference::Reference,
-    wallet::{Cause, Hold, JobCategory, JobRecord, Lot, LotKind, Lots, Posting, PostingType, Wallet},
+    wallet::{
+        Cause, Hold, JobCategory, JobRecord, KeyBudget, Lot, LotKind, Lots, Posting, PostingType, Wallet,
+    },
 };
 use kit::input::date_time;
-use schemars::JsonSchema;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Serialize;
 
 use super::{Who, date_time_or_null};
@@ -57,13 +59,45 @@ pub struct HoldRow {
     /// Time from which nothing is reserved any more.
     #[schemars(schema_with = "date_time")]
     pub expires_at: Timestamp,
+    /// Your API key that starts the job, if a key starts it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub api_key: Option<KeyId>,
 }
 
 impl From<Hold> for HoldRow {
-    fn from(Hold { job, category, amount, lots, expires }: Hold) -> Self {
+    fn from(Hold { job, category, amount, lots, expires, key }: Hold) -> Self {
         let lots = LotRow::all(&lots);
-        Self { job, category, amount_micro_usd: amount, lots, expires_at: expires }
+        Self { job, category, amount_micro_usd: amount, lots, expires_at: expires, api_key: key }
     }
+}
+
+/// What the jobs of an API key may spend in a month.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(rename = "Budget")]
+pub struct BudgetRow {
+    /// Your API key.
+    pub api_key: KeyId,
+    /// The most that its jobs may spend in a calendar month (UTC), in millionths of a US dollar.
+    #[schemars(with = "i64")]
+    pub monthly_micro_usd: MicroUsd,
+    /// The first day of the month that `spentMicroUsd` is about.
+    #[schemars(schema_with = "date")]
+    pub month: String,
+    /// What they spent in that month, in millionths of a US dollar.
+    #[schemars(with = "i64")]
+    pub spent_micro_usd: MicroUsd,
+}
+
+impl From<KeyBudget> for BudgetRow {
+    fn from(KeyBudget { key, monthly, month, spent, after: _ }: KeyBudget) -> Self {
+        let month = month.to_string();
+        Self { api_key: key, monthly_micro_usd: monthly, month, spent_micro_usd: spent }
+    }
+}
+
+fn date(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({ "type": "string", "format": "date" })
 }
 
 /// The wallet when the bundle was begun.
@@ -78,6 +112,8 @@ pub struct WalletRow {
     pub lots: Vec<LotRow>,
     /// Credit that is reserved for jobs.
     pub holds: Vec<HoldRow>,
+    /// The budgets of API keys.
+    pub budgets: Vec<BudgetRow>,
 }
 
 impl WalletRow {
@@ -88,6 +124,7 @@ impl WalletRow {
             balance_micro_usd: wallet.balance(),
             lots: LotRow::all(&wallet.lots),
             holds: wallet.holds.into_iter().map(HoldRow::from).collect(),
+            budgets: wallet.budgets.into_iter().map(BudgetRow::from).collect(),
         }
     }
 }
@@ -155,7 +192,7 @@ impl TransactionRow {
             Cause::Job(job) | Cause::Refund(job) => (Some(job), None, None),
             Cause::Adjustment(reference) => (None, Some(reference), None),
             Cause::Promo(code) => (None, None, Some(code)),
-            Cause::SignUp | Cause::Expiry => (None, None, None),
+            Cause::SignUp | Cause::Company | Cause::Monthly(_) | Cause::Expiry => (None, None, None),
         };
         let row = Self {
             number,
