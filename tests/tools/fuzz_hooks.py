@@ -146,6 +146,9 @@ def consistent(case, name):
                 # A range that ends before it begins.
                 query.pop("to", None)
                 query.pop("end", None)
+        if name == "billing-usage" and "from" in query:
+            # A range has at most 366 days.
+            query["to"] = query["from"]
     if not isinstance(body, dict):
         return
     for member in ("name", "displayName", "fullName", "company", "bio", "description", "filename", "text"):
