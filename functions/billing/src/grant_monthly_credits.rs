@@ -94,12 +94,17 @@ async fn grant(deps: &Deps, job: &RunContext, id: WorkspaceId) -> Outcome<Grante
         let cause = period.map(|period| Cause::Monthly(period.starts));
         let (stored, booked) = deps.wallets.with_causes(id, cause.as_slice()).await?;
         let mut booking = StoredWallet::of(&workspace, stored).booking(job.now);
-        if let Some(period) = period.filter(|_| booked.iter().all(Option::is_none)) {
+        let is_granted = booked.iter().any(Option::is_some);
+        if let Some(period) = period.filter(|_| !is_granted) {
             booking.grant(&period).map_err(|refusal| {
                 Failure::Broken(format!("the monthly credit of {id} is refused: {refusal:?}"))
             })?;
         }
-        booking.schedule(WalletTask::Grant, period.map(|period| period.ends));
+        let next = period.map(|period| period.ends);
+        // A run whose clock is behind must not bring back the month before.
+        if !is_granted || booking.wallet().due.of(WalletTask::Grant) <= next {
+            booking.schedule(WalletTask::Grant, next);
+        }
         let Some(change) = booking.finish() else { return Ok(Granted::Nothing) };
         let (proof, extras) = (worker_may_post_what_is_due(), TransactionExtras::default());
         if deps.work.grant(&proof, &change, &workspace, extras).await? == Saved::Yes {

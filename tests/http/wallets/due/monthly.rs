@@ -248,3 +248,17 @@ async fn grant_beside_a_cancellation_is_before_it_or_not_at_all() {
         }
     }
 }
+
+#[tokio::test]
+async fn run_with_a_clock_that_is_behind_changes_nothing() {
+    let app = App::start().await;
+    app.stop_clock().await;
+    let who = app.user("is-behind").await;
+    gets_pro(&who).await;
+    app.set_clock(due(&who, WalletTask::Grant).await.unwrap()).await;
+    is_told(&app, who.workspace()).await;
+    let before = wallet(&who).await;
+    app.set_clock(after(&app, -3_600).await).await;
+    is_told(&app, who.workspace()).await;
+    assert_eq!(wallet(&who).await, before);
+}
