@@ -286,7 +286,10 @@ async fn promo_code_is_redeemed_when_the_account_opens() {
     for wrong in ["NO-SUCH", "a b", "#"] {
         let refused = onboards(&ada, Some(wrong)).await;
         assert_eq!(refused.brief(), "422 PROMO_INVALID", "{wrong}");
-        assert_eq!(refused.at("/detail"), "There is no such promo code.");
+        assert_eq!(
+            refused.at("/detail"),
+            "This promo code is not valid any more, or never was. Check the code, or continue without it."
+        );
     }
     // Nothing was created.
     assert_eq!(ada.get("/api/settings").await.brief(), "403 ONBOARDING_REQUIRED");
@@ -302,7 +305,12 @@ async fn promo_code_is_redeemed_when_the_account_opens() {
     let refused = onboards(&bea, Some("OPENING-1")).await;
     assert_eq!(
         (refused.brief().as_str(), refused.at("/detail")),
-        ("422 PROMO_INVALID", &json!("There is no such promo code."))
+        (
+            "422 PROMO_INVALID",
+            &json!(
+                "This promo code is not valid any more, or never was. Check the code, or continue without it."
+            )
+        )
     );
     onboards(&bea, None).await.expect(201);
     assert_eq!(cents(&bea).await, 2_500);

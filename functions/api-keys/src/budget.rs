@@ -17,7 +17,7 @@ use domain::{
     wallet::{MOST_BUDGETS, StoredWallet, TooManyBudgets, Wallet},
 };
 use kit::{
-    Access, Body, Code, Endpoint, Output, Permitted, Ports, Problem, RequestContext, Spec,
+    Access, Body, Code, Endpoint, Output, Permitted, Ports, Problem, RequestContext, Spec, Whole,
     grants::{api_keys, extras, wallets},
     spec,
     spec::Method::Patch,
@@ -53,16 +53,10 @@ const MOST_CENTS: i64 = 100_000_000;
 /// The micro-USD of a cent.
 const CENT: i64 = 10_000;
 
-/// Whole cents, or `null`. JSON does not tell 7 from 7.0.
+/// Whole cents, or `null`. The member is required.
 fn whole_cents<'de, D: Deserializer<'de>>(from: D) -> Result<Option<MicroUsd>, D::Error> {
-    let invalid = || serde::de::Error::custom(format!("Use a whole number from 1 to {MOST_CENTS}, or null."));
-    let Some(number) = Option::<serde_json::Number>::deserialize(from).map_err(|_| invalid())? else {
-        return Ok(None);
-    };
-    let whole = number.as_i64().or_else(|| number.to_string().strip_suffix(".0")?.parse().ok());
-    let cents = whole.filter(|cents| (1..=MOST_CENTS).contains(cents));
-    let micros = cents.and_then(|cents| cents.checked_mul(CENT));
-    micros.map(|micros| Some(MicroUsd::new(micros))).ok_or_else(invalid)
+    let cents = Option::<Whole<1, MOST_CENTS>>::deserialize(from)?;
+    Ok(cents.map(|cents| MicroUsd::new(cents.get().saturating_mul(CENT))))
 }
 
 fn cents_schema(_: &mut SchemaGenerator) -> Schema {
@@ -218,7 +212,7 @@ mod tests {
         ] {
             assert_eq!(read(&budget), Ok(micros), "{budget}");
         }
-        let invalid = "Use a whole number from 1 to 100000000, or null.";
+        let invalid = "Use a whole number from 1 to 100000000.";
         for wrong in [
             json!(0),
             json!(-1),

@@ -2,8 +2,9 @@
 
 use domain::{
     Timestamp,
-    ports::{Failure, Outcome, WalletWork},
-    wallet::{WALLET_DUE_PARTS, WalletDue, WalletTask},
+    permissions::worker_may_post_what_is_due,
+    ports::{Failure, Outcome, Rounds, Saved, TransactionExtras, WalletWork, Wallets},
+    wallet::{Booking, WALLET_DUE_PARTS, Wallet, WalletDue, WalletTask},
 };
 use futures::{Stream, StreamExt as _};
 use serde::Serialize;
@@ -27,6 +28,35 @@ pub async fn all(work: &dyn WalletWork, task: WalletTask, now: Timestamp) -> Out
     let parts = (0..WALLET_DUE_PARTS).map(|part| work.due(task, part, now, None, MOST_OF_A_PART));
     let pages = futures::future::try_join_all(parts).await?;
     Ok(pages.into_iter().flat_map(|page| page.items).collect())
+}
+
+/// Posts what expired of a wallet, and sets when its task is due `next`. Whether the wallet changed; it does not if another run did the
+/// work, or if the wallet is gone, whose note is deleted.
+pub async fn finish(
+    (wallets, work): (&dyn Wallets, &dyn WalletWork),
+    due: &WalletDue,
+    now: Timestamp,
+    next: impl Fn(&Wallet) -> Option<Timestamp>,
+) -> Outcome<bool> {
+    let mut rounds = Rounds::new();
+    loop {
+        rounds.begin()?;
+        let Some(wallet) = wallets.find(due.workspace).await? else {
+            work.settle(due).await?;
+            return Ok(false);
+        };
+        if wallet.due.of(due.task) != Some(due.at) {
+            return Ok(false);
+        }
+        let mut booking = Booking::begin(wallet, None, now);
+        let next = next(booking.wallet());
+        booking.schedule(due.task, next);
+        let Some(change) = booking.finish() else { return Ok(false) };
+        let proof = worker_may_post_what_is_due();
+        if wallets.book(&proof, &change, TransactionExtras::default()).await? == Saved::Yes {
+            return Ok(true);
+        }
+    }
 }
 
 impl WalletWorkReport {

@@ -3,9 +3,8 @@
 use std::sync::Arc;
 
 use domain::{
-    permissions::worker_may_post_what_is_due,
-    ports::{Failure, Outcome, Rounds, Saved, TransactionExtras, WalletWork, Wallets},
-    wallet::{Booking, WalletDue, WalletTask},
+    ports::{Failure, WalletWork, Wallets},
+    wallet::{Wallet, WalletTask},
 };
 use futures::{StreamExt as _, stream};
 use kit::{
@@ -45,31 +44,10 @@ impl Worker for ExpireCredits {
 
     async fn handle(deps: &Deps, job: &RunContext, _: Tick) -> Result<WalletWorkReport, Failure> {
         let due = due_work::all(&*deps.work, WalletTask::Expire, job.now).await?;
-        let results = stream::iter(due).map(|due| expire(deps, job, due)).buffer_unordered(AT_A_TIME);
+        let ports = (&*deps.wallets, &*deps.work);
+        let results = stream::iter(due)
+            .map(async |due| due_work::finish(ports, &due, job.now, Wallet::next_expiry).await)
+            .buffer_unordered(AT_A_TIME);
         WalletWorkReport::of(results).await
-    }
-}
-
-/// Posts what expired of a wallet, and schedules what expires next.
-async fn expire(deps: &Deps, job: &RunContext, due: WalletDue) -> Outcome<bool> {
-    let mut rounds = Rounds::new();
-    loop {
-        rounds.begin()?;
-        let Some(wallet) = deps.wallets.find(due.workspace).await? else {
-            deps.work.settle(&due).await?;
-            return Ok(false);
-        };
-        if wallet.due.of(due.task) != Some(due.at) {
-            // Another run did it.
-            return Ok(false);
-        }
-        let mut booking = Booking::begin(wallet, None, job.now);
-        let next = booking.wallet().next_expiry();
-        booking.schedule(due.task, next);
-        let Some(change) = booking.finish() else { return Ok(false) };
-        let proof = worker_may_post_what_is_due();
-        if deps.wallets.book(&proof, &change, TransactionExtras::default()).await? == Saved::Yes {
-            return Ok(true);
-        }
     }
 }

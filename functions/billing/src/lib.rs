@@ -10,7 +10,6 @@ mod refusals;
 mod stored_wallet;
 mod time_range;
 mod usage_sums;
-mod whole;
 
 kit::functions! {
     endpoint plans_list::ListPlans;

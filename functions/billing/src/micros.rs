@@ -1,10 +1,9 @@
 //! Amounts in bodies: whole numbers of micro-USD.
 
 use domain::money::MicroUsd;
+use kit::Whole;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer};
-
-use crate::whole::Whole;
 
 /// An amount from zero on.
 #[derive(Debug, Clone, Copy, Default)]

@@ -10,13 +10,13 @@ use domain::{
     text::Invalid,
 };
 use kit::{
-    Access, Body, Code, Endpoint, Output, Ports, Problem, RequestContext, Service, Spec, grants::promotions,
-    spec, spec::Method::Post,
+    Access, Body, Code, Endpoint, Output, Ports, Problem, RequestContext, Service, Spec, Whole,
+    grants::promotions, spec, spec::Method::Post,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{micros::Micros, whole::Whole};
+use crate::micros::Micros;
 
 /// Makes a promo code.
 pub struct CreatePromotion;

@@ -20,9 +20,8 @@ use domain::{
 };
 use kit::{
     Access, Body, Code, Endpoint, Output, Permitted, Person, Ports, Problem, RequestContext, Spec,
-    credit_allowance,
     grants::{accounts, address_hashes, directory, extras, promotions, rate_windows, wallets, workspaces},
-    spec,
+    promo_tries, spec,
     spec::Method::Post,
 };
 use schemars::JsonSchema;
@@ -180,7 +179,7 @@ impl Endpoint for RedeemPromo {
 impl Deps {
     /// Counts a try of a user. Returns the user's mailbox.
     async fn may_try(&self, user: UserId, now: Timestamp) -> Result<MailboxHash, Error> {
-        let taken = credit_allowance::take_promo_try(&*self.windows, user, now);
+        let taken = promo_tries::take(&*self.windows, user, now);
         let (taken, user) = futures::try_join!(taken, self.accounts.user(user))?;
         taken.map_err(Error::TooMany)?;
         let user = user.ok_or(Error::Deleted)?;

@@ -13,7 +13,7 @@ use domain::{
 };
 use jiff::SignedDuration;
 use kit::{
-    Access, Body, Code, Endpoint, Output, Permitted, Ports, Problem, RequestContext, Service, Spec,
+    Access, Body, Code, Endpoint, Output, Permitted, Ports, Problem, RequestContext, Service, Spec, Whole,
     grants::{wallets, workspaces},
     spec,
     spec::Method::Post,
@@ -21,7 +21,7 @@ use kit::{
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{micros::Micros, refusals, stored_wallet::StoredWallet, whole::Whole};
+use crate::{micros::Micros, refusals, stored_wallet::StoredWallet};
 
 /// Reserves credit for a job.
 pub struct HoldUsage;

@@ -4,10 +4,9 @@
 use std::sync::Arc;
 
 use domain::{
-    permissions::worker_may_post_what_is_due,
-    ports::{Failure, Outcome, Rounds, Saved, TransactionExtras, WalletVerification, WalletWork, Wallets},
+    ports::{Failure, Outcome, WalletVerification, WalletWork, Wallets},
     throttle::end_of_day,
-    wallet::{Booking, Mismatch, Recomputation, Wallet, WalletDue, WalletTask},
+    wallet::{Mismatch, Recomputation, Wallet, WalletDue, WalletTask},
 };
 use futures::{StreamExt as _, stream};
 use kit::{
@@ -86,7 +85,9 @@ async fn verify(deps: &Deps, job: &RunContext, due: WalletDue) -> Outcome<bool> 
     }
     deps.work.save_verified(&WalletVerification { workspace: id, sums: sums.clone(), at: job.now }).await?;
     if is_done {
-        settle(deps, job, &due, &sums).await?;
+        // Due again when the wallet changes, or if it changed meanwhile.
+        let next = |wallet: &Wallet| (wallet.postings > sums.number()).then(|| end_of_day(job.now));
+        due_work::finish((&*deps.wallets, &*deps.work), &due, job.now, next).await?;
     }
     Ok(is_done)
 }
@@ -112,24 +113,4 @@ async fn recompute(deps: &Deps, wallet: &Wallet, mut sums: Recomputation) -> Out
 fn differs(wallet: &Wallet, Mismatch { number, what }: Mismatch) -> Failure {
     let id = wallet.workspace;
     Failure::Broken(format!("the wallet of {id} differs from its postings at {number}: {what}"))
-}
-
-/// Schedules the next recomputation of a wallet: when it changes, or if it changed meanwhile.
-async fn settle(deps: &Deps, job: &RunContext, due: &WalletDue, sums: &Recomputation) -> Outcome<()> {
-    let mut rounds = Rounds::new();
-    loop {
-        rounds.begin()?;
-        let Some(wallet) = deps.wallets.find(due.workspace).await? else { return Ok(()) };
-        if wallet.due.of(due.task) != Some(due.at) {
-            return Ok(());
-        }
-        let next = (wallet.postings > sums.number()).then(|| end_of_day(job.now));
-        let mut booking = Booking::begin(wallet, None, job.now);
-        booking.schedule(due.task, next);
-        let Some(change) = booking.finish() else { return Ok(()) };
-        let proof = worker_may_post_what_is_due();
-        if deps.wallets.book(&proof, &change, TransactionExtras::default()).await? == Saved::Yes {
-            return Ok(());
-        }
-    }
 }

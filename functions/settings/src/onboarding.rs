@@ -14,7 +14,10 @@ use domain::{
     id::WorkspaceId,
     money::MicroUsd,
     plan::Plan,
-    ports::{Accounts, Claimed, CreditClaimed, Failure, Founded, Outcome, Promotions, Vault, Workspaces},
+    ports::{
+        Accounts, Claimed, CreditClaimed, Failure, Founded, Outcome, Promotions, RateWindows, Vault,
+        Workspaces,
+    },
     profile::{Company, DisplayName, UseCase},
     promotion::{MOST_TRIES_A_DAY, PromoCode, Promotion},
     settings::Change,
@@ -24,9 +27,9 @@ use domain::{
     workspace::{Profile, Workspace, WorkspaceKind, WrappedKey},
 };
 use kit::{
-    Access, Body, Code, Endpoint, Person, Ports, Problem, RequestContext, Spec, credit_allowance,
+    Access, Body, Code, Endpoint, Person, Ports, Problem, RequestContext, Spec,
     grants::{accounts, address_hashes, directory, extras, promotions, rate_windows, vault, workspaces},
-    spec,
+    promo_tries, spec,
     spec::Method::Post,
 };
 use schemars::JsonSchema;
@@ -42,6 +45,7 @@ pub struct Deps {
     accounts: Arc<dyn Accounts>,
     credit: CreditDeps,
     promotions: Arc<dyn Promotions>,
+    windows: Arc<dyn RateWindows>,
     workspaces: Arc<dyn Workspaces>,
     vault: Arc<dyn Vault>,
 }
@@ -74,8 +78,13 @@ kit::errors! {
         HandleTaken => Problem::new(Code::UsernameTaken, "This username is taken. Choose another."),
         /// Onboarding is done already.
         AlreadyThere => Problem::new(Code::Conflict, "Onboarding is already complete."),
-        /// The code is unknown, has ended, or is used up.
-        NoSuchCode(kind: &'static str) => Problem::new(Code::PromoInvalid, format!("There is no such {kind} code.")),
+        /// The promo code is unknown, has ended, or is used up.
+        PromoUnavailable => Problem::new(
+            Code::PromoInvalid,
+            "This promo code is not valid any more, or never was. Check the code, or continue without it.",
+        ),
+        /// The referral code is unknown.
+        NoSuchReferral => Problem::new(Code::PromoInvalid, "There is no such referral code."),
         /// The mailbox of the user redeemed the code for another account.
         RedeemedBefore => Problem::new(
             Code::PromoInvalid,
@@ -130,6 +139,7 @@ impl Endpoint for Onboard {
             accounts: ports.accounts(),
             credit: CreditDeps::of(ports),
             promotions: ports.promotions(),
+            windows: ports.rate_windows(),
             workspaces: ports.workspaces(),
             vault: ports.vault(),
         }
@@ -166,7 +176,7 @@ impl Endpoint for Onboard {
         match deps.workspaces.open(&workspace, &profile, redemption, extras).await? {
             Founded::Yes => Ok(Settings::of(&workspace, profile, Some(user.primary_email), call.now)),
             Founded::HandleTaken => Err(Error::HandleTaken),
-            Founded::PromoUsedUp => Err(Error::NoSuchCode("promo")),
+            Founded::PromoUsedUp => Err(Error::PromoUnavailable),
             Founded::AlreadyThere => {
                 let there = deps.workspaces.find(id).await?;
                 // The workspace has another permanent handle, so this claim is useless. The reaper frees the claim if
@@ -218,13 +228,13 @@ impl Deps {
 
     /// The promotion of a code that the user can redeem. Claims the code for the user's mailbox.
     async fn promotion(&self, user: &User, code: &PromoCode, now: Timestamp) -> Result<Promotion, Error> {
-        let taken = credit_allowance::take_promo_try(&*self.credit.windows, user.id, now).await?;
+        let taken = promo_tries::take(&*self.windows, user.id, now).await?;
         taken.map_err(Error::TooManyCodes)?;
         let promotion = self.promotions.find(code);
         let hashes = self.credit.hashes.credit_hashes(&user.primary_email);
         let (promotion, hashes) = futures::try_join!(promotion, hashes)?;
         let promotion = promotion.filter(|promotion| promotion.is_open(now));
-        let promotion = promotion.ok_or(Error::NoSuchCode("promo"))?;
+        let promotion = promotion.ok_or(Error::PromoUnavailable)?;
         let grant = CreditGrant::Promo(promotion.code.clone());
         let claim = CreditClaim::new(hashes.mailbox, grant, user.id, promotion.amount);
         match self.credit.directory.grant_credit(&claim, &[], now).await? {
@@ -287,9 +297,9 @@ fn profile(form: &OnboardingBody) -> Profile {
 fn promo_code(form: &OnboardingBody) -> Result<Option<PromoCode>, Error> {
     let given = |code: Option<&String>| code.is_some_and(|code| !code.trim().is_empty());
     if given(form.referral_code.as_ref()) {
-        return Err(Error::NoSuchCode("referral"));
+        return Err(Error::NoSuchReferral);
     }
     let code = form.promo_code.as_ref().filter(|code| given(Some(*code)));
     let code = code.map(|code| PromoCode::parse(code)).transpose();
-    code.map_err(|_| Error::NoSuchCode("promo"))
+    code.map_err(|_| Error::PromoUnavailable)
 }

@@ -8,7 +8,7 @@ use domain::{
     free_credit::{CreditClaim, CreditCounter, CreditGrant},
     money::MicroUsd,
     plan::{PERSONAL_SIGN_UP_CREDIT, sign_up_credit},
-    ports::{AddressHashes, CreditClaimed, Directory, Outcome, RateWindows},
+    ports::{AddressHashes, CreditClaimed, Directory, Outcome},
     throttle::Network,
     user::User,
 };
@@ -18,8 +18,6 @@ use kit::Ports;
 pub struct CreditDeps {
     /// Hashes of addresses and networks.
     pub hashes: Arc<dyn AddressHashes>,
-    /// Counters of promo codes that were tried.
-    pub windows: Arc<dyn RateWindows>,
     /// The claims of mailboxes.
     pub directory: Arc<dyn Directory>,
 }
@@ -27,7 +25,7 @@ pub struct CreditDeps {
 impl CreditDeps {
     /// Of a function's ports.
     pub fn of(ports: &impl Ports) -> Self {
-        Self { hashes: ports.address_hashes(), windows: ports.rate_windows(), directory: ports.directory() }
+        Self { hashes: ports.address_hashes(), directory: ports.directory() }
     }
 
     /// The opening credit of a user. A request that is repeated gets the amount of the first one, and counts once.

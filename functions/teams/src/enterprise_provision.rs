@@ -21,7 +21,7 @@ use domain::{
     workspace::{PlanTerms, Workspace},
 };
 use kit::{
-    Access, Body, Code, Endpoint, Output, Permitted, Ports, Problem, RequestContext, Service, Spec,
+    Access, Body, Code, Endpoint, Output, Permitted, Ports, Problem, RequestContext, Service, Spec, Whole,
     grants::{directory, extras, workspaces},
     spec,
     spec::Method::Post,
@@ -30,7 +30,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 
 /// The most seats of a contract.
-const MOST_SEATS: u64 = 10_000;
+const MOST_SEATS: i64 = 10_000;
 
 /// Sets the plan of a workspace.
 pub struct ProvisionEnterprise;
@@ -62,12 +62,8 @@ pub struct ProvisionBody {
 }
 
 fn seats<'de, D: Deserializer<'de>>(from: D) -> Result<Option<u64>, D::Error> {
-    let invalid = || serde::de::Error::custom("Use a whole number from 1 to 10000.");
-    let Some(number) = Option::<serde_json::Number>::deserialize(from).map_err(|_| invalid())? else {
-        return Ok(None);
-    };
-    let whole = number.as_u64().or_else(|| number.to_string().strip_suffix(".0")?.parse().ok());
-    whole.filter(|seats| (1..=MOST_SEATS).contains(seats)).map(Some).ok_or_else(invalid)
+    let seats = Option::<Whole<1, MOST_SEATS>>::deserialize(from)?;
+    Ok(seats.and_then(|seats| u64::try_from(seats.get()).ok()))
 }
 
 /// The plan of the workspace now.
@@ -208,12 +204,9 @@ mod tests {
             let body = json!({ "username": "the-team", "plan": "pro", "seats": seats });
             from_value::<ProvisionBody>(body).map(|body| body.seats).map_err(|error| error.to_string())
         };
-        for (seats, expected) in [
-            (json!(1), Some(1)),
-            (json!(10_000), Some(MOST_SEATS)),
-            (json!(7.0), Some(7)),
-            (json!(null), None),
-        ] {
+        for (seats, expected) in
+            [(json!(1), Some(1)), (json!(10_000), Some(10_000)), (json!(7.0), Some(7)), (json!(null), None)]
+        {
             assert_eq!(read(seats.clone()), Ok(expected), "{seats}");
         }
         for wrong in [json!(0), json!(10_001), json!(-1), json!(1.5), json!("7"), json!([])] {

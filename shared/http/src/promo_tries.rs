@@ -9,11 +9,7 @@ use domain::{
 };
 
 /// Counts a promo code that a user tries. The second result is the wait until the next day, if this day's tries are used up.
-pub async fn take_promo_try(
-    windows: &dyn RateWindows,
-    user: UserId,
-    now: Timestamp,
-) -> Outcome<Result<(), Wait>> {
+pub async fn take(windows: &dyn RateWindows, user: UserId, now: Timestamp) -> Outcome<Result<(), Wait>> {
     let ends = end_of_day(now);
     let taken = windows.take(&format!("promo/{user}"), ends, 1, MOST_TRIES_A_DAY).await?;
     Ok(if taken.granted == 0 { Err(Wait::between(now, ends)) } else { Ok(()) })
