@@ -97,6 +97,7 @@ areas! {
     "resources" => resources,
     "teams" => teams,
     "billing" => billing,
+    "payments" => payments,
     "regions" => regions,
     "trash" => trash,
     "privacy" => privacy,

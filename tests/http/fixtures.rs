@@ -18,6 +18,10 @@ mod invitations;
 mod members;
 pub(crate) mod members_elsewhere;
 mod oauth;
+pub(crate) mod payers;
+mod payments;
+mod payments_rare;
+pub(crate) mod payments_resident;
 mod privacy;
 mod provision;
 mod regions;
@@ -47,7 +51,7 @@ pub struct Area {
 }
 
 /// Every area, in the order of `infra::every`.
-pub const AREAS: [Area; 11] = [
+pub const AREAS: [Area; 12] = [
     auth::AREA,
     settings::AREA,
     emails::AREA,
@@ -56,6 +60,7 @@ pub const AREAS: [Area; 11] = [
     resources::AREA,
     teams::AREA,
     billing::AREA,
+    payments::AREA,
     regions::AREA,
     trash::AREA,
     privacy::AREA,

@@ -39,6 +39,7 @@ mod outage;
 mod pages;
 mod password;
 mod password_change;
+mod payments;
 mod platform;
 mod ports;
 mod privacy;

@@ -15,6 +15,7 @@ mod exports;
 mod history;
 mod inventory;
 mod keys;
+mod payments;
 mod planted;
 mod purges;
 mod resources;
@@ -130,6 +131,7 @@ fn workspace_of(owner: UserId, handle: &str) -> Workspace {
         plan: Plan::Free,
         plan_ends_at: None,
         plan_since: None,
+        plan_paid_until: None,
         seats_taken: 0,
         joins: 0,
         entitlement_overrides: EntitlementOverrides::default(),
@@ -210,12 +212,13 @@ async fn items(app: &App, table: &str) -> Vec<Item> {
     items
 }
 
-/// The items of the tables that changes are written to, without the notes on handled messages, which workers write.
+/// The items of the tables that changes are written to, without the notes on handled messages and the position in Stripe's events, which
+/// workers write.
 async fn everything(app: &App) -> Vec<Vec<Item>> {
     let mut tables = Vec::new();
     for table in ["identity", "workspaces", "activity", "resources", "operations", "erasures", "billing"] {
         let mut items = items(app, table).await;
-        items.retain(|item| !key_of(item).0.starts_with("DONE#"));
+        items.retain(|item| !["DONE#", "RECONCILED"].iter().any(|kind| key_of(item).0.starts_with(kind)));
         tables.push(items);
     }
     tables

@@ -1,6 +1,7 @@
 //! A person's data: all of it in a bundle, and nothing of it after a deletion.
 
 mod account;
+mod billing;
 mod bundle;
 mod dead;
 mod erased;

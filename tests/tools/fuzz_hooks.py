@@ -12,6 +12,7 @@ import os
 import re
 import time
 import unicodedata
+import urllib.parse
 import urllib.request
 from collections import Counter
 
@@ -188,12 +189,36 @@ def consistent(case, name):
         body["assetType"] = "models" if body["assetId"].startswith("model_") else "datasets"
         # The plan limits the bytes, and one request is limited below the schema, which does not know the plan.
         body["totalBytes"] = body["totalBytes"] % 1_000 + 1
+    if name.startswith("billing-"):
+        billing(body, name)
     if name.startswith("activity-"):
         # Either all or specific ones.
         if body.get("all"):
             body.pop("eventIds", None)
         elif not body.get("eventIds"):
             body["all"] = True
+
+
+def billing(body, name):
+    """Rules about payments."""
+    if name == "billing-auto-topup-update" and body.get("enabled"):
+        # Only with consent, and the month has room for a payment. Absent amounts are $100 and $500.
+        body["agreed"] = True
+        amount = body.get("amountCents") or 10_000
+        if (body.get("monthlyCapCents") or 50_000) < amount:
+            body["monthlyCapCents"] = amount
+    if name == "billing-subscribe":
+        # A personal workspace has one seat.
+        body.pop("seats", None)
+    if name == "billing-info-update":
+        # Stripe knows the types of tax ids and the form of each,
+        if body.get("taxId"):
+            body["taxId"] = {"type": "eu_vat", "value": "DE123456789"}
+        # and a pattern cannot express which characters are visible.
+        address = body.get("address")
+        for member in ("line1", "line2", "city", "state", "postalCode"):
+            if isinstance(address, dict) and isinstance(address.get(member), str) and address[member]:
+                address[member] = written(address[member])
 
 
 def existing(case, name):
@@ -246,6 +271,15 @@ def type_of(thing):
     return {"proj": "project", "dset": "dataset"}.get(thing.split("_")[0], "model")
 
 
+def card():
+    """A payment method of the owner at the stand-in for Stripe."""
+    form = urllib.parse.urlencode({"customer": os.environ["FUZZ_CUSTOMER"]}).encode()
+    url = BASE + "/_local/stripe/v1/payment_methods/pm_card_visa/attach"
+    request = urllib.request.Request(url, form, {"authorization": "Bearer sk_test_local"})
+    with urllib.request.urlopen(request) as answer:
+        return json.loads(answer.read())["id"]
+
+
 def upload(sent):
     """An upload of a new dataset, with or without its file."""
     form = {
@@ -270,6 +304,10 @@ def with_things(case, name):
         case.path_parameters["id"] = thing(name.split("-")[2])
     if name == "resources-list-models" and case.query and "projectId" in case.query:
         case.query["projectId"] = thing("projects")
+    if name == "payment-methods-remove":
+        case.path_parameters["id"] = card()
+    if name == "payment-methods-default" and isinstance(case.body, dict):
+        case.body["paymentMethodId"] = card()
     if not isinstance(case.body, dict):
         return
     if name == "icon-upload" and "image" in case.body:

@@ -1,7 +1,7 @@
 //! Plans, wallets, and what services charge for jobs.
 
 mod csv;
-mod due_work;
+pub mod due_work;
 mod job_end;
 mod listed_transaction;
 mod lot_amount;

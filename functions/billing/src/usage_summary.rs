@@ -7,8 +7,10 @@ use domain::{
     Timestamp,
     entitlements::UNLIMITED,
     id::WorkspaceId,
+    money::MicroUsd,
+    payment::{BillingAccount, BillingCycle, PaidSubscription},
     plan::{Plan, PlanFeatures},
-    ports::{Outcome, Resources, Wallets, Workspaces},
+    ports::{Outcome, PaymentRecords, Resources, Wallets, Workspaces},
     role::Role,
     usage::Usage,
     wallet::{JobCategory, Wallet},
@@ -17,7 +19,7 @@ use domain::{
 use kit::{
     Access, Endpoint, KeyOrMember, NoWorkspace, Output, Params, Ports, Prefetched, RequestContext, Spec,
     TokenIds,
-    grants::{resources, wallets, workspaces},
+    grants::{payment_records, resources, wallets, workspaces},
     spec,
     spec::Method::Get,
 };
@@ -31,6 +33,7 @@ pub struct ReadUsageSummary;
 
 /// Dependencies.
 pub struct Deps {
+    payments: Arc<dyn PaymentRecords>,
     resources: Arc<dyn Resources>,
     wallets: Arc<dyn Wallets>,
     workspaces: Arc<dyn Workspaces>,
@@ -64,6 +67,12 @@ pub struct UsageSummary {
     features: PlanFeatures,
     /// The balance in whole cents, rounded down. Negative: the workspace owes this amount.
     credits_cents: i64,
+    /// The seats that are paid until the end of the period. Present with a subscription.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    paid_seats: Option<u32>,
+    /// The next invoice in cents, without taxes and credit at Stripe. Present with a subscription that is renewed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_invoice_cents: Option<i64>,
     /// The number of members and pending invitations. Present for teams.
     #[serde(skip_serializing_if = "Option::is_none")]
     current_seats: Option<u64>,
@@ -81,10 +90,17 @@ pub struct PlanStatus {
     name: &'static str,
     status: SubscriptionStatus,
     cancel_at_period_end: bool,
-    /// The end of the plan. Absent if it has none.
+    /// How often the subscription is paid.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    billing_cycle: Option<BillingCycle>,
+    /// The end of the period that is paid or, without a subscription, of the plan. Absent if it has none.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "kit::input::date_time")]
     current_period_end: Option<Timestamp>,
+    /// Since when an invoice is open although a payment was tried.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "kit::input::date_time")]
+    payment_failed_at: Option<Timestamp>,
     /// The end of the enterprise plan, also when it is over.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "kit::input::date_time")]
@@ -101,6 +117,8 @@ pub struct PlanStatus {
 pub enum SubscriptionStatus {
     /// It is, or needs no payment.
     Active,
+    /// An invoice is open. The plan ends soon unless it is paid.
+    PastDue,
 }
 
 /// A limit, and what is used of it.
@@ -146,15 +164,21 @@ pub struct TrainingCredit {
 }
 
 impl PlanStatus {
-    fn new(workspace: &Workspace, now: Timestamp) -> Self {
+    fn new(workspace: &Workspace, subscription: Option<&PaidSubscription>, now: Timestamp) -> Self {
         let plan = workspace.plan_at(now);
+        let failed = subscription.and_then(|subscription| subscription.payment_failed_at);
         let license_end = workspace.plan_ends_at.filter(|_| workspace.plan == Plan::Enterprise);
         Self {
             plan_id: plan,
             name: plan.name(),
-            status: SubscriptionStatus::Active,
-            cancel_at_period_end: false,
-            current_period_end: workspace.plan_ends_at.filter(|_| plan != Plan::Free),
+            status: if failed.is_some() { SubscriptionStatus::PastDue } else { SubscriptionStatus::Active },
+            cancel_at_period_end: subscription.is_some_and(|it| it.cancel_at_period_end),
+            billing_cycle: subscription.and_then(|it| it.cycle),
+            current_period_end: match subscription {
+                Some(subscription) => Some(subscription.period_end),
+                None => workspace.plan_ends_at.filter(|_| plan != Plan::Free),
+            },
+            payment_failed_at: failed,
             enterprise_license_end: license_end,
             license_expired: license_end.map(|end| end <= now),
         }
@@ -193,7 +217,7 @@ impl TrainingCredit {
 impl UsageSummary {
     fn new(
         workspace: &Workspace,
-        (usage, stored): (Usage, Option<Wallet>),
+        (usage, stored, account): Records,
         expand: Option<SummaryExpansion>,
         now: Timestamp,
     ) -> Self {
@@ -201,23 +225,37 @@ impl UsageSummary {
         let metrics = Metric::all(workspace, &usage, &wallet, now);
         let shown = expand.map_or(1, |SummaryExpansion::Limits| metrics.len());
         let is_team = workspace.kind == WorkspaceKind::Team;
+        let subscription = account.as_ref().and_then(BillingAccount::running);
+        let renewed = subscription.filter(|subscription| !subscription.cancel_at_period_end);
         Self {
-            plan: PlanStatus::new(workspace, now),
+            plan: PlanStatus::new(workspace, subscription, now),
             metrics: metrics.into_iter().take(shown).collect(),
             training_credit: TrainingCredit::new(workspace, &wallet, now),
             features: workspace.plan_at(now).features(),
             credits_cents: wallet.balance().floor_cents(),
+            paid_seats: subscription.map(|subscription| subscription.paid_seats),
+            next_invoice_cents: renewed.and_then(next_invoice_cents),
             current_seats: is_team.then_some(workspace.seats_taken),
             max_seats: workspace.entitlements(now).seats.filter(|_| is_team),
         }
     }
 }
 
+/// What the seats of the next invoice cost.
+fn next_invoice_cents(subscription: &PaidSubscription) -> Option<i64> {
+    let price = Plan::Pro.price()?;
+    let seat = match subscription.cycle? {
+        BillingCycle::Monthly => price.monthly,
+        BillingCycle::Yearly => price.yearly,
+    };
+    seat.times(subscription.seats.into()).map(MicroUsd::floor_cents)
+}
+
 impl Endpoint for ReadUsageSummary {
     const SPEC: Spec = spec("billing-usage-summary", Get, "/api/billing/usage-summary")
         .summary("Get a workspace's plan and what is used of it")
         .access(Access::key_or_member(Role::Viewer))
-        .uses(&[workspaces::FIND, wallets::FIND, resources::USAGE]);
+        .uses(&[workspaces::FIND, wallets::FIND, resources::USAGE, payment_records::ACCOUNT]);
     type Caller = KeyOrMember;
     type Deps = Deps;
     type Input = Prefetched<Params<SummaryQuery>, Records>;
@@ -225,7 +263,12 @@ impl Endpoint for ReadUsageSummary {
     type Error = NoWorkspace;
 
     fn deps(ports: &impl Ports) -> Deps {
-        Deps { resources: ports.resources(), wallets: ports.wallets(), workspaces: ports.workspaces() }
+        Deps {
+            payments: ports.payment_records(),
+            resources: ports.resources(),
+            wallets: ports.wallets(),
+            workspaces: ports.workspaces(),
+        }
     }
 
     async fn prefetch(deps: &Deps, ids: &TokenIds, Prefetched(_, early): &mut Self::Input) {
@@ -245,9 +288,13 @@ impl Endpoint for ReadUsageSummary {
     }
 }
 
-/// The counters of resources, and the stored wallet.
-type Records = (Usage, Option<Wallet>);
+/// The counters of resources, the stored wallet, and the account at Stripe.
+type Records = (Usage, Option<Wallet>, Option<BillingAccount>);
 
 async fn records(deps: &Deps, workspace: WorkspaceId) -> Outcome<Records> {
-    futures::try_join!(deps.resources.usage(workspace), deps.wallets.find(workspace))
+    futures::try_join!(
+        deps.resources.usage(workspace),
+        deps.wallets.find(workspace),
+        deps.payments.account(workspace),
+    )
 }

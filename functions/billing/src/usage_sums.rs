@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use domain::{
     Timestamp,
     money::MicroUsd,
-    wallet::{JobCategory, JobRecord, Posting, PostingType},
+    wallet::{Cause, JobCategory, JobRecord, Posting},
 };
 use jiff::{civil::Date, tz::Offset};
 use schemars::JsonSchema;
@@ -94,9 +94,9 @@ pub struct Sum {
 impl Sum {
     /// What a posting adds; `None` if it is not about what a job cost.
     fn of(posting: &Posting) -> Option<Self> {
-        let jobs = match posting.r#type {
-            PostingType::Training => 1,
-            PostingType::Refund => 0,
+        let jobs = match posting.cause {
+            Cause::Job(_) => 1,
+            Cause::Refund(_) => 0,
             _ => return None,
         };
         Some(Self { amount: posting.amount.negated(), jobs })
@@ -242,7 +242,7 @@ impl LastUntil {
 mod tests {
     use domain::{
         reference::Reference,
-        wallet::{Cause, Lots},
+        wallet::{Lots, PostingType},
     };
 
     use super::*;
@@ -266,13 +266,19 @@ mod tests {
             model: None,
             run: None,
         };
+        let job = Reference::parse("job").unwrap();
+        let cause = match r#type {
+            PostingType::Training => Cause::Job(job),
+            PostingType::Refund => Cause::Refund(job),
+            _ => Cause::Adjustment(job),
+        };
         Posting {
             number: 1,
             r#type,
             amount: MicroUsd::new(amount),
             balance: MicroUsd::ZERO,
             lots: Lots::default(),
-            cause: Cause::SignUp,
+            cause,
             at: at(time),
             record: Some(record),
             reason: None,
@@ -311,6 +317,16 @@ mod tests {
         let december = sums.periods.values().next_back().unwrap();
         assert_eq!(december.groups, Groups::from([(gpu, sum(-300, 0))]));
         assert_eq!((sums.total, sums.total.average()), (sum(750, 2), Some(MicroUsd::new(375))));
+    }
+
+    #[test]
+    fn refund_of_a_payment_is_no_usage() {
+        let mut sums = sums(None, 10);
+        let intent = domain::payment::PaymentIntentId::parse("pi_1").unwrap();
+        let refund = posting(PostingType::Refund, -300, "2026-12-02T00:00:00Z", None);
+        let refund = Posting { cause: Cause::Payment { intent, change: 2 }, ..refund };
+        assert_eq!(sums.add(&refund), SumProgress::Next);
+        assert_eq!((sums.total, sums.periods.len()), (sum(0, 0), 0));
     }
 
     #[test]

@@ -26,8 +26,8 @@ use domain::{
     job::Status,
     mail_content::MailContent,
     ports::{
-        Connections, Consumed, Deletions, Directory, Exports, Failure, Follows, Mail, Mailer, Rounds, Saved,
-        TeamsElsewhere, TokenKeys, TransactionExtras, Workspaces,
+        Connections, Consumed, Deletions, Directory, Exports, Failure, Follows, Mail, Mailer, PaymentRecords,
+        Payments, Rounds, Saved, TeamsElsewhere, TokenKeys, TransactionExtras, Workspaces,
     },
     team::MembershipCopy,
 };
@@ -35,7 +35,7 @@ use kit::{
     Ports, RunContext, Trigger, Worker, WorkerSpec,
     grants::{
         blobs, connections, consumed, deletions, directory, exports, extras, follows, mailer,
-        teams_elsewhere, token_keys, workspaces,
+        payment_records, payments, teams_elsewhere, token_keys, workspaces,
     },
     spec::Every,
     worker,
@@ -56,6 +56,8 @@ pub struct Deps {
     elsewhere: Arc<dyn TeamsElsewhere>,
     connections: Arc<dyn Connections>,
     follows: Arc<dyn Follows>,
+    payments: Arc<dyn Payments>,
+    payment_records: Arc<dyn PaymentRecords>,
     directory: Arc<dyn Directory>,
     tokens: Arc<dyn TokenKeys>,
     mailer: Arc<dyn Mailer>,
@@ -120,6 +122,8 @@ impl Worker for RunDeletion {
             connections::LIST,
             follows::LIST,
             follows::UNFOLLOW,
+            payment_records::ACCOUNT,
+            payments::DELETE_CUSTOMER,
             blobs::FILES_UNDER,
             blobs::BUNDLES_UNDER,
             blobs::ICONS_UNDER,
@@ -150,6 +154,8 @@ impl Worker for RunDeletion {
             elsewhere: ports.teams_elsewhere(),
             connections: ports.connections(),
             follows: ports.follows(),
+            payments: ports.payments(),
+            payment_records: ports.payment_records(),
             directory: ports.directory(),
             tokens: ports.token_keys(),
             mailer: ports.mailer(),
@@ -279,6 +285,7 @@ impl Run<'_> {
                 self.learn_addresses().await?;
                 self.free_identities().await?;
             }
+            Step::Records(Part::Payments) => self.delete_customer().await?,
             Step::Records(Part::Workspace) => self.learn_handle().await?,
             Step::Records(Part::Follows) => {
                 if !self.unfollow_all().await? {
@@ -312,6 +319,15 @@ impl Run<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Deletes the customer at Stripe, before the record that leads there: billing details and payment methods; subscriptions end. Stripe
+    /// keeps payments, as the law demands.
+    async fn delete_customer(&self) -> Result<(), Failure> {
+        let account = self.deps.payment_records.account(self.deletion.next.workspace).await?;
+        let Some(account) = account else { return Ok(()) };
+        let deleted = self.deps.payments.delete_customer(&account.customer).await?;
+        deleted.map_err(|error| Failure::Unavailable { service: "stripe", detail: format!("{error:?}") })
     }
 
     /// Gives up the claims on the person's identities. The connections lead to them, and are erased afterwards.

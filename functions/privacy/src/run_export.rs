@@ -30,8 +30,8 @@ use jiff::Timestamp;
 use kit::{
     Ports, RunContext, Trigger, Worker, WorkerSpec,
     grants::{
-        api_keys, blobs, bundles, connections, exports, extras, follows, history, inventory, resources,
-        teams, token_keys, user_addresses, wallets, workspaces,
+        api_keys, blobs, bundles, connections, exports, extras, follows, history, inventory, payment_records,
+        payments, resources, teams, token_keys, user_addresses, wallets, workspaces,
     },
     spec::Every,
     worker,
@@ -139,6 +139,9 @@ impl Worker for RunExport {
             history::INBOX,
             wallets::FIND,
             wallets::POSTINGS_AFTER,
+            payment_records::ACCOUNT,
+            payments::BILLING_DETAILS,
+            payments::PAYMENT_METHODS,
             api_keys::LIST,
             workspaces::FIND,
             workspaces::PROFILE,

@@ -276,6 +276,7 @@ fn found(
         plan: Plan::Free,
         plan_ends_at: None,
         plan_since: None,
+        plan_paid_until: None,
         seats_taken: 0,
         joins: 0,
         entitlement_overrides: EntitlementOverrides::default(),

@@ -291,6 +291,7 @@ fn team(
         plan: Plan::Free,
         plan_ends_at: None,
         plan_since: None,
+        plan_paid_until: None,
         seats_taken: 1,
         joins: 0,
         entitlement_overrides: EntitlementOverrides::default(),

@@ -27,7 +27,8 @@ use domain::{
     role::Role,
     session_client::SessionClient,
     user::{EmailHash, personal_workspace},
-    workspace::Workspace,
+    wallet::TopUpPause,
+    workspace::{Workspace, WorkspaceKind},
 };
 use kit::{
     Ports, RegionClient, RunContext, Trigger, Worker, WorkerSpec,
@@ -240,6 +241,9 @@ async fn write(
         DomainEvent::MemberRemoved { team, user, home } => {
             return removed(deps, job, team, (user, home)).await;
         }
+        DomainEvent::TopUpsPaused { workspace, reason } => {
+            return top_ups_paused(deps, job, workspace, reason).await;
+        }
         DomainEvent::TeamTransferred { team, user } => return transferred(deps, job, team, user).await,
         DomainEvent::AccountOpened { .. }
         | DomainEvent::WorkspaceOpened { .. }
@@ -249,6 +253,7 @@ async fn write(
         | DomainEvent::TrashEmptied { .. }
         | DomainEvent::PurgeGoesOn
         | DomainEvent::PlanChanged { .. }
+        | DomainEvent::PaymentChanged { .. }
         | DomainEvent::ExportGoesOn { .. }
         | DomainEvent::FollowersChanged { .. }
         | DomainEvent::MembershipChanged { .. }
@@ -449,6 +454,26 @@ async fn transferred(
             to_member(deps, job, (user, member.region), team_mails::ownership(&name)).await
         }
         _ => Ok(None),
+    }
+}
+
+/// Tells the owner of a workspace that no credit is bought automatically any more.
+async fn top_ups_paused(
+    deps: &Deps,
+    job: &RunContext,
+    workspace: WorkspaceId,
+    reason: TopUpPause,
+) -> Result<Option<Outgoing>, Failure> {
+    let Some((workspace, name)) = named(deps, workspace).await? else { return Ok(None) };
+    let content = team_mails::top_ups_paused(&name, reason);
+    let owner = workspace.owner;
+    let home = match workspace.kind {
+        WorkspaceKind::Personal => Some(workspace.region),
+        WorkspaceKind::Team => deps.teams.member(workspace.id, owner).await?.map(|member| member.region),
+    };
+    match home {
+        Some(home) => to_member(deps, job, (owner, home), content).await,
+        None => Ok(None),
     }
 }
 

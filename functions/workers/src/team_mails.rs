@@ -1,4 +1,5 @@
-//! Text of the emails about teams. A recipient may have another home region than the team: those mails are [`MailContent`]s.
+//! Text of the emails about teams and other workspaces. A recipient may have another home region than the team: those mails are
+//! [`MailContent`]s.
 
 use domain::{
     handle::Handle,
@@ -7,6 +8,7 @@ use domain::{
     ports::Mail,
     profile::DisplayName,
     role::Role,
+    wallet::TopUpPause,
 };
 
 use crate::mail_templates::{content, mail};
@@ -105,6 +107,26 @@ pub fn api_key_created(team: &DisplayedName, name: &str) -> MailContent {
             .to_owned(),
     ];
     content("api-key-created", "A new API key was created", &lines)
+}
+
+/// Tells the owner of a workspace why no credit is bought automatically any more.
+pub fn top_ups_paused(workspace: &DisplayedName, reason: TopUpPause) -> MailContent {
+    let why = match reason {
+        TopUpPause::Declined => "the card was declined three times",
+        TopUpPause::AuthenticationRequired => "the bank asks the owner of the card to confirm each payment",
+        TopUpPause::NoPaymentMethod => "there is no payment method that can be charged",
+        TopUpPause::PaymentTakenBack => "a payment was refunded or disputed",
+        TopUpPause::Unknown => {
+            "the payment provider did not say for most of a day whether a payment was made"
+        }
+    };
+    let lines = [
+        format!("Credit for {workspace} is not bought automatically any more: {why}."),
+        "To go on, add a payment method or choose another default in the billing settings, or buy credit there."
+            .to_owned(),
+        "Jobs that run go on. New jobs start as long as there is credit.".to_owned(),
+    ];
+    content("top-ups-paused", &format!("Automatic top-ups for {workspace} are paused"), &lines)
 }
 
 fn with_article(role: Role) -> &'static str {

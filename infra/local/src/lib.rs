@@ -24,6 +24,7 @@ mod listeners;
 mod options;
 mod pages;
 mod payload;
+mod payments;
 pub mod policy;
 mod provision;
 mod region;
@@ -71,6 +72,7 @@ pub struct Platform {
     stop: watch::Sender<bool>,
     servers: Vec<JoinHandle<()>>,
     replication: Vec<JoinHandle<()>>,
+    stripe: stripe_stand_in::StripeStandIn,
 }
 
 impl Platform {
@@ -94,6 +96,13 @@ impl Platform {
             Err(error) => {
                 StandIns::stop_all(stand_ins).await;
                 return Err(StartError::Provision(error));
+            }
+        };
+        let stripe = match payments::start(&url, &endpoints, &options.data, &http, Arc::clone(&clock)) {
+            Ok(stripe) => stripe,
+            Err(error) => {
+                StandIns::stop_all(stand_ins).await;
+                return Err(error.into());
             }
         };
         let front = match open_front(built.is_some(), &stand_ins).await {
@@ -129,8 +138,8 @@ impl Platform {
         replication.extend(rotation::follow(&regions, Arc::clone(&switch), &stopping));
         let (data, regions_too) = (options.data, regions.clone());
         let controls = Arc::new(Controls { clock, built, journal, switch, data, regions: regions_too });
-        let servers = serve(listeners, (controls, identity), &stopping);
-        Ok(Self { url, endpoints, regions, front, stop, servers, replication })
+        let servers = serve(listeners, (controls, identity.merge(stripe.router())), &stopping);
+        Ok(Self { url, endpoints, regions, front, stop, servers, replication, stripe })
     }
 
     /// The URL of the entry point, for example `http://127.0.0.1:9000`.
@@ -152,6 +161,7 @@ impl Platform {
     /// Stops the platform. Returns after all requests are answered and all files are closed.
     pub async fn stop(self) {
         let _ = self.stop.send(true);
+        self.stripe.stop().await;
         join_all(self.servers).await;
         join_all(self.replication).await;
         join_all(self.regions.into_iter().map(RunningRegion::stop)).await;

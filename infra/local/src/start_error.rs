@@ -29,6 +29,9 @@ pub enum StartError {
     /// No key can be made for the identity providers.
     #[error("can't make a key for the local identity providers: no randomness from the operating system")]
     IdentityProviders,
+    /// The stand-in for Stripe did not start.
+    #[error("can't start the stand-in for Stripe: {0}")]
+    Stripe(#[from] stripe_stand_in::StripeStartError),
     /// A stand-in did not start.
     #[error("can't start the stand-ins for AWS: {0}")]
     Aws(#[from] aws::StandInError),

@@ -63,6 +63,8 @@ pub const fn treatment(kind: ItemKind) -> Treatment {
         | ItemKind::Causes
         | ItemKind::WalletsDue
         | ItemKind::Verifications
+        | ItemKind::Customers
+        | ItemKind::Payments
         | ItemKind::Trash
         | ItemKind::TrashList
         | ItemKind::Uploads
@@ -86,7 +88,11 @@ pub const fn treatment(kind: ItemKind) -> Treatment {
         | ItemKind::IdempotencyRecords
         | ItemKind::Outbox => Treatment::Momentary,
         ItemKind::FollowerCounts => Treatment::Counted,
-        ItemKind::ClosedPostings | ItemKind::Promotions => Treatment::Kept,
+        // What came after the restored time is found again: the position is restored, too.
+        ItemKind::ClosedPostings
+        | ItemKind::Promotions
+        | ItemKind::StripeEvents
+        | ItemKind::Reconciliations => Treatment::Kept,
         ItemKind::Throttles | ItemKind::RateWindows | ItemKind::Consumed => Treatment::Bookkeeping,
         ItemKind::Erasures
         | ItemKind::HandleClaims

@@ -41,8 +41,11 @@ const ADDRESSES: &str = "addresses";
 /// The secret that an operator fills, with the platform's credentials at Google and GitHub. Empty: sign-in by them is off.
 const PROVIDERS: &str = "providers";
 
+/// The secret that an operator fills, with the platform's key at Stripe. Empty: payments are off.
+const PAYMENTS: &str = "payments";
+
 /// Every secret: name, scope, description.
-const SECRETS: [(&str, Scope, &str); 5] = [
+const SECRETS: [(&str, Scope, &str); 6] = [
     ("tokens", Scope::Region, "Signs access tokens and derives refresh tokens"),
     ("codes", Scope::Region, "Derives the codes in emails"),
     (
@@ -52,6 +55,7 @@ const SECRETS: [(&str, Scope, &str); 5] = [
     ),
     ("forwarding", Scope::Shared, "Signs requests that regions forward to each other"),
     (PROVIDERS, Scope::Shared, "Credentials at Google and GitHub, set by an operator"),
+    (PAYMENTS, Scope::Region, "Key and webhook secrets at Stripe, set by an operator"),
 ];
 
 /// Renders all secrets.
@@ -61,7 +65,7 @@ pub(super) fn secrets() -> String {
 
 /// Renders the rotation of all secrets but those that never rotate.
 pub(super) fn rotations() -> String {
-    let rotated = SECRETS.iter().filter(|(name, ..)| ![ADDRESSES, PROVIDERS].contains(name));
+    let rotated = SECRETS.iter().filter(|(name, ..)| ![ADDRESSES, PROVIDERS, PAYMENTS].contains(name));
     rotated.map(|(name, scope, _)| rotation(name, *scope)).collect::<Vec<_>>().join("\n")
 }
 

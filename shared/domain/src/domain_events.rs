@@ -13,11 +13,13 @@ use crate::{
         WorkspaceId,
     },
     mail_content::MailContent,
+    payment::PaymentSubject,
     profile::KeyName,
     provider::{IdentityHash, Provider},
     region::Region,
     resource::ResourceId,
     user::EmailHash,
+    wallet::TopUpPause,
 };
 
 /// A type of domain event.
@@ -320,6 +322,20 @@ domain_events! {
         workspace: WorkspaceId,
     } "plan-changed" to(&["grant-monthly-credits"]);
 
+    /// An object at Stripe changed: a payment, a saved payment method or a subscription.
+    PaymentChanged {
+        /// The object.
+        subject: PaymentSubject,
+    } "payment-changed" to(&["apply-payments"]);
+
+    /// Automatic top-ups of a workspace paused. Its owner receives a mail.
+    TopUpsPaused {
+        /// The workspace.
+        workspace: WorkspaceId,
+        /// Why.
+        reason: TopUpPause,
+    } "top-ups-paused" to(&["send-mail"]);
+
     /// An export has more to write.
     ExportGoesOn {
         /// The user who requested it.
@@ -392,8 +408,10 @@ impl DomainEvent {
             | Self::ApiKeyCreated { workspace, .. }
             | Self::ApiKeyRevoked { workspace, .. }
             | Self::TrashEmptied { workspace }
-            | Self::PlanChanged { workspace } => workspace.to_string(),
+            | Self::PlanChanged { workspace }
+            | Self::TopUpsPaused { workspace, .. } => workspace.to_string(),
             Self::PurgeBegun { root, .. } => root.to_string(),
+            Self::PaymentChanged { subject } => subject.to_string(),
             Self::PurgeGoesOn => "purge".to_owned(),
             Self::ExportGoesOn { export, .. } | Self::ExportReady { export, .. } => export.to_string(),
             Self::FollowersChanged { followed } => format!("followers/{followed}"),

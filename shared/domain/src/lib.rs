@@ -30,6 +30,7 @@ pub mod money;
 pub mod password;
 pub mod password_reset;
 mod pasted;
+pub mod payment;
 pub mod permissions;
 pub mod plan;
 pub mod ports;

@@ -104,6 +104,12 @@ pub struct SetsPlans(());
 /// Proof that the caller may change a wallet: a balance, or the budget of an API key.
 pub struct ChangesWallets(());
 
+/// Proof that a user may buy credit for a workspace, and manage its payment methods and billing details.
+pub struct ManagesBilling {
+    workspace: WorkspaceId,
+    actor: Actor,
+}
+
 /// Proof that a user may export their data.
 pub struct ExportsData {
     user: UserId,
@@ -175,6 +181,18 @@ impl RevealsKeys {
     }
 }
 
+impl ManagesBilling {
+    /// The workspace.
+    pub const fn workspace(&self) -> WorkspaceId {
+        self.workspace
+    }
+
+    /// The user.
+    pub const fn actor(&self) -> Actor {
+        self.actor
+    }
+}
+
 impl EditsProfile {
     /// The workspace of the proof.
     pub fn workspace(&self) -> WorkspaceId {
@@ -220,6 +238,27 @@ pub fn may_reveal_keys(member: &Member) -> Result<RevealsKeys, Denied> {
 pub fn may_edit_profile(member: &Member) -> Result<EditsProfile, Denied> {
     at_least(member.role, Role::Admin)?;
     Ok(EditsProfile { workspace: member.workspace.id })
+}
+
+/// Allows admins and the owner.
+pub fn may_manage_billing(member: &Member) -> Result<ManagesBilling, Denied> {
+    at_least(member.role, Role::Admin)?;
+    Ok(ManagesBilling { workspace: member.workspace.id, actor: member.actor() })
+}
+
+/// Allows who manages billing to set automatic top-ups, which are part of the wallet.
+pub fn may_set_top_ups(_manager: &ManagesBilling) -> ChangesWallets {
+    ChangesWallets(())
+}
+
+/// Allows a worker to set the plan that a subscription at Stripe gives.
+pub fn worker_may_set_paid_plans() -> SetsPlans {
+    SetsPlans(())
+}
+
+/// Allows a worker to book what Stripe says of payments.
+pub fn worker_may_book_payments() -> ChangesWallets {
+    ChangesWallets(())
 }
 
 /// Allows editors and higher roles.

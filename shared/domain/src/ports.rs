@@ -8,6 +8,7 @@ mod extras;
 mod follows;
 mod messages;
 pub(crate) mod outcome;
+mod payments;
 mod privacy;
 mod providers;
 mod requests;
@@ -30,6 +31,10 @@ pub use extras::TransactionExtras;
 pub use follows::{Followed, Follows};
 pub use messages::{Bus, Consumed, Delivery, FeedbackRecords, Mail, MailBlocks, Mailer, MessageLease};
 pub use outcome::{Failure, Outcome, Page, Saved};
+pub use payments::{
+    Checkout, CheckoutKind, CheckoutRequest, PaymentError, PaymentRecords, PaymentResult, Payments,
+    Reconciled, StepKey,
+};
 pub use privacy::{Closed, Closing, Deletions, Exports, Inventory, Started};
 pub use providers::{
     Authorization, AuthorizationRequests, Connected, ConnectedAccount, ConnectedBy, Connections,

@@ -119,7 +119,7 @@ pub(crate) fn not_null<'de, D: serde::Deserializer<'de>, T: Deserialize<'de>>(
 }
 
 /// Distinguishes `null` (remove the value) from a missing member (keep the value).
-pub(crate) fn given<'de, D: serde::Deserializer<'de>, T: Deserialize<'de>>(
+pub fn given<'de, D: serde::Deserializer<'de>, T: Deserialize<'de>>(
     from: D,
 ) -> Result<Option<Change<T>>, D::Error> {
     Change::deserialize(from).map(Some)

@@ -220,6 +220,11 @@ pub fn end_of_day(now: Timestamp) -> Timestamp {
     window_end(now, 86_400)
 }
 
+/// When the hour of `now` ends, in UTC.
+pub fn end_of_hour(now: Timestamp) -> Timestamp {
+    window_end(now, 3_600)
+}
+
 impl NetworkLimit {
     /// Length of a window, in seconds.
     const WINDOW: i64 = 3_600;

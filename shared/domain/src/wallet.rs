@@ -3,6 +3,7 @@
 //! The balance is the sum of all postings. It is also the sum of all lots, held or not, minus the debt; a wallet with a debt has no
 //! lots. Credit that has expired can't be spent, whether or not a posting says so yet: every change first posts what expired.
 
+mod auto_top_up;
 mod booking;
 mod budget;
 mod due;
@@ -23,6 +24,7 @@ mod scheduled;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
+pub use auto_top_up::{AutoTopUp, MOST_DECLINES, TopUpAttempt, TopUpPause};
 pub use booking::{Booking, JobStart, Refusal, Settlement, WalletChange};
 pub use budget::{KeyBudget, MOST_BUDGETS, TooManyBudgets};
 pub use due::{Schedule, WALLET_DUE_PARTS, WalletDue, WalletTask};
@@ -85,6 +87,9 @@ pub struct Wallet {
     /// The budgets of API keys.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub budgets: Vec<KeyBudget>,
+    /// Automatic top-ups, if somebody agreed to them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub auto_top_up: Option<AutoTopUp>,
     /// What the workspace owes.
     #[serde(default)]
     pub debt: MicroUsd,
@@ -106,6 +111,7 @@ impl Wallet {
             lots: Lots::default(),
             holds: Vec::new(),
             budgets: Vec::new(),
+            auto_top_up: None,
             debt: MicroUsd::ZERO,
             changed_at: at,
             due: Schedule::default(),

@@ -134,6 +134,10 @@ pub struct Workspace {
     /// of early versions, which count from the creation of the workspace.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub plan_since: Option<Timestamp>,
+    /// With a subscription: the end of the last period that was paid. A month of the plan that begins later has no credit: the plan goes on
+    /// for some days, but nobody paid for it yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plan_paid_until: Option<Timestamp>,
     /// Of a team: the number of members and pending invitations.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub seats_taken: u64,
@@ -177,7 +181,7 @@ impl Workspace {
         let goes_on = plan == self.plan_at(now);
         let since = if goes_on { self.plan_since } else { Some(whole_millis(now)) };
         let plan_since = since.filter(|_| plan != Plan::Free);
-        Self { plan, plan_ends_at: ends_at, plan_since, entitlement_overrides, ..self }
+        Self { plan, plan_ends_at: ends_at, plan_since, plan_paid_until: None, entitlement_overrides, ..self }
     }
 
     /// The credit of a month at this time: that of the plan for each seat of the contract, or for one.
@@ -196,6 +200,9 @@ impl Workspace {
         let since = self.plan_since.unwrap_or(whole_millis(self.created_at));
         // Clocks differ: the plan may begin a moment from now.
         let (starts, ends) = month_of(since, now.max(since))?;
+        if self.plan_paid_until.is_some_and(|end| starts >= end) {
+            return None;
+        }
         Some(CreditPeriod { starts, ends, amount })
     }
 
@@ -322,6 +329,23 @@ mod tests {
         );
         // More than a wallet can have: none rather than too much.
         assert_eq!(dollars("team", Plan::Pro, Some(u64::MAX)), 0);
+    }
+
+    #[test]
+    fn month_that_nobody_paid_has_no_credit() {
+        let now = at("2027-03-10T00:00:00Z");
+        let ends = Some("2027-04-17T00:00:00Z");
+        let pro = workspace("personal").with_plan_terms(terms(Plan::Pro, None, ends), now);
+        let pro = Workspace { plan_paid_until: Some(at("2027-04-10T00:00:00Z")), ..pro };
+        assert!(month(&pro, "2027-04-09T23:59:59Z").is_some());
+        // The plan goes on, and the next period is not paid.
+        assert_eq!(pro.plan_at(at("2027-04-10T00:00:00Z")), Plan::Pro);
+        assert_eq!(month(&pro, "2027-04-10T00:00:00Z"), None);
+        let paid = Workspace { plan_paid_until: Some(at("2027-05-10T00:00:00Z")), ..pro.clone() };
+        assert!(month(&paid, "2027-04-10T00:00:00Z").is_some());
+        // The contract of an operator needs no payment.
+        let contract = pro.with_plan_terms(terms(Plan::Pro, None, None), at("2027-04-10T00:00:00Z"));
+        assert!(month(&contract, "2027-04-10T00:00:00Z").is_some());
     }
 
     #[test]

@@ -399,6 +399,7 @@ pub(crate) mod tests {
             plan: Plan::Pro,
             plan_ends_at: None,
             plan_since: None,
+            plan_paid_until: None,
             seats_taken: 1,
             joins: 0,
             entitlement_overrides: Default::default(),

@@ -2,8 +2,8 @@
 
 use domain::{
     permissions::{
-        self, ChangesWallets, Denied, EditsProfile, EditsResources, KeepsInbox, MakesKeys, ManagesKeys,
-        Member, SetsPlans,
+        self, ChangesWallets, Denied, EditsProfile, EditsResources, KeepsInbox, MakesKeys, ManagesBilling,
+        ManagesKeys, Member, SetsPlans,
     },
     role::Role,
 };
@@ -65,6 +65,16 @@ impl Permission<Member> for MakesKeys {
 impl Permission<Member> for EditsProfile {
     fn prove(member: &Member) -> Result<Self, Denied> {
         permissions::may_edit_profile(member)
+    }
+
+    fn follows_from(access: Access) -> bool {
+        access.has_role(Role::Admin)
+    }
+}
+
+impl Permission<Member> for ManagesBilling {
+    fn prove(member: &Member) -> Result<Self, Denied> {
+        permissions::may_manage_billing(member)
     }
 
     fn follows_from(access: Access) -> bool {

@@ -8,9 +8,10 @@ use domain::{
     ports::{
         Accounts, AddressHashes, ApiKeys, AuthorizationRequests, BreachedPasswords, Bus, Codes, Connections,
         Consumed, Deletions, Directory, Exports, FeedbackRecords, Follows, History, IdentityKeys,
-        IdentityProviders, Inventory, Invitations, MailBlocks, Mailer, PasswordResets, Promotions, Purges,
-        RateWindows, Resources, Rotations, Sessions, SignUps, Teams, TeamsElsewhere, Throttles, TokenKeys,
-        Trash, Uploads, UserAddresses, Vault, WalletWork, Wallets, Workspaces,
+        IdentityProviders, Inventory, Invitations, MailBlocks, Mailer, PasswordResets, PaymentRecords,
+        Payments, Promotions, Purges, RateWindows, Resources, Rotations, Sessions, SignUps, Teams,
+        TeamsElsewhere, Throttles, TokenKeys, Trash, Uploads, UserAddresses, Vault, WalletWork, Wallets,
+        Workspaces,
     },
 };
 
@@ -75,6 +76,8 @@ pub trait WorkspacePorts {
     fn wallets(&self) -> Arc<dyn Wallets>;
     /// Work on wallets.
     fn wallet_work(&self) -> Arc<dyn WalletWork>;
+    /// Customers, payments and events of Stripe.
+    fn payment_records(&self) -> Arc<dyn PaymentRecords>;
     /// Promo codes.
     fn promotions(&self) -> Arc<dyn Promotions>;
     /// Histories and inboxes.
@@ -139,6 +142,8 @@ pub trait SecretPorts {
     fn identity_keys(&self) -> Arc<dyn IdentityKeys>;
     /// Providers.
     fn identity_providers(&self) -> Arc<dyn IdentityProviders>;
+    /// Stripe.
+    fn payments(&self) -> Arc<dyn Payments>;
     /// New versions of secrets.
     fn rotations(&self) -> Arc<dyn Rotations>;
 }

@@ -48,6 +48,8 @@ codes! {
     InsufficientCredit "INSUFFICIENT_CREDIT" 402;
     /// The API key's budget leaves less than this needs for this month.
     KeyBudgetExceeded "KEY_BUDGET_EXCEEDED" 402;
+    /// The bank declined the payment.
+    PaymentDeclined "PAYMENT_DECLINED" 402;
     /// The caller is known and may not do this.
     Forbidden "FORBIDDEN" 403;
     /// The sign-in is too old for this.
@@ -140,6 +142,8 @@ codes! {
     RateLimited "RATE_LIMITED" 429;
     /// A defect of ours.
     InternalError "INTERNAL_ERROR" 500;
+    /// The deployment takes no payments.
+    PaymentsNotSetUp "PAYMENTS_NOT_SET_UP" 503;
     /// Something that this needs does not answer; nothing is known to have changed.
     Unavailable "UNAVAILABLE" 503;
 }

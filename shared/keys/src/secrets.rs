@@ -58,6 +58,12 @@ impl SecretNames {
         format!("{}providers", self.shared)
     }
 
+    /// The full name of the secret with the credentials at Stripe, which an operator fills. Each region has
+    /// its own.
+    pub fn payments(&self) -> String {
+        format!("{}payments", self.own)
+    }
+
     /// The secret with this name or ARN. In an ARN, Secrets Manager appends a hyphen and six characters to the name.
     pub fn find(&self, id: &str) -> Option<SecretName> {
         let named = match id.strip_prefix("arn:") {

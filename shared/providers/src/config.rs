@@ -56,6 +56,10 @@ fn github_api() -> String {
 }
 
 /// An address that credentials may be sent to: HTTPS, or this machine.
+///
+/// # Errors
+///
+/// The text is another address, or no address.
 pub fn safe(url: &str) -> Result<&str, AuthorizationError> {
     let uri: Uri = url.parse().map_err(|_| AuthorizationError::Unavailable)?;
     let is_local = uri.host().is_some_and(|host| matches!(host, "127.0.0.1" | "localhost" | "[::1]"));

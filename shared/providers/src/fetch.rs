@@ -10,7 +10,7 @@ use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{answer::Answer, config::safe};
 
-/// The product's name. GitHub and Have I Been Pwned refuse requests without one.
+/// The product's name, for the header `User-Agent`. GitHub and Have I Been Pwned refuse requests without one.
 pub const USER_AGENT: HeaderValue = HeaderValue::from_static("account-platform");
 
 /// Sends requests to third parties, within limits of time and size, and follows no redirects.

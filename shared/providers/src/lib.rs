@@ -2,6 +2,8 @@
 //! And the lookup of new passwords in a service of breached ones.
 //!
 //! No token of a provider is kept: it is used once, to learn who somebody is, and dropped.
+//!
+//! What every client of a third party needs is public: [`Fetch`], [`safe`] and [`CredentialSource`].
 
 mod answer;
 mod breached;
@@ -24,10 +26,12 @@ use domain::{
 
 use answer::{Answer, separate};
 pub use breached::{NoLookup, PasswordRanges};
-pub use fetch::Fetch;
+use config::ProviderCredentials;
+pub use config::safe;
+pub use fetch::{Fetch, USER_AGENT};
 use google::Google;
 pub use range_url::RangeUrl;
-use secret::CredentialSource;
+pub use secret::CredentialSource;
 
 /// The URLs at which browsers reach the platform.
 pub struct Origins {
@@ -37,12 +41,21 @@ pub struct Origins {
     pub others: Vec<String>,
 }
 
+impl Origins {
+    /// The URL at which a browser called this host, if it is one of the platform's; otherwise the URL of this region.
+    pub fn of_host(&self, host: Option<&str>) -> &str {
+        let is_called =
+            |origin: &&String| origin.split_once("://").is_some_and(|(_, authority)| Some(authority) == host);
+        self.others.iter().find(is_called).unwrap_or(&self.own)
+    }
+}
+
 /// The time of a request.
 type Now = Box<dyn Fn() -> Timestamp + Send + Sync>;
 
 /// The providers, over HTTP.
 pub struct HttpProviders<F> {
-    credentials: CredentialSource,
+    credentials: CredentialSource<ProviderCredentials>,
     origins: Origins,
     http: F,
     google: Google,
@@ -58,7 +71,7 @@ impl<F: Fetch> HttpProviders<F> {
         http: F,
         now: impl Fn() -> Timestamp + Send + Sync + 'static,
     ) -> Self {
-        let credentials = CredentialSource::new(client, secret);
+        let credentials = CredentialSource::new(client, secret, "providers");
         Self { credentials, origins, http, google: Google::default(), now: Box::new(now) }
     }
 
@@ -92,9 +105,7 @@ impl<F: Fetch> HttpProviders<F> {
 #[async_trait]
 impl<F: Fetch> IdentityProviders for HttpProviders<F> {
     fn redirect_uri(&self, provider: Provider, host: Option<&str>) -> String {
-        let is_called =
-            |origin: &&String| origin.split_once("://").is_some_and(|(_, authority)| Some(authority) == host);
-        let origin = self.origins.others.iter().find(is_called).unwrap_or(&self.origins.own);
+        let origin = self.origins.of_host(host);
         format!("{origin}/api/auth/oauth/{provider}/callback")
     }
 

@@ -262,6 +262,7 @@ impl Deletions for Store {
             Part::Workspace => self.free_handles(&keys).await?,
             // These lead to no other records.
             Part::Sessions
+            | Part::Payments
             | Part::Projects
             | Part::Groups
             | Part::Slugs

@@ -32,6 +32,7 @@ mod lists;
 mod mail_blocks;
 mod outbox;
 mod password_resets;
+mod payments;
 mod promotions;
 mod purges;
 mod rate_windows;

@@ -144,7 +144,7 @@ fn before(wallet: &Wallet) -> Condition {
 
 impl Transaction<'_> {
     /// Adds a change of a wallet. The first one requires that the workspace exists.
-    fn book(self, change: &WalletChange) -> Outcome<Self> {
+    pub fn book(self, change: &WalletChange) -> Outcome<Self> {
         let transaction = self.book_in_workspace(change)?;
         if change.wallet.version > 1 {
             return Ok(transaction);

@@ -196,6 +196,14 @@ impl Workspaces for Store {
         after: &Workspace,
         extras: TransactionExtras,
     ) -> Outcome<Saved> {
+        let transaction = self.transaction().change_plan(before, after)?;
+        Ok(transaction.extras(extras)?.commit().await?.map_or(Saved::Yes, |_| Saved::Stale))
+    }
+}
+
+impl Transaction<'_> {
+    /// Changes the terms of a workspace's plan, if they are still those of `before`. Label: `stale`.
+    pub fn change_plan(self, before: &Workspace, after: &Workspace) -> Outcome<Self> {
         let key = key_of(before.id);
         let new = to_item(&key, after)?;
         let condition = has_terms_of(before)?;
@@ -215,8 +223,7 @@ impl Workspaces for Store {
         }
         let change =
             TERMS.iter().fold(Expression::new(text, values), |it, term| it.naming(term.hash, term.name));
-        let transaction = self.transaction().change("stale", &key, change, condition);
-        Ok(transaction.extras(extras)?.commit().await?.map_or(Saved::Yes, |_| Saved::Stale))
+        Ok(self.change("stale", &key, change, condition))
     }
 }
 
@@ -228,10 +235,11 @@ struct TermAttribute {
 }
 
 /// The terms of a plan, as a workspace's record stores them.
-const TERMS: [TermAttribute; 4] = [
+const TERMS: [TermAttribute; 5] = [
     TermAttribute { name: "plan", hash: "#plan", value: ":plan" },
     TermAttribute { name: "planEndsAt", hash: "#end", value: ":end" },
     TermAttribute { name: "planSince", hash: "#since", value: ":since" },
+    TermAttribute { name: "planPaidUntil", hash: "#paid", value: ":paid" },
     TermAttribute { name: "entitlementOverrides", hash: "#overrides", value: ":overrides" },
 ];
 

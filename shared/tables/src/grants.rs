@@ -49,15 +49,16 @@ pub use names::directory;
 pub use privacy::{deletions, exports, inventory};
 pub use resource::{purges, resources, trash, uploads};
 pub use secrets::{
-    address_hashes, codes, forwarding_keys, identity_keys, identity_providers, rotations, token_keys, vault,
+    address_hashes, codes, forwarding_keys, identity_keys, identity_providers, payments, rotations,
+    token_keys, vault,
 };
 pub use workspace::{
-    api_keys, follows, history, invitations, promotions, teams, teams_elsewhere, wallet_work, wallets,
-    workspaces,
+    api_keys, follows, history, invitations, payment_records, promotions, teams, teams_elsewhere,
+    wallet_work, wallets, workspaces,
 };
 
 /// The methods of every port.
-pub const PORTS: [&[PortMethod]; 47] = [
+pub const PORTS: [&[PortMethod]; 49] = [
     accounts::ALL,
     address_hashes::ALL,
     api_keys::ALL,
@@ -86,6 +87,8 @@ pub const PORTS: [&[PortMethod]; 47] = [
     mail_blocks::ALL,
     mailer::ALL,
     password_resets::ALL,
+    payment_records::ALL,
+    payments::ALL,
     presigner::ALL,
     promotions::ALL,
     purges::ALL,

@@ -152,6 +152,15 @@ kinds! {
     WalletsDue: Billing "WALLETSDUE#", Workspace, With(&["wallet"]), Omitted("an index of work to do"), [];
     /// How far wallets were recomputed from their postings.
     Verifications: Billing "VERIFIED#", Workspace, Partition("wallet"), Omitted("sums of postings"), [];
+    /// Customers at Stripe.
+    Customers: Billing "CUSTOMER#", Workspace, Partition("payments"), Section(&["account"]), [];
+    /// Payments, and how much of each is in the wallet.
+    Payments: Billing "PAYMENTS#", Workspace, Partition("payments"), Omitted("their amounts are transactions"), [];
+    /// Events of Stripe that were received.
+    StripeEvents: Billing "STRIPEEVENT#", Region, Expires("60 days after it was received"),
+        Omitted("ids of objects at Stripe"), [];
+    /// How far events and payments at Stripe were compared.
+    Reconciliations: Billing "RECONCILED", Region, Kept("a position"), Omitted("a position"), [];
     /// The amounts of postings whose workspaces were deleted.
     ClosedPostings: Billing "CLOSED#", Region, Kept("amounts of nobody"), Omitted("amounts of nobody"), [];
     /// Promo codes.

@@ -2,6 +2,7 @@
 
 mod addresses;
 mod invitations;
+mod payments;
 mod regions;
 mod wallets;
 
@@ -73,6 +74,7 @@ fn events() -> Vec<Event> {
         .chain([follower_event()])
         .chain(company_events())
         .chain(wallets::events())
+        .chain(payments::events())
         .chain(trash_events())
         .chain(data_events())
         .collect()

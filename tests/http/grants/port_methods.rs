@@ -5,7 +5,8 @@ use std::{collections::BTreeSet, fs, path::PathBuf};
 use kit::grants::PORTS;
 
 /// Methods that only compute.
-const WITHOUT_CALLS: [&str; 2] = ["IdentityProviders::redirect_uri", "Rotations::secret"];
+const WITHOUT_CALLS: [&str; 3] =
+    ["IdentityProviders::redirect_uri", "Payments::return_url", "Rotations::secret"];
 /// Writes in the transaction of a change belong to no trait.
 const EXTRAS: &str = "TransactionExtras::";
 

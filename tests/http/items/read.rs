@@ -13,12 +13,13 @@ use domain::{
     handle::Handle,
     id::{MessageId, UserId, WorkspaceId},
     money::MicroUsd,
+    payment::{PaymentIntentId, StripeEvent},
     ports::{
         Accounts, ApiKeys, AuthorizationRequests, Connected, ConnectedBy, Connections, Consumed, Created,
         CreditClaimed, DUE_PARTS, Deletions, Directory as _, Exports, FeedbackRecords, Follows, History,
-        IdempotencyRecords, Inventory, MailBlocks, MessageLease, PasswordResets, Promotions, Purges,
-        RateWindows, Resources, Sessions, SignUps, TeamsElsewhere, Throttles, Trash, Uploads, UserAddresses,
-        WalletWork, Wallets, Within, Workspaces,
+        IdempotencyRecords, Inventory, MailBlocks, MessageLease, PasswordResets, PaymentRecords, Promotions,
+        Purges, RateWindows, Resources, Sessions, SignUps, TeamsElsewhere, Throttles, Trash, Uploads,
+        UserAddresses, WalletWork, Wallets, Within, Workspaces,
     },
     promotion::PromoCode,
     provider::{Connection, IdentityHash},
@@ -268,6 +269,18 @@ async fn billing(tables: &Tables, kind: ItemKind, of: &str, sk: &str, item: &Ite
             json!(page.items.iter().find(of_it))
         }
         ItemKind::Verifications => json!(store.verified(part(of)).await.unwrap()),
+        ItemKind::Customers => json!(PaymentRecords::account(store, part(of)).await.unwrap()),
+        ItemKind::Payments => {
+            let intent = PaymentIntentId::parse(sk).unwrap();
+            json!(PaymentRecords::payment(store, part(of), &intent).await.unwrap())
+        }
+        // Functions only ask whether an event is stored.
+        ItemKind::StripeEvents => {
+            let event: StripeEvent = serde_dynamo::from_item(item.clone()).unwrap();
+            assert!(store.knows_event(&event.id).await.unwrap() && event.id.as_str() == of);
+            json!(event)
+        }
+        ItemKind::Reconciliations => json!(store.reconciled().await.unwrap()),
         ItemKind::Promotions => {
             json!(Promotions::find(store, &PromoCode::parse(of).unwrap()).await.unwrap())
         }
@@ -288,6 +301,10 @@ fn cause(sk: &str) -> Cause {
         "company" => Cause::Company,
         "monthly" => Cause::Monthly(Timestamp::from_millisecond(part(reference)).unwrap()),
         "promo" => Cause::Promo(PromoCode::parse(reference).unwrap()),
+        "payment" => {
+            let (intent, change) = reference.split_once('#').unwrap();
+            Cause::Payment { intent: PaymentIntentId::parse(intent).unwrap(), change: part(change) }
+        }
         other => panic!("{other} is no cause that a wallet remembers"),
     }
 }

@@ -2,6 +2,7 @@
 //! in another. Records are made from JSON, so that a new optional field does not have to be named here.
 
 mod deletions;
+mod payments;
 mod people;
 mod resources;
 mod wallets;
@@ -86,6 +87,7 @@ fn workspace(n: u64, handle: &str, kind: &str, plan: &str) -> Workspace {
         "createdAt": at(4), "seatsTaken": if kind == "team" { 4 } else { 0 },
         "planEndsAt": Some(at(8)).filter(|_| plan == "enterprise"),
         "planSince": Some(at(5)).filter(|_| plan == "enterprise"),
+        "planPaidUntil": Some(at(7)).filter(|_| plan == "enterprise"),
     }))
     .unwrap()
 }
@@ -141,6 +143,7 @@ pub async fn everything(tables: &Tables) {
     resources::trash(tables, &proof).await;
     exports(tables).await;
     wallets::wallets(tables).await;
+    payments::payments(tables).await;
     deletions::deletions(tables).await;
     operations(tables).await;
     directory(tables).await;
@@ -320,6 +323,10 @@ fn notices() -> Vec<Value> {
             },
         }),
         json!({ "type": "plan-changed", "workspace": workspace }),
+        json!({ "type": "payment-changed", "subject": { "payment": "pi_1" } }),
+        json!({ "type": "payment-changed", "subject": { "checkout": "cs_test_1" } }),
+        json!({ "type": "payment-changed", "subject": { "subscription": "sub_1" } }),
+        json!({ "type": "top-ups-paused", "workspace": workspace, "reason": "no-payment-method" }),
     ]
 }
 

@@ -13,7 +13,10 @@ use domain::{
     job::Status,
     mail_block::{BlockReason, MailBlock},
     password_reset::{Asked, LastReset},
-    permissions::{DeletesForGood, may_act_on, may_delete_account, may_keep_inbox, may_make_keys},
+    permissions::{
+        DeletesForGood, Member, may_act_on, may_delete_account, may_keep_inbox, may_make_keys,
+        may_manage_billing,
+    },
     ports::{
         AddressSaved, All, ApiKeys, Closed, Closing, Connected, ConnectedBy, Connections, CopyKept,
         Deletions, Exports, Followed, Follows, Founded, History, Invitations, MailBlocks, Marking,
@@ -39,7 +42,7 @@ use super::{
     exports::{ended, export_of, proof_of},
     hash_of, id,
     inventory::let_in,
-    password, profile, session_of, sign_up,
+    password, payments, profile, session_of, sign_up,
     stock::Stock,
     store, teams_elsewhere, wallets, with_all, with_event, workspace_of,
     workspaces::key_in,
@@ -277,6 +280,7 @@ impl Planted {
             let_in(app, self.workspace.id, id(), Role::Viewer).await;
         }
         self.fill_wallet().await;
+        self.fill_payments(&member).await;
     }
 
     /// A wallet with several postings and causes, with a debt.
@@ -285,6 +289,19 @@ impl Planted {
             let mut booking = wallets::booking(self.store(), &self.workspace, second).await;
             booking.settle(wallets::settlement(&format!("job-{second}"), second)).unwrap();
             assert_eq!(wallets::save(self.store(), booking).await, Saved::Yes);
+        }
+    }
+
+    /// A customer, and several payments.
+    async fn fill_payments(&self, owner: &Member) {
+        let (store, id) = (self.store(), self.workspace.id);
+        let proof = may_manage_billing(owner).unwrap();
+        let account = payments::account_of(&self.workspace);
+        let opened = domain::ports::PaymentRecords::open_account(store, &proof, &account).await.unwrap();
+        assert_eq!(opened, Saved::Yes);
+        for n in 1..=4 {
+            let payment = payments::payment(id, &format!("pi_{n}"));
+            assert_eq!(payments::save(store, &payment, None).await, Saved::Yes);
         }
     }
 

@@ -204,6 +204,7 @@ async fn credit_of_a_plan_is_granted_only_under_the_terms_that_were_read() {
         Workspace { plan_ends_at: None, ..pro.clone() },
         Workspace { plan_ends_at: Some(at(90_001)), ..pro.clone() },
         Workspace { plan_since: None, ..pro.clone() },
+        Workspace { plan_paid_until: Some(at(90_000)), ..pro.clone() },
         Workspace { plan_since: former.plan_since, ..pro.clone() },
         Workspace { entitlement_overrides: overrides(None), ..pro.clone() },
         Workspace { entitlement_overrides: overrides(Some(Quota::AtMost(4))), ..pro.clone() },

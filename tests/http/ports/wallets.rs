@@ -481,7 +481,7 @@ async fn erased_postings_leave_amounts_of_nobody() {
     let mut late = booking(store, &ada.workspace, 50).await;
     let late_charge = late.settle(settlement("late", 10)).unwrap().unwrap();
     assert_eq!(save(store, late).await, Saved::Yes);
-    for part in [Part::Wallet, Part::Postings] {
+    for part in [Part::Payments, Part::Wallet, Part::Postings] {
         assert!(erase(store, &deletion, part).await > 0, "{part:?}");
     }
     let pk = format!("CLOSED#{}", Digest256::of(deletion.id.bare()).to_hex().as_str());

@@ -14,7 +14,11 @@ use reqwest::Method;
 use tests::{Answer, App, PASSWORD, Person, json, kind_of, path_of};
 
 use super::everything::Everything;
-use crate::{fixtures::billing, many, search::Needles};
+use crate::{
+    fixtures::{billing, payers},
+    many,
+    search::Needles,
+};
 
 /// Values that are told from all others by who entered them, and by their number.
 pub struct Values {
@@ -71,6 +75,7 @@ impl Account {
         account.throws_away().await;
         account.remembers(&kept).await;
         account.is_charged().await;
+        account.enters_billing_details().await;
         for _ in 0..3 {
             account.signs_in().await;
         }
@@ -229,6 +234,21 @@ impl Account {
         });
         let path = "/internal/wallets/adjustments";
         self.who.app.as_service(Method::POST, path, adjustment).await.expect(200);
+    }
+
+    /// Fills every line of an invoice, and has a customer. Only Stripe stores the lines.
+    async fn enters_billing_details(&mut self) {
+        let values = &mut self.values;
+        let address = json!({
+            "line1": values.plant("line"), "line2": values.plant("flat"), "city": values.plant("city"),
+            "state": values.plant("state"), "postalCode": values.plant("zip"), "country": "DE",
+        });
+        let details = json!({
+            "name": values.plant("payer"), "email": format!("{}@billing.example", values.plant("invoices")),
+            "address": address,
+        });
+        self.who.patch(payers::METHODS, details).await.expect(200);
+        self.values.keep(payers::customer(&self.who).await);
     }
 
     /// What nobody is told: the password and what the tables hold of credentials, beside those themselves.

@@ -18,7 +18,7 @@ use tests::{App, Person, json, names};
 
 use super::{SECOND_LOOK, erase, everything::Everything, forgotten, looked_once, until, until_delivered};
 use crate::{
-    fixtures::billing::charges,
+    fixtures::{billing::charges, payers::has_paid},
     following,
     items::make,
     password,
@@ -108,6 +108,7 @@ async fn resident(app: &App, n: usize) -> Person {
     let trashed = who.make(Kind::Model, &format!("planted-{n:02}-model")).await;
     who.trash(&trashed).await.expect(200);
     charges(&who, &format!("planted-{n:02}-job"), 1_000).await.expect(200);
+    has_paid(&who).await;
     who
 }
 

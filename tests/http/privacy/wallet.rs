@@ -175,7 +175,9 @@ async fn deletion_leaves_amounts_without_owner_job_and_reason() {
             items.into_iter().partition(|item| pk(item).starts_with(ItemKind::ClosedPostings.prefix()));
         let mut by_wallet: BTreeMap<String, Vec<Value>> = BTreeMap::new();
         closed.into_iter().for_each(|item| by_wallet.entry(pk(&item)).or_default().push(item));
-        (by_wallet, others)
+        // A run of the schedule notes how far it compared.
+        let is_position = |item: &Value| pk(item).starts_with(ItemKind::Reconciliations.prefix());
+        (by_wallet, others.into_iter().filter(|item| !is_position(item)).collect::<Vec<_>>())
     };
     let (_, before) = others(billing(&app).await);
 

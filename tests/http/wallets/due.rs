@@ -20,9 +20,14 @@ use crate::many::{items_in, number, put_all};
 const EXPIRE: &str = "expire-credits";
 const GRANT: &str = "grant-monthly-credits";
 const VERIFY: &str = "verify-wallets";
+const TOP_UP: &str = "top-up-wallets";
 /// The worker of each task.
-const WORKERS: [(&str, WalletTask); 3] =
-    [(EXPIRE, WalletTask::Expire), (GRANT, WalletTask::Grant), (VERIFY, WalletTask::Verify)];
+const WORKERS: [(&str, WalletTask); 4] = [
+    (EXPIRE, WalletTask::Expire),
+    (GRANT, WalletTask::Grant),
+    (VERIFY, WalletTask::Verify),
+    (TOP_UP, WalletTask::TopUp),
+];
 
 const MILLISECOND: SignedDuration = SignedDuration::from_millis(1);
 

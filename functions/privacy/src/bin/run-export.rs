@@ -1,8 +1,8 @@
 //! Lambda entry point of `run-export`. Its grants (written by `cargo generate`):
 //!
-//! - Reads connections, datasets, events, export bundles, exports due, files, follows, jobs, keys, marks,
-//!   members, memberships, models, postings, projects, sessions, the secret `tokens`, trash, uploads, usage,
-//!   user addresses, users, wallets, workspaces.
+//! - Reads connections, customers, datasets, events, export bundles, exports due, files, follows, jobs, keys,
+//!   marks, members, memberships, models, postings, projects, sessions, the secret `payments`, the secret
+//!   `tokens`, trash, uploads, usage, user addresses, users, wallets, workspaces.
 //! - Writes events, export bundles, exports due, jobs, outbox.
 //! - Deletes export bundles, exports due, jobs.
 

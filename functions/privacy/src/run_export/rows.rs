@@ -2,6 +2,7 @@
 //! there. No type here can hold a key's value, a hash, a secret, or another person's name or address.
 
 mod account;
+mod billing;
 mod wallet;
 
 use domain::{
@@ -18,6 +19,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 pub use account::{Account, AccountLists, SessionRow};
+pub use billing::BillingRow;
 pub use wallet::{TransactionRow, WalletRow};
 
 fn text(value: Option<impl ToString>) -> Option<String> {

@@ -9,8 +9,8 @@ use domain::{
     follow,
     id::{EventId, KeyId, SessionId, UploadId, WorkspaceId},
     ports::{
-        ApiKeys, Connections, Failure, Follows, History, Inventory, Page, Resources, Teams, TokenKeys,
-        UserAddresses, Wallets, Workspaces,
+        ApiKeys, Connections, Failure, Follows, History, Inventory, Page, PaymentError, PaymentRecords,
+        Payments, Resources, Teams, TokenKeys, UserAddresses, Wallets, Workspaces,
     },
     resource::{Kind, Resource, ResourceId},
     session_client::SessionClient,
@@ -88,6 +88,8 @@ pub struct SourcePorts {
     resources: Arc<dyn Resources>,
     history: Arc<dyn History>,
     wallets: Arc<dyn Wallets>,
+    payments: Arc<dyn Payments>,
+    payment_records: Arc<dyn PaymentRecords>,
     keys: Arc<dyn ApiKeys>,
     tokens: Arc<dyn TokenKeys>,
 }
@@ -105,6 +107,8 @@ impl SourcePorts {
             resources: ports.resources(),
             history: ports.history(),
             wallets: ports.wallets(),
+            payments: ports.payments(),
+            payment_records: ports.payment_records(),
             keys: ports.api_keys(),
             tokens: ports.token_keys(),
         }
@@ -141,12 +145,39 @@ impl<'a> ExportSource<'a> {
         let profile = self.ports.workspaces.profile(self.workspace);
         let follows = self.ports.follows.list(self.export.user, follow::MOST);
         let wallet = self.ports.wallets.find(self.workspace);
-        let (user, record, profile, connections, usage, wallet, teams, follows) =
-            futures::try_join!(user, self.record(), profile, connections, usage, wallet, teams, follows)?;
+        let (user, record, profile, connections, usage, wallet, billing, teams, follows) = futures::try_join!(
+            user,
+            self.record(),
+            profile,
+            connections,
+            usage,
+            wallet,
+            self.billing(),
+            teams,
+            follows
+        )?;
         let wallet = wallet.or_else(|| record.as_ref().map(|workspace| Wallet::unopened(workspace).0));
         let wallet = wallet.map(|wallet| rows::WalletRow::new(&wallet, self.now));
         let lists = rows::AccountLists { connections, teams, follows };
-        Ok(user.map(|user| rows::Account::new(user, record.zip(profile), usage, wallet, lists)))
+        Ok(user.map(|user| rows::Account::new(user, record.zip(profile), usage, (wallet, billing), lists)))
+    }
+
+    /// What Stripe stores. Without Stripe, the export waits: it would be incomplete.
+    async fn billing(&self) -> Result<Option<rows::BillingRow>, Failure> {
+        let Some(account) = self.ports.payment_records.account(self.workspace).await? else {
+            return Ok(None);
+        };
+        let (details, methods) = futures::try_join!(
+            self.ports.payments.billing_details(&account.customer),
+            self.ports.payments.payment_methods(&account.customer),
+        )?;
+        match (details, methods) {
+            (Ok(details), Ok(methods)) => Ok(Some(rows::BillingRow::new(&account, details, methods))),
+            (Err(PaymentError::NotFound), _) | (_, Err(PaymentError::NotFound)) => Ok(None),
+            (Err(error), _) | (_, Err(error)) => {
+                Err(Failure::Unavailable { service: "stripe", detail: format!("{error:?}") })
+            }
+        }
     }
 
     async fn record(&self) -> Result<Option<Workspace>, Failure> {

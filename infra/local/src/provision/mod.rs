@@ -77,6 +77,7 @@ pub async fn provision(sites: &[RegionSetup], entry: &str) -> Result<(), String>
     let authority = sites.iter().find(of_authority).ok_or("the directory has no authority")?;
     secrets::make_shared(&authority.secrets, &authority.config).await?;
     secrets::make_providers(&authority.secrets, &authority.config, entry).await?;
+    try_join_all(sites.iter().map(|site| secrets::make_payments(&site.secrets, &site.config, entry))).await?;
     try_join_all(sites.iter().map(|site| site.publish_keys(authority))).await.map(drop)
 }
 

@@ -25,7 +25,6 @@ pub async fn make_shared(client: &Client, config: &Config) -> Result<(), String>
 /// Saves the credentials at the platform's own providers under `/_local/idp`, unless others were saved. The port may be another than
 /// at the last start.
 pub async fn make_providers(client: &Client, config: &Config, entry: &str) -> Result<(), String> {
-    let name = config.secret_names().providers();
     let local = serde_json::json!({
         "google": {
             "clientId": "local-google",
@@ -39,17 +38,33 @@ pub async fn make_providers(client: &Client, config: &Config, entry: &str) -> Re
             "apiUrl": format!("{entry}/_local/idp/github"),
         },
     });
-    let made = client.create_secret().name(&name).secret_string(local.to_string()).send().await;
+    save_local(client, &config.secret_names().providers(), &local, "/_local/idp/").await
+}
+
+/// Saves the credentials at the platform's own stand-in for Stripe, unless others were saved.
+pub async fn make_payments(client: &Client, config: &Config, entry: &str) -> Result<(), String> {
+    let local = crate::payments::credentials(config.region, entry);
+    save_local(client, &config.secret_names().payments(), &local, "/_local/stripe").await
+}
+
+/// Saves a secret unless it has a value that does not contain `mark`.
+async fn save_local(
+    client: &Client,
+    name: &str,
+    local: &serde_json::Value,
+    mark: &str,
+) -> Result<(), String> {
+    let made = client.create_secret().name(name).secret_string(local.to_string()).send().await;
     match made {
         Ok(_) => return Ok(()),
         Err(error) if error.as_service_error().is_some_and(|error| error.is_resource_exists_exception()) => {}
         Err(error) => return Err(why(error)),
     }
-    let saved = client.get_secret_value().secret_id(&name).send().await.map_err(why)?;
-    if saved.secret_string.is_some_and(|text| text.contains("/_local/idp/")) {
+    let saved = client.get_secret_value().secret_id(name).send().await.map_err(why)?;
+    if saved.secret_string.is_some_and(|text| text.contains(mark)) {
         client
             .put_secret_value()
-            .secret_id(&name)
+            .secret_id(name)
             .secret_string(local.to_string())
             .send()
             .await

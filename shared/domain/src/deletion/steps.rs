@@ -44,6 +44,8 @@ pub enum Part {
     Uploads,
     /// The usage counters.
     Usage,
+    /// Payments, and the customer at Stripe, who is already deleted.
+    Payments,
     /// Postings of the wallet, whose amounts are kept.
     Postings,
     /// The wallet, and what it remembers of causes.
@@ -88,7 +90,7 @@ pub enum Step {
 }
 
 /// All steps in order. The first ones revoke access, and the request performs these before it responds.
-pub const STEPS: [Step; 29] = [
+pub const STEPS: [Step; 30] = [
     Step::Records(Part::ApiKeys),
     Step::Records(Part::Sessions),
     Step::Bundles,
@@ -104,6 +106,7 @@ pub const STEPS: [Step; 29] = [
     Step::Records(Part::TrashList),
     Step::Records(Part::Uploads),
     Step::Records(Part::Usage),
+    Step::Records(Part::Payments),
     Step::Records(Part::Wallet),
     Step::Records(Part::Postings),
     Step::Records(Part::Events),
@@ -334,7 +337,7 @@ mod tests {
     #[test]
     fn job_of_older_version_runs_newer_steps() {
         let mut done = read(json!(24));
-        for newer in [Part::Wallet, Part::Postings, Part::Invitations, Part::Follows] {
+        for newer in [Part::Payments, Part::Wallet, Part::Postings, Part::Invitations, Part::Follows] {
             assert_eq!(done.next_of(&STEPS), Some(Step::Records(newer)));
             done.advance(&STEPS);
         }

@@ -3,11 +3,18 @@
 use jiff::Timestamp;
 
 use super::{
-    Booked, Cause, Hold, JobCategory, JobRecord, KeyBudget, LATEST_EXPIRY, Lot, LotId, LotKind, Lots,
-    MOST_BUDGETS, MOST_HOLDS, MOST_LOTS, Posting, PostingType, Schedule, TooManyBudgets, Wallet, WalletTask,
-    whole_millis,
+    AutoTopUp, Booked, Cause, Hold, JobCategory, JobRecord, KeyBudget, LATEST_EXPIRY, Lot, LotId, LotKind,
+    Lots, MOST_BUDGETS, MOST_HOLDS, MOST_LOTS, Posting, PostingType, Schedule, TooManyBudgets, TopUpPause,
+    Wallet, WalletTask, whole_millis,
 };
-use crate::{id::KeyId, money::MicroUsd, plan::CreditPeriod, reference::Reference, throttle::end_of_day};
+use crate::{
+    id::KeyId,
+    money::MicroUsd,
+    payment::{Cents, Payment, PaymentPurpose},
+    plan::CreditPeriod,
+    reference::Reference,
+    throttle::end_of_day,
+};
 
 /// Why a wallet does not change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -133,10 +140,28 @@ impl Booking {
         wallet.version = wallet.version.saturating_add(1);
         wallet.changed_at = now;
         wallet.due.set_by(WalletTask::Expire, wallet.next_expiry());
+        wallet.due.set_by(WalletTask::TopUp, wallet.top_up_due(now));
         if !postings.is_empty() && wallet.due.of(WalletTask::Verify).is_none() {
             wallet.due.set(WalletTask::Verify, Some(end_of_day(now)));
         }
         Some(WalletChange { wallet, postings, causes, due_before: before.due })
+    }
+
+    /// Sets automatic top-ups.
+    pub fn set_auto_top_up(&mut self, settings: AutoTopUp) {
+        self.wallet.auto_top_up = Some(settings);
+    }
+
+    /// The automatic top-ups, to change how they go.
+    pub fn top_ups(&mut self) -> Option<&mut AutoTopUp> {
+        self.wallet.auto_top_up.as_mut()
+    }
+
+    /// Lets automatic top-ups go on after a pause.
+    pub fn resume_top_ups(&mut self) {
+        if let Some(settings) = &mut self.wallet.auto_top_up {
+            settings.resume();
+        }
     }
 
     /// Sets when a task is due next, after it was done.
@@ -358,10 +383,59 @@ impl Booking {
         }
         let before = self.clone();
         let posting = self.add(r#type, &Lots::from(lot), lot.amount, cause, None, reason)?;
-        if self.wallet.lot_count() > MOST_LOTS {
+        // Paid credit must be added; it is one lot.
+        if lot.id.kind != LotKind::Paid && self.wallet.lot_count() > MOST_LOTS {
             *self = before;
             return Err(Refusal::TooManyLots);
         }
+        Ok(posting)
+    }
+
+    /// Books what counts of a payment now, and not what counted `before`: credit the first time, and later what refunds and disputes take
+    /// or give back. A payment that is taken back pauses automatic top-ups. `None`: nothing changed. An amount that is taken back comes from paid credit first, then from other credit, and
+    /// then makes a debt.
+    ///
+    /// # Errors
+    ///
+    /// A refusal; nothing changed.
+    pub fn count_payment(&mut self, payment: &Payment, before: Cents) -> Result<Option<Posting>, Refusal> {
+        let amount = payment.counted.micros().minus(before.micros()).ok_or(Refusal::Amount)?;
+        let cause = Cause::Payment { intent: payment.intent.clone(), change: payment.changes };
+        if amount < MicroUsd::ZERO {
+            let posting = self.take_back(amount.negated(), cause)?;
+            if let Some(settings) = self.top_ups().filter(|settings| settings.enabled) {
+                settings.pause(TopUpPause::PaymentTakenBack);
+            }
+            Ok(Some(posting))
+        } else if amount > MicroUsd::ZERO {
+            let (r#type, reason) = match (payment.changes, payment.purpose) {
+                (1, PaymentPurpose::TopUp) => (PostingType::Purchase, None),
+                (1, PaymentPurpose::AutoTopUp) => (PostingType::AutoTopup, None),
+                _ => (PostingType::Adjustment, Some("A refund or dispute of a payment was reversed")),
+            };
+            let lot = Lot { id: LotId::new(LotKind::Paid, None), amount };
+            let posting = self.credit(r#type, lot, cause, reason.map(str::to_owned))?;
+            let (now, is_first) = (self.now, payment.changes == 1);
+            if let Some(settings) =
+                self.top_ups().filter(|_| is_first && payment.purpose == PaymentPurpose::AutoTopUp)
+            {
+                settings.succeeded(payment.received, now);
+            }
+            Ok(Some(posting))
+        } else {
+            Ok(None)
+        }
+    }
+
+    /// Takes credit away because a payment was.
+    fn take_back(&mut self, amount: MicroUsd, cause: Cause) -> Result<Posting, Refusal> {
+        self.wallet.balance().minus(amount).ok_or(Refusal::Amount)?;
+        let paid = self.wallet.lots.of_kind(LotKind::Paid);
+        let mut taken = paid.clone().take(amount);
+        self.wallet.lots.add_all(&taken.negated());
+        self.draw(amount, &mut taken);
+        let posting = self.post(PostingType::Refund, amount.negated(), taken.negated(), cause, None, None);
+        self.post_expired();
         Ok(posting)
     }
 

@@ -57,7 +57,7 @@ impl KeyBudget {
 }
 
 /// The first day of a time's month, in UTC.
-fn first_of_month(at: Timestamp) -> Date {
+pub(super) fn first_of_month(at: Timestamp) -> Date {
     Offset::UTC.to_datetime(at).date().first_of_month()
 }
 

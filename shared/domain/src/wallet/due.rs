@@ -21,11 +21,13 @@ pub enum WalletTask {
     Grant,
     /// Recomputing the wallet from its postings.
     Verify,
+    /// Buying credit.
+    TopUp,
 }
 
 impl WalletTask {
     /// Every task.
-    pub const ALL: [Self; 3] = [Self::Expire, Self::Grant, Self::Verify];
+    pub const ALL: [Self; 4] = [Self::Expire, Self::Grant, Self::Verify, Self::TopUp];
 
     /// The name in keys.
     pub const fn as_str(self) -> &'static str {
@@ -33,6 +35,7 @@ impl WalletTask {
             Self::Expire => "expire",
             Self::Grant => "grant",
             Self::Verify => "verify",
+            Self::TopUp => "top-up",
         }
     }
 }

@@ -137,6 +137,12 @@ impl Lots {
         taken
     }
 
+    /// The amounts of one kind.
+    #[must_use]
+    pub fn of_kind(&self, kind: LotKind) -> Self {
+        Self(self.0.iter().filter(|lot| lot.id.kind == kind).copied().collect())
+    }
+
     /// Takes the lot that expired first, if any has.
     pub fn take_first_expired(&mut self, now: Timestamp) -> Option<Lot> {
         let first = self.0.first().copied().filter(|lot| lot.id.has_expired(now))?;

@@ -90,6 +90,7 @@ pub(super) fn opened() -> (Wallet, Vec<Posting>) {
         plan: crate::plan::Plan::Free,
         plan_ends_at: None,
         plan_since: None,
+        plan_paid_until: None,
         seats_taken: 0,
         joins: 0,
         entitlement_overrides: crate::entitlements::EntitlementOverrides::default(),

@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{lot::Lots, record::JobRecord};
-use crate::{money::MicroUsd, promotion::PromoCode, reference::Reference};
+use crate::{money::MicroUsd, payment::PaymentIntentId, promotion::PromoCode, reference::Reference};
 
 /// The type of a posting. The public client expects these names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
@@ -18,7 +18,7 @@ pub enum PostingType {
     Signup,
     /// A job.
     Training,
-    /// The cost of a job that is given back.
+    /// The cost of a job that is given back, or a payment that is.
     Refund,
     /// A correction by an operator.
     Adjustment,
@@ -26,6 +26,10 @@ pub enum PostingType {
     Promo,
     /// The monthly credit of a plan.
     MonthlyGrant,
+    /// Credit that was bought.
+    Purchase,
+    /// Credit that was bought because the balance was low.
+    AutoTopup,
     /// Credit that expired.
     ProCreditExpiry,
 }
@@ -40,6 +44,8 @@ impl PostingType {
             Self::Adjustment => "adjustment",
             Self::Promo => "promo",
             Self::MonthlyGrant => "monthly_grant",
+            Self::Purchase => "purchase",
+            Self::AutoTopup => "auto_topup",
             Self::ProCreditExpiry => "pro_credit_expiry",
         }
     }
@@ -63,6 +69,13 @@ pub enum Cause {
     Promo(PromoCode),
     /// The monthly credit of the period that begins at this time, in whole milliseconds.
     Monthly(Timestamp),
+    /// A change of what counts of a payment: the first time it is credited, then each refund and dispute.
+    Payment {
+        /// The payment.
+        intent: PaymentIntentId,
+        /// The number of the change: 1, 2, 3 and so on.
+        change: u32,
+    },
     /// The time at which a lot expired.
     Expiry,
 }
@@ -85,6 +98,7 @@ impl fmt::Display for Cause {
             Self::Adjustment(reference) => write!(out, "adjustment#{reference}"),
             Self::Promo(code) => write!(out, "promo#{code}"),
             Self::Monthly(starts) => write!(out, "monthly#{}", starts.as_millisecond()),
+            Self::Payment { intent, change } => write!(out, "payment#{intent}#{change}"),
             Self::Expiry => out.write_str("expiry"),
         }
     }
@@ -141,8 +155,12 @@ mod tests {
 
     #[test]
     fn types_have_their_names_in_json() {
-        use PostingType::{Adjustment, MonthlyGrant, ProCreditExpiry, Promo, Refund, Signup, Training};
-        for r#type in [Signup, Training, Refund, Adjustment, Promo, MonthlyGrant, ProCreditExpiry] {
+        use PostingType::{
+            Adjustment, AutoTopup, MonthlyGrant, ProCreditExpiry, Promo, Purchase, Refund, Signup, Training,
+        };
+        for r#type in
+            [Signup, Training, Refund, Adjustment, Promo, MonthlyGrant, Purchase, AutoTopup, ProCreditExpiry]
+        {
             assert_eq!(serde_json::to_value(r#type).unwrap(), r#type.as_str());
         }
     }

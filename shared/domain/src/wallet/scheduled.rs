@@ -35,7 +35,7 @@ fn changed(wallet: &Wallet, second: i64, change: impl FnOnce(&mut Booking)) -> W
 }
 
 fn due(wallet: &Wallet) -> [Option<Timestamp>; 3] {
-    WalletTask::ALL.map(|task| wallet.due.of(task))
+    [WalletTask::Expire, WalletTask::Grant, WalletTask::Verify].map(|task| wallet.due.of(task))
 }
 
 /// The end of the day in which the wallet was opened.

@@ -2,11 +2,21 @@
 
 use std::sync::Arc;
 
-use domain::ports::{AddressHashes, Codes, IdentityKeys, IdentityProviders, Rotations, TokenKeys, Vault};
+use domain::ports::{
+    AddressHashes, Codes, IdentityKeys, IdentityProviders, Payments, Rotations, TokenKeys, Vault,
+};
 use kit::ports::SecretPorts;
 
 use super::FunctionRuntime;
 use crate::{client::client, partner_client::PartnerClient};
+
+impl FunctionRuntime {
+    /// The URLs at which browsers reach the platform.
+    fn origins(&self) -> providers::Origins {
+        let own = self.config.endpoints.get(&self.config.region).cloned().unwrap_or_default();
+        providers::Origins { own, others: self.config.origins() }
+    }
+}
 
 impl SecretPorts for FunctionRuntime {
     fn vault(&self) -> Arc<dyn Vault> {
@@ -42,10 +52,18 @@ impl SecretPorts for FunctionRuntime {
         let client = move || client!(aws_sdk_secretsmanager, "secretsmanager", &*sdk);
         let secret = self.config.secret_names().providers();
         let clock = Arc::clone(&self.clock);
-        let own = self.config.endpoints.get(&self.config.region).cloned().unwrap_or_default();
-        let origins = providers::Origins { own, others: self.config.origins() };
         let http = Arc::new(PartnerClient::for_identity_providers());
-        Arc::new(providers::HttpProviders::new(client, secret, origins, http, move || clock.now()))
+        Arc::new(providers::HttpProviders::new(client, secret, self.origins(), http, move || clock.now()))
+    }
+
+    fn payments(&self) -> Arc<dyn Payments> {
+        self.is_certain("secretsmanager");
+        let sdk = Arc::clone(&self.sdk);
+        let client = move || client!(aws_sdk_secretsmanager, "secretsmanager", &*sdk);
+        let secret = self.config.secret_names().payments();
+        let clock = Arc::clone(&self.clock);
+        let http = Arc::new(PartnerClient::for_payments());
+        Arc::new(stripe::StripeClient::new(client, secret, self.origins(), http, move || clock.now()))
     }
 
     fn rotations(&self) -> Arc<dyn Rotations> {

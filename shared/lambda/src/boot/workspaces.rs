@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use domain::ports::{
-    ApiKeys, Follows, History, Invitations, Promotions, Teams, TeamsElsewhere, WalletWork, Wallets,
-    Workspaces,
+    ApiKeys, Follows, History, Invitations, PaymentRecords, Promotions, Teams, TeamsElsewhere, WalletWork,
+    Wallets, Workspaces,
 };
 use kit::ports::WorkspacePorts;
 
@@ -40,6 +40,10 @@ impl WorkspacePorts for FunctionRuntime {
     }
 
     fn wallet_work(&self) -> Arc<dyn WalletWork> {
+        self.store()
+    }
+
+    fn payment_records(&self) -> Arc<dyn PaymentRecords> {
         self.store()
     }
 

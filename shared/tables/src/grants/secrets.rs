@@ -94,3 +94,33 @@ port! {
         IDENTIFY = "identify": [Grant::secret("providers")];
     }
 }
+
+port! {
+    /// Stripe, with the platform's key there.
+    payments = "Payments" {
+        CREATE_CUSTOMER = "create_customer": [Grant::secret("payments")];
+        BILLING_DETAILS = "billing_details": [Grant::secret("payments")];
+        CHANGE_BILLING_DETAILS = "change_billing_details": [Grant::secret("payments")];
+        DELETE_CUSTOMER = "delete_customer": [Grant::secret("payments")];
+        PAYMENT_METHODS = "payment_methods": [Grant::secret("payments")];
+        SET_DEFAULT_METHOD = "set_default_method": [Grant::secret("payments")];
+        REMOVE_METHOD = "remove_method": [Grant::secret("payments")];
+        OPEN_CHECKOUT = "open_checkout": [Grant::secret("payments")];
+        CHECKOUT = "checkout": [Grant::secret("payments")];
+        CHARGE = "charge": [Grant::secret("payments")];
+        PAYMENT = "payment": [Grant::secret("payments")];
+        RECEIPT_URL = "receipt_url": [Grant::secret("payments")];
+        SUBSCRIPTION = "subscription": [Grant::secret("payments")];
+        SUBSCRIPTIONS = "subscriptions": [Grant::secret("payments")];
+        SET_CANCEL_AT_PERIOD_END = "set_cancel_at_period_end": [Grant::secret("payments")];
+        USE_DEFAULT_METHOD = "use_default_method": [Grant::secret("payments")];
+        CANCEL_NOW = "cancel_now": [Grant::secret("payments")];
+        SET_SEATS = "set_seats": [Grant::secret("payments")];
+        EXPIRE_CHECKOUT = "expire_checkout": [Grant::secret("payments")];
+        INVOICES = "invoices": [Grant::secret("payments")];
+        EVENTS = "events": [Grant::secret("payments")];
+        PAYMENTS = "payments": [Grant::secret("payments")];
+        IS_LIVE = "is_live": [Grant::secret("payments")];
+        VERIFIED_EVENT = "verified_event": [Grant::secret("payments")];
+    }
+}

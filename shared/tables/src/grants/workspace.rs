@@ -95,7 +95,7 @@ port! {
 
 port! {
     /// Wallets and their postings. `_HOLD`: changes without a posting. `_CREDIT`: credit that does not
-    /// expire. `_DUE`: what is due for a stored wallet.
+    /// expire. `_DUE`: what is due for a stored wallet. `_SETTINGS`: settings of automatic top-ups.
     wallets = "Wallets" {
         FIND = "find": [get(Wallets)];
         WITH_CAUSES = "with_causes": [batch_get(Wallets), batch_get(Causes)];
@@ -107,6 +107,9 @@ port! {
         ];
         BOOK_HOLD = "book": [put(Wallets), put(Postings), check(Workspaces), put(WalletsDue)];
         BOOK_CREDIT = "book": [put(Wallets), put(Postings), put(Causes), check(Workspaces), put(WalletsDue)];
+        BOOK_SETTINGS = "book": [
+            put(Wallets), put(Postings), check(Workspaces), put(WalletsDue), delete(WalletsDue),
+        ];
         BOOK_DUE = "book": [put(Wallets), put(Postings), put(WalletsDue), delete(WalletsDue)];
         REDEEM = "redeem": [
             put(Wallets), put(Postings), put(Causes), check(Workspaces), update(Promotions), put(WalletsDue),
@@ -125,6 +128,28 @@ port! {
         ];
         VERIFIED = "verified": [get(Verifications)];
         SAVE_VERIFIED = "save_verified": [put(Verifications)];
+    }
+}
+
+port! {
+    /// Customers, payments and events of Stripe, as they are stored. `_STORED`: for a stored wallet.
+    payment_records = "PaymentRecords" {
+        ACCOUNT = "account": [get(Customers)];
+        OPEN_ACCOUNT = "open_account": [put(Customers), check(Workspaces)];
+        REPLACE_ACCOUNT = "replace_account": [put(Customers)];
+        SUBSCRIBE = "subscribe": [put(Customers), update(Workspaces)];
+        PAYMENT = "payment": [get(Payments)];
+        BOOK = "book": [
+            put(Payments), put(Wallets), put(Postings), put(Causes), check(Workspaces), put(WalletsDue),
+            delete(WalletsDue),
+        ];
+        BOOK_STORED = "book": [
+            put(Payments), put(Wallets), put(Postings), put(Causes), put(WalletsDue), delete(WalletsDue),
+        ];
+        KNOWS_EVENT = "knows_event": [get(StripeEvents)];
+        KEEP_EVENT = "keep_event": [put(StripeEvents)];
+        RECONCILED = "reconciled": [get(Reconciliations)];
+        SAVE_RECONCILED = "save_reconciled": [put(Reconciliations)];
     }
 }
 

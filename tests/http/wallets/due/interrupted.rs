@@ -1,12 +1,21 @@
 //! The workers on wallets, killed wherever they can be: the next run completes the work, and nothing is done twice.
 
+use domain::{
+    payment::Cents,
+    permissions::worker_may_book_payments,
+    ports::{Saved, TransactionExtras, Wallets},
+    wallet::{AutoTopUp, Booking},
+};
 use tests::every;
 
 use super::{
     monthly::{gets_pro, is_told},
     *,
 };
-use crate::deaths::{deaths, is_of, numbered, struck};
+use crate::{
+    deaths::{deaths, is_of, numbered, struck},
+    fixtures::payers::{saves_card, sets_default},
+};
 
 /// So many wallets have work at the same time.
 const PEOPLE: usize = 3;
@@ -31,8 +40,15 @@ impl Scene {
             if task == WalletTask::Grant {
                 gets_pro(&who).await;
             }
+            if task == WalletTask::TopUp {
+                let card = saves_card(&who, "pm_card_visa").await;
+                sets_default(&who, &card).await.expect(200);
+                charges(&who, "first", 1).await.expect(200);
+            }
             people.push(who);
         }
+        // What the worker does, no event of Stripe does for it.
+        app.stripe().hold(true).await;
         Self { app, people, worker, task, rounds: 0 }
     }
 
@@ -51,15 +67,45 @@ impl Scene {
                 WalletTask::Verify => {
                     charges(who, &format!("job-{}", self.rounds), 1_000).await.expect(200);
                 }
+                WalletTask::TopUp => self.needs_one_top_up(who).await,
             }
             latest = latest.max(due(who, self.task).await.unwrap());
         }
         self.app.set_clock(latest).await;
     }
 
+    /// Has somebody agree to automatic top-ups, of which one is due. The charge of a micro-USD leaves the balance just below the
+    /// threshold.
+    async fn needs_one_top_up(&self, who: &Person) {
+        let (store, threshold) = (store(&self.app), 2_000 + 500 * u32::try_from(self.rounds).unwrap());
+        loop {
+            let (wallet, now) = (wallet(who).await, self.app.now().await);
+            let mut settings = AutoTopUp::agreed(who.id(), now);
+            if let Some(before) = &wallet.auto_top_up {
+                settings.goes_on_from(before);
+            }
+            let [threshold, amount, monthly_cap] = [threshold, 500, 1_000_000].map(Cents::new);
+            let mut booking = Booking::begin(wallet, None, now);
+            booking.set_auto_top_up(AutoTopUp { threshold, amount, monthly_cap, ..settings });
+            let (proof, change) = (worker_may_book_payments(), booking.finish().unwrap());
+            let saved = Wallets::book(&store, &proof, &change, TransactionExtras::default()).await.unwrap();
+            // A run of another schedule may change the wallet meanwhile.
+            if saved == Saved::Yes {
+                return;
+            }
+        }
+    }
+
     /// Runs the worker again, and checks that all is done, once.
     async fn completes(&self, how: &str) {
         surely(|| self.app.try_worker(self.worker)).await.expect(200);
+        if self.task == WalletTask::TopUp {
+            // A payment that was begun is asked for again after two minutes, and its note goes with the run after that.
+            self.app.advance(121).await;
+            for _ in 0..2 {
+                surely(|| self.app.try_worker(self.worker)).await.expect(200);
+            }
+        }
         let now = self.app.now().await;
         for who in &self.people {
             let (postings, due) = (recomputed(who).await, due(who, self.task).await);
@@ -80,6 +126,9 @@ impl Scene {
                     let number = stored.unwrap().map(|verification| verification.sums.number());
                     assert_eq!(number, u64::try_from(postings.len()).ok(), "{how}");
                     assert_eq!(due, None, "{how}");
+                }
+                WalletTask::TopUp => {
+                    assert_eq!((count("auto_topup"), due), (self.rounds, None), "{how}");
                 }
             }
         }
@@ -124,6 +173,11 @@ async fn interrupted_grant_is_completed_by_the_next_run() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn interrupted_verification_is_completed_by_the_next_run() {
     killed_anywhere(WORKERS[2]).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn interrupted_top_up_is_completed_by_the_next_runs() {
+    killed_anywhere(WORKERS[3]).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -30,7 +30,7 @@ fn account() -> Account {
         created_at: now,
     };
     let stored = domain::user_addresses::StoredAddresses { user, verified: None, pending: None };
-    Account::new(stored, None, Usage::default(), None, rows::AccountLists::default())
+    Account::new(stored, None, Usage::default(), (None, None), rows::AccountLists::default())
 }
 
 /// The rows of a section, whatever they are.

@@ -25,7 +25,7 @@ use kit::input::date_time;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::{text, wallet::WalletRow};
+use super::{billing::BillingRow, text, wallet::WalletRow};
 
 /// The account: the person's profile and the data about the person outside the lists.
 #[derive(Serialize, JsonSchema)]
@@ -48,6 +48,8 @@ pub struct Account {
     pub storage: StorageRow,
     /// The wallet; null before a username was chosen.
     pub wallet: Option<WalletRow>,
+    /// What Stripe stores of the person; null if nothing was ever paid.
+    pub billing: Option<BillingRow>,
     /// The teams that the person belongs to.
     pub teams: Vec<TeamRow>,
     /// The accounts that the person follows, by the SHA-256 of their ids. Their names are not stored with the person's data.
@@ -301,7 +303,7 @@ impl Account {
         stored: StoredAddresses,
         workspace: Option<(Workspace, ProfileRecord)>,
         usage: Usage,
-        wallet: Option<WalletRow>,
+        (wallet, billing): (Option<WalletRow>, Option<BillingRow>),
         lists: AccountLists,
     ) -> Self {
         let AccountLists { connections, teams, follows } = lists;
@@ -316,6 +318,7 @@ impl Account {
             connected_accounts: connections.into_iter().map(ConnectedAccountRow::from).collect(),
             storage: usage.into(),
             wallet,
+            billing,
             teams: TeamRow::all(teams),
             following: follows.into_iter().map(FollowedAccountRow::from).collect(),
             sessions: Vec::new(),

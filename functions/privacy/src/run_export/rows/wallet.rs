@@ -161,6 +161,9 @@ pub struct TransactionRow {
     /// The promo code that was redeemed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub promo_code: Option<PromoCode>,
+    /// The payment at Stripe.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub payment: Option<String>,
     /// What the job did.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub category: Option<JobCategory>,
@@ -188,12 +191,14 @@ impl TransactionRow {
     /// A posting as `user` sees it.
     pub fn new(posting: Posting, user: UserId) -> Self {
         let Posting { number, r#type, amount, balance, lots, cause, at, record, reason } = posting;
-        let (job, reference, promo_code) = match cause {
-            Cause::Job(job) | Cause::Refund(job) => (Some(job), None, None),
-            Cause::Adjustment(reference) => (None, Some(reference), None),
-            Cause::Promo(code) => (None, None, Some(code)),
-            Cause::SignUp | Cause::Company | Cause::Monthly(_) | Cause::Expiry => (None, None, None),
-        };
+        let (mut job, mut reference, mut promo_code, mut payment) = (None, None, None, None);
+        match cause {
+            Cause::Job(id) | Cause::Refund(id) => job = Some(id),
+            Cause::Adjustment(name) => reference = Some(name),
+            Cause::Promo(code) => promo_code = Some(code),
+            Cause::Payment { intent, .. } => payment = Some(intent),
+            Cause::SignUp | Cause::Company | Cause::Monthly(_) | Cause::Expiry => {}
+        }
         let row = Self {
             number,
             r#type,
@@ -205,6 +210,7 @@ impl TransactionRow {
             reference,
             reason,
             promo_code,
+            payment: payment.map(|intent| intent.to_string()),
             category: None,
             gpu_type: None,
             user: None,

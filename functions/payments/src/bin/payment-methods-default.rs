@@ -1,0 +1,10 @@
+//! Lambda entry point of `payment-methods-default`. Its grants (written by `cargo generate`):
+//!
+//! - Reads customers, handle claims, handles, members, sessions, signing keys, the secret `forwarding`, the
+//!   secret `payments`, wallets, workspaces.
+//! - Writes postings, rate windows, wallets, wallets due.
+//! - Deletes wallets due.
+
+fn main() -> Result<(), lambda::Error> {
+    lambda::serve::<payments::methods_default::SetDefaultPaymentMethod>()
+}

@@ -1,0 +1,8 @@
+//! Lambda entry point of `payment-methods-list`. Its grants (written by `cargo generate`):
+//!
+//! - Reads customers, handle claims, handles, members, sessions, signing keys, the secret `forwarding`, the
+//!   secret `payments`, workspaces.
+
+fn main() -> Result<(), lambda::Error> {
+    lambda::serve::<payments::methods_list::ListPaymentMethods>()
+}

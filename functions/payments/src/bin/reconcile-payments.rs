@@ -1,0 +1,10 @@
+//! Lambda entry point of `reconcile-payments`. Its grants (written by `cargo generate`):
+//!
+//! - Reads customers, payments, reconciliations, stripe events, the secret `payments`, wallets, workspaces.
+//! - Writes causes, customers, events, outbox, payments, postings, reconciliations, stripe events, wallets,
+//!   wallets due, workspaces.
+//! - Deletes wallets due.
+
+fn main() -> Result<(), lambda::Error> {
+    lambda::work::<payments::reconcile_payments::ReconcilePayments>()
+}

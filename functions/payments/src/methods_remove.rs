@@ -1,0 +1,105 @@
+//! `DELETE /api/billing/payment-methods/{id}`: removes a payment method permanently. If it was the default, the newest of the others
+//! becomes the default first, so that a failure in between leaves one.
+
+use std::sync::Arc;
+
+use domain::{
+    permissions::{ManagesBilling, Member},
+    ports::{Failure, PaymentError, PaymentRecords, Payments, RateWindows},
+    role::Role,
+    throttle::Wait,
+};
+use kit::{
+    Access, Code, Endpoint, Params, Permitted, Ports, Problem, RequestContext, Spec,
+    grants::{payment_records, payments, rate_windows},
+    spec,
+    spec::Method::Delete,
+};
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use crate::{allowance, method, methods_default::MethodsChanged, refusals};
+
+/// Removes a payment method.
+pub struct RemovePaymentMethod;
+
+/// The ports.
+pub struct Deps {
+    payments: Arc<dyn Payments>,
+    records: Arc<dyn PaymentRecords>,
+    windows: Arc<dyn RateWindows>,
+}
+
+/// The path.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct MethodPath {
+    /// The id of the payment method.
+    id: String,
+}
+
+kit::errors! {
+    pub enum Error from Failure {
+        /// The workspace has no such payment method, or Stripe does not answer.
+        Stripe(error: PaymentError) => refusals::problem(error),
+        /// A subscription is paid with it.
+        Needed => Problem::new(
+            Code::Conflict,
+            "A subscription is paid with this payment method. Add another first, or cancel the subscription.",
+        ),
+        /// The workspace called Stripe too often.
+        TooMany(wait: Wait) => allowance::exhausted(wait),
+    }
+}
+
+impl From<PaymentError> for Error {
+    fn from(error: PaymentError) -> Self {
+        Self::Stripe(error)
+    }
+}
+
+impl Endpoint for RemovePaymentMethod {
+    const SPEC: Spec = spec("payment-methods-remove", Delete, "/api/billing/payment-methods/{id}")
+        .summary("Remove a payment method")
+        .access(Access::member(Role::Admin))
+        .problems(&[Code::NotFound, Code::Conflict, Code::RateLimited, Code::PaymentsNotSetUp])
+        .uses(&[
+            rate_windows::TAKE,
+            payment_records::ACCOUNT,
+            payments::PAYMENT_METHODS,
+            payments::BILLING_DETAILS,
+            payments::SET_DEFAULT_METHOD,
+            payments::REMOVE_METHOD,
+        ]);
+    type Caller = Permitted<Member, ManagesBilling>;
+    type Deps = Deps;
+    type Input = Params<MethodPath>;
+    type Output = MethodsChanged;
+    type Error = Error;
+
+    fn deps(ports: &impl Ports) -> Deps {
+        Deps { payments: ports.payments(), records: ports.payment_records(), windows: ports.rate_windows() }
+    }
+
+    async fn handle(
+        deps: &Deps,
+        call: &RequestContext<Self::Caller>,
+        Params(path): Self::Input,
+    ) -> Result<MethodsChanged, Error> {
+        let workspace = call.caller.proof.workspace();
+        allowance::take(&*deps.windows, workspace, call.now).await?.map_err(Error::TooMany)?;
+        let method = method::named((&*deps.records, &*deps.payments), workspace, &path.id).await??;
+        let is_renewed = method.account.running().is_some_and(|running| !running.cancel_at_period_end);
+        if method.others.is_empty() && is_renewed {
+            return Err(Error::Needed);
+        }
+        if let Some(next) = method.others.first() {
+            let details = deps.payments.billing_details(&method.account.customer).await??;
+            if details.default_method.as_ref() == Some(&method.id) {
+                deps.payments.set_default_method(&method.account.customer, &next.id).await??;
+            }
+        }
+        deps.payments.remove_method(&method.id).await??;
+        Ok(MethodsChanged { success: true })
+    }
+}

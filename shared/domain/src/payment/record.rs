@@ -1,0 +1,89 @@
+//! What the platform stores of payments: ids, amounts and times.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::{
+    cents::Cents,
+    ids::{CheckoutId, CustomerId, PaymentIntentId},
+    intent::PaymentPurpose,
+    subscription::PaidSubscription,
+};
+use crate::id::WorkspaceId;
+
+/// The customer of a workspace at Stripe. A workspace has at most one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct BillingAccount {
+    /// The workspace.
+    pub workspace: WorkspaceId,
+    /// The customer.
+    pub customer: CustomerId,
+    /// When the customer was made.
+    pub created_at: Timestamp,
+    /// The subscription that the workspace has, or had last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subscription: Option<PaidSubscription>,
+    /// The page on which somebody may subscribe. A new page closes it, so that nobody subscribes twice.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subscribe_page: Option<CheckoutId>,
+    /// Until when a request that changes the seats keeps others from it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seats_change_ends: Option<Timestamp>,
+    /// How often the record changed. Every write is conditional on it.
+    pub version: u64,
+}
+
+impl BillingAccount {
+    /// The record of a new customer.
+    pub const fn new(workspace: WorkspaceId, customer: CustomerId, now: Timestamp) -> Self {
+        Self {
+            workspace,
+            customer,
+            created_at: now,
+            subscription: None,
+            subscribe_page: None,
+            seats_change_ends: None,
+            version: 1,
+        }
+    }
+
+    /// The record that replaces this one, with the next version.
+    #[must_use]
+    pub fn next(&self) -> Self {
+        Self { version: self.version.saturating_add(1), ..self.clone() }
+    }
+
+    /// The subscription, unless it is over.
+    pub fn running(&self) -> Option<&PaidSubscription> {
+        self.subscription.as_ref().filter(|subscription| !subscription.is_over())
+    }
+}
+
+/// A payment, and how much of it is in the wallet.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Payment {
+    /// The workspace.
+    pub workspace: WorkspaceId,
+    /// The payment intent.
+    pub intent: PaymentIntentId,
+    /// What it is for.
+    pub purpose: PaymentPurpose,
+    /// The amount that was paid.
+    pub received: Cents,
+    /// The amount that was given back of it.
+    pub refunded: Cents,
+    /// What disputes hold or took.
+    pub disputed: Cents,
+    /// What the wallet has of it: credited, and not taken back.
+    pub counted: Cents,
+    /// How often the wallet changed because of it.
+    pub changes: u32,
+    /// How often the record changed. Every write is conditional on it.
+    pub version: u64,
+    /// When the platform saw the payment first.
+    pub seen_at: Timestamp,
+    /// When the record changed last.
+    pub changed_at: Timestamp,
+}
