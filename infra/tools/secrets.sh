@@ -8,10 +8,10 @@
 readonly SECRET_LOOKS=${ACCOUNT_LOOKS:-60} SECRET_SECONDS=${ACCOUNT_LOOK_SECONDS:-5}
 
 # The secrets of keys of a region as lines of their region and full name: its own ones, and those that the authority shares. Not
-# `providers`, which an operator fills: docs/deployment.md.
+# `providers` and `payments`, which an operator fills: docs/deployment.md.
 secrets_of() {
     sed -nE 's#^ *Name: .*/(\$\{Region\}|shared)/([a-z]+)".*#\1 \2#p' infra/stacks/data.yaml | while read -r whose name; do
-        [ "$name" != providers ] || continue
+        case $name in providers | payments) continue ;; esac
         if [ "$whose" = shared ]; then echo "$authority $stack/shared/$name"; else echo "$2 $stack/$1/$name"; fi
     done
 }

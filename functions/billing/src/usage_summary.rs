@@ -88,7 +88,7 @@ impl Output for UsageSummary {}
 pub struct PlanStatus {
     plan_id: Plan,
     name: &'static str,
-    status: SubscriptionStatus,
+    status: PaymentStatus,
     cancel_at_period_end: bool,
     /// How often the subscription is paid.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -114,7 +114,7 @@ pub struct PlanStatus {
 #[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 #[schemars(inline)]
-pub enum SubscriptionStatus {
+pub enum PaymentStatus {
     /// It is, or needs no payment.
     Active,
     /// An invoice is open. The plan ends soon unless it is paid.
@@ -171,7 +171,7 @@ impl PlanStatus {
         Self {
             plan_id: plan,
             name: plan.name(),
-            status: if failed.is_some() { SubscriptionStatus::PastDue } else { SubscriptionStatus::Active },
+            status: if failed.is_some() { PaymentStatus::PastDue } else { PaymentStatus::Active },
             cancel_at_period_end: subscription.is_some_and(|it| it.cancel_at_period_end),
             billing_cycle: subscription.and_then(|it| it.cycle),
             current_period_end: match subscription {

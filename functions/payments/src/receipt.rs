@@ -39,11 +39,11 @@ pub struct ReceiptQuery {
 
 /// A receipt.
 #[derive(Serialize, JsonSchema)]
-pub struct Receipt {
+pub struct PaymentReceipt {
     /// The page of Stripe.
     url: String,
 }
-impl Output for Receipt {}
+impl Output for PaymentReceipt {}
 
 kit::errors! {
     pub enum Error from Failure {
@@ -63,7 +63,7 @@ impl Endpoint for ReadReceipt {
     type Caller = Member;
     type Deps = Deps;
     type Input = Params<ReceiptQuery>;
-    type Output = Receipt;
+    type Output = PaymentReceipt;
     type Error = Error;
 
     fn deps(ports: &impl Ports) -> Deps {
@@ -74,13 +74,13 @@ impl Endpoint for ReadReceipt {
         deps: &Deps,
         call: &RequestContext<Member>,
         Params(query): Self::Input,
-    ) -> Result<Receipt, Error> {
+    ) -> Result<PaymentReceipt, Error> {
         let number: u64 = query.transaction.parse().map_err(|_| Error::Nothing)?;
         let posting = deps.wallets.posting(call.caller.workspace.id, number).await?;
         let Some(Cause::Payment { intent, .. }) = posting.map(|posting| posting.cause) else {
             return Err(Error::Nothing);
         };
         let url = deps.payments.receipt_url(&intent).await?.map_err(Error::Stripe)?;
-        Ok(Receipt { url: url.ok_or(Error::Nothing)? })
+        Ok(PaymentReceipt { url: url.ok_or(Error::Nothing)? })
     }
 }

@@ -241,9 +241,7 @@ async fn write(
         DomainEvent::MemberRemoved { team, user, home } => {
             return removed(deps, job, team, (user, home)).await;
         }
-        DomainEvent::TopUpsPaused { workspace, reason } => {
-            return top_ups_paused(deps, job, workspace, reason).await;
-        }
+        DomainEvent::TopUpsPaused { workspace, reason } => return paused(deps, job, workspace, reason).await,
         DomainEvent::TeamTransferred { team, user } => return transferred(deps, job, team, user).await,
         DomainEvent::AccountOpened { .. }
         | DomainEvent::WorkspaceOpened { .. }
@@ -458,7 +456,7 @@ async fn transferred(
 }
 
 /// Tells the owner of a workspace that no credit is bought automatically any more.
-async fn top_ups_paused(
+async fn paused(
     deps: &Deps,
     job: &RunContext,
     workspace: WorkspaceId,

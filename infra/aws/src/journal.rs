@@ -12,7 +12,7 @@ use crate::permission::IamPermission;
 use crate::request::Caller;
 
 /// The maximum number of calls kept, about 40 MB. It exceeds the calls of the largest test between two queries.
-const MAX_CALLS: usize = 40_000;
+const MAX_CALLS: usize = 80_000;
 
 /// The calls of all regions, and the fault plan.
 pub struct Journal {

@@ -93,24 +93,16 @@ impl Platform {
         let (http, switch) = (HttpClient::new()?, Arc::new(ReplicationSwitch::default()));
         let replication = match set_up(&options, &stand_ins, (&url, &endpoints), &http, &switch).await {
             Ok(replication) => replication,
-            Err(error) => {
-                StandIns::stop_all(stand_ins).await;
-                return Err(StartError::Provision(error));
-            }
+            Err(error) => return stopped(stand_ins, StartError::Provision(error)).await,
         };
-        let stripe = match payments::start(&url, &endpoints, &options.data, &http, Arc::clone(&clock)) {
-            Ok(stripe) => stripe,
-            Err(error) => {
-                StandIns::stop_all(stand_ins).await;
-                return Err(error.into());
-            }
-        };
-        let front = match open_front(built.is_some(), &stand_ins).await {
-            Ok(front) => front,
-            Err(error) => {
-                StandIns::stop_all(stand_ins).await;
-                return Err(error.into());
-            }
+        let started = (
+            payments::start(&url, &endpoints, &options.data, &http, Arc::clone(&clock)),
+            open_front(built.is_some(), &stand_ins).await,
+        );
+        let (stripe, front) = match started {
+            (Ok(stripe), Ok(front)) => (stripe, front),
+            (Err(error), _) => return stopped(stand_ins, error).await,
+            (_, Err(error)) => return stopped(stand_ins, error).await,
         };
         let authority = authority(&stand_ins).map(|it| it.aws.endpoint().to_owned()).unwrap_or_default();
         let (admission, cors) = (Arc::new(Admission::default()), ApiCors::new(&options.origins));
@@ -169,6 +161,12 @@ impl Platform {
             front.stop().await;
         }
     }
+}
+
+/// Stops the stand-ins, because something else did not start.
+async fn stopped<T>(stand_ins: Vec<StandIns>, error: impl Into<StartError>) -> Result<T, StartError> {
+    StandIns::stop_all(stand_ins).await;
+    Err(error.into())
 }
 
 /// Creates missing resources of all regions, and waits until they are replicated.

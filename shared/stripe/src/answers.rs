@@ -11,7 +11,7 @@ use domain::{
 };
 use serde::Deserialize;
 
-use crate::error::{Answer, refused};
+use crate::error::{ApiAnswer, refused};
 
 /// A page of a list ([pagination](https://docs.stripe.com/api/pagination)).
 #[derive(Deserialize)]
@@ -46,24 +46,24 @@ impl<T> Expandable<T> {
 
 /// An object of which only the id is read.
 #[derive(Deserialize)]
-pub struct Identified {
+pub struct ObjectId {
     id: String,
 }
 
 /// A reference to an object.
-pub type Reference = Expandable<Identified>;
+pub type ObjectReference = Expandable<ObjectId>;
 
-impl Reference {
+impl ObjectReference {
     /// The id.
     pub fn id(&self) -> &str {
         match self {
-            Self::Id(id) | Self::Object(Identified { id }) => id,
+            Self::Id(id) | Self::Object(ObjectId { id }) => id,
         }
     }
 }
 
 /// The customer that an object names.
-pub fn customer_of(reference: Option<&Reference>) -> Option<CustomerId> {
+pub fn customer_of(reference: Option<&ObjectReference>) -> Option<CustomerId> {
     reference.and_then(|reference| CustomerId::parse(reference.id()))
 }
 
@@ -101,7 +101,7 @@ pub struct AddressAnswer {
 /// What the invoices of a customer are paid with.
 #[derive(Deserialize)]
 pub struct InvoiceSettings {
-    pub default_payment_method: Option<Reference>,
+    pub default_payment_method: Option<ObjectReference>,
 }
 
 /// A tax id.
@@ -119,7 +119,7 @@ pub struct MethodAnswer {
     pub r#type: String,
     pub card: Option<CardAnswer>,
     /// The customer to which it is attached.
-    pub customer: Option<Reference>,
+    pub customer: Option<ObjectReference>,
 }
 
 /// A card.
@@ -136,7 +136,7 @@ pub struct CardAnswer {
 pub struct SessionAnswer {
     pub id: CheckoutId,
     pub url: Option<String>,
-    pub customer: Option<Reference>,
+    pub customer: Option<ObjectReference>,
     pub metadata: Option<Metadata>,
     pub setup_intent: Option<Expandable<SetupIntentAnswer>>,
 }
@@ -145,14 +145,14 @@ pub struct SessionAnswer {
 #[derive(Deserialize)]
 pub struct SetupIntentAnswer {
     pub status: Option<String>,
-    pub payment_method: Option<Reference>,
+    pub payment_method: Option<ObjectReference>,
 }
 
 /// A payment intent.
 #[derive(Deserialize)]
 pub struct IntentAnswer {
     pub id: PaymentIntentId,
-    pub customer: Option<Reference>,
+    pub customer: Option<ObjectReference>,
     pub status: IntentStatus,
     pub currency: String,
     pub amount: Option<i64>,
@@ -186,14 +186,14 @@ pub struct StatusAnswer {
 #[derive(Deserialize)]
 pub struct SubscriptionAnswer {
     pub id: SubscriptionId,
-    pub customer: Reference,
+    pub customer: ObjectReference,
     pub status: SubscriptionStatus,
     pub metadata: Option<Metadata>,
     pub items: List<ItemAnswer>,
     pub start_date: i64,
     pub cancel_at_period_end: Option<bool>,
     pub cancel_at: Option<i64>,
-    pub default_payment_method: Option<Reference>,
+    pub default_payment_method: Option<ObjectReference>,
     pub latest_invoice: Option<Expandable<LatestInvoice>>,
 }
 
@@ -258,7 +258,7 @@ pub fn cents(amount: Option<i64>) -> Cents {
 }
 
 /// A time in Unix seconds.
-pub fn time(seconds: i64) -> Answer<Timestamp> {
+pub fn time(seconds: i64) -> ApiAnswer<Timestamp> {
     Timestamp::from_second(seconds).map_err(|_| refused("answer"))
 }
 
@@ -302,11 +302,11 @@ mod tests {
     #[test]
     fn reference_is_an_id_or_an_object() {
         for value in [json!("cus_1"), json!({ "id": "cus_1", "object": "customer" })] {
-            let reference: Reference = serde_json::from_value(value).unwrap();
+            let reference: ObjectReference = serde_json::from_value(value).unwrap();
             assert_eq!(reference.id(), "cus_1");
             assert_eq!(customer_of(Some(&reference)), CustomerId::parse("cus_1"));
         }
-        let account: Reference = serde_json::from_value(json!("acct_1")).unwrap();
+        let account: ObjectReference = serde_json::from_value(json!("acct_1")).unwrap();
         assert_eq!(customer_of(Some(&account)), None);
     }
 

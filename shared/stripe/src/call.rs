@@ -11,7 +11,7 @@ use serde::de::{DeserializeOwned, IgnoredAny};
 
 use crate::{
     config::StripeCredentials,
-    error::{Answer, CallError, classify, refused},
+    error::{ApiAnswer, CallError, classify, refused},
     form::Form,
 };
 
@@ -68,27 +68,27 @@ impl ApiCall<'_> {
 
 impl<F: Fetch> Api<'_, F> {
     /// Reads an object or a list.
-    pub async fn get<T: DeserializeOwned>(&self, path: &str, query: &Form) -> Answer<T> {
+    pub async fn get<T: DeserializeOwned>(&self, path: &str, query: &Form) -> ApiAnswer<T> {
         self.send(&ApiCall { method: Method::GET, path, form: query, step: None }).await
     }
 
     /// Changes an object. It is sent once.
-    pub async fn post<T: DeserializeOwned>(&self, path: &str, form: &Form) -> Answer<T> {
+    pub async fn post<T: DeserializeOwned>(&self, path: &str, form: &Form) -> ApiAnswer<T> {
         self.send(&ApiCall { method: Method::POST, path, form, step: None }).await
     }
 
     /// Takes a step. Repeating it answers what the first attempt did.
-    pub async fn take<T: DeserializeOwned>(&self, path: &str, form: &Form, step: &StepKey) -> Answer<T> {
+    pub async fn take<T: DeserializeOwned>(&self, path: &str, form: &Form, step: &StepKey) -> ApiAnswer<T> {
         self.send(&ApiCall { method: Method::POST, path, form, step: Some(step) }).await
     }
 
     /// Deletes an object. An object that is gone is deleted.
-    pub async fn delete(&self, path: &str) -> Answer<()> {
+    pub async fn delete(&self, path: &str) -> ApiAnswer<()> {
         self.delete_with(path, &Form::default()).await
     }
 
     /// The same with parameters. A DELETE has no body: they are a query.
-    pub async fn delete_with(&self, path: &str, query: &Form) -> Answer<()> {
+    pub async fn delete_with(&self, path: &str, query: &Form) -> ApiAnswer<()> {
         let call = ApiCall { method: Method::DELETE, path, form: query, step: None };
         match self.send::<IgnoredAny>(&call).await {
             Ok(_) | Err(CallError::Payment(PaymentError::NotFound)) => Ok(()),
@@ -97,18 +97,18 @@ impl<F: Fetch> Api<'_, F> {
     }
 
     /// Ends an operation of several calls in time.
-    pub async fn within<T>(&self, operation: impl Future<Output = Answer<T>>) -> Answer<T> {
+    pub async fn within<T>(&self, operation: impl Future<Output = ApiAnswer<T>>) -> ApiAnswer<T> {
         let ended = tokio::time::timeout(self.pace.total, operation).await;
         ended.unwrap_or_else(|_| Err(PaymentError::Unavailable.into()))
     }
 
-    async fn send<T: DeserializeOwned>(&self, call: &ApiCall<'_>) -> Answer<T> {
+    async fn send<T: DeserializeOwned>(&self, call: &ApiCall<'_>) -> ApiAnswer<T> {
         let body = self.within(self.attempts(call)).await?;
         serde_json::from_slice(&body).map_err(|_| refused("answer"))
     }
 
     /// A call that has no result for the time being gets a second attempt, with the same key.
-    async fn attempts(&self, call: &ApiCall<'_>) -> Answer<Bytes> {
+    async fn attempts(&self, call: &ApiCall<'_>) -> ApiAnswer<Bytes> {
         match self.attempt(call).await {
             Err(CallError::Payment(PaymentError::Unavailable)) if call.is_repeatable() => {
                 tokio::time::sleep(self.pace.wait).await;
@@ -118,7 +118,7 @@ impl<F: Fetch> Api<'_, F> {
         }
     }
 
-    async fn attempt(&self, call: &ApiCall<'_>) -> Answer<Bytes> {
+    async fn attempt(&self, call: &ApiCall<'_>) -> ApiAnswer<Bytes> {
         let request = self.request(call).ok_or_else(|| refused("request"))?;
         let response = match self.http.fetch(request).await {
             Ok(response) => response,

@@ -11,7 +11,7 @@ use serde::de::IgnoredAny;
 use crate::{
     answers::{Expandable, SessionAnswer, SetupIntentAnswer, StatusAnswer, customer_of},
     call::Api,
-    error::{Answer, CallError, refused},
+    error::{ApiAnswer, CallError, refused},
     form::Form,
     metadata::{self, PURPOSE, REGION, SAVE_METHOD, SUBSCRIPTION, WORKSPACE},
 };
@@ -20,7 +20,7 @@ const PATH: &str = "/v1/checkout/sessions";
 
 impl<F: Fetch> Api<'_, F> {
     /// Opens a session.
-    pub async fn open_checkout(&self, request: &CheckoutRequest, step: &StepKey) -> Answer<Checkout> {
+    pub async fn open_checkout(&self, request: &CheckoutRequest, step: &StepKey) -> ApiAnswer<Checkout> {
         let form = Form::default()
             .with("customer", &request.customer)
             .with("currency", "usd")
@@ -38,13 +38,13 @@ impl<F: Fetch> Api<'_, F> {
     }
 
     /// A session as it is now.
-    pub async fn checkout(&self, id: &CheckoutId) -> Answer<Checkout> {
+    pub async fn checkout(&self, id: &CheckoutId) -> ApiAnswer<Checkout> {
         let query = Form::default().with("expand[]", "setup_intent");
         Ok(session(self.get(&format!("{PATH}/{id}"), &query).await?))
     }
 
     /// Closes a session, so that nobody can complete it any more.
-    pub async fn expire_checkout(&self, id: &CheckoutId) -> Answer<()> {
+    pub async fn expire_checkout(&self, id: &CheckoutId) -> ApiAnswer<()> {
         self.within(async {
             let path = format!("{PATH}/{id}");
             match self.post::<IgnoredAny>(&format!("{path}/expire"), &Form::default()).await {

@@ -13,7 +13,7 @@ use serde::de::IgnoredAny;
 use crate::{
     answers::{AddressAnswer, CreatedCustomer, CustomerAnswer, List, TaxIdAnswer},
     call::Api,
-    error::Answer,
+    error::ApiAnswer,
     form::Form,
     metadata::{REGION, WORKSPACE},
 };
@@ -30,7 +30,7 @@ impl<F: Fetch> Api<'_, F> {
         workspace: WorkspaceId,
         region: Region,
         now: Timestamp,
-    ) -> Answer<CustomerId> {
+    ) -> ApiAnswer<CustomerId> {
         let span = now.as_second().div_euclid(SAME_CUSTOMER);
         let step = StepKey(format!("customer-{workspace}-{span}"));
         let metadata = [(WORKSPACE, workspace.to_string()), (REGION, region.to_string())];
@@ -40,7 +40,7 @@ impl<F: Fetch> Api<'_, F> {
     }
 
     /// What the customer gave to Stripe.
-    pub async fn billing_details(&self, customer: &CustomerId) -> Answer<BillingDetails> {
+    pub async fn billing_details(&self, customer: &CustomerId) -> ApiAnswer<BillingDetails> {
         let query = Form::default().with("expand[]", "tax_ids");
         let answer: CustomerAnswer = self.get(&path(customer), &query).await?;
         if answer.deleted == Some(true) {
@@ -55,7 +55,7 @@ impl<F: Fetch> Api<'_, F> {
         &self,
         customer: &CustomerId,
         change: &BillingDetailsChange,
-    ) -> Answer<()> {
+    ) -> ApiAnswer<()> {
         self.within(async {
             let form = changes(change);
             if !form.is_empty() {
@@ -71,7 +71,7 @@ impl<F: Fetch> Api<'_, F> {
 
     /// Leaves the customer with this tax id only. The new one is created first: if Stripe refuses it, the old
     /// ones stay.
-    async fn set_tax_id(&self, customer: &CustomerId, wanted: Option<&TaxId>) -> Answer<()> {
+    async fn set_tax_id(&self, customer: &CustomerId, wanted: Option<&TaxId>) -> ApiAnswer<()> {
         let path = format!("{}/tax_ids", path(customer));
         let found: List<TaxIdAnswer> = self.get(&path, &Form::page()).await?;
         let is_wanted = |found: &TaxIdAnswer| {
@@ -91,14 +91,14 @@ impl<F: Fetch> Api<'_, F> {
     }
 
     /// Sets the payment method that is charged without the customer.
-    pub async fn set_default_method(&self, customer: &CustomerId, method: &PaymentMethodId) -> Answer<()> {
+    pub async fn set_default_method(&self, customer: &CustomerId, method: &PaymentMethodId) -> ApiAnswer<()> {
         let form = Form::default().with("invoice_settings[default_payment_method]", method);
         self.post::<IgnoredAny>(&path(customer), &form).await?;
         Ok(())
     }
 
     /// Deletes a customer with everything that can be charged.
-    pub async fn delete_customer(&self, customer: &CustomerId) -> Answer<()> {
+    pub async fn delete_customer(&self, customer: &CustomerId) -> ApiAnswer<()> {
         self.delete(&path(customer)).await
     }
 }
@@ -278,7 +278,7 @@ mod tests {
         assert_eq!(script.asked(), ["POST /v1/customers/cus_1 email=ada"]);
     }
 
-    async fn set(script: &Script, tax_id: Option<TaxId>) -> Answer<()> {
+    async fn set(script: &Script, tax_id: Option<TaxId>) -> ApiAnswer<()> {
         let change = BillingDetailsChange { tax_id: Some(tax_id), ..BillingDetailsChange::default() };
         script.api().change_billing_details(&customer(), &change).await
     }

@@ -40,10 +40,10 @@ impl From<PaymentError> for CallError {
 }
 
 /// The result of a call.
-pub type Answer<T> = Result<T, CallError>;
+pub type ApiAnswer<T> = Result<T, CallError>;
 
 /// Runs a call, and separates failures from what Stripe says.
-pub async fn separate<T>(call: impl Future<Output = Answer<T>>) -> PaymentResult<T> {
+pub async fn separate<T>(call: impl Future<Output = ApiAnswer<T>>) -> PaymentResult<T> {
     match call.await {
         Ok(value) => Ok(Ok(value)),
         Err(CallError::Payment(error)) => Ok(Err(error)),

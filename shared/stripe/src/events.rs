@@ -14,7 +14,7 @@ use serde_json::Value;
 use crate::{
     answers::List,
     call::Api,
-    error::{Answer, refused},
+    error::{ApiAnswer, refused},
     form::Form,
 };
 
@@ -25,17 +25,17 @@ impl<F: Fetch> Api<'_, F> {
         since: Timestamp,
         until: Timestamp,
         after: Option<&StripeEventId>,
-    ) -> Answer<Page<StripeEvent>> {
+    ) -> ApiAnswer<Page<StripeEvent>> {
         let query = Form::span(since, until, after.map(StripeEventId::as_str));
-        let found: List<Envelope> = self.get("/v1/events", &query).await?;
-        let items = found.data.into_iter().map(Envelope::event).collect::<Option<_>>();
+        let found: List<EventEnvelope> = self.get("/v1/events", &query).await?;
+        let items = found.data.into_iter().map(EventEnvelope::event).collect::<Option<_>>();
         Ok(Page { items: items.ok_or_else(|| refused("answer"))?, more: found.has_more })
     }
 }
 
 /// An event as Stripe sends it.
 #[derive(Deserialize)]
-pub struct Envelope {
+pub struct EventEnvelope {
     id: StripeEventId,
     r#type: String,
     created: i64,
@@ -50,7 +50,7 @@ struct EventData {
     object: Value,
 }
 
-impl Envelope {
+impl EventEnvelope {
     /// The event. `None`: its time is out of range.
     pub fn event(self) -> Option<StripeEvent> {
         let object = &self.data.object;
@@ -129,7 +129,7 @@ mod tests {
     }
 
     fn subject_of(object: Value) -> Option<PaymentSubject> {
-        serde_json::from_value::<Envelope>(event(object)).unwrap().event().unwrap().subject
+        serde_json::from_value::<EventEnvelope>(event(object)).unwrap().event().unwrap().subject
     }
 
     #[test]
@@ -210,8 +210,9 @@ mod tests {
     #[test]
     fn event_has_its_region_mode_and_account() {
         let mut event = event(json!({ "object": "charge", "metadata": { "region": "ap" } }));
-        let read =
-            |event: &Value| serde_json::from_value::<Envelope>(event.clone()).ok().and_then(Envelope::event);
+        let read = |event: &Value| {
+            serde_json::from_value::<EventEnvelope>(event.clone()).ok().and_then(EventEnvelope::event)
+        };
         let expected = StripeEvent {
             id: StripeEventId::parse("evt_1").unwrap(),
             r#type: "charge.refunded".to_owned(),
@@ -238,7 +239,7 @@ mod tests {
         let parent = json!({ "type": "subscription_details", "subscription_details": details });
         for metadata in [json!({}), json!(null)] {
             let object = json!({ "object": "invoice", "metadata": metadata, "parent": parent });
-            let read = serde_json::from_value::<Envelope>(event(object)).unwrap().event().unwrap();
+            let read = serde_json::from_value::<EventEnvelope>(event(object)).unwrap().event().unwrap();
             assert_eq!(read.region, Some(Region::Ap));
         }
     }
@@ -248,7 +249,7 @@ mod tests {
         for name in ["id", "type", "created", "livemode", "data"] {
             let mut event = event(json!({}));
             event.as_object_mut().unwrap().remove(name);
-            assert!(serde_json::from_value::<Envelope>(event).is_err(), "{name}");
+            assert!(serde_json::from_value::<EventEnvelope>(event).is_err(), "{name}");
         }
     }
 

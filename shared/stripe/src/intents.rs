@@ -11,7 +11,7 @@ use providers::Fetch;
 use crate::{
     answers::{ChargeAnswer, DisputeAnswer, Expandable, IntentAnswer, List, cents, customer_of},
     call::Api,
-    error::Answer,
+    error::ApiAnswer,
     form::Form,
     metadata,
 };
@@ -37,7 +37,7 @@ impl<F: Fetch> Api<'_, F> {
         method: &PaymentMethodId,
         tag: &PaymentTag,
         step: &StepKey,
-    ) -> Answer<PaymentIntent> {
+    ) -> ApiAnswer<PaymentIntent> {
         let form = Form::default()
             .with("amount", tag.amount.get())
             .with("currency", "usd")
@@ -54,12 +54,12 @@ impl<F: Fetch> Api<'_, F> {
     }
 
     /// A payment as it is now.
-    pub async fn payment(&self, id: &PaymentIntentId) -> Answer<PaymentIntent> {
+    pub async fn payment(&self, id: &PaymentIntentId) -> ApiAnswer<PaymentIntent> {
         self.within(async { self.with_disputes(self.with_charge(id).await?).await }).await
     }
 
     /// The page with the receipt, if there is one.
-    pub async fn receipt_url(&self, id: &PaymentIntentId) -> Answer<Option<String>> {
+    pub async fn receipt_url(&self, id: &PaymentIntentId) -> ApiAnswer<Option<String>> {
         let found = self.with_charge(id).await?;
         Ok(found.latest_charge.and_then(Expandable::object).and_then(|charge| charge.receipt_url))
     }
@@ -71,7 +71,7 @@ impl<F: Fetch> Api<'_, F> {
         since: Timestamp,
         until: Timestamp,
         after: Option<&PaymentIntentId>,
-    ) -> Answer<Page<PaymentIntent>> {
+    ) -> ApiAnswer<Page<PaymentIntent>> {
         let after = after.map(PaymentIntentId::as_str);
         let query = Form::span(since, until, after).with("expand[]", "data.latest_charge");
         let found: List<IntentAnswer> = self.get(PATH, &query).await?;
@@ -82,12 +82,12 @@ impl<F: Fetch> Api<'_, F> {
         Ok(Page { items, more: found.has_more })
     }
 
-    async fn with_charge(&self, id: &PaymentIntentId) -> Answer<IntentAnswer> {
+    async fn with_charge(&self, id: &PaymentIntentId) -> ApiAnswer<IntentAnswer> {
         let query = Form::default().with("expand[]", "latest_charge");
         self.get(&format!("{PATH}/{id}"), &query).await
     }
 
-    async fn with_disputes(&self, answer: IntentAnswer) -> Answer<PaymentIntent> {
+    async fn with_disputes(&self, answer: IntentAnswer) -> ApiAnswer<PaymentIntent> {
         let (intent, is_disputed) = intent(answer);
         if !is_disputed {
             return Ok(intent);
@@ -173,7 +173,7 @@ mod tests {
         }
     }
 
-    async fn charge(script: &Script) -> Answer<PaymentIntent> {
+    async fn charge(script: &Script) -> ApiAnswer<PaymentIntent> {
         let (customer, method) =
             (CustomerId::parse("cus_1").unwrap(), PaymentMethodId::parse("pm_1").unwrap());
         script.api().charge(&customer, &method, &tag(), &StepKey("charge-1".to_owned())).await

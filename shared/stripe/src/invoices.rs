@@ -9,21 +9,21 @@ use providers::Fetch;
 use crate::{
     answers::{InvoiceAnswer, List, time},
     call::Api,
-    error::Answer,
+    error::ApiAnswer,
     form::Form,
 };
 
 impl<F: Fetch> Api<'_, F> {
     /// A page of the invoices of a customer, newest first.
-    pub async fn invoices(&self, customer: &CustomerId, after: Option<&str>) -> Answer<Page<Invoice>> {
+    pub async fn invoices(&self, customer: &CustomerId, after: Option<&str>) -> ApiAnswer<Page<Invoice>> {
         let query = Form::page().with("customer", customer).with_some("starting_after", after);
         let found: List<InvoiceAnswer> = self.get("/v1/invoices", &query).await?;
-        let items = found.data.into_iter().map(invoice).collect::<Answer<_>>()?;
+        let items = found.data.into_iter().map(invoice).collect::<ApiAnswer<_>>()?;
         Ok(Page { items, more: found.has_more })
     }
 }
 
-fn invoice(answer: InvoiceAnswer) -> Answer<Invoice> {
+fn invoice(answer: InvoiceAnswer) -> ApiAnswer<Invoice> {
     Ok(Invoice {
         id: answer.id,
         number: answer.number,

@@ -38,7 +38,7 @@ use providers::{CredentialSource, Fetch, Origins};
 
 use call::{Api, Pace};
 use config::StripeConfig;
-use error::{Answer, separate};
+use error::{ApiAnswer, separate};
 
 /// The page of the console about payments.
 const RETURN_PATH: &str = "/settings/billing";
@@ -68,7 +68,7 @@ impl<F: Fetch> StripeClient<F> {
     }
 
     /// The API with the current credentials.
-    async fn api(&self) -> Answer<Api<'_, F>> {
+    async fn api(&self) -> ApiAnswer<Api<'_, F>> {
         let config = self.config.read((self.now)()).await?;
         let credentials = config.credentials().ok_or(PaymentError::NotConfigured)?;
         Ok(Api { credentials, http: &self.http, pace: Pace::OF_REQUESTS })

@@ -11,20 +11,20 @@ use crate::{
     answers::{CardAnswer, List, MethodAnswer},
     call::Api,
     customers,
-    error::{Answer, CallError},
+    error::{ApiAnswer, CallError},
     form::Form,
 };
 
 impl<F: Fetch> Api<'_, F> {
     /// The payment methods of a customer, newest first.
-    pub async fn payment_methods(&self, customer: &CustomerId) -> Answer<Vec<PaymentMethod>> {
+    pub async fn payment_methods(&self, customer: &CustomerId) -> ApiAnswer<Vec<PaymentMethod>> {
         let path = format!("{}/payment_methods", customers::path(customer));
         let found: List<MethodAnswer> = self.get(&path, &Form::page()).await?;
         Ok(found.data.into_iter().filter_map(method).collect())
     }
 
     /// Detaches a payment method from its customer.
-    pub async fn remove_method(&self, method: &PaymentMethodId) -> Answer<()> {
+    pub async fn remove_method(&self, method: &PaymentMethodId) -> ApiAnswer<()> {
         self.within(async {
             let path = format!("/v1/payment_methods/{method}");
             match self.post::<IgnoredAny>(&format!("{path}/detach"), &Form::default()).await {

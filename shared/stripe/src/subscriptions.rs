@@ -19,7 +19,7 @@ use crate::{
     },
     call::Api,
     config::ProPrices,
-    error::{Answer, CallError, refused},
+    error::{ApiAnswer, CallError, refused},
     form::Form,
     metadata,
 };
@@ -28,14 +28,14 @@ const PATH: &str = "/v1/subscriptions";
 
 impl<F: Fetch> Api<'_, F> {
     /// A subscription as it is now.
-    pub async fn subscription(&self, id: &SubscriptionId) -> Answer<Subscription> {
+    pub async fn subscription(&self, id: &SubscriptionId) -> ApiAnswer<Subscription> {
         let query = Form::default().with("expand[]", "latest_invoice");
         let found: SubscriptionAnswer = self.get(&path(id), &query).await?;
         subscription(found, self.credentials.prices.as_ref())
     }
 
     /// The subscriptions of a customer that are not over, newest first.
-    pub async fn subscriptions(&self, customer: &CustomerId) -> Answer<Vec<Subscription>> {
+    pub async fn subscriptions(&self, customer: &CustomerId) -> ApiAnswer<Vec<Subscription>> {
         let query = Form::page()
             .with("customer", customer)
             .with("status", "all")
@@ -47,21 +47,21 @@ impl<F: Fetch> Api<'_, F> {
     }
 
     /// Sets whether a subscription ends with its period.
-    pub async fn set_cancel_at_period_end(&self, id: &SubscriptionId, cancel: bool) -> Answer<()> {
+    pub async fn set_cancel_at_period_end(&self, id: &SubscriptionId, cancel: bool) -> ApiAnswer<()> {
         let form = Form::default().with("cancel_at_period_end", cancel);
         self.post::<IgnoredAny>(&path(id), &form).await?;
         Ok(())
     }
 
     /// Removes the payment method of the subscription's own.
-    pub async fn use_default_method(&self, id: &SubscriptionId) -> Answer<()> {
+    pub async fn use_default_method(&self, id: &SubscriptionId) -> ApiAnswer<()> {
         let form = Form::default().with("default_payment_method", "");
         self.post::<IgnoredAny>(&path(id), &form).await?;
         Ok(())
     }
 
     /// Ends a subscription at once. Stripe answers 404 if it is over already.
-    pub async fn cancel_now(&self, id: &SubscriptionId) -> Answer<()> {
+    pub async fn cancel_now(&self, id: &SubscriptionId) -> ApiAnswer<()> {
         self.within(async {
             let path = path(id);
             let query = Form::default().with("invoice_now", false).with("prorate", false);
@@ -89,7 +89,7 @@ impl<F: Fetch> Api<'_, F> {
         seats: u32,
         change: SeatChange,
         step: &StepKey,
-    ) -> Answer<()> {
+    ) -> ApiAnswer<()> {
         let form = Form::default().with("items[0][id]", &subscription.item).with("items[0][quantity]", seats);
         let form = match change {
             SeatChange::AtRenewal => form.with("proration_behavior", "none"),
@@ -110,7 +110,7 @@ fn is_over(status: SubscriptionStatus) -> bool {
     matches!(status, SubscriptionStatus::Canceled | SubscriptionStatus::IncompleteExpired)
 }
 
-fn subscription(answer: SubscriptionAnswer, prices: Option<&ProPrices>) -> Answer<Subscription> {
+fn subscription(answer: SubscriptionAnswer, prices: Option<&ProPrices>) -> ApiAnswer<Subscription> {
     let item = only_item(answer.items)?;
     // Stripe's own pages may schedule an end with this time only
     // (https://docs.stripe.com/billing/subscriptions/cancel).
@@ -133,7 +133,7 @@ fn subscription(answer: SubscriptionAnswer, prices: Option<&ProPrices>) -> Answe
 }
 
 /// The platform can't tell which of several items has the seats.
-fn only_item(items: List<ItemAnswer>) -> Answer<ItemAnswer> {
+fn only_item(items: List<ItemAnswer>) -> ApiAnswer<ItemAnswer> {
     let mut found = items.data.into_iter();
     match (found.next(), found.next()) {
         (Some(item), None) if !items.has_more => Ok(item),
@@ -159,7 +159,7 @@ fn cycle_of_lookup_key(price: &PriceAnswer) -> Option<BillingCycle> {
 }
 
 /// Stripe tries to collect an invoice once it is finalized, and doesn't tell the times of its attempts.
-fn payment_failed_at(invoice: Option<Expandable<LatestInvoice>>) -> Answer<Option<Timestamp>> {
+fn payment_failed_at(invoice: Option<Expandable<LatestInvoice>>) -> ApiAnswer<Option<Timestamp>> {
     let has_failed = |invoice: &LatestInvoice| {
         invoice.status.as_deref() == Some("open")
             && invoice.attempt_count.is_some_and(|attempts| attempts > 0)

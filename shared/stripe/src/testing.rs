@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use crate::{
     call::{Api, Pace},
     config::StripeConfig,
-    error::{Answer, CallError},
+    error::{ApiAnswer, CallError},
 };
 
 /// The workspace of the tests.
@@ -64,7 +64,7 @@ pub fn broken() -> Answered {
 }
 
 /// What Stripe says instead of a result.
-pub fn why<T>(answer: Answer<T>) -> PaymentError {
+pub fn why<T>(answer: ApiAnswer<T>) -> PaymentError {
     match answer {
         Err(CallError::Payment(error)) => error,
         Err(CallError::Failed(failure)) => panic!("{failure}"),
@@ -73,7 +73,7 @@ pub fn why<T>(answer: Answer<T>) -> PaymentError {
 }
 
 /// The result of a call.
-pub fn done<T>(answer: Answer<T>) -> T {
+pub fn done<T>(answer: ApiAnswer<T>) -> T {
     match answer {
         Ok(value) => value,
         Err(CallError::Payment(error)) => panic!("{error:?}"),

@@ -9,8 +9,8 @@ use ring::hmac;
 
 use crate::{
     call::Api,
-    error::{Answer, refused},
-    events::Envelope,
+    error::{ApiAnswer, refused},
+    events::EventEnvelope,
 };
 
 /// The maximum age of a signature, and how far the clocks may differ, in seconds.
@@ -25,7 +25,7 @@ impl<F> Api<'_, F> {
         body: &[u8],
         signature: &str,
         now: Timestamp,
-    ) -> Answer<Option<StripeEvent>> {
+    ) -> ApiAnswer<Option<StripeEvent>> {
         let secrets = &self.credentials.webhook_secrets;
         if secrets.is_empty() {
             return Err(PaymentError::NotConfigured.into());
@@ -36,8 +36,8 @@ impl<F> Api<'_, F> {
         if !header.is_recent(now) || !header.signs(body, secrets) {
             return Ok(None);
         }
-        let envelope = serde_json::from_slice::<Envelope>(body).ok();
-        envelope.and_then(Envelope::event).map(Some).ok_or_else(|| refused("event"))
+        let envelope = serde_json::from_slice::<EventEnvelope>(body).ok();
+        envelope.and_then(EventEnvelope::event).map(Some).ok_or_else(|| refused("event"))
     }
 }
 
@@ -152,7 +152,7 @@ mod tests {
                 format!("t=1800000000,{good},{other}"),
                 format!("t=1800000000,{good},v0={}", "a".repeat(64)),
                 format!("scheme=x,t=1800000000,{good}"),
-                format!("t=1800000000,{},{good}", vec![other.as_str(); MOST_SIGNATURES - 1].join(",")),
+                format!("t=1800000000,{},{good}", [other.as_str(); MOST_SIGNATURES - 1].join(",")),
             ] {
                 assert!(accepts(&header), "{header}");
             }
@@ -181,7 +181,7 @@ mod tests {
             format!("t=1800000000,{good},"),
             format!("t=1800000000 {good}"),
             format!("T=1800000000,{good}"),
-            format!("t=1800000000,{},{good}", vec!["v1=00"; MOST_SIGNATURES].join(",")),
+            format!("t=1800000000,{},{good}", ["v1=00"; MOST_SIGNATURES].join(",")),
         ] {
             assert!(!accepts(&header), "{header}");
         }

@@ -2,7 +2,7 @@
 //!
 //! - Reads handle claims, handles, members, sessions, signing keys, the secret `forwarding`, wallets,
 //!   workspaces.
-//! - Writes causes, events, postings, wallets, wallets due.
+//! - Writes events, postings, wallets, wallets due.
 //! - Deletes wallets due.
 
 fn main() -> Result<(), lambda::Error> {

@@ -18,13 +18,13 @@ use crate::{
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum PaymentBehavior {
     /// The change is made, and the invoice stays open.
-    AllowIncomplete,
+    Allow,
     /// No payment is tried: the customer confirms the payment intent.
-    DefaultIncomplete,
+    Confirm,
     /// The request fails, and nothing is changed.
-    ErrorIfIncomplete,
+    Error,
     /// The change waits until the invoice is paid.
-    PendingIfIncomplete,
+    Pending,
 }
 
 impl PaymentBehavior {
@@ -37,10 +37,10 @@ impl PaymentBehavior {
         let allowed =
             ["allow_incomplete", "default_incomplete", "error_if_incomplete", "pending_if_incomplete"];
         Ok(match params.choice("payment_behavior", &allowed)? {
-            Some("default_incomplete") => Self::DefaultIncomplete,
-            Some("error_if_incomplete") => Self::ErrorIfIncomplete,
-            Some("pending_if_incomplete") => Self::PendingIfIncomplete,
-            _ => Self::AllowIncomplete,
+            Some("default_incomplete") => Self::Confirm,
+            Some("error_if_incomplete") => Self::Error,
+            Some("pending_if_incomplete") => Self::Pending,
+            _ => Self::Allow,
         })
     }
 }
@@ -77,7 +77,7 @@ impl ProrationBehavior {
 ///
 /// # Errors
 ///
-/// 400, if there is no payment method. With [`PaymentBehavior::ErrorIfIncomplete`], 402 if the payment did
+/// 400, if there is no payment method. With [`PaymentBehavior::Error`], 402 if the payment did
 /// not succeed; its intent is canceled then.
 pub(crate) fn collect(
     work: &mut Work<'_>,
@@ -89,7 +89,7 @@ pub(crate) fn collect(
     if bill.is_paid() {
         return Ok(true);
     }
-    if behavior == PaymentBehavior::DefaultIncomplete {
+    if behavior == PaymentBehavior::Confirm {
         payment::await_confirmation(work, &mut bill.invoice)?;
         return Ok(false);
     }
@@ -97,7 +97,7 @@ pub(crate) fn collect(
     let collection = Collection { method: Some(&method), off_session, is_automatic: true };
     match bill.collect(work, &collection).error() {
         None => Ok(true),
-        Some(error) if behavior == PaymentBehavior::ErrorIfIncomplete => {
+        Some(error) if behavior == PaymentBehavior::Error => {
             payment::cancel(work, &mut bill.invoice);
             Err(error)
         }

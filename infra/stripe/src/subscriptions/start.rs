@@ -41,7 +41,7 @@ pub(super) fn create(work: &mut Work<'_>, params: &Params, _ids: &[&str]) -> Res
     customers::live(work, customer).map_err(|error| error.for_param("customer"))?;
     params.choice("collection_method", &["charge_automatically"])?;
     let behavior = PaymentBehavior::read(params)?;
-    if behavior == PaymentBehavior::PendingIfIncomplete {
+    if behavior == PaymentBehavior::Pending {
         let message = "`pending_if_incomplete` is for updates of subscriptions only.";
         return Err(ApiError::invalid("payment_behavior", message));
     }
@@ -86,7 +86,7 @@ pub(crate) fn start_from_checkout(
         description: session.pointer("/subscription_data/description").and_then(Value::as_str),
         metadata: metadata.cloned().unwrap_or_else(|| json!({})),
     };
-    start(work, new, PaymentBehavior::ErrorIfIncomplete, false)
+    start(work, new, PaymentBehavior::Error, false)
 }
 
 /// Starts a subscription. It is active if its first invoice is paid, else incomplete.

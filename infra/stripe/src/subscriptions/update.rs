@@ -82,7 +82,7 @@ fn check(subscription: &Value, params: &Params, payment: PaymentBehavior) -> Res
     let allowed: &[&str] = match status {
         "canceled" | "incomplete_expired" => &["metadata", "cancellation_details"],
         "incomplete" => &["metadata", "cancellation_details", "default_payment_method", "payment_settings"],
-        _ if payment == PaymentBehavior::PendingIfIncomplete => &[
+        _ if payment == PaymentBehavior::Pending => &[
             "items",
             "proration_behavior",
             "proration_date",
@@ -152,7 +152,7 @@ fn invoice_at_once(
     payment: PaymentBehavior,
     off_session: bool,
 ) -> Result<Value, ApiError> {
-    let may_wait = payment == PaymentBehavior::PendingIfIncomplete;
+    let may_wait = payment == PaymentBehavior::Pending;
     // An update that may be dropped leaves the pending items to the next invoice.
     let mut invoice_items = if may_wait { Vec::new() } else { pending(work, text(before, "/id")) };
     invoice_items.extend(change.invoice_items.iter().cloned());

@@ -92,7 +92,7 @@ pub struct PaymentIntent {
 
 /// Why a payment that succeeded is not credited.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Mismatch {
+pub enum PaymentMismatch {
     /// The currency is not the US dollar.
     Currency,
     /// The amount is not the agreed one.
@@ -105,7 +105,7 @@ impl PaymentIntent {
     /// # Errors
     ///
     /// Something else was paid than was agreed.
-    pub fn counts(&self) -> Result<Cents, Mismatch> {
+    pub fn counts(&self) -> Result<Cents, PaymentMismatch> {
         if self.status != IntentStatus::Succeeded {
             return Ok(Cents::ZERO);
         }
@@ -114,10 +114,10 @@ impl PaymentIntent {
             return Ok(counts);
         }
         if self.currency != "usd" {
-            return Err(Mismatch::Currency);
+            return Err(PaymentMismatch::Currency);
         }
         if self.tag.is_some_and(|tag| tag.amount != self.received) {
-            return Err(Mismatch::Amount);
+            return Err(PaymentMismatch::Amount);
         }
         Ok(counts)
     }
@@ -162,12 +162,12 @@ mod tests {
     #[test]
     fn other_currency_or_amount_than_agreed_is_no_credit() {
         let euros = PaymentIntent { currency: "eur".to_owned(), ..paid(2_000, 0, 0) };
-        assert_eq!(euros.counts(), Err(Mismatch::Currency));
+        assert_eq!(euros.counts(), Err(PaymentMismatch::Currency));
         let refunded = PaymentIntent { refunded: Cents::new(2_000), ..euros };
         assert_eq!(refunded.counts(), Ok(Cents::ZERO));
         let workspace = "ws_01m858qy4a1ar9by88nhafn40x".parse().unwrap();
         let (purpose, region) = (PaymentPurpose::TopUp, Region::Eu);
-        for (agreed, counts) in [(2_000, Ok(Cents::new(2_000))), (1_999, Err(Mismatch::Amount))] {
+        for (agreed, counts) in [(2_000, Ok(Cents::new(2_000))), (1_999, Err(PaymentMismatch::Amount))] {
             let tag = PaymentTag { purpose, workspace, region, amount: Cents::new(agreed) };
             assert_eq!(PaymentIntent { tag: Some(tag), ..paid(2_000, 0, 0) }.counts(), counts);
         }

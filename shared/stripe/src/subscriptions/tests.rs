@@ -295,7 +295,7 @@ async fn refused_end_of_an_active_subscription_is_an_error() {
     assert_eq!(why(script.api().cancel_now(&id()).await), refused);
 }
 
-async fn set_seats(script: &Script, change: SeatChange) -> Answer<()> {
+async fn set_seats(script: &Script, change: SeatChange) -> ApiAnswer<()> {
     script.api().set_seats(&active(), 5, change, &StepKey("seats-1".to_owned())).await
 }
 
