@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use domain::{
     Timestamp,
-    payment::{BillingAccount, PaidSubscription, SeatChange, Subscription},
+    payment::{BillingAccount, PaidSubscription, SeatChange, SeatsReservation, Subscription},
     permissions::{ManagesBilling, Member},
     ports::{
         Failure, PaymentError, PaymentRecords, Payments, RateWindows, Rounds, Saved, StepKey, Workspaces,
@@ -133,7 +133,7 @@ impl Endpoint for ChangeSeats {
             return Err(Error::Seats(workspace.seats_taken));
         }
         allowance::take(&*deps.windows, workspace.id, call.now).await?.map_err(Error::TooMany)?;
-        let (account, reserved) = deps.reserve(call).await?;
+        let (account, reserved) = deps.reserve(call, seats).await?;
         let stored = account.running().ok_or(Error::Nothing)?;
         let changed = deps.change_and_apply(call, stored, seats).await;
         deps.free(call, reserved).await?;
@@ -149,16 +149,20 @@ impl Deps {
     async fn reserve(
         &self,
         call: &RequestContext<Permitted<Member, ManagesBilling>>,
-    ) -> Result<(BillingAccount, Timestamp), Error> {
+        seats: u32,
+    ) -> Result<(BillingAccount, SeatsReservation), Error> {
         let workspace = call.caller.proof.workspace();
         let mut account = self.records.account(workspace).await?.ok_or(Error::Nothing)?;
         account.running().ok_or(Error::Nothing)?;
-        if account.seats_change_ends.is_some_and(|end| end > call.now) {
+        // The same change may be repeated: a request that was interrupted is.
+        let is_other = |change: SeatsReservation| change.ends_at > call.now && change.seats != seats;
+        if account.seats_change.is_some_and(is_other) {
             return Err(Error::Busy);
         }
         account = account.next();
-        let reserved = call.now.saturating_add(RESERVED).unwrap_or(Timestamp::MAX);
-        account.seats_change_ends = Some(reserved);
+        let ends_at = call.now.saturating_add(RESERVED).unwrap_or(Timestamp::MAX);
+        let reserved = SeatsReservation { seats, ends_at };
+        account.seats_change = Some(reserved);
         match self.records.replace_account(&call.caller.proof, &account).await? {
             Saved::Yes => Ok((account, reserved)),
             Saved::Stale => Err(Error::Busy),
@@ -169,18 +173,18 @@ impl Deps {
     async fn free(
         &self,
         call: &RequestContext<Permitted<Member, ManagesBilling>>,
-        reserved: Timestamp,
+        reserved: SeatsReservation,
     ) -> Result<(), Error> {
         let proof = &call.caller.proof;
         let mut rounds = Rounds::new();
         loop {
             rounds.begin()?;
             let account = self.records.account(proof.workspace()).await?;
-            let Some(account) = account.filter(|account| account.seats_change_ends == Some(reserved)) else {
+            let Some(account) = account.filter(|account| account.seats_change == Some(reserved)) else {
                 return Ok(());
             };
             let mut free = account.next();
-            free.seats_change_ends = None;
+            free.seats_change = None;
             if self.records.replace_account(proof, &free).await? == Saved::Yes {
                 return Ok(());
             }

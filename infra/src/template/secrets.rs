@@ -162,7 +162,7 @@ mod tests {
         let text = rotations();
         for (name, ..) in SECRETS {
             let is_rotated = text.contains(&format!("/{name}\""));
-            assert_eq!(is_rotated, ![ADDRESSES, PROVIDERS].contains(&name), "{name}");
+            assert_eq!(is_rotated, ![ADDRESSES, PROVIDERS, PAYMENTS].contains(&name), "{name}");
         }
     }
 

@@ -16,7 +16,7 @@ pub use customer::{
 pub use event::{PaymentSubject, StripeEvent};
 pub use ids::{CheckoutId, CustomerId, PaymentIntentId, PaymentMethodId, StripeEventId, SubscriptionId};
 pub use intent::{IntentStatus, PaymentIntent, PaymentMismatch, PaymentPurpose, PaymentTag};
-pub use record::{BillingAccount, Payment};
+pub use record::{BillingAccount, Payment, SeatsReservation};
 pub use subscription::{
     BillingCycle, GRACE, Invoice, PaidSubscription, SeatChange, Subscription, SubscriptionStatus,
     SubscriptionTag,

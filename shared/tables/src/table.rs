@@ -71,7 +71,7 @@ impl Table {
 
     /// Whether its items have a time to live (attribute [`TTL`]).
     pub fn expires(self) -> bool {
-        matches!(self, Self::Identity | Self::Operations | Self::Erasures | Self::Directory)
+        matches!(self, Self::Identity | Self::Billing | Self::Operations | Self::Erasures | Self::Directory)
     }
 
     /// Whether its changes are streamed (new images): the outbox is read from there, and replication needs it.

@@ -11,6 +11,16 @@ use super::{
 };
 use crate::id::WorkspaceId;
 
+/// A change of seats in progress: until its end, only the same change can be made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SeatsReservation {
+    /// The new number of seats.
+    pub seats: u32,
+    /// When the reservation ends.
+    pub ends_at: Timestamp,
+}
+
 /// The customer of a workspace at Stripe. A workspace has at most one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -27,9 +37,9 @@ pub struct BillingAccount {
     /// The page on which somebody may subscribe. A new page closes it, so that nobody subscribes twice.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub subscribe_page: Option<CheckoutId>,
-    /// Until when a request that changes the seats keeps others from it.
+    /// The change of seats in progress.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub seats_change_ends: Option<Timestamp>,
+    pub seats_change: Option<SeatsReservation>,
     /// How often the record changed. Every write is conditional on it.
     pub version: u64,
 }
@@ -43,7 +53,7 @@ impl BillingAccount {
             created_at: now,
             subscription: None,
             subscribe_page: None,
-            seats_change_ends: None,
+            seats_change: None,
             version: 1,
         }
     }

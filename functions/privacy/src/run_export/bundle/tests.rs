@@ -186,6 +186,7 @@ fn schemas_name_every_member_and_no_secret_one() {
         "lots",
         "model",
         "number",
+        "payment",
         "promoCode",
         "reason",
         "reference",
