@@ -83,17 +83,18 @@ impl Changes {
             Err(PaymentError::NotFound) => return Ok(Applied::NotOurs),
             Err(error) => return Err(failed(error)),
         };
-        if details.default_method.is_some() {
+        if details.default_method.is_none() {
+            match self.payments.set_default_method(&account.customer, &method).await? {
+                Ok(()) => {}
+                // It was removed meanwhile.
+                Err(PaymentError::NotFound) => return Ok(Applied::Unchanged),
+                Err(error) => return Err(failed(error)),
+            }
+        } else if details.default_method.as_ref() != Some(&method) {
             return Ok(Applied::Unchanged);
         }
-        match self.payments.set_default_method(&account.customer, &method).await? {
-            Ok(()) => {
-                top_up_pause::end(&*self.wallets, workspace, job.now).await?;
-                Ok(Applied::Changed)
-            }
-            // It was removed meanwhile.
-            Err(PaymentError::NotFound) => Ok(Applied::Unchanged),
-            Err(error) => Err(failed(error)),
-        }
+        // Also if an earlier attempt set the default and went no further.
+        top_up_pause::end(&*self.wallets, workspace, job.now).await?;
+        Ok(Applied::Changed)
     }
 }

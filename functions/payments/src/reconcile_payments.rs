@@ -105,7 +105,9 @@ impl Worker for ReconcilePayments {
             Err(error) => return Err(failed(error)),
         };
         let mut report = ReconciliationReport::default();
-        let before = deps.records.reconciled().await?.unwrap_or(Reconciled {
+        let stored = deps.records.reconciled().await?;
+        let is_first = stored.is_none();
+        let before = stored.unwrap_or(Reconciled {
             events_until: before(job.now, FIRST),
             payments_until: before(job.now, FIRST),
             version: 0,
@@ -118,7 +120,8 @@ impl Worker for ReconcilePayments {
         }
         // Another run that was faster saw at least the same.
         deps.records.save_reconciled(&after).await?;
-        if report.missed > 0 || report.repaired > 0 {
+        // Events from before the webhook was set up were not missed.
+        if !is_first && (report.missed > 0 || report.repaired > 0) {
             // Everything is repaired, so that a retry of the run would find nothing: an alarm counts such lines.
             let (missed, repaired) = (report.missed, report.repaired);
             tracing::error!(
