@@ -135,7 +135,10 @@ async fn units(who: &Person) -> f64 {
     let before = who.app.last_call().await;
     pass_the_day(who).await;
     verify(&who.app).await;
-    let calls = who.app.calls_of(VERIFY, before).await;
+    let mut calls = who.app.calls_of(VERIFY, before).await;
+    // The schedule runs the worker in every region when the clock passes an hour.
+    let home = format!("account-{}-billing", who.app.home());
+    calls.retain(|call| call["table"] == home.as_str());
     calls.iter().map(|call| call["capacity"]["read"].as_f64().unwrap_or(0.0)).sum()
 }
 
@@ -151,8 +154,7 @@ async fn only_postings_after_the_checkpoint_are_read() {
     charges(&who, "one-more", 1).await.expect(200);
     let one = units(&who).await;
     assert_eq!(checkpoint(&who).await, Some(count + 1));
-    // Runs of the schedule, in which nothing is due, count in both.
-    assert!(one < all / 2.0, "{one} and {all} read units");
+    assert!(one < all / 4.0, "{one} and {all} read units");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
