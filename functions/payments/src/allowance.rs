@@ -1,4 +1,4 @@
-//! How often a workspace may call Stripe in an hour, so that no workspace uses up the platform's rate limit there
+//! How often a workspace may have the platform call Stripe in an hour, so that no workspace uses up the platform's rate limit there
 //! ([rate limits](https://docs.stripe.com/rate-limits)).
 
 use domain::{
@@ -9,27 +9,49 @@ use domain::{
 };
 use kit::{Code, Problem};
 
-/// The most requests in an hour that open a page of Stripe or change something there.
-const MOST_AN_HOUR: u32 = 60;
-
-/// Counts a request. The second result is the wait until the next hour, if this hour's requests are used up.
-pub async fn take(
-    windows: &dyn RateWindows,
-    workspace: WorkspaceId,
-    now: Timestamp,
-) -> Outcome<Result<(), Wait>> {
-    let ends = end_of_hour(now);
-    let taken = windows.take(&format!("stripe/{workspace}"), ends, 1, MOST_AN_HOUR).await?;
-    Ok(if taken.granted == 0 { Err(Wait::between(now, ends)) } else { Ok(()) })
+/// A kind of request that calls Stripe.
+#[derive(Clone, Copy)]
+pub enum Allowance {
+    /// Opens a page of Stripe, or changes something there.
+    Changes,
+    /// Reads from Stripe.
+    Reads,
 }
 
-/// What a client reads.
+impl Allowance {
+    /// The most requests in an hour.
+    const fn most(self) -> u32 {
+        match self {
+            Self::Changes => 60,
+            Self::Reads => 600,
+        }
+    }
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Changes => "stripe",
+            Self::Reads => "stripe-reads",
+        }
+    }
+
+    /// Counts a request. The second result is the wait until the next hour, if this hour's requests are used up.
+    pub async fn take(
+        self,
+        windows: &dyn RateWindows,
+        workspace: WorkspaceId,
+        now: Timestamp,
+    ) -> Outcome<Result<(), Wait>> {
+        let ends = end_of_hour(now);
+        let name = format!("{}/{workspace}", self.name());
+        let taken = windows.take(&name, ends, 1, self.most()).await?;
+        Ok(if taken.granted == 0 { Err(Wait::between(now, ends)) } else { Ok(()) })
+    }
+}
+
+/// The problem document about an allowance that is used up.
 pub fn exhausted(wait: Wait) -> Problem {
     Problem {
         retry_after: Some(wait.seconds),
-        ..Problem::new(
-            Code::RateLimited,
-            format!("A workspace can do this at most {MOST_AN_HOUR} times an hour. Try again later."),
-        )
+        ..Problem::new(Code::RateLimited, "This workspace did this too often in an hour. Try again later.")
     }
 }

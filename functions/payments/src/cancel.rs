@@ -1,16 +1,13 @@
 //! `DELETE /api/billing/subscription-checkout`: ends the subscription with its period, or lets it go on (`{"resume": true}`). Doing it
 //! twice changes nothing.
 
-use std::sync::Arc;
-
 use domain::{
     permissions::{ManagesBilling, Member},
-    ports::{Failure, PaymentError, PaymentRecords, Payments, RateWindows, Workspaces},
+    ports::{Failure, PaymentError},
     role::Role,
-    throttle::Wait,
 };
 use kit::{
-    Access, Code, Endpoint, OptionalBody, Permitted, Ports, Problem, RequestContext, RunContext, Spec,
+    Access, Code, Endpoint, OptionalBody, Permitted, Ports, Problem, Spec,
     grants::{extras, payment_records, payments, rate_windows, workspaces},
     spec,
     spec::Method::Delete,
@@ -19,22 +16,13 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::{
-    allowance,
-    applied_subscription::{SubscriptionPorts, apply_to},
-    refusals,
     shown_subscription::ShownSubscription,
+    stripe_deps::{ManagerCall, StripeError},
+    subscription_deps::SubscriptionDeps,
 };
 
 /// Ends a subscription with its period.
 pub struct CancelSubscription;
-
-/// The ports.
-pub struct Deps {
-    payments: Arc<dyn Payments>,
-    records: Arc<dyn PaymentRecords>,
-    windows: Arc<dyn RateWindows>,
-    workspaces: Arc<dyn Workspaces>,
-}
 
 /// The request.
 #[derive(Default, Deserialize, JsonSchema)]
@@ -46,19 +34,15 @@ pub struct CancelBody {
 }
 
 kit::errors! {
-    pub enum Error from Failure {
+    pub enum Error from StripeError, Failure {
         /// The workspace has no subscription.
         Nothing => Problem::new(Code::Conflict, "This workspace has no subscription. Subscribe first."),
-        /// Stripe does not answer.
-        Stripe(error: PaymentError) => refusals::problem(error),
-        /// The workspace called Stripe too often.
-        TooMany(wait: Wait) => allowance::exhausted(wait),
     }
 }
 
 impl From<PaymentError> for Error {
     fn from(error: PaymentError) -> Self {
-        Self::Stripe(error)
+        Self::StripeError(error.into())
     }
 }
 
@@ -83,38 +67,25 @@ impl Endpoint for CancelSubscription {
             extras::MESSAGE,
         ]);
     type Caller = Permitted<Member, ManagesBilling>;
-    type Deps = Deps;
+    type Deps = SubscriptionDeps;
     type Input = OptionalBody<CancelBody>;
     type Output = ShownSubscription;
     type Error = Error;
 
-    fn deps(ports: &impl Ports) -> Deps {
-        Deps {
-            payments: ports.payments(),
-            records: ports.payment_records(),
-            windows: ports.rate_windows(),
-            workspaces: ports.workspaces(),
-        }
+    fn deps(ports: &impl Ports) -> SubscriptionDeps {
+        SubscriptionDeps::of(ports)
     }
 
     async fn handle(
-        deps: &Deps,
-        call: &RequestContext<Self::Caller>,
+        deps: &SubscriptionDeps,
+        call: &ManagerCall,
         OptionalBody(CancelBody { resume }): Self::Input,
     ) -> Result<ShownSubscription, Error> {
         let workspace = call.caller.proof.workspace();
-        allowance::take(&*deps.windows, workspace, call.now).await?.map_err(Error::TooMany)?;
-        let account = deps.records.account(workspace).await?.ok_or(Error::Nothing)?;
-        let id = account.running().ok_or(Error::Nothing)?.id.clone();
-        deps.payments.set_cancel_at_period_end(&id, !resume).await??;
-        let ports = SubscriptionPorts {
-            payments: &*deps.payments,
-            records: &*deps.records,
-            workspaces: &*deps.workspaces,
-        };
-        let job = RunContext { now: call.now, region: call.region, entropy: call.shared_entropy() };
-        apply_to(&ports, &id, workspace, &job).await?;
-        let account = deps.records.account(workspace).await?.ok_or(Error::Nothing)?;
-        Ok(account.subscription.as_ref().ok_or(Error::Nothing)?.into())
+        deps.stripe.count_change(call).await?;
+        let account = deps.stripe.records.account(workspace).await?.ok_or(Error::Nothing)?;
+        let id = &account.running().ok_or(Error::Nothing)?.id;
+        deps.stripe.payments.set_cancel_at_period_end(id, !resume).await??;
+        deps.apply(call, id).await?.ok_or(Error::Nothing)
     }
 }

@@ -3,19 +3,14 @@
 //!
 //! A second request opens a second page. Only a page that is paid has an effect.
 
-use std::sync::Arc;
-
 use domain::{
     payment::Cents,
     permissions::{ManagesBilling, Member},
-    ports::{
-        CheckoutKind, CheckoutRequest, Failure, PaymentError, PaymentRecords, Payments, RateWindows, StepKey,
-    },
+    ports::{Checkout, CheckoutKind, Failure, Outcome},
     role::Role,
-    throttle::Wait,
 };
 use kit::{
-    Access, Body, Code, Endpoint, Output, Permitted, Ports, RequestContext, Spec, Whole,
+    Access, Body, Code, Endpoint, Output, Permitted, Ports, Spec, Whole,
     grants::{payment_records, payments, rate_windows},
     spec,
     spec::Method::Post,
@@ -23,7 +18,7 @@ use kit::{
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{allowance, customer, refusals};
+use crate::stripe_deps::{ManagerCall, StripeDeps, StripeError};
 
 /// The least amount in cents: $5.
 const LEAST: i64 = 500;
@@ -32,13 +27,6 @@ const MOST: i64 = 100_000;
 
 /// Opens a page on which a person buys credit.
 pub struct OpenCheckout;
-
-/// The ports.
-pub struct Deps {
-    payments: Arc<dyn Payments>,
-    records: Arc<dyn PaymentRecords>,
-    windows: Arc<dyn RateWindows>,
-}
 
 /// The amount.
 #[derive(Deserialize, JsonSchema)]
@@ -59,12 +47,11 @@ pub struct OpenedCheckout {
 }
 impl Output for OpenedCheckout {}
 
-kit::errors! {
-    pub enum Error from Failure {
-        /// Stripe did not open a page.
-        Stripe(error: PaymentError) => refusals::problem(error),
-        /// The workspace called Stripe too often.
-        TooMany(wait: Wait) => allowance::exhausted(wait),
+impl OpenedCheckout {
+    /// An open Checkout session.
+    pub fn of(opened: Checkout) -> Outcome<Self> {
+        let url = opened.url.ok_or_else(|| Failure::Broken("an open Checkout session has no page".to_owned()))?;
+        Ok(Self { url, session_id: opened.id.to_string() })
     }
 }
 
@@ -81,52 +68,32 @@ impl Endpoint for OpenCheckout {
             payments::OPEN_CHECKOUT,
         ]);
     type Caller = Permitted<Member, ManagesBilling>;
-    type Deps = Deps;
+    type Deps = StripeDeps;
     type Input = Body<CheckoutBody>;
     type Output = OpenedCheckout;
-    type Error = Error;
+    type Error = StripeError;
 
-    fn deps(ports: &impl Ports) -> Deps {
-        Deps { payments: ports.payments(), records: ports.payment_records(), windows: ports.rate_windows() }
+    fn deps(ports: &impl Ports) -> StripeDeps {
+        StripeDeps::of(ports)
     }
 
     async fn handle(
-        deps: &Deps,
-        call: &RequestContext<Self::Caller>,
+        deps: &StripeDeps,
+        call: &ManagerCall,
         Body(form): Self::Input,
-    ) -> Result<OpenedCheckout, Error> {
+    ) -> Result<OpenedCheckout, StripeError> {
         let cents = u32::try_from(form.amount_cents.get()).unwrap_or_default();
-        open(deps.ports(), call, CheckoutKind::TopUp(Cents::new(cents))).await
-    }
-}
-
-impl Deps {
-    /// The ports.
-    pub fn ports(&self) -> (&dyn Payments, &dyn PaymentRecords, &dyn RateWindows) {
-        (&*self.payments, &*self.records, &*self.windows)
+        open(deps, call, CheckoutKind::TopUp(Cents::new(cents))).await
     }
 }
 
 /// Opens a page for the customer of the caller's workspace.
 pub async fn open(
-    (payments, records, windows): (&dyn Payments, &dyn PaymentRecords, &dyn RateWindows),
-    call: &RequestContext<Permitted<Member, ManagesBilling>>,
+    deps: &StripeDeps,
+    call: &ManagerCall,
     kind: CheckoutKind,
-) -> Result<OpenedCheckout, Error> {
-    let proof = &call.caller.proof;
-    allowance::take(windows, proof.workspace(), call.now).await?.map_err(Error::TooMany)?;
-    let account = customer::of((records, payments), proof, call.region, call.now).await?;
-    let page = payments.return_url(call.host());
-    let request = CheckoutRequest {
-        customer: account.map_err(Error::Stripe)?.customer,
-        workspace: proof.workspace(),
-        region: call.region,
-        kind,
-        success_url: format!("{page}?checkout={{CHECKOUT_SESSION_ID}}"),
-        cancel_url: page,
-    };
-    let step = StepKey(format!("checkout-{}", call.id::<domain::id::OfRequest>()));
-    let opened = payments.open_checkout(&request, &step).await?.map_err(Error::Stripe)?;
-    let url = opened.url.ok_or_else(|| Failure::Broken("an open Checkout session has no page".to_owned()))?;
-    Ok(OpenedCheckout { url, session_id: opened.id.to_string() })
+) -> Result<OpenedCheckout, StripeError> {
+    deps.count_change(call).await?;
+    let account = deps.account(call).await??;
+    Ok(OpenedCheckout::of(deps.open_page(call, &account, kind).await??)?)
 }

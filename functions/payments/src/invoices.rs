@@ -1,33 +1,24 @@
 //! `GET /api/billing/invoices`: the invoices of the subscription, as Stripe has them, newest first.
 
-use std::sync::Arc;
-
 use domain::{
     Timestamp,
     payment::Invoice,
     permissions::Member,
-    ports::{Failure, PaymentError, PaymentRecords, Payments},
     role::Role,
 };
 use kit::{
     Access, Code, Endpoint, Output, Params, Ports, RequestContext, Spec,
-    grants::{payment_records, payments},
+    grants::{payment_records, payments, rate_windows},
     spec,
     spec::Method::Get,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::refusals;
+use crate::stripe_deps::{StripeDeps, StripeError};
 
 /// Lists invoices.
 pub struct ListInvoices;
-
-/// The ports.
-pub struct Deps {
-    payments: Arc<dyn Payments>,
-    records: Arc<dyn PaymentRecords>,
-}
 
 /// The query.
 #[derive(Deserialize, JsonSchema)]
@@ -79,39 +70,33 @@ impl From<Invoice> for ShownInvoice {
     }
 }
 
-kit::errors! {
-    pub enum Error from Failure {
-        /// There is no such invoice, or Stripe does not answer.
-        Stripe(error: PaymentError) => refusals::problem(error),
-    }
-}
-
 impl Endpoint for ListInvoices {
     const SPEC: Spec = spec("billing-invoices", Get, "/api/billing/invoices")
         .summary("List invoices")
         .access(Access::member(Role::Admin))
-        .problems(&[Code::NotFound, Code::PaymentsNotSetUp])
-        .uses(&[payment_records::ACCOUNT, payments::INVOICES]);
+        .problems(&[Code::NotFound, Code::RateLimited, Code::PaymentsNotSetUp])
+        .uses(&[payment_records::ACCOUNT, rate_windows::TAKE, payments::INVOICES]);
     type Caller = Member;
-    type Deps = Deps;
+    type Deps = StripeDeps;
     type Input = Params<InvoiceQuery>;
     type Output = Invoices;
-    type Error = Error;
+    type Error = StripeError;
 
-    fn deps(ports: &impl Ports) -> Deps {
-        Deps { payments: ports.payments(), records: ports.payment_records() }
+    fn deps(ports: &impl Ports) -> StripeDeps {
+        StripeDeps::of(ports)
     }
 
     async fn handle(
-        deps: &Deps,
+        deps: &StripeDeps,
         call: &RequestContext<Member>,
         Params(query): Self::Input,
-    ) -> Result<Invoices, Error> {
+    ) -> Result<Invoices, StripeError> {
         let Some(account) = deps.records.account(call.caller.workspace.id).await? else {
             return Ok(Invoices::default());
         };
+        deps.count_read(call).await?;
         let page = deps.payments.invoices(&account.customer, query.after.as_deref()).await?;
-        let page = page.map_err(Error::Stripe)?;
+        let page = page.map_err(StripeError::Stripe)?;
         Ok(Invoices { invoices: page.items.into_iter().map(Into::into).collect(), has_more: page.more })
     }
 }

@@ -9,6 +9,8 @@ mod customer;
 mod method;
 mod refusals;
 mod shown_subscription;
+mod stripe_deps;
+mod subscription_deps;
 mod top_up_pause;
 
 kit::functions! {

@@ -3,8 +3,10 @@
 use domain::{
     id::WorkspaceId,
     payment::{BillingAccount, PaymentMethod, PaymentMethodId},
-    ports::{Outcome, PaymentError, PaymentRecords, Payments},
+    ports::{PaymentError, PaymentResult},
 };
+
+use crate::stripe_deps::StripeDeps;
 
 /// A payment method of a workspace, with the others.
 pub struct NamedMethod {
@@ -17,15 +19,12 @@ pub struct NamedMethod {
 }
 
 /// The payment method with this id. [`PaymentError::NotFound`]: the workspace has no such method; another workspace may have.
-pub async fn named(
-    (records, payments): (&dyn PaymentRecords, &dyn Payments),
-    workspace: WorkspaceId,
-    id: &str,
-) -> Outcome<Result<NamedMethod, PaymentError>> {
-    let (Some(id), Some(account)) = (PaymentMethodId::parse(id), records.account(workspace).await?) else {
+pub async fn named(stripe: &StripeDeps, workspace: WorkspaceId, id: &str) -> PaymentResult<NamedMethod> {
+    let (Some(id), Some(account)) = (PaymentMethodId::parse(id), stripe.records.account(workspace).await?)
+    else {
         return Ok(Err(PaymentError::NotFound));
     };
-    let methods = match payments.payment_methods(&account.customer).await? {
+    let methods = match stripe.payments.payment_methods(&account.customer).await? {
         Ok(methods) => methods,
         Err(error) => return Ok(Err(error)),
     };

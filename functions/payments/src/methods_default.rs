@@ -5,12 +5,11 @@ use std::sync::Arc;
 
 use domain::{
     permissions::{ManagesBilling, Member},
-    ports::{Failure, PaymentError, PaymentRecords, Payments, RateWindows, Wallets},
+    ports::Wallets,
     role::Role,
-    throttle::Wait,
 };
 use kit::{
-    Access, Body, Code, Endpoint, Output, Permitted, Ports, RequestContext, Spec,
+    Access, Body, Code, Endpoint, Output, Permitted, Ports, Spec,
     grants::{payment_records, payments, rate_windows, wallets},
     spec,
     spec::Method::Post,
@@ -18,16 +17,18 @@ use kit::{
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{allowance, method, refusals, top_up_pause};
+use crate::{
+    method,
+    stripe_deps::{ManagerCall, StripeDeps, StripeError},
+    top_up_pause,
+};
 
 /// Sets the default payment method.
 pub struct SetDefaultPaymentMethod;
 
 /// The ports.
 pub struct Deps {
-    payments: Arc<dyn Payments>,
-    records: Arc<dyn PaymentRecords>,
-    windows: Arc<dyn RateWindows>,
+    stripe: StripeDeps,
     wallets: Arc<dyn Wallets>,
 }
 
@@ -47,21 +48,6 @@ pub struct MethodsChanged {
 }
 impl Output for MethodsChanged {}
 
-kit::errors! {
-    pub enum Error from Failure {
-        /// The workspace has no such payment method, or Stripe does not answer.
-        Stripe(error: PaymentError) => refusals::problem(error),
-        /// The workspace called Stripe too often.
-        TooMany(wait: Wait) => allowance::exhausted(wait),
-    }
-}
-
-impl From<PaymentError> for Error {
-    fn from(error: PaymentError) -> Self {
-        Self::Stripe(error)
-    }
-}
-
 impl Endpoint for SetDefaultPaymentMethod {
     const SPEC: Spec = spec("payment-methods-default", Post, "/api/billing/payment-methods/default")
         .summary("Set the default payment method")
@@ -79,28 +65,23 @@ impl Endpoint for SetDefaultPaymentMethod {
     type Deps = Deps;
     type Input = Body<DefaultMethodBody>;
     type Output = MethodsChanged;
-    type Error = Error;
+    type Error = StripeError;
 
     fn deps(ports: &impl Ports) -> Deps {
-        Deps {
-            payments: ports.payments(),
-            records: ports.payment_records(),
-            windows: ports.rate_windows(),
-            wallets: ports.wallets(),
-        }
+        Deps { stripe: StripeDeps::of(ports), wallets: ports.wallets() }
     }
 
     async fn handle(
         deps: &Deps,
-        call: &RequestContext<Self::Caller>,
+        call: &ManagerCall,
         Body(form): Self::Input,
-    ) -> Result<MethodsChanged, Error> {
+    ) -> Result<MethodsChanged, StripeError> {
         let workspace = call.caller.proof.workspace();
-        allowance::take(&*deps.windows, workspace, call.now).await?.map_err(Error::TooMany)?;
-        let ports = (&*deps.records, &*deps.payments);
-        let method = method::named(ports, workspace, &form.payment_method_id).await??;
-        deps.payments.set_default_method(&method.account.customer, &method.id).await??;
-        top_up_pause::end(&*deps.wallets, workspace, call.now).await?;
+        let Deps { stripe, wallets } = deps;
+        stripe.count_change(call).await?;
+        let method = method::named(stripe, workspace, &form.payment_method_id).await??;
+        stripe.payments.set_default_method(&method.account.customer, &method.id).await??;
+        top_up_pause::end(&**wallets, workspace, call.now).await?;
         Ok(MethodsChanged { success: true })
     }
 }

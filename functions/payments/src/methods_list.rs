@@ -1,32 +1,26 @@
 //! `GET /api/billing/payment-methods`: the saved payment methods and the billing details, as Stripe has them.
 
-use std::sync::Arc;
-
 use domain::{
     payment::{Card, PaymentMethod},
     permissions::Member,
-    ports::{Failure, PaymentError, PaymentRecords, Payments},
     role::Role,
 };
 use kit::{
     Access, Code, Endpoint, Output, Ports, RequestContext, Spec,
-    grants::{payment_records, payments},
+    grants::{payment_records, payments, rate_windows},
     spec,
     spec::Method::Get,
 };
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::{billing_details::ShownDetails, refusals};
+use crate::{
+    billing_details::ShownDetails,
+    stripe_deps::{StripeDeps, StripeError},
+};
 
 /// Lists payment methods.
 pub struct ListPaymentMethods;
-
-/// The ports.
-pub struct Deps {
-    payments: Arc<dyn Payments>,
-    records: Arc<dyn PaymentRecords>,
-}
 
 /// Payment methods and billing details.
 #[derive(Default, Serialize, JsonSchema)]
@@ -54,43 +48,31 @@ pub struct ShownMethod {
     is_default: bool,
 }
 
-kit::errors! {
-    pub enum Error from Failure {
-        /// Stripe does not answer.
-        Stripe(error: PaymentError) => refusals::problem(error),
-    }
-}
-
-impl From<PaymentError> for Error {
-    fn from(error: PaymentError) -> Self {
-        Self::Stripe(error)
-    }
-}
-
 impl Endpoint for ListPaymentMethods {
     const SPEC: Spec = spec("payment-methods-list", Get, "/api/billing/payment-methods")
         .summary("List payment methods and billing details")
         .access(Access::member(Role::Admin))
-        .problems(&[Code::PaymentsNotSetUp])
-        .uses(&[payment_records::ACCOUNT, payments::PAYMENT_METHODS, payments::BILLING_DETAILS]);
+        .problems(&[Code::RateLimited, Code::PaymentsNotSetUp])
+        .uses(&[payment_records::ACCOUNT, rate_windows::TAKE, payments::PAYMENT_METHODS, payments::BILLING_DETAILS]);
     type Caller = Member;
-    type Deps = Deps;
+    type Deps = StripeDeps;
     type Input = ();
     type Output = PaymentMethods;
-    type Error = Error;
+    type Error = StripeError;
 
-    fn deps(ports: &impl Ports) -> Deps {
-        Deps { payments: ports.payments(), records: ports.payment_records() }
+    fn deps(ports: &impl Ports) -> StripeDeps {
+        StripeDeps::of(ports)
     }
 
     async fn handle(
-        deps: &Deps,
+        deps: &StripeDeps,
         call: &RequestContext<Member>,
         (): Self::Input,
-    ) -> Result<PaymentMethods, Error> {
+    ) -> Result<PaymentMethods, StripeError> {
         let Some(account) = deps.records.account(call.caller.workspace.id).await? else {
             return Ok(PaymentMethods::default());
         };
+        deps.count_read(call).await?;
         let (methods, details) = futures::try_join!(
             deps.payments.payment_methods(&account.customer),
             deps.payments.billing_details(&account.customer),

@@ -1,16 +1,13 @@
 //! `DELETE /api/billing/payment-methods/{id}`: removes a payment method permanently. If it was the default, the newest of the others
 //! becomes the default first, so that a failure in between leaves one.
 
-use std::sync::Arc;
-
 use domain::{
     permissions::{ManagesBilling, Member},
-    ports::{Failure, PaymentError, PaymentRecords, Payments, RateWindows},
+    ports::{Failure, PaymentError},
     role::Role,
-    throttle::Wait,
 };
 use kit::{
-    Access, Code, Endpoint, Params, Permitted, Ports, Problem, RequestContext, Spec,
+    Access, Code, Endpoint, Params, Permitted, Ports, Problem, Spec,
     grants::{payment_records, payments, rate_windows},
     spec,
     spec::Method::Delete,
@@ -18,17 +15,14 @@ use kit::{
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::{allowance, method, methods_default::MethodsChanged, refusals};
+use crate::{
+    method,
+    methods_default::MethodsChanged,
+    stripe_deps::{ManagerCall, StripeDeps, StripeError},
+};
 
 /// Removes a payment method.
 pub struct RemovePaymentMethod;
-
-/// The ports.
-pub struct Deps {
-    payments: Arc<dyn Payments>,
-    records: Arc<dyn PaymentRecords>,
-    windows: Arc<dyn RateWindows>,
-}
 
 /// The path.
 #[derive(Deserialize, JsonSchema)]
@@ -39,22 +33,18 @@ pub struct MethodPath {
 }
 
 kit::errors! {
-    pub enum Error from Failure {
-        /// The workspace has no such payment method, or Stripe does not answer.
-        Stripe(error: PaymentError) => refusals::problem(error),
+    pub enum Error from StripeError, Failure {
         /// A subscription is paid with it.
         Needed => Problem::new(
             Code::Conflict,
             "A subscription is paid with this payment method. Add another first, or cancel the subscription.",
         ),
-        /// The workspace called Stripe too often.
-        TooMany(wait: Wait) => allowance::exhausted(wait),
     }
 }
 
 impl From<PaymentError> for Error {
     fn from(error: PaymentError) -> Self {
-        Self::Stripe(error)
+        Self::StripeError(error.into())
     }
 }
 
@@ -72,23 +62,23 @@ impl Endpoint for RemovePaymentMethod {
             payments::REMOVE_METHOD,
         ]);
     type Caller = Permitted<Member, ManagesBilling>;
-    type Deps = Deps;
+    type Deps = StripeDeps;
     type Input = Params<MethodPath>;
     type Output = MethodsChanged;
     type Error = Error;
 
-    fn deps(ports: &impl Ports) -> Deps {
-        Deps { payments: ports.payments(), records: ports.payment_records(), windows: ports.rate_windows() }
+    fn deps(ports: &impl Ports) -> StripeDeps {
+        StripeDeps::of(ports)
     }
 
     async fn handle(
-        deps: &Deps,
-        call: &RequestContext<Self::Caller>,
+        deps: &StripeDeps,
+        call: &ManagerCall,
         Params(path): Self::Input,
     ) -> Result<MethodsChanged, Error> {
         let workspace = call.caller.proof.workspace();
-        allowance::take(&*deps.windows, workspace, call.now).await?.map_err(Error::TooMany)?;
-        let method = method::named((&*deps.records, &*deps.payments), workspace, &path.id).await??;
+        deps.count_change(call).await?;
+        let method = method::named(deps, workspace, &path.id).await??;
         let is_renewed = method.account.running().is_some_and(|running| !running.cancel_at_period_end);
         if method.others.is_empty() && is_renewed {
             return Err(Error::Needed);

@@ -7,13 +7,16 @@ use domain::{
     role::Role,
 };
 use kit::{
-    Access, Code, Endpoint, Permitted, Ports, RequestContext, Spec,
+    Access, Code, Endpoint, Permitted, Ports, Spec,
     grants::{payment_records, payments, rate_windows},
     spec,
     spec::Method::Post,
 };
 
-use crate::checkout::{self, Deps, Error, OpenCheckout, OpenedCheckout};
+use crate::{
+    checkout::{self, OpenedCheckout},
+    stripe_deps::{ManagerCall, StripeDeps, StripeError},
+};
 
 /// Opens a page on which a person saves a card.
 pub struct SetUpPaymentMethod;
@@ -31,20 +34,19 @@ impl Endpoint for SetUpPaymentMethod {
             payments::OPEN_CHECKOUT,
         ]);
     type Caller = Permitted<Member, ManagesBilling>;
-    type Deps = Deps;
+    type Deps = StripeDeps;
     type Input = ();
     type Output = OpenedCheckout;
-    type Error = Error;
+    type Error = StripeError;
 
-    fn deps(ports: &impl Ports) -> Deps {
-        OpenCheckout::deps(ports)
+    fn deps(ports: &impl Ports) -> StripeDeps {
+        StripeDeps::of(ports)
     }
 
     async fn handle(
-        deps: &Deps,
-        call: &RequestContext<Self::Caller>,
+        deps: &StripeDeps, call: &ManagerCall,
         (): Self::Input,
-    ) -> Result<OpenedCheckout, Error> {
-        checkout::open(deps.ports(), call, CheckoutKind::SaveMethod).await
+    ) -> Result<OpenedCheckout, StripeError> {
+        checkout::open(deps, call, CheckoutKind::SaveMethod).await
     }
 }

@@ -5,27 +5,27 @@ use std::sync::Arc;
 
 use domain::{
     permissions::Member,
-    ports::{Failure, PaymentError, Payments, Wallets},
+    ports::{Failure, Wallets},
     role::Role,
     wallet::Cause,
 };
 use kit::{
     Access, Code, Endpoint, Output, Params, Ports, Problem, RequestContext, Spec,
-    grants::{payments, wallets},
+    grants::{payments, rate_windows, wallets},
     spec,
     spec::Method::Get,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::refusals;
+use crate::stripe_deps::{StripeDeps, StripeError};
 
 /// Returns the address of a receipt.
 pub struct ReadReceipt;
 
 /// The ports.
 pub struct Deps {
-    payments: Arc<dyn Payments>,
+    stripe: StripeDeps,
     wallets: Arc<dyn Wallets>,
 }
 
@@ -46,11 +46,9 @@ pub struct PaymentReceipt {
 impl Output for PaymentReceipt {}
 
 kit::errors! {
-    pub enum Error from Failure {
+    pub enum Error from StripeError, Failure {
         /// There is no such transaction, or it is of no payment.
         Nothing => Problem::not_found(),
-        /// Stripe does not answer.
-        Stripe(error: PaymentError) => refusals::problem(error),
     }
 }
 
@@ -58,8 +56,8 @@ impl Endpoint for ReadReceipt {
     const SPEC: Spec = spec("billing-receipt", Get, "/api/billing/receipt")
         .summary("Get the receipt of a payment")
         .access(Access::member(Role::Admin))
-        .problems(&[Code::NotFound, Code::PaymentsNotSetUp])
-        .uses(&[wallets::POSTING, payments::RECEIPT_URL]);
+        .problems(&[Code::NotFound, Code::RateLimited, Code::PaymentsNotSetUp])
+        .uses(&[wallets::POSTING, rate_windows::TAKE, payments::RECEIPT_URL]);
     type Caller = Member;
     type Deps = Deps;
     type Input = Params<ReceiptQuery>;
@@ -67,7 +65,7 @@ impl Endpoint for ReadReceipt {
     type Error = Error;
 
     fn deps(ports: &impl Ports) -> Deps {
-        Deps { payments: ports.payments(), wallets: ports.wallets() }
+        Deps { stripe: StripeDeps::of(ports), wallets: ports.wallets() }
     }
 
     async fn handle(
@@ -80,7 +78,8 @@ impl Endpoint for ReadReceipt {
         let Some(Cause::Payment { intent, .. }) = posting.map(|posting| posting.cause) else {
             return Err(Error::Nothing);
         };
-        let url = deps.payments.receipt_url(&intent).await?.map_err(Error::Stripe)?;
+        deps.stripe.count_read(call).await?;
+        let url = deps.stripe.payments.receipt_url(&intent).await?.map_err(StripeError::Stripe)?;
         Ok(PaymentReceipt { url: url.ok_or(Error::Nothing)? })
     }
 }

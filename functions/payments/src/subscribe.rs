@@ -1,24 +1,18 @@
 //! `POST /api/billing/subscription-checkout`: opens a page of Stripe on which a person subscribes to the plan Pro. The plan begins when
 //! Stripe says that it was paid. A new page closes the one before it, so that nobody subscribes twice.
 
-use std::sync::Arc;
-
 use domain::{
     Timestamp,
     payment::{BillingCycle, Subscription},
     permissions::{ManagesBilling, Member},
     plan::Plan,
-    ports::{
-        Checkout, CheckoutKind, CheckoutRequest, Failure, PaymentError, PaymentRecords, Payments,
-        RateWindows, Rounds, Saved, StepKey,
-    },
+    ports::{CheckoutKind, Failure, PaymentError, Rounds, Saved},
     role::Role,
     text::Invalid,
-    throttle::Wait,
     workspace::{Workspace, WorkspaceKind},
 };
 use kit::{
-    Access, Body, Code, Endpoint, Permitted, Ports, Problem, RequestContext, Spec, Whole,
+    Access, Body, Code, Endpoint, Permitted, Ports, Problem, Spec, Whole,
     grants::{payment_records, payments, rate_windows},
     spec,
     spec::Method::Post,
@@ -26,20 +20,16 @@ use kit::{
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::{allowance, checkout::OpenedCheckout, customer, refusals};
+use crate::{
+    checkout::OpenedCheckout,
+    stripe_deps::{ManagerCall, StripeDeps, StripeError},
+};
 
 /// The most seats of the plan Pro.
 pub const MOST_SEATS: i64 = 5;
 
 /// Opens a page on which a person subscribes.
 pub struct Subscribe;
-
-/// The ports.
-pub struct Deps {
-    payments: Arc<dyn Payments>,
-    records: Arc<dyn PaymentRecords>,
-    windows: Arc<dyn RateWindows>,
-}
 
 /// The subscription.
 #[derive(Deserialize, JsonSchema)]
@@ -54,21 +44,17 @@ pub struct SubscribeBody {
 }
 
 kit::errors! {
-    pub enum Error from Failure {
+    pub enum Error from StripeError, Failure {
         /// The workspace has a plan already.
         Subscribed => Problem::new(Code::Conflict, "This workspace has a plan already. Change or resume it."),
         /// More seats are taken than the subscription would have, or a personal workspace would have several.
         Seats(least: u64) => Problem::field("seats", &Invalid(seats_needed(least).into())),
-        /// Stripe did not open a page.
-        Stripe(error: PaymentError) => refusals::problem(error),
-        /// The workspace called Stripe too often.
-        TooMany(wait: Wait) => allowance::exhausted(wait),
     }
 }
 
 impl From<PaymentError> for Error {
     fn from(error: PaymentError) -> Self {
-        Self::Stripe(error)
+        Self::StripeError(error.into())
     }
 }
 
@@ -88,29 +74,27 @@ impl Endpoint for Subscribe {
             payments::SUBSCRIPTIONS,
         ]);
     type Caller = Permitted<Member, ManagesBilling>;
-    type Deps = Deps;
+    type Deps = StripeDeps;
     type Input = Body<SubscribeBody>;
     type Output = OpenedCheckout;
     type Error = Error;
 
-    fn deps(ports: &impl Ports) -> Deps {
-        Deps { payments: ports.payments(), records: ports.payment_records(), windows: ports.rate_windows() }
+    fn deps(ports: &impl Ports) -> StripeDeps {
+        StripeDeps::of(ports)
     }
 
     async fn handle(
-        deps: &Deps,
-        call: &RequestContext<Self::Caller>,
+        deps: &StripeDeps,
+        call: &ManagerCall,
         Body(form): Self::Input,
     ) -> Result<OpenedCheckout, Error> {
-        let (proof, workspace) = (&call.caller.proof, &call.caller.who.workspace);
-        let seats = seats_of(workspace, form.seats, call.now)?;
-        allowance::take(&*deps.windows, workspace.id, call.now).await?.map_err(Error::TooMany)?;
+        let seats = seats_of(&call.caller.who.workspace, form.seats, call.now)?;
+        deps.count_change(call).await?;
         let kind = CheckoutKind::Subscribe { cycle: form.billing_cycle, seats };
         let mut rounds = Rounds::new();
         loop {
             rounds.begin()?;
-            let ports = (&*deps.records, &*deps.payments);
-            let account = customer::of(ports, proof, call.region, call.now).await??;
+            let account = deps.account(call).await??;
             if account.running().is_some() {
                 return Err(Error::Subscribed);
             }
@@ -122,32 +106,16 @@ impl Endpoint for Subscribe {
                     return Err(Error::Subscribed);
                 }
             }
-            let page = deps.payments.return_url(call.host());
-            let request = CheckoutRequest {
-                customer: account.customer.clone(),
-                workspace: workspace.id,
-                region: call.region,
-                kind,
-                success_url: format!("{page}?checkout={{CHECKOUT_SESSION_ID}}"),
-                cancel_url: page,
-            };
-            let step =
-                StepKey(format!("subscribe-{}-{}", call.id::<domain::id::OfRequest>(), account.version));
-            let opened = deps.payments.open_checkout(&request, &step).await??;
+            let opened = deps.open_page(call, &account, kind).await??;
             let mut replaced = account.next();
             replaced.subscribe_page = Some(opened.id.clone());
-            if deps.records.replace_account(proof, &replaced).await? == Saved::Yes {
-                return shown(opened);
+            if deps.records.replace_account(&call.caller.proof, &replaced).await? == Saved::Yes {
+                return Ok(OpenedCheckout::of(opened)?);
             }
             // Another request was faster.
             deps.payments.expire_checkout(&opened.id).await??;
         }
     }
-}
-
-fn shown(opened: Checkout) -> Result<OpenedCheckout, Error> {
-    let url = opened.url.ok_or_else(|| Failure::Broken("an open Checkout session has no page".to_owned()))?;
-    Ok(OpenedCheckout { url, session_id: opened.id.to_string() })
 }
 
 /// The seats of the new subscription.

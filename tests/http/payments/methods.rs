@@ -1,8 +1,10 @@
 //! Saved cards and billing details: Stripe has them, and the platform stores none of them.
 
+use domain::{ports::RateWindows, throttle::end_of_hour};
 use reqwest::Method;
 use tests::{Answer, App, Person, cards, json};
 
+use super::{again, store_of};
 use crate::search::{Needles, search};
 
 const METHODS: &str = "/api/billing/payment-methods";
@@ -231,4 +233,41 @@ async fn what_people_enter_for_invoices_is_stored_at_stripe_alone() {
     let at_stripe = found.remove("stripe.jsonl").unwrap();
     assert_eq!(at_stripe.len(), entered.len(), "the search does not reach all of them: {at_stripe:?}");
     assert!(found.is_empty(), "{found:?}");
+}
+
+#[tokio::test]
+async fn workspace_calls_stripe_so_often_in_an_hour_and_no_more() {
+    let app = App::start().await;
+    let (who, stripe) = (app.user("eager").await, app.stripe());
+    // The hour does not end meanwhile.
+    app.stop_clock().await;
+    who.checkout(2_000).await.expect(200);
+    let hour = end_of_hour(app.now().await);
+    for (name, most) in [("stripe", 60), ("stripe-reads", 600)] {
+        let name = format!("{name}/{}", who.workspace());
+        let store = store_of(&app);
+        // All but one of the rest of the hour.
+        let used = RateWindows::take(&store, &name, hour, 1, most).await.unwrap().used;
+        RateWindows::take(&store, &name, hour, most - used - 1, most).await.unwrap();
+    }
+    assert_eq!(makes_default(&who, "pm_1").await.brief(), "404 NOT_FOUND");
+    lists(&who).await;
+    let before = stripe.last_call().await;
+    let refused = [
+        who.checkout(2_000).await,
+        who.send(Method::POST, &format!("{METHODS}/setup"), None).await,
+        makes_default(&who, "pm_1").await,
+        who.patch(METHODS, json!({ "name": "Ada" })).await,
+        who.get(METHODS).await,
+        who.get("/api/billing/invoices").await,
+    ];
+    for answer in refused {
+        assert_eq!(answer.brief(), "429 RATE_LIMITED");
+        assert!(answer.header("retry-after").is_some());
+    }
+    assert!(stripe.calls(before).await.is_empty());
+    // Another workspace has an allowance of its own, and the next hour another one.
+    app.user("patient").await.checkout(2_000).await.expect(200);
+    app.advance(3_600).await;
+    again(&who).await.checkout(2_000).await.expect(200);
 }

@@ -1,20 +1,15 @@
 //! A change of a wallet in the making.
 
+mod payment;
+
 use jiff::Timestamp;
 
 use super::{
     AutoTopUp, Booked, Cause, Hold, JobCategory, JobRecord, KeyBudget, LATEST_EXPIRY, Lot, LotId, LotKind,
-    Lots, MOST_BUDGETS, MOST_HOLDS, MOST_LOTS, Posting, PostingType, Schedule, TooManyBudgets, TopUpPause,
-    Wallet, WalletTask, whole_millis,
+    Lots, MOST_BUDGETS, MOST_HOLDS, MOST_LOTS, Posting, PostingType, Schedule, TooManyBudgets, Wallet,
+    WalletTask, whole_millis,
 };
-use crate::{
-    id::KeyId,
-    money::MicroUsd,
-    payment::{Cents, Payment, PaymentPurpose},
-    plan::CreditPeriod,
-    reference::Reference,
-    throttle::end_of_day,
-};
+use crate::{id::KeyId, money::MicroUsd, plan::CreditPeriod, reference::Reference, throttle::end_of_day};
 
 /// Why a wallet does not change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -388,54 +383,6 @@ impl Booking {
             *self = before;
             return Err(Refusal::TooManyLots);
         }
-        Ok(posting)
-    }
-
-    /// Books what counts of a payment now, and not what counted `before`: credit the first time, and later what refunds and disputes take
-    /// or give back. A payment that is taken back pauses automatic top-ups. `None`: nothing changed. An amount that is taken back comes from paid credit first, then from other credit, and
-    /// then makes a debt.
-    ///
-    /// # Errors
-    ///
-    /// A refusal; nothing changed.
-    pub fn count_payment(&mut self, payment: &Payment, before: Cents) -> Result<Option<Posting>, Refusal> {
-        let amount = payment.counted.micros().minus(before.micros()).ok_or(Refusal::Amount)?;
-        let cause = Cause::Payment { intent: payment.intent.clone(), change: payment.changes };
-        if amount < MicroUsd::ZERO {
-            let posting = self.take_back(amount.negated(), cause)?;
-            if let Some(settings) = self.top_ups().filter(|settings| settings.enabled) {
-                settings.pause(TopUpPause::PaymentTakenBack);
-            }
-            Ok(Some(posting))
-        } else if amount > MicroUsd::ZERO {
-            let (r#type, reason) = match (payment.changes, payment.purpose) {
-                (1, PaymentPurpose::TopUp) => (PostingType::Purchase, None),
-                (1, PaymentPurpose::AutoTopUp) => (PostingType::AutoTopup, None),
-                _ => (PostingType::Adjustment, Some("A refund or dispute of a payment was reversed")),
-            };
-            let lot = Lot { id: LotId::new(LotKind::Paid, None), amount };
-            let posting = self.credit(r#type, lot, cause, reason.map(str::to_owned))?;
-            let (now, is_first) = (self.now, payment.changes == 1);
-            if let Some(settings) =
-                self.top_ups().filter(|_| is_first && payment.purpose == PaymentPurpose::AutoTopUp)
-            {
-                settings.succeeded(payment.received, now);
-            }
-            Ok(Some(posting))
-        } else {
-            Ok(None)
-        }
-    }
-
-    /// Takes credit away because a payment was.
-    fn take_back(&mut self, amount: MicroUsd, cause: Cause) -> Result<Posting, Refusal> {
-        self.wallet.balance().minus(amount).ok_or(Refusal::Amount)?;
-        let paid = self.wallet.lots.of_kind(LotKind::Paid);
-        let mut taken = paid.clone().take(amount);
-        self.wallet.lots.add_all(&taken.negated());
-        self.draw(amount, &mut taken);
-        let posting = self.post(PostingType::Refund, amount.negated(), taken.negated(), cause, None, None);
-        self.post_expired();
         Ok(posting)
     }
 
