@@ -50,7 +50,8 @@ impl Output for OpenedCheckout {}
 impl OpenedCheckout {
     /// An open Checkout session.
     pub fn of(opened: Checkout) -> Outcome<Self> {
-        let url = opened.url.ok_or_else(|| Failure::Broken("an open Checkout session has no page".to_owned()))?;
+        let url =
+            opened.url.ok_or_else(|| Failure::Broken("an open Checkout session has no page".to_owned()))?;
         Ok(Self { url, session_id: opened.id.to_string() })
     }
 }

@@ -1,11 +1,6 @@
 //! `GET /api/billing/invoices`: the invoices of the subscription, as Stripe has them, newest first.
 
-use domain::{
-    Timestamp,
-    payment::Invoice,
-    permissions::Member,
-    role::Role,
-};
+use domain::{Timestamp, payment::Invoice, permissions::Member, role::Role};
 use kit::{
     Access, Code, Endpoint, Output, Params, Ports, RequestContext, Spec,
     grants::{payment_records, payments, rate_windows},

@@ -53,7 +53,12 @@ impl Endpoint for ListPaymentMethods {
         .summary("List payment methods and billing details")
         .access(Access::member(Role::Admin))
         .problems(&[Code::RateLimited, Code::PaymentsNotSetUp])
-        .uses(&[payment_records::ACCOUNT, rate_windows::TAKE, payments::PAYMENT_METHODS, payments::BILLING_DETAILS]);
+        .uses(&[
+            payment_records::ACCOUNT,
+            rate_windows::TAKE,
+            payments::PAYMENT_METHODS,
+            payments::BILLING_DETAILS,
+        ]);
     type Caller = Member;
     type Deps = StripeDeps;
     type Input = ();

@@ -44,7 +44,8 @@ impl Endpoint for SetUpPaymentMethod {
     }
 
     async fn handle(
-        deps: &StripeDeps, call: &ManagerCall,
+        deps: &StripeDeps,
+        call: &ManagerCall,
         (): Self::Input,
     ) -> Result<OpenedCheckout, StripeError> {
         checkout::open(deps, call, CheckoutKind::SaveMethod).await

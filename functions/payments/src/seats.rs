@@ -145,11 +145,7 @@ impl SubscriptionDeps {
     }
 
     /// Ends a reservation of this request.
-    async fn free(
-        &self,
-        call: &ManagerCall,
-        reserved: SeatsReservation,
-    ) -> Result<(), Error> {
+    async fn free(&self, call: &ManagerCall, reserved: SeatsReservation) -> Result<(), Error> {
         let proof = &call.caller.proof;
         let mut rounds = Rounds::new();
         loop {
@@ -196,7 +192,9 @@ impl SubscriptionDeps {
         let free = seats.min(paid);
         if now.seats != free {
             let step = StepKey(format!("{step}-free"));
-            if let Err(error) = self.stripe.payments.set_seats(now, free, SeatChange::AtRenewal, &step).await? {
+            if let Err(error) =
+                self.stripe.payments.set_seats(now, free, SeatChange::AtRenewal, &step).await?
+            {
                 return Ok(Err(error));
             }
         }
