@@ -5,6 +5,8 @@ use futures::future::join_all;
 use reqwest::RequestBuilder;
 use tests::{App, PASSWORD, Person, json};
 
+use crate::wallets::surely;
+
 /// Every request that somebody's credentials are good for: what it is, and the request.
 struct Credentials {
     who: Person,
@@ -80,7 +82,7 @@ async fn deleted_accounts_credentials_are_refused_everywhere() {
             let nobody = format!("nobody-{home}-{region}@people.example");
             let answers = [&ada.who.email, &nobody].map(|email| {
                 let app = app.by_way_of(region);
-                async move { app.sign_in(email, PASSWORD).await.brief() }
+                async move { surely(|| app.sign_in(email, PASSWORD)).await.brief() }
             });
             let [ada, nobody] = <[String; 2]>::try_from(join_all(answers).await).unwrap();
             assert_eq!(ada, nobody, "{home} in {region}");
