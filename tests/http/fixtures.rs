@@ -24,6 +24,7 @@ mod payments_rare;
 pub(crate) mod payments_resident;
 mod privacy;
 mod provision;
+pub(crate) mod referrals;
 mod regions;
 pub(crate) mod resident;
 mod resources;

@@ -49,6 +49,7 @@ mod public_client;
 mod purge;
 mod queues;
 mod races;
+mod referrals;
 mod region_requests;
 mod rejections;
 mod residency;

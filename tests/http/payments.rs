@@ -1,11 +1,14 @@
 //! Payments by Stripe: what is paid is booked once, whatever becomes of events, requests and cards.
 
 mod auto_top_up;
+mod deliveries;
 mod doubles;
 mod faults;
 mod lapse;
 mod methods;
 mod orders;
+pub mod payer;
+pub mod random;
 mod reconcile;
 mod refunds;
 mod sdk;

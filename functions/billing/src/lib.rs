@@ -23,6 +23,7 @@ kit::functions! {
     endpoint wallet_adjust::AdjustWallet;
     endpoint promo_create::CreatePromotion;
     endpoint promo_redeem::RedeemPromo;
+    endpoint referrals_read::ReadReferrals;
     worker company_bonus::CreditCompanyAddress;
     worker expire_credits::ExpireCredits;
     worker grant_monthly_credits::GrantMonthlyCredits;

@@ -135,15 +135,17 @@ impl PaymentPorts<'_> {
         };
         let Some(payment) = next(before.as_ref(), intent, counted, tag, job) else { return Ok(None) };
         let mut booking = wallet.booking(job.now);
-        let paused_before = pause(&booking);
+        let (paused_before, changes_before) = (pause(&booking), referral_changes(&booking));
         let posting = booking.count_payment(&payment, before.map_or(Cents::ZERO, |before| before.counted));
         let posting = posting.map_err(|refusal| {
             Failure::Broken(format!("{}: the wallet refuses it: {refusal:?}", intent.id))
         })?;
         let event = posting.map(|posting| event(job, &workspace, posting.number));
         let paused = pause(&booking).filter(|now| paused_before != Some(*now));
-        let message = paused.map(|reason| DomainEvent::TopUpsPaused { workspace: workspace.id, reason });
-        let messages = message.map(|notice| job.message(notice)).into_iter().collect();
+        let paused = paused.map(|reason| DomainEvent::TopUpsPaused { workspace: workspace.id, reason });
+        let rewards = (referral_changes(&booking) != changes_before)
+            .then_some(DomainEvent::ReferralChanged { workspace: workspace.id });
+        let messages = paused.into_iter().chain(rewards).map(|notice| job.message(notice)).collect();
         let extras = TransactionExtras { event, messages, receipt: None };
         let (proof, change) = (worker_may_book_payments(), booking.finish());
         self.records.book(&proof, &payment, change.as_ref(), extras).await.map(Some)
@@ -153,6 +155,11 @@ impl PaymentPorts<'_> {
 /// Why automatic top-ups are paused, if they are.
 fn pause(booking: &Booking) -> Option<TopUpPause> {
     booking.wallet().auto_top_up.as_ref().and_then(|settings| settings.paused)
+}
+
+/// How often the referral of the workspace's owner changed, if there is one.
+fn referral_changes(booking: &Booking) -> Option<u32> {
+    booking.wallet().referral.as_ref().map(|referral| referral.changes)
 }
 
 /// The record of a payment after this state of it. `None`: it is the same.

@@ -1,16 +1,18 @@
-//! `POST /api/billing/payment-methods/default`: sets the payment method that is charged when nobody is asked. Automatic
-//! top-ups that were paused go on with it. Doing it twice changes nothing.
+//! `POST /api/billing/payment-methods/default`: sets the payment method that is charged when nobody is asked.
+//! Automatic top-ups that were paused go on with it. If the last invoice of the subscription is open because a
+//! payment failed, it is paid with the method at once. Doing it twice pays once.
 
 use std::sync::Arc;
 
 use domain::{
+    id::OfRequest,
     permissions::{ManagesBilling, Member},
-    ports::Wallets,
+    ports::{PaymentError, StepKey, Wallets},
     role::Role,
 };
 use kit::{
     Access, Body, Code, Endpoint, Output, Permitted, Ports, Spec,
-    grants::{payment_records, payments, rate_windows, wallets},
+    grants::{extras, payment_records, payments, rate_windows, wallets, workspaces},
     spec,
     spec::Method::Post,
 };
@@ -18,8 +20,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    method,
-    stripe_deps::{ManagerCall, StripeDeps, StripeError},
+    method::{self, NamedMethod},
+    stripe_deps::{ManagerCall, StripeError},
+    subscription_deps::SubscriptionDeps,
     top_up_pause,
 };
 
@@ -28,7 +31,7 @@ pub struct SetDefaultPaymentMethod;
 
 /// The ports.
 pub struct Deps {
-    stripe: StripeDeps,
+    subscriptions: SubscriptionDeps,
     wallets: Arc<dyn Wallets>,
 }
 
@@ -40,13 +43,19 @@ pub struct DefaultMethodBody {
     payment_method_id: String,
 }
 
-/// The payment methods changed.
+/// The payment method is the default.
 #[derive(Serialize, JsonSchema)]
-pub struct MethodsChanged {
+#[serde(rename_all = "camelCase")]
+pub struct DefaultMethodSet {
     /// Always `true`.
-    pub success: bool,
+    success: bool,
+    /// Whether the open invoice of the subscription is paid now. `false`: the card was declined, the bank wants
+    /// its owner to confirm the payment, or the payment takes days; the method is the default all the same, and
+    /// the invoice has a page on which it can be paid. Absent: no invoice waits for a payment that failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    invoice_paid: Option<bool>,
 }
-impl Output for MethodsChanged {}
+impl Output for DefaultMethodSet {}
 
 impl Endpoint for SetDefaultPaymentMethod {
     const SPEC: Spec = spec("payment-methods-default", Post, "/api/billing/payment-methods/default")
@@ -60,28 +69,71 @@ impl Endpoint for SetDefaultPaymentMethod {
             payments::SET_DEFAULT_METHOD,
             wallets::FIND,
             wallets::BOOK_DUE,
+            payments::SUBSCRIPTION,
+            payments::PAY_INVOICE,
+            payments::CANCEL_NOW,
+            payments::BILLING_DETAILS,
+            payments::EXPIRE_CHECKOUT,
+            payments::USE_DEFAULT_METHOD,
+            workspaces::FIND,
+            payment_records::SUBSCRIBE,
+            extras::EVENT,
+            extras::MESSAGE,
         ]);
     type Caller = Permitted<Member, ManagesBilling>;
     type Deps = Deps;
     type Input = Body<DefaultMethodBody>;
-    type Output = MethodsChanged;
+    type Output = DefaultMethodSet;
     type Error = StripeError;
 
     fn deps(ports: &impl Ports) -> Deps {
-        Deps { stripe: StripeDeps::of(ports), wallets: ports.wallets() }
+        Deps { subscriptions: SubscriptionDeps::of(ports), wallets: ports.wallets() }
     }
 
     async fn handle(
         deps: &Deps,
         call: &ManagerCall,
         Body(form): Self::Input,
-    ) -> Result<MethodsChanged, StripeError> {
+    ) -> Result<DefaultMethodSet, StripeError> {
         let workspace = call.caller.proof.workspace();
-        let Deps { stripe, wallets } = deps;
+        let Deps { subscriptions, wallets } = deps;
+        let stripe = &subscriptions.stripe;
         stripe.count_change(call).await?;
         let method = method::named(stripe, workspace, &form.payment_method_id).await??;
         stripe.payments.set_default_method(&method.account.customer, &method.id).await??;
         top_up_pause::end(&**wallets, workspace, call.now).await?;
-        Ok(MethodsChanged { success: true })
+        let invoice_paid = pay_open_invoice(subscriptions, call, &method).await?;
+        Ok(DefaultMethodSet { success: true, invoice_paid })
     }
+}
+
+/// Pays the last invoice of the workspace's subscription with a payment method, if a payment of it failed, and
+/// applies the subscription. Whether the invoice is paid. `None`: there is none to pay.
+async fn pay_open_invoice(
+    deps: &SubscriptionDeps,
+    call: &ManagerCall,
+    method: &NamedMethod,
+) -> Result<Option<bool>, StripeError> {
+    let Some(stored) = method.account.running() else { return Ok(None) };
+    let payments = &deps.stripe.payments;
+    // The event that tells of the failed payment may be late.
+    let subscription = match payments.subscription(&stored.id).await? {
+        Ok(subscription) => subscription,
+        Err(PaymentError::NotFound) => return Ok(None),
+        Err(error) => return Err(error.into()),
+    };
+    let Some(invoice) = subscription.open_invoice.filter(|_| subscription.status.is_unpaid()) else {
+        return Ok(None);
+    };
+    // Each request is an attempt of its own: the card may have money later. Nobody can pay an invoice twice.
+    let step = StepKey(format!("invoice-{}", call.id::<OfRequest>()));
+    let paid = match payments.pay_invoice(&invoice, &method.id, &step).await? {
+        Ok(paid) => paid,
+        Err(PaymentError::Declined(_) | PaymentError::AuthenticationRequired) => false,
+        Err(error) => return Err(error.into()),
+    };
+    if paid {
+        deps.apply(call, &stored.id).await?;
+    }
+    Ok(Some(paid))
 }

@@ -7,17 +7,16 @@ use domain::{
     role::Role,
 };
 use kit::{
-    Access, Code, Endpoint, Params, Permitted, Ports, Problem, Spec,
+    Access, Code, Endpoint, Output, Params, Permitted, Ports, Problem, Spec,
     grants::{payment_records, payments, rate_windows},
     spec,
     spec::Method::Delete,
 };
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::{
     method,
-    methods_default::MethodsChanged,
     stripe_deps::{ManagerCall, StripeDeps, StripeError},
 };
 
@@ -31,6 +30,14 @@ pub struct MethodPath {
     /// The id of the payment method.
     id: String,
 }
+
+/// The payment methods changed.
+#[derive(Serialize, JsonSchema)]
+pub struct MethodsChanged {
+    /// Always `true`.
+    success: bool,
+}
+impl Output for MethodsChanged {}
 
 kit::errors! {
     pub enum Error from StripeError, Failure {

@@ -3,7 +3,7 @@
 
 use domain::{
     Timestamp,
-    payment::{BillingCycle, Subscription},
+    payment::{BillingCycle, SubscriptionStatus},
     permissions::{ManagesBilling, Member},
     plan::Plan,
     ports::{CheckoutKind, Failure, PaymentError, Rounds, Saved},
@@ -47,6 +47,11 @@ kit::errors! {
     pub enum Error from StripeError, Failure {
         /// The workspace has a plan already.
         Subscribed => Problem::new(Code::Conflict, "This workspace has a plan already. Change or resume it."),
+        /// The workspace has a subscription, whose last invoice is not paid.
+        Unpaid => Problem::new(
+            Code::Conflict,
+            "The last invoice of this workspace is not paid. Choose another payment method, or pay the invoice.",
+        ),
         /// More seats are taken than the subscription would have, or a personal workspace would have several.
         Seats(least: u64) => Problem::field("seats", &Invalid(seats_needed(least).into())),
     }
@@ -95,15 +100,15 @@ impl Endpoint for Subscribe {
         loop {
             rounds.begin()?;
             let account = deps.account(call).await??;
-            if account.running().is_some() {
-                return Err(Error::Subscribed);
+            if let Some(stored) = account.running() {
+                return Err(has_one(stored.status));
             }
             if let Some(page) = &account.subscribe_page {
                 deps.payments.expire_checkout(page).await??;
                 // The page may have been used a moment ago.
                 let subscriptions = deps.payments.subscriptions(&account.customer).await??;
-                if subscriptions.iter().any(Subscription::is_alive) {
-                    return Err(Error::Subscribed);
+                if let Some(found) = subscriptions.iter().find(|found| found.is_alive()) {
+                    return Err(has_one(found.status));
                 }
             }
             let opened = deps.open_page(call, &account, kind).await??;
@@ -116,6 +121,11 @@ impl Endpoint for Subscribe {
             deps.payments.expire_checkout(&opened.id).await??;
         }
     }
+}
+
+/// Why a workspace with a subscription that is not over gets no other one.
+const fn has_one(status: SubscriptionStatus) -> Error {
+    if status.is_unpaid() { Error::Unpaid } else { Error::Subscribed }
 }
 
 /// The seats of the new subscription.

@@ -1,4 +1,4 @@
-//! What the regions ask and tell each other about users whose teams are in another region.
+//! What the regions ask and tell each other about users whose teams, or whose friends, are in another region.
 //!
 //! Only another region can call these endpoints. Each is idempotent.
 
@@ -12,6 +12,9 @@ kit::functions! {
     endpoint memberships::KeepMembership;
     endpoint owned_teams::ReserveOwnedTeam;
     endpoint people::ReadPeople;
+    endpoint referral_reward::BookReward;
+    endpoint referrer::FindReferrer;
     endpoint teams::ReadTeams;
+    worker reward_referrers::RewardReferrers;
     worker tell_regions::TellRegions;
 }

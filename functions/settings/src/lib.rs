@@ -5,6 +5,7 @@ mod followers;
 mod icon_form;
 mod icons;
 mod multipart;
+mod opening_codes;
 mod opening_credit;
 
 kit::functions! {

@@ -4,38 +4,36 @@
 use std::sync::Arc;
 
 use domain::{
-    Timestamp,
     activity::{Action, Actor, ResourceType},
     directory::Claim,
     domain_events::DomainEvent,
     entitlements::EntitlementOverrides,
-    free_credit::{CreditClaim, CreditGrant},
     handle::Handle,
     id::WorkspaceId,
     money::MicroUsd,
     plan::Plan,
-    ports::{
-        Accounts, Claimed, CreditClaimed, Failure, Founded, Outcome, Promotions, RateWindows, Vault,
-        Workspaces,
-    },
+    ports::{Accounts, Claimed, Failure, Founded, Vault, Workspaces},
     profile::{Company, DisplayName, UseCase},
-    promotion::{MOST_TRIES_A_DAY, PromoCode, Promotion},
     settings::Change,
-    throttle::Wait,
     user::{User, personal_workspace},
-    wallet::{Booking, Cause, PostingType, Wallet, WalletChange},
     workspace::{Profile, Workspace, WorkspaceKind, WrappedKey},
 };
 use kit::{
     Access, Body, Code, Endpoint, Person, Ports, Problem, RequestContext, Spec,
-    grants::{accounts, address_hashes, directory, extras, promotions, rate_windows, vault, workspaces},
-    promo_tries, spec,
+    grants::{
+        accounts, address_hashes, directory, extras, promotions, rate_windows, vault, wallets, workspaces,
+    },
+    spec,
     spec::Method::Post,
 };
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::{opening_credit::CreditDeps, settings_read::Settings};
+use crate::{
+    opening_codes::{CodeDeps, CodeError, OpeningCodes, OpeningOffers},
+    opening_credit::CreditDeps,
+    settings_read::Settings,
+};
 
 /// Creates the personal workspace.
 pub struct Onboard;
@@ -43,9 +41,8 @@ pub struct Onboard;
 /// Dependencies.
 pub struct Deps {
     accounts: Arc<dyn Accounts>,
+    codes: CodeDeps,
     credit: CreditDeps,
-    promotions: Arc<dyn Promotions>,
-    windows: Arc<dyn RateWindows>,
     workspaces: Arc<dyn Workspaces>,
     vault: Arc<dyn Vault>,
 }
@@ -67,37 +64,22 @@ pub struct OnboardingBody {
     /// A promotion code, which is redeemed with the opening of the account.
     #[serde(default)]
     promo_code: Option<String>,
-    /// The referral code of another user.
+    /// The referral code of another user. Both users get credit.
     #[serde(default)]
     referral_code: Option<String>,
 }
 
 kit::errors! {
-    pub enum Error from Failure {
+    pub enum Error from CodeError, Failure {
         /// The handle is in use.
         HandleTaken => Problem::new(Code::UsernameTaken, "This username is taken. Choose another."),
         /// Onboarding is done already.
         AlreadyThere => Problem::new(Code::Conflict, "Onboarding is already complete."),
-        /// The promo code is unknown, has ended, or is used up.
-        PromoUnavailable => Problem::new(
+        /// The account gets no opening credit, so a referral brings none either.
+        NoOpeningCredit => Problem::new(
             Code::PromoInvalid,
-            "This promo code is not valid any more, or never was. Check the code, or continue without it.",
+            "Your email address or network got its free credit already. Continue without the referral code.",
         ),
-        /// The referral code is unknown.
-        NoSuchReferral => Problem::new(Code::PromoInvalid, "There is no such referral code."),
-        /// The mailbox of the user redeemed the code for another account.
-        RedeemedBefore => Problem::new(
-            Code::PromoInvalid,
-            "This promo code was redeemed with your email address before. Continue without it.",
-        ),
-        /// The user tried the most codes of a day.
-        TooManyCodes(wait: Wait) => Problem {
-            retry_after: Some(wait.seconds),
-            ..Problem::new(
-                Code::RateLimited,
-                format!("You can try at most {MOST_TRIES_A_DAY} promo codes a day. Continue without a code."),
-            )
-        },
         /// The user is gone.
         UserGone => Problem::unauthorized("This session has ended. Sign in again."),
     }
@@ -123,6 +105,7 @@ impl Endpoint for Onboard {
             address_hashes::CREDIT_HASHES,
             rate_windows::TAKE,
             promotions::FIND,
+            wallets::FIND,
             workspaces::OPEN,
             workspaces::OPEN_REDEEMING,
             extras::EVENT,
@@ -137,9 +120,8 @@ impl Endpoint for Onboard {
     fn deps(ports: &impl Ports) -> Deps {
         Deps {
             accounts: ports.accounts(),
+            codes: CodeDeps::of(ports),
             credit: CreditDeps::of(ports),
-            promotions: ports.promotions(),
-            windows: ports.rate_windows(),
             workspaces: ports.workspaces(),
             vault: ports.vault(),
         }
@@ -153,30 +135,32 @@ impl Endpoint for Onboard {
         if call.made_before::<WorkspaceId>().is_some() {
             return deps.made_before(call).await;
         }
-        let code = promo_code(&form)?;
+        let codes = OpeningCodes::parse(form.promo_code.as_deref(), form.referral_code.as_deref())?;
         if call.caller.onboarded {
             return Err(Error::AlreadyThere);
         }
         let id = personal_workspace(call.caller.session.user);
         let claim = Claim::on_handle(form.username.clone(), call.region, id, call.now);
-        let (user, promotion) = deps.admit(call, code, &claim).await?;
+        let (user, offers) = deps.admit(call, &codes, &claim).await?;
         // After the claim, so that a username that is taken uses up no limit.
         let credit = deps.credit.decide(&user, call.network, call.now);
         let (credit, data_key) = futures::try_join!(credit, deps.vault.new_data_key(id))?;
+        if offers.referral.is_some() && credit <= MicroUsd::ZERO {
+            return Err(Error::NoOpeningCredit);
+        }
         let profile = profile(&form);
         let workspace = found(call, form.username, &user, credit, data_key);
-        let redemption =
-            promotion.map(|promotion| redemption(&workspace, promotion, call.now)).transpose()?;
-        let redemption = redemption.as_ref().map(|(change, promotion)| (change, promotion));
+        let opening = offers.opening(&workspace, call.now)?;
         let actor = Actor { user: user.id, key: None };
         let mut event = call.event(id, actor, Action::Completed, ResourceType::Onboarding);
         event.resource_name = Some(workspace.handle.to_string());
         let notice = DomainEvent::WorkspaceOpened { workspace: id, handle: workspace.handle.clone() };
         let extras = call.extras(Some(event), Some(notice), id);
-        match deps.workspaces.open(&workspace, &profile, redemption, extras).await? {
+        let (opening, promotion) = (opening.as_ref(), offers.promotion.as_ref());
+        match deps.workspaces.open(&workspace, &profile, opening, promotion, extras).await? {
             Founded::Yes => Ok(Settings::of(&workspace, profile, Some(user.primary_email), call.now)),
             Founded::HandleTaken => Err(Error::HandleTaken),
-            Founded::PromoUsedUp => Err(Error::PromoUnavailable),
+            Founded::PromoUsedUp => Err(CodeError::PromoUnavailable.into()),
             Founded::AlreadyThere => {
                 let there = deps.workspaces.find(id).await?;
                 // The workspace has another permanent handle, so this claim is useless. The reaper frees the claim if
@@ -201,22 +185,22 @@ impl Deps {
         Ok(Settings::of(&made, record.profile, Some(user.primary_email), call.now))
     }
 
-    /// Reads the user and claims the handle. A code is checked before.
+    /// Reads the user and claims the handle. Codes are checked before.
     async fn admit(
         &self,
         call: &RequestContext<Person>,
-        code: Option<PromoCode>,
+        codes: &OpeningCodes,
         claim: &Claim,
-    ) -> Result<(User, Option<Promotion>), Error> {
+    ) -> Result<(User, OpeningOffers), Error> {
         let user = async { self.accounts.user(call.caller.session.user).await?.ok_or(Error::UserGone) };
-        let Some(code) = code else {
+        if codes.is_empty() {
             let (user, ()) = futures::try_join!(user, self.claim(claim))?;
-            return Ok((user, None));
-        };
+            return Ok((user, OpeningOffers::default()));
+        }
         let user = user.await?;
-        let promotion = self.promotion(&user, &code, call.now).await?;
+        let offers = self.codes.check(&user, codes, call).await?;
         self.claim(claim).await?;
-        Ok((user, Some(promotion)))
+        Ok((user, offers))
     }
 
     async fn claim(&self, claim: &Claim) -> Result<(), Error> {
@@ -225,39 +209,6 @@ impl Deps {
             Claimed::Taken => Err(Error::HandleTaken),
         }
     }
-
-    /// The promotion of a code that the user can redeem. Claims the code for the user's mailbox.
-    async fn promotion(&self, user: &User, code: &PromoCode, now: Timestamp) -> Result<Promotion, Error> {
-        let taken = promo_tries::take(&*self.windows, user.id, now).await?;
-        taken.map_err(Error::TooManyCodes)?;
-        let promotion = self.promotions.find(code);
-        let hashes = self.credit.hashes.credit_hashes(&user.primary_email);
-        let (promotion, hashes) = futures::try_join!(promotion, hashes)?;
-        let promotion = promotion.filter(|promotion| promotion.is_open(now));
-        let promotion = promotion.ok_or(Error::PromoUnavailable)?;
-        let grant = CreditGrant::Promo(promotion.code.clone());
-        let claim = CreditClaim::new(hashes.mailbox, grant, user.id, promotion.amount);
-        match self.credit.directory.grant_credit(&claim, &[], now).await? {
-            CreditClaimed::Yes(_) => Ok(promotion),
-            _ => Err(Error::RedeemedBefore),
-        }
-    }
-}
-
-/// The first change of the wallet of a workspace: a promo code is redeemed.
-fn redemption(
-    workspace: &Workspace,
-    promotion: Promotion,
-    now: Timestamp,
-) -> Outcome<(WalletChange, Promotion)> {
-    let (wallet, opening) = Wallet::unopened(workspace);
-    let mut booking = Booking::begin(wallet, opening, now);
-    let cause = Cause::Promo(promotion.code.clone());
-    booking
-        .credit(PostingType::Promo, promotion.credit(now), cause, None)
-        .map_err(|refusal| Failure::Broken(format!("a new wallet refuses credit: {refusal:?}")))?;
-    let change = booking.finish().ok_or_else(|| Failure::Broken("credit changes nothing".to_owned()))?;
-    Ok((change, promotion))
 }
 
 fn found(
@@ -292,15 +243,4 @@ fn profile(form: &OnboardingBody) -> Profile {
         use_case: form.use_case.clone().and_then(Change::value),
         ..Profile::named(form.display_name.clone())
     }
-}
-
-/// The promo code, if the user entered one. Referrals are not available yet, so every referral code is invalid.
-fn promo_code(form: &OnboardingBody) -> Result<Option<PromoCode>, Error> {
-    let given = |code: Option<&String>| code.is_some_and(|code| !code.trim().is_empty());
-    if given(form.referral_code.as_ref()) {
-        return Err(Error::NoSuchReferral);
-    }
-    let code = form.promo_code.as_ref().filter(|code| given(Some(*code)));
-    let code = code.map(|code| PromoCode::parse(code)).transpose();
-    code.map_err(|_| Error::PromoUnavailable)
 }

@@ -252,6 +252,7 @@ async fn write(
         | DomainEvent::PurgeGoesOn
         | DomainEvent::PlanChanged { .. }
         | DomainEvent::PaymentChanged { .. }
+        | DomainEvent::ReferralChanged { .. }
         | DomainEvent::ExportGoesOn { .. }
         | DomainEvent::FollowersChanged { .. }
         | DomainEvent::MembershipChanged { .. }

@@ -1,4 +1,4 @@
-//! The pages of receipts and invoices, and invoices as PDF.
+//! The pages of receipts and invoices, on which an open invoice can be paid, and invoices as PDF.
 
 use std::fmt::Write as _;
 
@@ -10,7 +10,9 @@ use http::{
 use serde_json::Value;
 
 use crate::{
-    page::{document, escape, not_found},
+    invoice_payment::{self, InvoiceOutcome},
+    page::{authentication_form, card_select, document, escape, not_found, redirect},
+    params::Params,
     prices::money,
     server::Shared,
     subscriptions::member::{elements, integer, is_true, text},
@@ -25,12 +27,62 @@ pub(crate) fn receipt(shared: &Shared, id: &str) -> Response {
     })
 }
 
-/// The page of an invoice.
+/// The page of an invoice. An open one has a form to pay it.
 pub(crate) fn invoice(shared: &Shared, id: &str) -> Response {
     shared.with(None, |work| match work.get("invoice", id) {
-        Ok(invoice) => page("Invoice", &invoice_lines(invoice)),
+        Ok(invoice) => invoice_page(invoice, "", None),
         Err(error) => not_found(&error),
     })
+}
+
+/// Performs the form of an invoice's page. A paid invoice is shown after a redirect.
+pub(crate) fn pay_invoice(shared: &Shared, id: &str, body: &str) -> Response {
+    shared.with(None, |work| {
+        let form = match Params::parse(body) {
+            Ok(form) => form,
+            Err(error) => return not_found(&error),
+        };
+        let outcome = invoice_payment::submit(work, id, &form);
+        let invoice = match work.get("invoice", id) {
+            Ok(invoice) => invoice,
+            Err(error) => return not_found(&error),
+        };
+        let card = form.text("card").unwrap_or_default();
+        match outcome {
+            Ok(InvoiceOutcome::Paid) => redirect(text(invoice, "/hosted_invoice_url")),
+            Ok(InvoiceOutcome::Again(message)) => invoice_page(invoice, card, Some(&message)),
+            Ok(InvoiceOutcome::Authenticate) => authentication_page(invoice, card),
+            Ok(InvoiceOutcome::Closed) => invoice_page(invoice, card, None),
+            Err(error) => not_found(&error),
+        }
+    })
+}
+
+/// The page of an invoice, with a message about the last attempt to pay it.
+fn invoice_page(invoice: &Value, card: &str, message: Option<&str>) -> Response {
+    let alert = message.map(|message| format!("<p role=\"alert\">{}</p>", escape(message)));
+    let main = [alert.unwrap_or_default(), paragraphs(&invoice_lines(invoice)), payment_form(invoice, card)];
+    document(StatusCode::OK, "Invoice", &main.concat(), &[text(invoice, "/hosted_invoice_url")])
+}
+
+/// The form that pays an open invoice. Another invoice has none.
+fn payment_form(invoice: &Value, card: &str) -> String {
+    if text(invoice, "/status") != "open" {
+        return String::new();
+    }
+    format!(
+        "<p>This page of the local platform stands in for Stripe's page of the invoice. Use a test card.</p>\
+         <form method=\"post\"><p><label for=\"card\">Card</label>{}</p>\
+         <p><button name=\"action\" value=\"pay\">Pay</button></p></form>",
+        card_select(invoice, card)
+    )
+}
+
+/// The step where the customer authenticates at the bank, before the payment.
+fn authentication_page(invoice: &Value, card: &str) -> Response {
+    let hidden = format!("<input type=\"hidden\" name=\"card\" value=\"{}\">", escape(card));
+    let target = text(invoice, "/hosted_invoice_url");
+    document(StatusCode::OK, "Authenticate", &authentication_form(&hidden), &[target])
 }
 
 /// An invoice as PDF.
@@ -89,8 +141,11 @@ fn invoice_lines(invoice: &Value) -> Vec<String> {
 }
 
 fn page(title: &str, lines: &[String]) -> Response {
-    let main: String = lines.iter().map(|line| format!("<p>{}</p>", escape(line))).collect();
-    document(StatusCode::OK, title, &main, &[])
+    document(StatusCode::OK, title, &paragraphs(lines), &[])
+}
+
+fn paragraphs(lines: &[String]) -> String {
+    lines.iter().map(|line| format!("<p>{}</p>", escape(line))).collect()
 }
 
 /// A PDF of one page with lines of text (ISO 32000-1). Characters outside of ASCII become question marks.
@@ -151,6 +206,18 @@ mod tests {
         let charge = json!({ "id": "ch_1", "amount": 500, "amount_refunded": 200, "currency": "usd" });
         let lines = receipt_lines(&charge);
         assert_eq!(lines[1..], ["Amount paid: $5.00", "Paid with:  ", "Refunded: $2.00"]);
+    }
+
+    #[test]
+    fn only_an_open_invoice_has_a_form() {
+        let form = payment_form(&json!({ "status": "open" }), "4000000000000002");
+        assert!(
+            form.contains("<form method=\"post\">") && form.contains("value=\"4000000000000002\" selected")
+        );
+        assert!(!form.contains("bank_debit"));
+        for status in ["draft", "paid", "void", "uncollectible"] {
+            assert_eq!(payment_form(&json!({ "status": status }), ""), "", "{status}");
+        }
     }
 
     #[test]

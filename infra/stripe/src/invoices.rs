@@ -129,17 +129,9 @@ fn finalize(work: &mut Work<'_>, params: &Params, ids: &[&str]) -> Result<Value,
 /// Pays an invoice at once. The customer counts as absent, unless `off_session` says otherwise.
 fn pay(work: &mut Work<'_>, params: &Params, ids: &[&str]) -> Result<Value, ApiError> {
     params.only(&["payment_method", "off_session", "paid_out_of_band", "forgive"])?;
-    let invoice = work.get("invoice", path_id(ids, 0))?.clone();
     let off_session = params.flag("off_session")?.unwrap_or(true);
     let is_out_of_band = params.flag("paid_out_of_band")?.unwrap_or_default();
-    match text(&invoice, "/status") {
-        "draft" | "open" | "uncollectible" => (),
-        "paid" => return Err(refused("Invoice is already paid.")),
-        status => return Err(refused(&format!("An invoice with the status {status} can't be paid."))),
-    }
-    if payment::intent_status(work, &invoice) == "processing" {
-        return Err(refused("A payment of this invoice is processing. Wait until it succeeds or fails."));
-    }
+    let invoice = payable(work, path_id(ids, 0))?;
     let method = method_to_pay(work, params, &invoice)?;
     if method.is_none() && !is_out_of_band {
         return Err(no_payment_method());
@@ -157,11 +149,42 @@ fn pay(work: &mut Work<'_>, params: &Params, ids: &[&str]) -> Result<Value, ApiE
         let collection = Collection { method: method.as_deref(), off_session, is_automatic: false };
         bill.collect(work, &collection).error()
     };
+    Ok(answer(params, attempted(work, bill, error)?))
+}
+
+/// Pays an invoice with a payment method that the customer, who is present, enters on its page.
+///
+/// # Errors
+///
+/// 402, if the payment fails; 400, if the invoice can't be paid; 404, if there is none.
+pub(crate) fn pay_on_page(work: &mut Work<'_>, id: &str, method: &str) -> Result<Value, ApiError> {
+    let mut bill = Bill::of(payable(work, id)?);
+    let collection = Collection { method: Some(method), off_session: false, is_automatic: false };
+    let error = bill.collect(work, &collection).error();
+    attempted(work, bill, error)
+}
+
+/// An invoice whose payment can be tried.
+fn payable(work: &Work<'_>, id: &str) -> Result<Value, ApiError> {
+    let invoice = work.get("invoice", id)?;
+    match text(invoice, "/status") {
+        "draft" | "open" | "uncollectible" => (),
+        "paid" => return Err(refused("Invoice is already paid.")),
+        status => return Err(refused(&format!("An invoice with the status {status} can't be paid."))),
+    }
+    if payment::intent_status(work, invoice) == "processing" {
+        return Err(refused("A payment of this invoice is processing. Wait until it succeeds or fails."));
+    }
+    Ok(invoice.clone())
+}
+
+/// Stores an invoice after an attempt to pay it, with what the attempt does to its subscription.
+fn attempted(work: &mut Work<'_>, bill: Bill, error: Option<ApiError>) -> Result<Value, ApiError> {
     let invoice = bill.store(work);
     match error {
         None => {
             invoice_paid(work, &invoice);
-            Ok(answer(params, invoice))
+            Ok(invoice)
         }
         Some(error) => {
             payment_failed(work, &invoice);

@@ -32,6 +32,7 @@ mod events;
 mod expand;
 mod faults;
 mod idempotency;
+mod invoice_payment;
 mod invoices;
 mod journal;
 mod lists;

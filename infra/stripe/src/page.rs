@@ -209,8 +209,9 @@ fn fields(session: &Value, form: &Params) -> String {
     fields
 }
 
-fn card_select(session: &Value, chosen: &str) -> String {
-    let debit = takes_bank_debits(session).then_some((BANK_DEBIT, "Bank debit: takes days"));
+/// The choice of a card, or of what else a session or an invoice takes.
+pub(crate) fn card_select(payable: &Value, chosen: &str) -> String {
+    let debit = takes_bank_debits(payable).then_some((BANK_DEBIT, "Bank debit: takes days"));
     let choices = cards::OFFERED.into_iter().chain(debit);
     let option = |(value, label): (&str, &str)| {
         let selected = if value == chosen { " selected" } else { "" };
@@ -248,7 +249,8 @@ fn step_page(session: &Value, form: &Params) -> Response {
     document(StatusCode::OK, "Authenticate", &main, &targets)
 }
 
-fn authentication_form(hidden: &str) -> String {
+/// The form where the customer authenticates at the bank. `hidden` has what it sends besides.
+pub(crate) fn authentication_form(hidden: &str) -> String {
     format!(
         "<p>The bank of this test card asks the customer to authenticate.</p><form method=\"post\">{hidden}\
          <p><button name=\"authentication\" value=\"complete\">Complete authentication</button> \
@@ -270,7 +272,8 @@ pub(crate) fn not_found(error: &ApiError) -> Response {
     document(status, "This page can't be shown", &format!("<p>{}</p>", escape(&error.message)), &[])
 }
 
-fn redirect(url: &str) -> Response {
+/// Sends the browser to a URL.
+pub(crate) fn redirect(url: &str) -> Response {
     // A URL with characters that headers can't have is encoded by the parser.
     let normal = Url::parse(url).map(|parsed| parsed.to_string());
     let location = HeaderValue::from_str(url).or_else(|_| HeaderValue::try_from(normal.unwrap_or_default()));

@@ -239,6 +239,7 @@ async fn answer(shared: Arc<Shared>, request: Request) -> Response {
         ("POST", ["authenticate", id]) => page::authenticate(&shared, id, &request.body_text()),
         ("GET", ["receipts", id]) => billing_pages::receipt(&shared, id),
         ("GET", ["invoices", id]) => billing_pages::invoice(&shared, id),
+        ("POST", ["invoices", id]) => billing_pages::pay_invoice(&shared, id, &request.body_text()),
         ("GET", ["invoices", id, "pdf"]) => billing_pages::invoice_pdf(&shared, id),
         _ => json(404, &ApiError::not_found("Not found.").body()),
     }

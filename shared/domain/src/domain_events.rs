@@ -336,6 +336,12 @@ domain_events! {
         reason: TopUpPause,
     } "top-ups-paused" to(&["send-mail"]);
 
+    /// What a referred user has topped up crossed the threshold for the reward of the referrer, upwards or downwards.
+    ReferralChanged {
+        /// The workspace of the referred user.
+        workspace: WorkspaceId,
+    } "referral-changed" to(&["reward-referrers"]);
+
     /// An export has more to write.
     ExportGoesOn {
         /// The user who requested it.
@@ -409,7 +415,8 @@ impl DomainEvent {
             | Self::ApiKeyRevoked { workspace, .. }
             | Self::TrashEmptied { workspace }
             | Self::PlanChanged { workspace }
-            | Self::TopUpsPaused { workspace, .. } => workspace.to_string(),
+            | Self::TopUpsPaused { workspace, .. }
+            | Self::ReferralChanged { workspace } => workspace.to_string(),
             Self::PurgeBegun { root, .. } => root.to_string(),
             Self::PaymentChanged { subject } => subject.to_string(),
             Self::PurgeGoesOn => "purge".to_owned(),

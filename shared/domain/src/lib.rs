@@ -38,6 +38,7 @@ pub mod profile;
 pub mod promotion;
 pub mod provider;
 pub mod reference;
+pub mod referral;
 pub mod region;
 pub mod resource;
 pub mod role;

@@ -14,7 +14,9 @@ pub use customer::{
     TaxIdType,
 };
 pub use event::{PaymentSubject, StripeEvent};
-pub use ids::{CheckoutId, CustomerId, PaymentIntentId, PaymentMethodId, StripeEventId, SubscriptionId};
+pub use ids::{
+    CheckoutId, CustomerId, InvoiceId, PaymentIntentId, PaymentMethodId, StripeEventId, SubscriptionId,
+};
 pub use intent::{IntentStatus, PaymentIntent, PaymentMismatch, PaymentPurpose, PaymentTag};
 pub use record::{BillingAccount, Payment, SeatsReservation};
 pub use subscription::{

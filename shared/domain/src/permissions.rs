@@ -312,6 +312,11 @@ pub fn worker_may_credit_company_addresses() -> ChangesWallets {
     ChangesWallets(())
 }
 
+/// Allows a worker, and the region of a referred user, to add and take back the reward of the referrer.
+pub fn worker_may_reward_referrers() -> ChangesWallets {
+    ChangesWallets(())
+}
+
 /// Allows the owner with a session, without step-up: who can lift the budget of a key can spend the workspace's credit without a key.
 pub fn may_budget_keys(member: &Member) -> Result<ChangesWallets, Denied> {
     at_least(member.role, Role::Owner)?;

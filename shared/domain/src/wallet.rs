@@ -11,6 +11,7 @@ mod lot;
 mod posting;
 mod reason;
 mod record;
+mod reward;
 mod stored;
 mod verify;
 
@@ -32,6 +33,7 @@ pub use lot::{Lot, LotId, LotKind, Lots, whole_millis};
 pub use posting::{Booked, Cause, Posting, PostingType};
 pub use reason::AdjustmentReason;
 pub use record::{JobCategory, JobRecord};
+pub use reward::{RewardStep, reward_steps};
 pub use stored::StoredWallet;
 pub use verify::{Mismatch, Recomputation};
 
@@ -39,12 +41,14 @@ use crate::{
     id::{KeyId, WorkspaceId},
     money::MicroUsd,
     reference::Reference,
+    referral::Referral,
     workspace::Workspace,
 };
 
 /// The most jobs that hold money of a wallet at the same time, in any plan. It bounds the size of the record.
 pub const MOST_HOLDS: usize = 500;
-/// The most lots of a wallet, held or not. It bounds the size of the record and of a transaction.
+/// The most lots of a wallet, held or not, beside those that are always credited: paid credit and rewards. It bounds the size of the
+/// record and of a transaction.
 pub const MOST_LOTS: usize = 20;
 
 /// The latest time at which credit may expire, counted from now: ten years.
@@ -90,6 +94,12 @@ pub struct Wallet {
     /// Automatic top-ups, if somebody agreed to them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub auto_top_up: Option<AutoTopUp>,
+    /// The referral of the workspace's owner, if the owner opened the account with a referral code.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub referral: Option<Referral>,
+    /// The number of friends of the owner whose rewards are not taken back.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub rewards: u32,
     /// What the workspace owes.
     #[serde(default)]
     pub debt: MicroUsd,
@@ -98,6 +108,11 @@ pub struct Wallet {
     /// When which work is due.
     #[serde(default, skip_serializing_if = "Schedule::is_empty")]
     pub due: Schedule,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+const fn is_zero(count: &u32) -> bool {
+    *count == 0
 }
 
 impl Wallet {
@@ -112,6 +127,8 @@ impl Wallet {
             holds: Vec::new(),
             budgets: Vec::new(),
             auto_top_up: None,
+            referral: None,
+            rewards: 0,
             debt: MicroUsd::ZERO,
             changed_at: at,
             due: Schedule::default(),

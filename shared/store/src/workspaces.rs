@@ -109,13 +109,17 @@ impl Workspaces for Store {
         &self,
         workspace: &Workspace,
         profile: &Profile,
-        redemption: Option<(&WalletChange, &Promotion)>,
+        opening: Option<&WalletChange>,
+        promotion: Option<&Promotion>,
         extras: TransactionExtras,
     ) -> Outcome<Founded> {
         let mut transaction = self.transaction().open_workspace(workspace, profile)?;
-        if let Some((change, promotion)) = redemption {
+        if let Some(change) = opening {
             // The put of the workspace is the condition on it: a transaction has one write for each item.
-            transaction = transaction.book_in_workspace(change)?.count_redemption(promotion);
+            transaction = transaction.book_in_workspace(change)?;
+        }
+        if let Some(promotion) = promotion {
+            transaction = transaction.count_redemption(promotion);
         }
         let refused = transaction.extras(extras)?.commit().await?;
         Ok(match refused {

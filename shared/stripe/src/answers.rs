@@ -226,6 +226,7 @@ pub struct RecurringAnswer {
 /// The last invoice of a subscription.
 #[derive(Deserialize)]
 pub struct LatestInvoice {
+    pub id: Option<String>,
     pub status: Option<String>,
     pub attempt_count: Option<u32>,
     pub created: i64,

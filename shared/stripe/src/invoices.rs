@@ -1,15 +1,15 @@
 //! Invoices ([object](https://docs.stripe.com/api/invoices)).
 
 use domain::{
-    payment::{CustomerId, Invoice},
-    ports::Page,
+    payment::{CustomerId, Invoice, InvoiceId, PaymentMethodId},
+    ports::{Page, PaymentError, StepKey},
 };
 use providers::Fetch;
 
 use crate::{
-    answers::{InvoiceAnswer, List, time},
+    answers::{InvoiceAnswer, List, StatusAnswer, time},
     call::Api,
-    error::ApiAnswer,
+    error::{ApiAnswer, CallError, refused},
     form::Form,
 };
 
@@ -20,6 +20,34 @@ impl<F: Fetch> Api<'_, F> {
         let found: List<InvoiceAnswer> = self.get("/v1/invoices", &query).await?;
         let items = found.data.into_iter().map(invoice).collect::<ApiAnswer<_>>()?;
         Ok(Page { items, more: found.has_more })
+    }
+
+    /// Pays an open invoice with a payment method of its customer, who is absent ([pay]). Whether it is paid.
+    /// Stripe refuses to pay an invoice that is paid or void, and has no code for it.
+    ///
+    /// [pay]: https://docs.stripe.com/api/invoices/pay
+    pub async fn pay_invoice(
+        &self,
+        id: &InvoiceId,
+        method: &PaymentMethodId,
+        step: &StepKey,
+    ) -> ApiAnswer<bool> {
+        self.within(async {
+            let path = format!("/v1/invoices/{id}");
+            let form = Form::default().with("payment_method", method);
+            let invoice = match self.take::<StatusAnswer>(&format!("{path}/pay"), &form, step).await {
+                Err(CallError::Payment(PaymentError::Refused(code))) => {
+                    let now: StatusAnswer = self.get(&path, &Form::default()).await?;
+                    if !matches!(now.status.as_deref(), Some("paid" | "void")) {
+                        return Err(refused(&code));
+                    }
+                    now
+                }
+                answer => answer?,
+            };
+            Ok(invoice.status.as_deref() == Some("paid"))
+        })
+        .await
     }
 }
 
@@ -37,11 +65,74 @@ fn invoice(answer: InvoiceAnswer) -> ApiAnswer<Invoice> {
 
 #[cfg(test)]
 mod tests {
-    use domain::{Timestamp, ports::PaymentError};
+    use domain::Timestamp;
     use serde_json::json;
 
     use super::*;
-    use crate::testing::{Script, done, error, list, why};
+    use crate::testing::{Answered, Script, done, error, list, ok, unreachable, why};
+
+    const PAY: &str = "POST /v1/invoices/in_1/pay payment_method=pm_1 [invoice-1]";
+    const READ: &str = "GET /v1/invoices/in_1";
+
+    async fn pay(script: &Script) -> ApiAnswer<bool> {
+        let (id, method) = (InvoiceId::parse("in_1").unwrap(), PaymentMethodId::parse("pm_1").unwrap());
+        script.api().pay_invoice(&id, &method, &StepKey("invoice-1".to_owned())).await
+    }
+
+    fn invoice_with(status: &str) -> Answered {
+        ok(json!({ "id": "in_1", "object": "invoice", "status": status }))
+    }
+
+    /// The answer to a payment of an invoice that is not open.
+    fn refusal() -> Answered {
+        error(400, json!({ "type": "invalid_request_error", "message": "Invoice is already paid" }))
+    }
+
+    #[tokio::test]
+    async fn invoice_is_paid_with_the_method_and_the_key() {
+        for (status, expected) in [("paid", true), ("open", false)] {
+            let script = Script::of([invoice_with(status)]);
+            assert_eq!(done(pay(&script).await), expected, "{status}");
+            assert_eq!(script.asked(), [PAY]);
+        }
+    }
+
+    #[tokio::test]
+    async fn payment_without_answer_is_repeated_with_its_key() {
+        let script = Script::of([unreachable(), invoice_with("paid")]);
+        assert!(done(pay(&script).await));
+        assert_eq!(script.asked(), [PAY, PAY]);
+    }
+
+    #[tokio::test]
+    async fn invoice_that_was_paid_meanwhile_is_paid() {
+        for (status, expected) in [("paid", true), ("void", false)] {
+            let script = Script::of([refusal(), invoice_with(status)]);
+            assert_eq!(done(pay(&script).await), expected, "{status}");
+            assert_eq!(script.asked(), [PAY, READ]);
+        }
+    }
+
+    #[tokio::test]
+    async fn refused_payment_of_an_open_invoice_is_an_error() {
+        let script = Script::of([refusal(), invoice_with("open")]);
+        let refused = PaymentError::Refused("invalid_request_error".to_owned());
+        assert_eq!(why(pay(&script).await), refused);
+        assert_eq!(script.asked(), [PAY, READ]);
+    }
+
+    #[tokio::test]
+    async fn declined_payment_of_an_invoice_has_the_reason() {
+        let declined = PaymentError::Declined("card_declined".to_owned());
+        for (code, expected) in [
+            ("card_declined", declined),
+            ("invoice_payment_intent_requires_action", PaymentError::AuthenticationRequired),
+        ] {
+            let script = Script::of([error(402, json!({ "type": "card_error", "code": code }))]);
+            assert_eq!(why(pay(&script).await), expected);
+            assert_eq!(script.asked(), [PAY]);
+        }
+    }
 
     fn customer() -> CustomerId {
         CustomerId::parse("cus_1").unwrap()

@@ -27,7 +27,7 @@ use domain::{
     Timestamp,
     id::WorkspaceId,
     payment::{
-        BillingDetails, BillingDetailsChange, CheckoutId, CustomerId, Invoice, PaymentIntent,
+        BillingDetails, BillingDetailsChange, CheckoutId, CustomerId, Invoice, InvoiceId, PaymentIntent,
         PaymentIntentId, PaymentMethod, PaymentMethodId, PaymentTag, SeatChange, StripeEvent, StripeEventId,
         Subscription, SubscriptionId,
     },
@@ -176,6 +176,15 @@ impl<F: Fetch> Payments for StripeClient<F> {
 
     async fn invoices(&self, customer: &CustomerId, after: Option<&str>) -> PaymentResult<Page<Invoice>> {
         separate(async { self.api().await?.invoices(customer, after).await }).await
+    }
+
+    async fn pay_invoice(
+        &self,
+        id: &InvoiceId,
+        method: &PaymentMethodId,
+        step: &StepKey,
+    ) -> PaymentResult<bool> {
+        separate(async { self.api().await?.pay_invoice(id, method, step).await }).await
     }
 
     async fn events(

@@ -4,7 +4,7 @@
 use domain::{
     Timestamp,
     payment::{
-        BillingCycle, CustomerId, PaymentMethodId, SeatChange, Subscription, SubscriptionId,
+        BillingCycle, CustomerId, InvoiceId, PaymentMethodId, SeatChange, Subscription, SubscriptionId,
         SubscriptionStatus,
     },
     ports::{PaymentError, StepKey},
@@ -115,6 +115,7 @@ fn subscription(answer: SubscriptionAnswer, prices: Option<&ProPrices>) -> ApiAn
     // Stripe's own pages may schedule an end with this time only
     // (https://docs.stripe.com/billing/subscriptions/cancel).
     let is_scheduled = answer.cancel_at.is_some_and(|at| at <= item.current_period_end);
+    let open = answer.latest_invoice.and_then(Expandable::object).filter(is_open);
     Ok(Subscription {
         id: answer.id,
         customer: customer_of(Some(&answer.customer)).ok_or_else(|| refused("answer"))?,
@@ -127,7 +128,8 @@ fn subscription(answer: SubscriptionAnswer, prices: Option<&ProPrices>) -> ApiAn
         period_end: time(item.current_period_end)?,
         cancel_at_period_end: answer.cancel_at_period_end == Some(true) || is_scheduled,
         method: answer.default_payment_method.and_then(|method| PaymentMethodId::parse(method.id())),
-        payment_failed_at: payment_failed_at(answer.latest_invoice)?,
+        open_invoice: open.as_ref().and_then(|open| InvoiceId::parse(open.id.as_deref()?)),
+        payment_failed_at: open.as_ref().map_or(Ok(None), payment_failed_at)?,
         item: item.id,
     })
 }
@@ -158,17 +160,17 @@ fn cycle_of_lookup_key(price: &PriceAnswer) -> Option<BillingCycle> {
     }
 }
 
+fn is_open(invoice: &LatestInvoice) -> bool {
+    invoice.status.as_deref() == Some("open")
+}
+
 /// Stripe tries to collect an invoice once it is finalized, and doesn't tell the times of its attempts.
-fn payment_failed_at(invoice: Option<Expandable<LatestInvoice>>) -> ApiAnswer<Option<Timestamp>> {
-    let has_failed = |invoice: &LatestInvoice| {
-        invoice.status.as_deref() == Some("open")
-            && invoice.attempt_count.is_some_and(|attempts| attempts > 0)
-    };
-    let Some(failed) = invoice.and_then(Expandable::object).filter(has_failed) else {
+fn payment_failed_at(open: &LatestInvoice) -> ApiAnswer<Option<Timestamp>> {
+    if open.attempt_count.is_none_or(|attempts| attempts == 0) {
         return Ok(None);
-    };
-    let finalized_at = failed.status_transitions.and_then(|transitions| transitions.finalized_at);
-    time(finalized_at.unwrap_or(failed.created)).map(Some)
+    }
+    let finalized_at = open.status_transitions.as_ref().and_then(|transitions| transitions.finalized_at);
+    time(finalized_at.unwrap_or(open.created)).map(Some)
 }
 
 #[cfg(test)]

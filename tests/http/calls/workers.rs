@@ -3,6 +3,7 @@
 mod addresses;
 mod invitations;
 mod payments;
+mod referrals;
 mod regions;
 mod wallets;
 
@@ -75,6 +76,7 @@ fn events() -> Vec<Event> {
         .chain(company_events())
         .chain(wallets::events())
         .chain(payments::events())
+        .chain(referrals::events())
         .chain(trash_events())
         .chain(data_events())
         .collect()

@@ -24,6 +24,7 @@ use domain::{
     promotion::PromoCode,
     provider::{Connection, IdentityHash},
     reference::Reference,
+    referral::ReferralKey,
     region::Region,
     resource::{Kind, Resource, ResourceId, Slug},
     role::Role,
@@ -304,6 +305,11 @@ fn cause(sk: &str) -> Cause {
         "payment" => {
             let (intent, change) = reference.split_once('#').unwrap();
             Cause::Payment { intent: PaymentIntentId::parse(intent).unwrap(), change: part(change) }
+        }
+        "referred" => Cause::Referred,
+        "reward" => {
+            let (key, change) = reference.split_once('#').unwrap();
+            Cause::Reward { referral: ReferralKey(hash(key)), change: part(change) }
         }
         other => panic!("{other} is no cause that a wallet remembers"),
     }

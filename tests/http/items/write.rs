@@ -153,9 +153,9 @@ pub async fn everything(tables: &Tables) {
 async fn workspaces(tables: &Tables) -> Workspace {
     let store = &tables.store;
     let ada = workspace(1, "ada-lovelace", "personal", "free");
-    store.open(&ada, &full(), None, none()).await.unwrap();
+    store.open(&ada, &full(), None, None, none()).await.unwrap();
     let bob = workspace(2, "bob-babbage", "personal", "enterprise");
-    store.open(&bob, &bare(bob.handle.as_str()), None, none()).await.unwrap();
+    store.open(&bob, &bare(bob.handle.as_str()), None, None, none()).await.unwrap();
     let team = workspace(3, "the-team", "team", "pro");
     let (profile, owner) = (bare(team.handle.as_str()), member(1, Role::Owner));
     let opened = domain::ports::Teams::open(store, &team, &profile, &owner, none()).await.unwrap();
@@ -327,6 +327,7 @@ fn notices() -> Vec<Value> {
         json!({ "type": "payment-changed", "subject": { "checkout": "cs_test_1" } }),
         json!({ "type": "payment-changed", "subject": { "subscription": "sub_1" } }),
         json!({ "type": "top-ups-paused", "workspace": workspace, "reason": "no-payment-method" }),
+        json!({ "type": "referral-changed", "workspace": workspace }),
     ]
 }
 

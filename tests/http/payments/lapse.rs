@@ -1,9 +1,10 @@
 //! Subscriptions that are not paid: the plan goes on for a week, and comes back with the payment.
 
 use domain::Timestamp;
+use futures::future::join_all;
 use jiff::SignedDuration;
-use reqwest::Method;
-use tests::{App, Person, Value, cards, json};
+use reqwest::{Method, Url};
+use tests::{Answer, App, Person, Value, cards, json};
 
 use super::{
     again,
@@ -13,6 +14,7 @@ use super::{
         subscribes, subscribes_by_hand, summary, types, until_plan,
     },
 };
+use crate::wallets::surely;
 
 /// So many days after a time.
 fn days(at: Timestamp, days: i64) -> Timestamp {
@@ -240,4 +242,148 @@ async fn new_default_card_pays_the_next_renewal() {
 
 fn last4_of(charge: &Value) -> &Value {
     &charge["payment_method_details"]["card"]["last4"]
+}
+
+/// Makes a saved card the default of a workspace.
+async fn chooses(who: &Person, owner: &str, card: &str) -> Answer {
+    who.post(&billing("payment-methods/default", owner), json!({ "paymentMethodId": card })).await
+}
+
+/// The number of charges of a subscription's customer that succeeded.
+async fn charged(app: &App, subscription: &str) -> usize {
+    let customer = customer_of(app, subscription).await;
+    let charges = app.stripe().get(&format!("/v1/charges?customer={customer}&limit=100")).await;
+    charges["data"].as_array().unwrap().iter().filter(|charge| charge["paid"] == true).count()
+}
+
+#[tokio::test]
+async fn new_default_card_brings_a_lapsed_plan_back_at_once() {
+    tests::needs_every_region!();
+    let app = App::start().await;
+    let (team, subscription, end) = lapsed(&app, "lapse-new-card").await;
+    let (handle, settings, stripe) = ("lapse-new-card", "/api/settings?owner=lapse-new-card", app.stripe());
+    grants(&app).await;
+    pass(&app, days(end, 7)).await;
+    stripe.settle().await;
+    let team = team.again().await;
+    assert_eq!(team.member.get(settings).await.brief(), "403 TEAM_INACTIVE");
+    let refused = team.owner.post(&billing(SUBSCRIPTION, handle), json!({ "billingCycle": "monthly" })).await;
+    assert_eq!(refused.brief(), "409 CONFLICT");
+    let detail =
+        "The last invoice of this workspace is not paid. Choose another payment method, or pay the invoice.";
+    assert_eq!(refused.at("/detail"), detail);
+
+    // Nothing waits for an event.
+    stripe.hold(true).await;
+    let card = attaches(&app, &customer_of(&app, &subscription).await, "pm_card_visa").await;
+    let paid = chooses(&team.owner, handle, &card).await.expect(200);
+    assert_eq!(paid.body, json!({ "success": true, "invoicePaid": true }));
+    assert_eq!(plan(&team.owner, handle).await, (json!("pro"), json!("active"), false));
+    team.member.get(settings).await.expect(200);
+    assert_eq!(invoices(&team.owner, handle).await[0]["status"], "paid");
+    // Doing it again finds nothing to pay.
+    assert_eq!(chooses(&team.owner, handle, &card).await.expect(200).body, json!({ "success": true }));
+    assert_eq!(charged(&app, &subscription).await, 2);
+    stripe.hold(false).await;
+    stripe.settle().await;
+
+    // The first month and the second, each once.
+    let has_both = async || monthly_grants(&types(&team.owner, handle).await) == 2;
+    app.until("the credit of the month does not come", has_both).await;
+    for _ in 0..2 {
+        grants(&app).await;
+        stripe.settle().await;
+        assert_eq!(monthly_grants(&types(&team.owner, handle).await), 2);
+    }
+}
+
+#[tokio::test]
+async fn declined_default_card_leaves_the_invoice_open() {
+    tests::needs_every_region!();
+    let app = App::start().await;
+    let (team, subscription, _) = lapsed(&app, "lapse-bad-card").await;
+    let customer = customer_of(&app, &subscription).await;
+    for (test_card, paid) in [
+        ("pm_card_chargeCustomerFail", false),
+        ("pm_card_authenticationRequired", false),
+        ("pm_card_mastercard", true),
+    ] {
+        let card = attaches(&app, &customer, test_card).await;
+        let chosen = chooses(&team.owner, "lapse-bad-card", &card).await.expect(200);
+        assert_eq!(chosen.body, json!({ "success": true, "invoicePaid": paid }), "{test_card}");
+        let now = app.stripe().get(&format!("/v1/customers/{customer}")).await;
+        assert_eq!(now["invoice_settings"]["default_payment_method"], card.as_str(), "{test_card}");
+        app.stripe().settle().await;
+        let status = if paid { "active" } else { "past_due" };
+        let expected = (json!("pro"), json!(status), !paid);
+        assert_eq!(plan(&team.owner, "lapse-bad-card").await, expected, "{test_card}");
+    }
+    assert_eq!(charged(&app, &subscription).await, 2);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn default_card_chosen_twice_at_once_pays_once() {
+    tests::needs_every_region!();
+    let app = App::start().await;
+    let (team, subscription, _) = lapsed(&app, "lapse-at-once").await;
+    let card = attaches(&app, &customer_of(&app, &subscription).await, "pm_card_visa").await;
+    let answers = join_all((0..4).map(|_| surely(|| chooses(&team.owner, "lapse-at-once", &card)))).await;
+    for answer in answers {
+        let answer = answer.expect(200);
+        // A request that comes late finds nothing to pay.
+        assert_ne!(answer.at("/invoicePaid"), false, "{}", answer.text);
+    }
+    assert_eq!(charged(&app, &subscription).await, 2);
+    app.stripe().settle().await;
+    assert_eq!(plan(&team.owner, "lapse-at-once").await, (json!("pro"), json!("active"), false));
+}
+
+#[tokio::test]
+async fn lost_answer_to_a_payment_of_an_invoice_pays_once() {
+    tests::needs_every_region!();
+    let app = App::start().await;
+    // The client repeats a call once.
+    for (handle, times) in [("lapse-lost-once", 1), ("lapse-lost-twice", 2)] {
+        let (team, subscription, _) = lapsed(&app, handle).await;
+        let card = attaches(&app, &customer_of(&app, &subscription).await, "pm_card_visa").await;
+        let lost =
+            json!({ "operation": "POST /v1/invoices/{id}/pay", "kind": "lost-response", "times": times });
+        app.stripe().faults(lost).await;
+        let first = chooses(&team.owner, handle, &card).await;
+        app.stripe().clear_faults().await;
+        if times == 1 {
+            assert_eq!(first.expect(200).at("/invoicePaid"), true);
+        } else {
+            assert_eq!(first.brief(), "503 UNAVAILABLE", "{}", first.text);
+            chooses(&team.owner, handle, &card).await.expect(200);
+        }
+        assert_eq!(charged(&app, &subscription).await, 2, "{handle}");
+        app.stripe().settle().await;
+        assert_eq!(plan(&team.owner, handle).await, (json!("pro"), json!("active"), false), "{handle}");
+    }
+}
+
+#[tokio::test]
+async fn page_of_an_open_invoice_takes_a_card() {
+    tests::needs_every_region!();
+    let app = App::start().await;
+    let (team, subscription, _) = lapsed(&app, "lapse-page").await;
+    let stripe = app.stripe();
+    let page = invoices(&team.owner, "lapse-page").await[0]["url"].as_str().unwrap().to_owned();
+    let path = page.parse::<Url>().unwrap().path().to_owned();
+    assert!(app.get(&path).await.expect(200).text.contains("<form"));
+    for card in [cards::DECLINED, cards::DECLINED_LATER] {
+        let declined = stripe.pay(&page, card).await.expect(200);
+        assert!(declined.text.contains("role=\"alert\""), "{}", declined.text);
+    }
+    let asked = stripe.submit(&page, &[("action", "pay"), ("card", cards::AUTHENTICATION)]).await.expect(200);
+    assert!(asked.text.contains("Complete authentication"), "{}", asked.text);
+    assert_eq!(plan(&team.owner, "lapse-page").await, (json!("pro"), json!("past_due"), true));
+    stripe.pay(&page, cards::AUTHENTICATION).await.expect(303);
+    stripe.settle().await;
+    assert_eq!(plan(&team.owner, "lapse-page").await, (json!("pro"), json!("active"), false));
+    assert!(!app.get(&path).await.expect(200).text.contains("<form"));
+    // A second click pays nothing.
+    stripe.pay(&page, cards::VISA).await.expect(200);
+    assert_eq!(charged(&app, &subscription).await, 2);
 }

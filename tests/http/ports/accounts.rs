@@ -134,6 +134,7 @@ async fn credentials_of_nobody_cost_the_same_read() {
             &workspace_of(account.user.id, "ada-lovelace"),
             &profile("somebody"),
             None,
+            None,
             TransactionExtras::default(),
         )
         .await
@@ -153,7 +154,13 @@ async fn people_are_read_in_order_without_missing_ones() {
         users.push(account.user.id);
     }
     store
-        .open(&workspace_of(users[1], "bobs-place"), &profile("Bob"), None, TransactionExtras::default())
+        .open(
+            &workspace_of(users[1], "bobs-place"),
+            &profile("Bob"),
+            None,
+            None,
+            TransactionExtras::default(),
+        )
         .await
         .unwrap();
     let since = app.last_call().await;
@@ -293,8 +300,8 @@ async fn one_read_tells_own_foreign_and_missing_workspaces_apart() {
         (context.workspace.map(|workspace| workspace.id), context.role)
     };
     assert_eq!(look(own.id).await, (None, None), "before onboarding");
-    store.open(&own, &profile("somebody"), None, TransactionExtras::default()).await.unwrap();
-    store.open(&foreign, &profile("somebody"), None, TransactionExtras::default()).await.unwrap();
+    store.open(&own, &profile("somebody"), None, None, TransactionExtras::default()).await.unwrap();
+    store.open(&foreign, &profile("somebody"), None, None, TransactionExtras::default()).await.unwrap();
     assert_eq!(look(own.id).await, (Some(own.id), Some(Role::Owner)));
     assert_eq!(look(foreign.id).await, (Some(foreign.id), None));
     assert_eq!(look(id()).await, (None, None));

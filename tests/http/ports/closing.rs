@@ -187,6 +187,7 @@ async fn a_new_account_with_the_same_address_is_another() {
             &workspace_of(ada.user(), "ada-again"),
             &profile("somebody"),
             None,
+            None,
             TransactionExtras::default(),
         )
         .await

@@ -110,7 +110,7 @@ async fn nothing_tells_of_a_team_whose_deletion_ends_after_that_of_its_owner() {
         ..workspace_of(ada.user(), "the-analysts")
     };
     let store = ada.store();
-    store.open(&team, &profile("somebody"), None, with_all(&event(team.id, 1), "team")).await.unwrap();
+    store.open(&team, &profile("somebody"), None, None, with_all(&event(team.id, 1), "team")).await.unwrap();
     let of_team = deletion_of(&ada.account, &team, DeletionScope::Team);
     let proof = may_delete_team(ada.user(), true, &team).unwrap();
     let closing = Closing { deletion: &of_team, user: None, workspace: Some(&team) };
@@ -141,7 +141,10 @@ async fn a_team_is_emptied_and_its_owner_stays() {
     };
     let store = ada.store();
     assert_eq!(
-        store.open(&team, &profile("somebody"), None, with_all(&event(team.id, 1), "team")).await.unwrap(),
+        store
+            .open(&team, &profile("somebody"), None, None, with_all(&event(team.id, 1), "team"))
+            .await
+            .unwrap(),
         Founded::Yes
     );
     let of_team = Planted {

@@ -189,7 +189,7 @@ async fn a_users_sessions_are_read_through() {
 async fn other_members_are_found_in_any_order() {
     let app = App::start().await;
     let (store, ada) = (store(&app), workspace("ada-lovelace"));
-    store.open(&ada, &profile("somebody"), None, TransactionExtras::default()).await.unwrap();
+    store.open(&ada, &profile("somebody"), None, None, TransactionExtras::default()).await.unwrap();
     let mut teams: Vec<WorkspaceId> = (0..3).map(|_| id()).collect();
     teams.sort();
     for (team, role) in teams.iter().zip([Role::Viewer, Role::Admin, Role::Editor]) {

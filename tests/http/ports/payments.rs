@@ -100,7 +100,7 @@ async fn change_of(
 }
 
 async fn opened(store: &Store, workspace: Workspace) -> Workspace {
-    let opened = store.open(&workspace, &profile("somebody"), None, TransactionExtras::default()).await;
+    let opened = store.open(&workspace, &profile("somebody"), None, None, TransactionExtras::default()).await;
     assert_eq!(opened.unwrap(), Founded::Yes);
     workspace
 }

@@ -104,7 +104,7 @@ impl Planted {
         let workspace = workspace_of(account.user.id, handle);
         let line = event(workspace.id, 1);
         assert_eq!(
-            store.open(&workspace, &profile("somebody"), None, with_all(&line, handle)).await.unwrap(),
+            store.open(&workspace, &profile("somebody"), None, None, with_all(&line, handle)).await.unwrap(),
             Founded::Yes
         );
         Self { stock: Stock::of(app, &workspace), account, workspace, name }
@@ -313,6 +313,9 @@ impl Planted {
         let again = NewAccount { session: session_of(self.user()), ..again };
         assert_eq!(self.store().open_account(&again, none()).await.unwrap(), Opened::Yes);
         let late = workspace_of(self.user(), handle);
-        assert_eq!(self.store().open(&late, &profile("somebody"), None, none()).await.unwrap(), Founded::Yes);
+        assert_eq!(
+            self.store().open(&late, &profile("somebody"), None, None, none()).await.unwrap(),
+            Founded::Yes
+        );
     }
 }

@@ -21,7 +21,7 @@ async fn change_with_existing_receipt_is_already_done() {
     let store = store(&app);
     let ada = workspace("ada-lovelace");
     assert_eq!(
-        store.open(&ada, &profile("somebody"), None, with_receipt("once")).await.unwrap(),
+        store.open(&ada, &profile("somebody"), None, None, with_receipt("once")).await.unwrap(),
         Founded::Yes
     );
     let waiting = sign_up("ada");
@@ -37,20 +37,20 @@ async fn change_with_existing_receipt_is_already_done() {
     let again = || with_receipt("once");
     // Nothing else fails;
     assert_eq!(
-        why(store.open(&workspace("grace-hopper"), &profile("somebody"), None, again()).await),
+        why(store.open(&workspace("grace-hopper"), &profile("somebody"), None, None, again()).await),
         "already done"
     );
     assert_eq!(why(store.begin(&session_of(id()), None, again()).await), "already done");
     assert_eq!(why(store.revoke(&proof, &key, again()).await), "already done");
     // one thing does;
     assert_eq!(
-        why(store.open(&workspace("ada-lovelace"), &profile("somebody"), None, again()).await),
+        why(store.open(&workspace("ada-lovelace"), &profile("somebody"), None, None, again()).await),
         "already done"
     );
     assert_eq!(why(store.end(id(), id(), again()).await), "already done");
     assert_eq!(why(SignUps::save(&store, &sign_up_of_version(9), again()).await), "already done");
     // all of it does.
-    assert_eq!(why(store.open(&ada, &profile("somebody"), None, again()).await), "already done");
+    assert_eq!(why(store.open(&ada, &profile("somebody"), None, None, again()).await), "already done");
     assert_eq!(why(store.open_account(&account, again()).await), "already done");
     assert_eq!(why(store.create(&makes, &key, &holder, again()).await), "already done");
     assert_eq!(everything(&app).await, before);
@@ -65,10 +65,10 @@ async fn most_specific_refusal_is_reported() {
     let app = App::start().await;
     let store = store(&app);
     let ada = workspace("ada-lovelace");
-    store.open(&ada, &profile("somebody"), None, TransactionExtras::default()).await.unwrap();
+    store.open(&ada, &profile("somebody"), None, None, TransactionExtras::default()).await.unwrap();
     // Workspace and handle are both there: it is this user's second try, not somebody else's handle.
     assert_eq!(
-        store.open(&ada, &profile("somebody"), None, TransactionExtras::default()).await.unwrap(),
+        store.open(&ada, &profile("somebody"), None, None, TransactionExtras::default()).await.unwrap(),
         Founded::AlreadyThere
     );
     let waiting = sign_up("ada");
@@ -89,7 +89,7 @@ async fn event_message_and_receipt_are_written_atomically() {
     let ada = workspace("ada-lovelace");
     let opened = event(ada.id, 0);
     assert_eq!(
-        store.open(&ada, &profile("somebody"), None, with_all(&opened, "first")).await.unwrap(),
+        store.open(&ada, &profile("somebody"), None, None, with_all(&opened, "first")).await.unwrap(),
         Founded::Yes
     );
     assert_eq!(store.existing(ada.id, &[opened.id]).await.unwrap(), [opened.id]);
@@ -101,7 +101,7 @@ async fn event_message_and_receipt_are_written_atomically() {
 
     let rival = workspace("ada-lovelace");
     let refused = store
-        .open(&rival, &profile("somebody"), None, with_all(&event(rival.id, 1), "second"))
+        .open(&rival, &profile("somebody"), None, None, with_all(&event(rival.id, 1), "second"))
         .await
         .unwrap();
     assert_eq!(refused, Founded::HandleTaken);
@@ -113,7 +113,7 @@ async fn event_message_and_receipt_are_written_atomically() {
     assert!(!store.end(id(), id(), super::with_event(&changed)).await.unwrap());
     let other = workspace("grace-hopper");
     assert_ne!(
-        store.open(&other, &profile("somebody"), None, super::with_event(&changed)).await.unwrap(),
+        store.open(&other, &profile("somebody"), None, None, super::with_event(&changed)).await.unwrap(),
         Founded::Yes
     );
     assert_eq!(everything(&app).await, before);
@@ -126,7 +126,7 @@ async fn a_transaction_that_meets_others_is_tried_again() {
     let (ada, since) = (workspace("ada-lovelace"), app.last_call().await);
     fail(&app, "TransactWriteItems", "conflict", 2).await;
     assert_eq!(
-        store.open(&ada, &profile("somebody"), None, with_all(&event(ada.id, 0), "r")).await.unwrap(),
+        store.open(&ada, &profile("somebody"), None, None, with_all(&event(ada.id, 0), "r")).await.unwrap(),
         Founded::Yes
     );
     assert_eq!(asked(&app, "dynamodb", since).await, ["TransactWriteItems"; 3]);
@@ -140,7 +140,7 @@ async fn endless_conflict_ends_in_failure_without_writes() {
     let (ada, since, before) = (workspace("ada-lovelace"), app.last_call().await, everything(&app).await);
     fail(&app, "TransactWriteItems", "conflict", 0).await;
     assert_eq!(
-        why(store.open(&ada, &profile("somebody"), None, with_all(&event(ada.id, 0), "r")).await),
+        why(store.open(&ada, &profile("somebody"), None, None, with_all(&event(ada.id, 0), "r")).await),
         "lost too many races"
     );
     assert_eq!(asked(&app, "dynamodb", since).await, ["TransactWriteItems"; 8]);
@@ -163,7 +163,7 @@ async fn a_change_whose_answer_is_lost_is_made_once_and_succeeds() {
     assert_eq!(store.open_account(&account, with_receipt("b")).await.unwrap(), Opened::Yes);
     fail(&app, "TransactWriteItems", "lost-response", 1).await;
     assert_eq!(
-        store.open(&ada, &profile("somebody"), None, with_all(&opened, "c")).await.unwrap(),
+        store.open(&ada, &profile("somebody"), None, None, with_all(&opened, "c")).await.unwrap(),
         Founded::Yes
     );
     assert_eq!(asked(&app, "dynamodb", since).await, ["TransactWriteItems"; 6]);
@@ -192,7 +192,7 @@ async fn failed_calls_are_failures_and_never_decisions() {
         fail(&app, operation, kind, 0).await;
         let said = match operation {
             "TransactWriteItems" => {
-                why(store.open(&ada, &profile("somebody"), None, TransactionExtras::default()).await)
+                why(store.open(&ada, &profile("somebody"), None, None, TransactionExtras::default()).await)
             }
             "PutItem" => why(store.replace(&session_of(id()), &session_of(id())).await),
             "UpdateItem" => why(domain::ports::RateWindows::take(&store, "n", super::at(60), 1, 9).await),
@@ -205,12 +205,12 @@ async fn failed_calls_are_failures_and_never_decisions() {
     }
     fail(&app, "TransactWriteItems", "throttled", 0).await;
     let since = app.last_call().await;
-    let said = why(store.open(&ada, &profile("somebody"), None, TransactionExtras::default()).await);
+    let said = why(store.open(&ada, &profile("somebody"), None, None, TransactionExtras::default()).await);
     assert_eq!(said, "dynamodb is unavailable: ThrottlingException");
     assert_eq!(asked(&app, "dynamodb", since).await.len(), 3);
     fail(&app, "TransactWriteItems", "throttled", 2).await;
     assert_eq!(
-        store.open(&ada, &profile("somebody"), None, TransactionExtras::default()).await.unwrap(),
+        store.open(&ada, &profile("somebody"), None, None, TransactionExtras::default()).await.unwrap(),
         Founded::Yes
     );
 }
@@ -226,6 +226,7 @@ async fn keys_left_unprocessed_are_asked_for_again() {
         .open(
             &workspace_of(account.user.id, "ada-lovelace"),
             &profile("somebody"),
+            None,
             None,
             TransactionExtras::default(),
         )

@@ -42,7 +42,7 @@ async fn due(store: &Store, task: WalletTask, now: Timestamp) -> Vec<Vec<WalletD
 
 async fn opened(store: &Store, workspace: Workspace) -> Workspace {
     let opened =
-        store.open(&workspace, &profile("somebody"), None, TransactionExtras::default()).await.unwrap();
+        store.open(&workspace, &profile("somebody"), None, None, TransactionExtras::default()).await.unwrap();
     assert_eq!(opened, Founded::Yes);
     workspace
 }

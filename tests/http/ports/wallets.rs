@@ -43,7 +43,7 @@ fn with_credit(handle: &str, micros: i64) -> Workspace {
 
 async fn open(store: &Store, workspace: &Workspace) {
     let opened =
-        store.open(workspace, &profile("somebody"), None, TransactionExtras::default()).await.unwrap();
+        store.open(workspace, &profile("somebody"), None, None, TransactionExtras::default()).await.unwrap();
     assert_eq!(opened, Founded::Yes);
 }
 
@@ -430,8 +430,8 @@ async fn workspace_opens_with_the_last_redemption_or_not_at_all() {
         let cause = Cause::Promo(promotion.code.clone());
         booking.credit(PostingType::Promo, promotion.credit(at(1)), cause, None).unwrap();
         let change = booking.finish().unwrap();
-        let redemption = Some((&change, &promotion));
-        store.open(workspace, &profile("somebody"), redemption, TransactionExtras::default()).await.unwrap()
+        let (opening, extras) = (Some(&change), TransactionExtras::default());
+        store.open(workspace, &profile("somebody"), opening, Some(&promotion), extras).await.unwrap()
     };
     assert_eq!(opens(&all[0]).await, Founded::Yes);
     assert_eq!(verified(&store, &all[0]).await.len(), 2);

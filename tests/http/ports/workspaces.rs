@@ -52,7 +52,7 @@ fn maker_of(workspace: &Workspace) -> MakesKeys {
 /// So many keys of a workspace, which is opened first.
 async fn keys_of(store: &Store, workspace: &Workspace, count: i64) -> Vec<ApiKey> {
     assert_eq!(
-        store.open(workspace, &profile("somebody"), None, TransactionExtras::default()).await.unwrap(),
+        store.open(workspace, &profile("somebody"), None, None, TransactionExtras::default()).await.unwrap(),
         Founded::Yes
     );
     let mut keys = Vec::new();
@@ -77,7 +77,7 @@ async fn taken_handle_differs_from_existing_workspace() {
     assert!(Workspaces::find(&store, ada.id).await.unwrap().is_none());
     assert!(store.by_handle(&ada.handle).await.unwrap().is_none());
     assert_eq!(
-        store.open(&ada, &profile("somebody"), None, TransactionExtras::default()).await.unwrap(),
+        store.open(&ada, &profile("somebody"), None, None, TransactionExtras::default()).await.unwrap(),
         Founded::Yes
     );
     assert_eq!(store.by_handle(&ada.handle).await.unwrap(), Some(ada.id));
@@ -85,13 +85,13 @@ async fn taken_handle_differs_from_existing_workspace() {
 
     let rival = workspace("ada-lovelace");
     assert_eq!(
-        store.open(&rival, &profile("somebody"), None, TransactionExtras::default()).await.unwrap(),
+        store.open(&rival, &profile("somebody"), None, None, TransactionExtras::default()).await.unwrap(),
         Founded::HandleTaken
     );
     assert!(Workspaces::find(&store, rival.id).await.unwrap().is_none());
     let renamed = Workspace { handle: workspace("ada-byron").handle, ..ada.clone() };
     assert_eq!(
-        store.open(&renamed, &profile("somebody"), None, TransactionExtras::default()).await.unwrap(),
+        store.open(&renamed, &profile("somebody"), None, None, TransactionExtras::default()).await.unwrap(),
         Founded::AlreadyThere
     );
     assert!(store.by_handle(&renamed.handle).await.unwrap().is_none(), "the other handle stays free");
@@ -104,7 +104,7 @@ async fn plan_is_set_only_over_the_terms_that_were_read() {
     let app = App::start().await;
     let store = store(&app);
     let ada = workspace("ada-lovelace");
-    store.open(&ada, &profile("somebody"), None, TransactionExtras::default()).await.unwrap();
+    store.open(&ada, &profile("somebody"), None, None, TransactionExtras::default()).await.unwrap();
     let proof = service_may_set_plans("billing-service");
     let set = async |before: &Workspace, terms: PlanTerms, second: i64| {
         let line = with_event(&event(ada.id, second));
@@ -142,7 +142,7 @@ async fn a_profile_is_saved_only_over_the_version_that_was_read() {
     let app = App::start().await;
     let store = store(&app);
     let (ada, other) = (workspace("ada-lovelace"), workspace("grace-hopper"));
-    store.open(&ada, &profile("somebody"), None, TransactionExtras::default()).await.unwrap();
+    store.open(&ada, &profile("somebody"), None, None, TransactionExtras::default()).await.unwrap();
     let proof = may_edit_profile(&member(&ada, Role::Admin)).unwrap();
     let save = async |name: &str, version| {
         let changed = ProfileRecord { profile: profile(name), version };
@@ -193,7 +193,7 @@ async fn profile_edits_do_not_conflict_with_workspace_changes() {
     let app = App::start().await;
     let store = store(&app);
     let ada = workspace("ada-lovelace");
-    store.open(&ada, &profile("Ada"), None, TransactionExtras::default()).await.unwrap();
+    store.open(&ada, &profile("Ada"), None, None, TransactionExtras::default()).await.unwrap();
     let proof = may_edit_profile(&member(&ada, Role::Admin)).unwrap();
     let read = store.profile(ada.id).await.unwrap().unwrap();
     let text = |text: &str| AttributeValue::S(text.to_owned());
@@ -212,7 +212,7 @@ async fn first_change_moves_the_profile_out_of_the_record() {
     let app = App::start().await;
     let store = store(&app);
     let ada = workspace("ada-lovelace");
-    store.open(&ada, &profile("Ada"), None, TransactionExtras::default()).await.unwrap();
+    store.open(&ada, &profile("Ada"), None, None, TransactionExtras::default()).await.unwrap();
     store_in_one(&app, &ada, &profile("Ada")).await;
     let old = ProfileRecord { profile: profile("Ada"), version: 7 };
     assert_eq!(store.profile(ada.id).await.unwrap(), Some(old.clone()));
@@ -246,7 +246,7 @@ async fn parallel_profile_changes_move_it_once() {
     let store = store(&app);
     for n in 0..5 {
         let ada = workspace(&format!("ada-{n}-lovelace"));
-        store.open(&ada, &profile("Ada"), None, TransactionExtras::default()).await.unwrap();
+        store.open(&ada, &profile("Ada"), None, None, TransactionExtras::default()).await.unwrap();
         store_in_one(&app, &ada, &profile("Ada")).await;
         let proof = may_edit_profile(&member(&ada, Role::Admin)).unwrap();
         let old = store.profile(ada.id).await.unwrap().unwrap();
@@ -294,7 +294,7 @@ async fn a_key_is_found_by_its_hash_and_by_its_id() {
     let (ada, other) = (workspace("ada-lovelace"), workspace("grace-hopper"));
     let (key, holder) = key_in(&ada, 0);
     assert!(store.holder(key.hash).await.unwrap().is_none());
-    store.open(&ada, &profile("somebody"), None, TransactionExtras::default()).await.unwrap();
+    store.open(&ada, &profile("somebody"), None, None, TransactionExtras::default()).await.unwrap();
     store.create(&maker_of(&ada), &key, &holder, TransactionExtras::default()).await.unwrap();
     assert_eq!(store.holder(key.hash).await.unwrap(), Some(holder));
     let found = ApiKeys::find(&store, ada.id, key.id).await.unwrap().unwrap();
@@ -310,7 +310,7 @@ async fn a_key_is_never_written_over_another() {
     let store = store(&app);
     let ada = workspace("ada-lovelace");
     let (key, holder) = key_in(&ada, 0);
-    store.open(&ada, &profile("somebody"), None, TransactionExtras::default()).await.unwrap();
+    store.open(&ada, &profile("somebody"), None, None, TransactionExtras::default()).await.unwrap();
     store.create(&maker_of(&ada), &key, &holder, TransactionExtras::default()).await.unwrap();
     let before = everything(&app).await;
     let (mut same_id, other) = key_in(&ada, 1);
@@ -386,7 +386,7 @@ async fn parallel_openings_with_one_handle_have_one_winner() {
     let store = store(&app);
     let rivals: Vec<Workspace> = (0..20).map(|_| workspace("the-one")).collect();
     let somebody = profile("somebody");
-    let open = |rival| store.open(rival, &somebody, None, TransactionExtras::default());
+    let open = |rival| store.open(rival, &somebody, None, None, TransactionExtras::default());
     let came: Vec<Founded> =
         join_all(rivals.iter().map(open)).await.into_iter().map(Result::unwrap).collect();
     let winner = came.iter().position(|came| *came == Founded::Yes).unwrap();

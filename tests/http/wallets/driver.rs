@@ -1,5 +1,8 @@
-//! Random operations of services on the wallets of several accounts, with faults and a clock that moves: nothing is booked twice, nothing is
-//! lost, and nothing is spent after its expiry. `ACCOUNT_TEST_LEDGER` is `<seeds>,<operations of each>`.
+//! Random operations of services on the wallets of several accounts, and payments, with faults and a clock
+//! that moves: nothing is booked twice, nothing is lost, nothing is spent after its expiry, and each payment
+//! counts as much as Stripe has of it. `ACCOUNT_TEST_LEDGER` is `<seeds>,<operations of each>`.
+
+mod payments;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,28 +12,13 @@ use domain::{
     wallet::{Cause, KeyBudget, Posting, PostingType},
 };
 
-use crate::fixtures::{api_keys::set_budget, billing::holds_by};
+use crate::{
+    fixtures::{api_keys::set_budget, billing::holds_by},
+    payments::random::Random,
+};
 
-/// Random numbers that a seed determines ([SplitMix64](https://prng.di.unimi.it/splitmix64.c)).
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    fn below(&mut self, most: u64) -> u64 {
-        self.next() % most
-    }
-
-    fn amount(&mut self, most: u64) -> i64 {
-        i64::try_from(self.below(most)).unwrap() + 1
-    }
-}
+/// One operation of so many is about a payment: those take several requests.
+const PAYMENTS: u64 = 12;
 
 /// An account, and what the services know of it.
 struct Account {
@@ -47,6 +35,8 @@ struct Account {
     refunds: BTreeMap<String, i64>,
     /// Corrections.
     adjustments: BTreeMap<String, i64>,
+    /// Payments, for which there is credit.
+    payments: payments::Payments,
 }
 
 impl Account {
@@ -199,7 +189,9 @@ async fn ends_jobs(random: &mut Random, account: &mut Account) {
 /// Compares the postings of an account with what the services were told.
 async fn compare(account: &Account, seed: u64) {
     let postings = recomputed(&account.who).await;
-    let of = |kind: PostingType| postings.iter().filter(move |posting| posting.r#type == kind);
+    payments::compare(&account.who.app, account, &postings, seed).await;
+    let by_services = || postings.iter().filter(|posting| !matches!(posting.cause, Cause::Payment { .. }));
+    let of = |kind: PostingType| by_services().filter(move |posting| posting.r#type == kind);
     let amounts = |kind: PostingType| -> BTreeMap<String, i64> {
         let named = |posting: &Posting| match &posting.cause {
             Cause::Job(name) | Cause::Refund(name) | Cause::Adjustment(name) => {
@@ -240,24 +232,33 @@ async fn random_operations_with_faults_keep_every_wallet_right() {
     let accounts = if operations >= 5_000 { 50 } else { 5 };
     for seed in 0..seeds {
         let app = App::alone().await;
-        let mut random = Random(seed);
+        let mut random = Random::new(seed);
+        let mut events = payments::Events::of(&app).await;
         let mut all = Vec::new();
         for n in 0..accounts {
             let who = app.user(&format!("driven-{seed}-{n}")).await;
             let (key, _) = who.make_key("driven").await;
             set_budget(&who, &key, json!(1_500)).await.expect(200);
             let (held, costs, refunds, adjustments) = Default::default();
-            all.push(Account { who, key, names: 0, held, costs, refunds, adjustments });
+            let payments = payments::Payments::none(&who).await;
+            all.push(Account { who, key, names: 0, held, costs, refunds, adjustments, payments });
         }
         for _ in 0..operations {
             let at = usize::try_from(random.below(accounts)).unwrap();
             perhaps_fails(&app, &mut random).await;
-            step(&app, &mut random, &mut all[at]).await;
+            if random.below(PAYMENTS) == 0 {
+                payments::step(&app, &mut random, &mut events, &mut all[at]).await;
+            } else {
+                step(&app, &mut random, &mut all[at]).await;
+            }
         }
         app.no_faults().await;
+        payments::end(&app, seed).await;
         for account in &all {
-            if account.names > 0 && postings(&account.who).await > 0 {
+            if postings(&account.who).await > 0 {
                 compare(account, seed).await;
+            } else {
+                payments::compare(&app, account, &[], seed).await;
             }
         }
     }

@@ -60,6 +60,8 @@ ids! {
     PaymentMethodId "pm_";
     /// A subscription.
     SubscriptionId "sub_";
+    /// An invoice.
+    InvoiceId "in_";
     /// An event.
     StripeEventId "evt_";
 }

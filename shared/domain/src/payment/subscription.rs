@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::ids::{CustomerId, PaymentMethodId, SubscriptionId};
+use super::ids::{CustomerId, InvoiceId, PaymentMethodId, SubscriptionId};
 use crate::{id::WorkspaceId, region::Region};
 
 /// How often a subscription is paid.
@@ -38,6 +38,13 @@ pub enum SubscriptionStatus {
     Paused,
     /// Over.
     Canceled,
+}
+
+impl SubscriptionStatus {
+    /// Whether the subscription is active again once its last invoice is paid.
+    pub const fn is_unpaid(self) -> bool {
+        matches!(self, Self::PastDue | Self::Unpaid)
+    }
 }
 
 /// The metadata by which the platform knows its own subscriptions.
@@ -76,6 +83,8 @@ pub struct Subscription {
     pub cancel_at_period_end: bool,
     /// The payment method of its own. Without one, it is paid with the customer's default.
     pub method: Option<PaymentMethodId>,
+    /// Its last invoice, if that is open.
+    pub open_invoice: Option<InvoiceId>,
     /// Since when its last invoice is open although a payment was tried.
     pub payment_failed_at: Option<Timestamp>,
 }
@@ -211,6 +220,7 @@ mod tests {
             period_end: day(period[1]),
             cancel_at_period_end: false,
             method: None,
+            open_invoice: None,
             payment_failed_at: None,
         }
     }

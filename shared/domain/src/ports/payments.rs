@@ -11,8 +11,8 @@ use crate::{
     id::WorkspaceId,
     payment::{
         BillingAccount, BillingCycle, BillingDetails, BillingDetailsChange, Cents, CheckoutId, CustomerId,
-        Invoice, Payment, PaymentIntent, PaymentIntentId, PaymentMethod, PaymentMethodId, PaymentTag,
-        SeatChange, StripeEvent, StripeEventId, Subscription, SubscriptionId,
+        Invoice, InvoiceId, Payment, PaymentIntent, PaymentIntentId, PaymentMethod, PaymentMethodId,
+        PaymentTag, SeatChange, StripeEvent, StripeEventId, Subscription, SubscriptionId,
     },
     permissions::{ChangesWallets, ManagesBilling, SetsPlans},
     region::Region,
@@ -157,6 +157,14 @@ pub trait Payments: Send + Sync {
     async fn expire_checkout(&self, id: &CheckoutId) -> PaymentResult<()>;
     /// Up to 100 invoices of a customer, newest first, after `after`.
     async fn invoices(&self, customer: &CustomerId, after: Option<&str>) -> PaymentResult<Page<Invoice>>;
+    /// Pays an open invoice now with a payment method of its customer, without the customer. `true`: it is paid,
+    /// perhaps by somebody else. `false`: the payment takes days, or the invoice is void.
+    async fn pay_invoice(
+        &self,
+        id: &InvoiceId,
+        method: &PaymentMethodId,
+        step: &StepKey,
+    ) -> PaymentResult<bool>;
     /// Up to 100 events of a span of time (from `since`, before `until`), newest first, after `after`.
     async fn events(
         &self,

@@ -38,12 +38,14 @@ pub enum Founded {
 /// Workspaces and their handles.
 #[async_trait]
 pub trait Workspaces: Send + Sync {
-    /// Opens a workspace under its handle, with the first change of its wallet if a promo code is redeemed.
+    /// Opens a workspace under its handle, with the first change of its wallet if the user gets credit for a promo code or a referral. The
+    /// promotion is that of the promo code, which counts the redemption.
     async fn open(
         &self,
         workspace: &Workspace,
         profile: &Profile,
-        redemption: Option<(&WalletChange, &Promotion)>,
+        opening: Option<&WalletChange>,
+        promotion: Option<&Promotion>,
         extras: TransactionExtras,
     ) -> Outcome<Founded>;
     /// One workspace.

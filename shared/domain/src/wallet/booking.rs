@@ -1,6 +1,7 @@
 //! A change of a wallet in the making.
 
 mod payment;
+mod referral;
 
 use jiff::Timestamp;
 
@@ -378,8 +379,9 @@ impl Booking {
         }
         let before = self.clone();
         let posting = self.add(r#type, &Lots::from(lot), lot.amount, cause, None, reason)?;
-        // Paid credit must be added; it is one lot.
-        if lot.id.kind != LotKind::Paid && self.wallet.lot_count() > MOST_LOTS {
+        // Paid credit and rewards must be added; each is one lot.
+        let is_reward = lot.id == LotId::new(LotKind::Referral, None);
+        if lot.id.kind != LotKind::Paid && !is_reward && self.wallet.lot_count() > MOST_LOTS {
             *self = before;
             return Err(Refusal::TooManyLots);
         }

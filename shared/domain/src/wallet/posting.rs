@@ -7,7 +7,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{lot::Lots, record::JobRecord};
-use crate::{money::MicroUsd, payment::PaymentIntentId, promotion::PromoCode, reference::Reference};
+use crate::{
+    money::MicroUsd, payment::PaymentIntentId, promotion::PromoCode, reference::Reference,
+    referral::ReferralKey,
+};
 
 /// The type of a posting. The public client expects these names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
@@ -22,7 +25,7 @@ pub enum PostingType {
     Refund,
     /// A correction by an operator.
     Adjustment,
-    /// A promo code.
+    /// A promo code or a referral.
     Promo,
     /// The monthly credit of a plan.
     MonthlyGrant,
@@ -76,6 +79,15 @@ pub enum Cause {
         /// The number of the change: 1, 2, 3 and so on.
         change: u32,
     },
+    /// The referral by which the owner of the wallet opened the account.
+    Referred,
+    /// A change of the reward for a friend of the wallet's owner.
+    Reward {
+        /// The referral.
+        referral: ReferralKey,
+        /// The number of the change: odd ones add the reward, even ones take it back.
+        change: u32,
+    },
     /// The time at which a lot expired.
     Expiry,
 }
@@ -99,6 +111,8 @@ impl fmt::Display for Cause {
             Self::Promo(code) => write!(out, "promo#{code}"),
             Self::Monthly(starts) => write!(out, "monthly#{}", starts.as_millisecond()),
             Self::Payment { intent, change } => write!(out, "payment#{intent}#{change}"),
+            Self::Referred => out.write_str("referred"),
+            Self::Reward { referral, change } => write!(out, "reward#{referral}#{change}"),
             Self::Expiry => out.write_str("expiry"),
         }
     }
@@ -108,7 +122,7 @@ impl fmt::Display for Cause {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Booked {
-    /// The number of the posting. Absent: the job cost nothing.
+    /// The number of the posting. Absent: the job cost nothing, or the reward was left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub posting: Option<u64>,
     /// The amount of the posting.

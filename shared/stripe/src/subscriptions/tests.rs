@@ -60,6 +60,7 @@ fn active() -> Subscription {
         period_end: at(1_802_592_000),
         cancel_at_period_end: false,
         method: PaymentMethodId::parse("pm_1"),
+        open_invoice: None,
         payment_failed_at: None,
     }
 }
@@ -199,6 +200,23 @@ async fn failed_payment_is_that_of_an_open_invoice() {
     ] {
         let answer = answer_with("latest_invoice", latest_invoice.clone());
         assert_eq!(read(answer).await.payment_failed_at, expected, "{latest_invoice}");
+    }
+}
+
+#[tokio::test]
+async fn open_invoice_is_the_latest_one_if_that_is_open() {
+    let invoice = |status: &str| json!({ "id": "in_1", "status": status, "created": 1_800_000_000 });
+    for (latest_invoice, expected) in [
+        (invoice("open"), InvoiceId::parse("in_1")),
+        (invoice("draft"), None),
+        (invoice("paid"), None),
+        (invoice("void"), None),
+        (json!({ "status": "open", "created": 1_800_000_000 }), None),
+        (json!("in_1"), None),
+        (json!(null), None),
+    ] {
+        let answer = answer_with("latest_invoice", latest_invoice.clone());
+        assert_eq!(read(answer).await.open_invoice, expected, "{latest_invoice}");
     }
 }
 

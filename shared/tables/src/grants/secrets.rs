@@ -118,6 +118,7 @@ port! {
         SET_SEATS = "set_seats": [Grant::secret("payments")];
         EXPIRE_CHECKOUT = "expire_checkout": [Grant::secret("payments")];
         INVOICES = "invoices": [Grant::secret("payments")];
+        PAY_INVOICE = "pay_invoice": [Grant::secret("payments")];
         EVENTS = "events": [Grant::secret("payments")];
         PAYMENTS = "payments": [Grant::secret("payments")];
         IS_LIVE = "is_live": [Grant::secret("payments")];

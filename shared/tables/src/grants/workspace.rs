@@ -4,7 +4,7 @@ use super::{actions::*, method::PortMethod};
 use crate::items::ItemKind::*;
 
 port! {
-    /// Workspaces and handles. `_REDEEMING`: with a promo code.
+    /// Workspaces and handles. `_REDEEMING`: with a promo code or a referral code.
     workspaces = "Workspaces" {
         OPEN = "open": [put(Workspaces), put(Handles)];
         OPEN_REDEEMING = "open": [

@@ -19,7 +19,7 @@ pub async fn deletions(tables: &Tables) {
     let own = workspace(4, "leaving", "personal", "free");
     let teams = [workspace(5, "leaving-team", "team", "pro"), workspace(6, "left-team", "team", "pro")];
     for workspace in [&own].into_iter().chain(&teams) {
-        store.open(workspace, &bare("leaving"), None, none()).await.unwrap();
+        store.open(workspace, &bare("leaving"), None, None, none()).await.unwrap();
     }
     wallets::charge(tables, &own).await;
     let deletion = |n: u64, of: &Workspace, version: u64, more: Value| {

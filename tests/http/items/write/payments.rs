@@ -1,10 +1,11 @@
-//! Customers and payments of Stripe, automatic top-ups, events, and how far they were compared.
+//! Customers and payments of Stripe, automatic top-ups, referrals, events, and how far they were compared.
 
 use domain::{
     payment::{Cents, Payment},
     permissions::{may_manage_billing, worker_may_book_payments},
     ports::{PaymentRecords, Saved, Wallets, Workspaces},
-    wallet::{Booking, Wallet},
+    referral::ReferralKey,
+    wallet::{Booking, RewardStep, Wallet},
     workspace::Workspace,
 };
 use serde_json::from_value;
@@ -16,11 +17,12 @@ use super::{super::Tables, at, bare, none, owner_of, user, workspace};
 pub async fn payments(tables: &Tables) {
     customers(tables).await;
     let dee = workspace(11, "dee-dodgson", "personal", "free");
-    tables.store.open(&dee, &bare("dee-dodgson"), None, none()).await.unwrap();
+    tables.store.open(&dee, &bare("dee-dodgson"), None, None, none()).await.unwrap();
     paid(tables, &dee).await;
     let eli = workspace(12, "eli-euler", "personal", "free");
-    tables.store.open(&eli, &bare("eli-euler"), None, none()).await.unwrap();
+    tables.store.open(&eli, &bare("eli-euler"), None, None, none()).await.unwrap();
     top_ups(tables, [&dee, &eli]).await;
+    referrals(tables, [&dee, &eli]).await;
     events(tables).await;
     let position = json!({ "eventsUntil": at(160), "paymentsUntil": at(161), "version": 1 });
     let saved = tables.store.save_reconciled(&from_value(position).unwrap()).await.unwrap();
@@ -117,6 +119,23 @@ async fn top_ups(tables: &Tables, [full, bare]: [&Workspace; 2]) {
     for (of, settings) in [(full, more), (bare, settings)] {
         let mut booking = begin(tables, of, 146).await;
         booking.set_auto_top_up(from_value(settings).unwrap());
+        let (proof, change) = (worker_may_book_payments(), booking.finish().unwrap());
+        let saved = Wallets::book(&tables.store, &proof, &change, none()).await.unwrap();
+        assert_eq!(saved, Saved::Yes);
+    }
+}
+
+/// A friend with a referral, and a referrer with a reward, after one that was taken back and one that was left out.
+async fn referrals(tables: &Tables, [friend, referrer]: [&Workspace; 2]) {
+    let mut referred = begin(tables, friend, 147).await;
+    let referral = json!({ "referrer": referrer.id, "region": "us", "toppedUp": 10_000_008, "changes": 5 });
+    referred.refer(from_value(referral).unwrap()).unwrap();
+    let mut rewarded = begin(tables, referrer, 148).await;
+    let key = ReferralKey::of(referrer.id, friend.id);
+    for step in [RewardStep::Add(1), RewardStep::TakeBack(2), RewardStep::LeaveOut(3), RewardStep::Add(5)] {
+        rewarded.book_reward(key, step).unwrap();
+    }
+    for booking in [referred, rewarded] {
         let (proof, change) = (worker_may_book_payments(), booking.finish().unwrap());
         let saved = Wallets::book(&tables.store, &proof, &change, none()).await.unwrap();
         assert_eq!(saved, Saved::Yes);

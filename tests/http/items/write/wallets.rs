@@ -88,7 +88,7 @@ pub async fn wallets(tables: &Tables) {
     save(tables, booking).await;
     redeem(tables, &bob).await;
     let cyd = workspace(7, "cyd-clark", "personal", "pro");
-    tables.store.open(&cyd, &super::bare("cyd-clark"), None, none()).await.unwrap();
+    tables.store.open(&cyd, &super::bare("cyd-clark"), None, None, none()).await.unwrap();
     grant(tables, &cyd).await;
 }
 

@@ -136,6 +136,7 @@ fn subscription(id: &SubscriptionId, customer: &CustomerId, item: String) -> Sub
         period_end: Timestamp::UNIX_EPOCH,
         cancel_at_period_end: false,
         method: None,
+        open_invoice: None,
         payment_failed_at: None,
     }
 }

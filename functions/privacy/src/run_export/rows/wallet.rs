@@ -197,7 +197,13 @@ impl TransactionRow {
             Cause::Adjustment(name) => reference = Some(name),
             Cause::Promo(code) => promo_code = Some(code),
             Cause::Payment { intent, .. } => payment = Some(intent),
-            Cause::SignUp | Cause::Company | Cause::Monthly(_) | Cause::Expiry => {}
+            // The key of a referral is about another person.
+            Cause::SignUp
+            | Cause::Company
+            | Cause::Monthly(_)
+            | Cause::Referred
+            | Cause::Reward { .. }
+            | Cause::Expiry => {}
         }
         let row = Self {
             number,

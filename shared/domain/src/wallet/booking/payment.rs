@@ -9,8 +9,8 @@ use crate::{
 
 impl Booking {
     /// Books what counts of a payment now, and not what counted `before`: credit the first time, and later what refunds and disputes take
-    /// or give back. A payment that is taken back pauses automatic top-ups. `None`: nothing changed. An amount that is taken back comes from paid credit first, then from other credit, and
-    /// then makes a debt.
+    /// or give back. A referral counts the same. A payment that is taken back pauses automatic top-ups. `None`: nothing changed. An amount
+    /// that is taken back comes from paid credit first, then from other credit, and then makes a debt.
     ///
     /// # Errors
     ///
@@ -19,7 +19,9 @@ impl Booking {
         let amount = payment.counted.micros().minus(before.micros()).ok_or(Refusal::Amount)?;
         let cause = Cause::Payment { intent: payment.intent.clone(), change: payment.changes };
         if amount < MicroUsd::ZERO {
-            let posting = self.take_back(amount.negated(), cause)?;
+            let (kind, taken) = (LotKind::Paid, amount.negated());
+            let posting = self.take_back(PostingType::Refund, kind, taken, cause, None)?;
+            self.count_top_up(amount);
             if let Some(settings) = self.top_ups().filter(|settings| settings.enabled) {
                 settings.pause(TopUpPause::PaymentTakenBack);
             }
@@ -32,6 +34,7 @@ impl Booking {
             };
             let lot = Lot { id: LotId::new(LotKind::Paid, None), amount };
             let posting = self.credit(r#type, lot, cause, reason.map(str::to_owned))?;
+            self.count_top_up(amount);
             let (now, is_first) = (self.now, payment.changes == 1);
             if let Some(settings) =
                 self.top_ups().filter(|_| is_first && payment.purpose == PaymentPurpose::AutoTopUp)
@@ -44,14 +47,20 @@ impl Booking {
         }
     }
 
-    /// Takes credit away because a payment was.
-    fn take_back(&mut self, amount: MicroUsd, cause: Cause) -> Result<Posting, Refusal> {
+    /// Takes credit away because what it was for is gone: credit of this kind first, then other credit. The rest makes a debt.
+    pub(super) fn take_back(
+        &mut self,
+        r#type: PostingType,
+        kind: LotKind,
+        amount: MicroUsd,
+        cause: Cause,
+        reason: Option<String>,
+    ) -> Result<Posting, Refusal> {
         self.wallet.balance().minus(amount).ok_or(Refusal::Amount)?;
-        let paid = self.wallet.lots.of_kind(LotKind::Paid);
-        let mut taken = paid.clone().take(amount);
+        let mut taken = self.wallet.lots.of_kind(kind).take(amount);
         self.wallet.lots.add_all(&taken.negated());
         self.draw(amount, &mut taken);
-        let posting = self.post(PostingType::Refund, amount.negated(), taken.negated(), cause, None, None);
+        let posting = self.post(r#type, amount.negated(), taken.negated(), cause, None, reason);
         self.post_expired();
         Ok(posting)
     }

@@ -1,0 +1,92 @@
+//! `reward-referrers`: tells the region of a referrer that the top-ups of a friend reached the threshold for the reward, or fell below it
+//! again. In the friend's own region it books the reward itself.
+//!
+//! It reads the number of the last change, and the receiver books a change once, so that repeated and reordered messages are harmless.
+//! While the other region is down, the message waits in its queue.
+
+use std::sync::Arc;
+
+use domain::{
+    domain_events::DomainEvent,
+    id::{Id, OfEvent, WorkspaceId},
+    ports::{Failure, Outcome, Wallets},
+    referral::ReferralKey,
+};
+use kit::{
+    Ports, RegionClient, RunContext, Trigger, Worker, WorkerSpec,
+    grants::{extras, forwarding_keys, wallets, workspaces},
+    region_client::IN_BACKGROUND,
+    worker,
+    worker::Envelope,
+};
+use serde::Serialize;
+
+use crate::referral_reward::{BookReward, ReferralReward, RewardPorts};
+
+/// Rewards referrers.
+pub struct RewardReferrers;
+
+/// The ports that it uses.
+pub struct Deps {
+    regions: RegionClient,
+    rewards: RewardPorts,
+    wallets: Arc<dyn Wallets>,
+}
+
+/// The result.
+#[derive(Serialize)]
+pub struct RewardReport {
+    /// Whether the wallet of a referrer changed.
+    booked: bool,
+}
+
+impl Worker for RewardReferrers {
+    const SPEC: WorkerSpec = worker(
+        "reward-referrers",
+        Trigger::Bus,
+        "Adds and takes back the rewards of users who referred others, also in other regions",
+        &[
+            wallets::FIND,
+            workspaces::FIND,
+            wallets::WITH_CAUSES,
+            wallets::BOOK,
+            extras::EVENT,
+            forwarding_keys::FORWARDING_KEY,
+        ],
+    );
+    type Deps = Deps;
+    type Event = Envelope;
+    type Result = RewardReport;
+    type Error = Failure;
+
+    fn deps(ports: &impl Ports) -> Deps {
+        Deps { regions: ports.region_client(), rewards: RewardPorts::of(ports), wallets: ports.wallets() }
+    }
+
+    async fn handle(deps: &Deps, job: &RunContext, event: Envelope) -> Result<RewardReport, Failure> {
+        let booked = match event.detail.notice {
+            DomainEvent::ReferralChanged { workspace } => deps.reward(workspace, job).await?,
+            _ => false,
+        };
+        Ok(RewardReport { booked })
+    }
+}
+
+impl Deps {
+    /// Rewards the referrer of a friend, if the friend has one and the referral changed.
+    async fn reward(&self, friend: WorkspaceId, job: &RunContext) -> Outcome<bool> {
+        let wallet = self.wallets.find(friend).await?;
+        let referral = wallet.and_then(|wallet| wallet.referral).filter(|referral| referral.changes > 0);
+        let Some(referral) = referral else { return Ok(false) };
+        let reward = ReferralReward {
+            referrer: referral.referrer,
+            referral: ReferralKey::of(referral.referrer, friend),
+            changes: referral.changes,
+        };
+        if referral.region == job.region {
+            let event = Id::<OfEvent>::new(job.now, &*job.entropy);
+            return self.rewards.book(&reward, event, job.now).await;
+        }
+        Ok(self.regions.ask::<BookReward, _>(referral.region, &reward, IN_BACKGROUND).await?.booked)
+    }
+}
