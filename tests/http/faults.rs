@@ -55,7 +55,7 @@ async fn sweep(case: &Case) -> usize {
 
 /// Whether a cell runs in this run. The stride and the number of kinds have no divisor in common, so every kind gets its turn.
 fn is_sampled(nth: usize, kind: usize) -> bool {
-    (nth * KINDS.len() + kind).is_multiple_of(every(3))
+    (nth * KINDS.len() + kind).is_multiple_of(every(7))
 }
 
 /// One cell: from the `place`th call of this operation on, every attempt fails.

@@ -2,38 +2,22 @@
 //!
 //! Not run in outages: it chooses its regions.
 
-use std::{
-    collections::{BTreeMap, HashSet},
-    io::Write,
-    sync::{Arc, Mutex},
-};
+use std::collections::{BTreeMap, HashSet};
 
 use domain::region::Region;
 use reqwest::RequestBuilder;
 use tests::{Answer, App, PASSWORD, Person, Value, json};
 
 use crate::{
-    feedback, invitations, members,
+    feedback, invitations,
+    log::Log,
+    members,
     search::{Needles, search},
 };
 
 /// Feedback, and the address for an answer.
 const FEEDBACK: &str = "the staircase lamp hums at night";
 const CONTACT: &str = "sleeper@night.example";
-
-/// Where the log goes.
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Log {
-    fn write(&mut self, line: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().write(line)
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
 
 /// Somebody who goes through everything and remembers every answer.
 struct Story {
@@ -309,10 +293,7 @@ async fn works_elsewhere(app: &App) -> Person {
 
 #[tokio::test]
 async fn secrets_never_appear_in_data_logs_or_other_answers() {
-    let log = Log::default();
-    let writer = log.clone();
-    let subscriber = tracing_subscriber::fmt().without_time().with_writer(move || writer.clone()).finish();
-    tracing_subscriber::util::SubscriberInitExt::init(subscriber);
+    let log = Log::captured();
 
     let app = App::start().await;
     let mut story = Story { app: app.clone(), secrets: Needles::default(), answers: Vec::new() };
@@ -355,7 +336,7 @@ async fn secrets_never_appear_in_data_logs_or_other_answers() {
     private.keep("address of a member", &guest.email);
     private.keep("name of a member", &guest.handle.to_uppercase());
 
-    let lines = log.0.lock().unwrap().clone();
+    let lines = log.bytes();
     let text = String::from_utf8_lossy(&lines);
     // Binaries log JSON.
     let named = ["endpoint=\"api-keys-create\"", "\"endpoint\":\"api-keys-create\""];

@@ -29,6 +29,7 @@ mod invitations;
 mod items;
 mod leaks;
 mod limits;
+mod log;
 mod mail;
 mod mail_blocks;
 mod many;

@@ -130,6 +130,11 @@ async fn pay_open_invoice(
     let paid = match payments.pay_invoice(&invoice, &method.id, &step).await? {
         Ok(paid) => paid,
         Err(PaymentError::Declined(_) | PaymentError::AuthenticationRequired) => false,
+        // Such as an earlier payment of it that takes days. The method is the default all the same.
+        Err(PaymentError::Refused(code)) => {
+            tracing::warn!(invoice = %invoice, code, "an open invoice was not paid");
+            false
+        }
         Err(error) => return Err(error.into()),
     };
     if paid {

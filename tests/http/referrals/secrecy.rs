@@ -1,30 +1,10 @@
 //! The referrer, the referrer's region and the log do not learn who the friend is.
 
-use std::{
-    io::Write,
-    sync::{Arc, Mutex},
-};
-
 use domain::referral::ReferralKey;
 use tests::Answer;
-use tracing_subscriber::util::SubscriberInitExt;
 
 use super::*;
-use crate::privacy::Everything;
-
-/// Where the log goes.
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Log {
-    fn write(&mut self, line: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().write(line)
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
+use crate::{log::Log, privacy::Everything};
 
 /// What names somebody.
 fn names(who: &Person) -> [String; 3] {
@@ -100,11 +80,7 @@ async fn answers_and_export_of_the_referrer_do_not_name_the_friend() {
 
 #[tokio::test]
 async fn log_does_not_say_who_was_referred_by_whom() {
-    let log = Log::default();
-    let writer = log.clone();
-    let subscriber = tracing_subscriber::fmt().without_time().with_writer(move || writer.clone()).finish();
-    // Of this test's thread alone, on which its platform runs.
-    let _guard = subscriber.set_default();
+    let log = Log::captured();
     let app = App::start().await;
     for (n, home) in [app.home(), Region::Eu].into_iter().enumerate() {
         let referrer = app.living_in(home).user(&format!("logged-referrer-{n}")).await;
@@ -119,7 +95,7 @@ async fn log_does_not_say_who_was_referred_by_whom() {
         friend.app.until("the message does not wait", waits).await;
         app.no_faults().await;
         settled(&friend).await;
-        let lines = log.0.lock().unwrap().clone();
+        let lines = log.bytes();
         let text = String::from_utf8_lossy(&lines).into_owned();
         assert!(text.contains("region-referral-reward") || home == Region::Ap, "{text}");
         let (id, handle) = (friend.id().bare(), &friend.handle);

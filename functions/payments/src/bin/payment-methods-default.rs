@@ -2,7 +2,7 @@
 //!
 //! - Reads customers, handle claims, handles, members, sessions, signing keys, the secret `forwarding`, the
 //!   secret `payments`, wallets, workspaces.
-//! - Writes postings, rate windows, wallets, wallets due.
+//! - Writes customers, events, outbox, postings, rate windows, wallets, wallets due, workspaces.
 //! - Deletes wallets due.
 
 fn main() -> Result<(), lambda::Error> {

@@ -1,4 +1,8 @@
-//! Lambda entry point of `reward-referrers`.
+//! Lambda entry point of `reward-referrers`. Its grants (written by `cargo generate`):
+//!
+//! - Reads causes, the secret `forwarding`, wallets, workspaces.
+//! - Writes causes, events, postings, wallets, wallets due.
+//! - Deletes wallets due.
 
 fn main() -> Result<(), lambda::Error> {
     lambda::work::<regions::reward_referrers::RewardReferrers>()
