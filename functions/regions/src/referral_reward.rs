@@ -54,7 +54,7 @@ impl Endpoint for BookReward {
     const SPEC: Spec = spec("region-referral-reward", Post, "/internal/regions/referral-rewards")
         .summary("Add or take back the reward of a user who referred a user of another region")
         .access(Access::region())
-        .uses(&[workspaces::FIND, wallets::WITH_CAUSES, wallets::BOOK, extras::EVENT]);
+        .uses(&[workspaces::FIND, wallets::WITH_CAUSES, wallets::BOOK_CREDIT, extras::EVENT]);
     type Caller = OtherRegion;
     type Deps = RewardPorts;
     type Input = Body<ReferralReward>;

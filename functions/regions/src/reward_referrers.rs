@@ -49,7 +49,7 @@ impl Worker for RewardReferrers {
             wallets::FIND,
             workspaces::FIND,
             wallets::WITH_CAUSES,
-            wallets::BOOK,
+            wallets::BOOK_CREDIT,
             extras::EVENT,
             forwarding_keys::FORWARDING_KEY,
         ],

@@ -2,7 +2,6 @@
 //!
 //! - Reads causes, the secret `forwarding`, wallets, workspaces.
 //! - Writes causes, events, postings, wallets, wallets due.
-//! - Deletes wallets due.
 
 fn main() -> Result<(), lambda::Error> {
     lambda::serve::<regions::referral_reward::BookReward>()
