@@ -257,6 +257,8 @@ async fn run_with_a_clock_that_is_behind_changes_nothing() {
     gets_pro(&who).await;
     app.set_clock(due(&who, WalletTask::Grant).await.unwrap()).await;
     is_told(&app, who.workspace()).await;
+    // A run of the schedule would change the wallet, too.
+    app.run_worker("verify-wallets").await;
     let before = wallet(&who).await;
     app.set_clock(after(&app, -3_600).await).await;
     is_told(&app, who.workspace()).await;
