@@ -2,7 +2,7 @@
 
 use tests::{App, Person, Stripe, Value, cards, every, json};
 
-use super::{CENT, OPENING, booked, receives, worth};
+use super::{CENT, OPENING, again, booked, receives, worth};
 use crate::{fixtures::billing::balance, wallets::recomputed};
 
 const TWENTY: i64 = 2_000 * CENT;
@@ -116,7 +116,7 @@ async fn in_every_order<F: Future<Output = ()>>(
     expected: i64,
 ) {
     let app = App::start().await;
-    let ((who, customer), stripe) = (customer(&app, handle).await, app.stripe());
+    let ((mut who, customer), stripe) = (customer(&app, handle).await, app.stripe());
     stripe.hold(true).await;
     let (mut payments, mut balance_now, mut all) = (Vec::new(), OPENING, Vec::new());
     loop {
@@ -134,6 +134,10 @@ async fn in_every_order<F: Future<Output = ()>>(
         payments.push(payment);
         if payments.len() == all.len() {
             break;
+        }
+        // An access token is valid for ten minutes, and all orders may take longer.
+        if payments.len().is_multiple_of(100) {
+            who = again(&who).await;
         }
     }
     stripe.settle().await;
