@@ -14,7 +14,7 @@ mod erasing;
 mod exports;
 mod history;
 mod inventory;
-mod keys;
+pub mod keys;
 mod payments;
 mod planted;
 mod purges;

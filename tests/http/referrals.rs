@@ -4,6 +4,7 @@
 
 mod codes;
 mod credit;
+mod deleted;
 mod faults;
 mod secrecy;
 
@@ -102,7 +103,7 @@ async fn are_both_rewarded(referrer: &Person, friend: &Person) {
     assert_eq!(types(friend).await, ["signup", "promo"]);
     let page = referrer.get("/api/referrals").await.expect(200);
     let unpaid = json!({
-        "code": code_of(referrer), "rewarded": 0, "mostReferrals": 100, "creditCents": 1_000, "earnedCents": 0,
+        "code": code_of(referrer).await, "rewarded": 0, "mostReferrals": 100, "creditCents": 1_000, "earnedCents": 0,
     });
     assert_eq!(page.body, unpaid);
 
@@ -313,12 +314,15 @@ async fn hundred_rewards_are_the_most() {
         settled(&other).await;
         assert_eq!(rewards(&referrer).await, [("promo", TEN)], "{home}");
         let late = app.living_in(away).newcomer(&format!("late-of-{n}")).await;
-        codes::is_refused(&late, &code_of(&referrer)).await;
+        let refused = codes::is_refused(&late, &code_of(&referrer).await).await;
+        let full =
+            "This referral code has been used by the most people. Use another code, or continue without it.";
+        assert_eq!(refused.at("/detail"), full);
         // One of the rewards is taken back: there is room for another.
         refunds(&one, &payment, 1_000).await;
         until_rewards(&referrer, 2).await;
         assert_eq!(shown(&referrer).await, (json!(99), json!(99_000)));
-        onboards(&late, Some(&code_of(&referrer))).await.expect(201);
+        onboards(&late, Some(&code_of(&referrer).await)).await.expect(201);
         assert_eq!(balance(&late).await["balanceMicroUsd"], OPENING + TEN);
         recomputed(&referrer).await;
     }

@@ -3,14 +3,16 @@
 use std::sync::Arc;
 
 use domain::{
-    ports::{Failure, Wallets},
+    ports::{AddressHashes, Failure, Wallets},
     referral::{CREDIT, MOST_REFERRALS, ReferralCode},
     user::personal_workspace,
     wallet::Wallet,
 };
 use kit::{
     Access, Code, Endpoint, Output, Person, Ports, Prefetched, Problem, RequestContext, Spec, TokenIds,
-    grants::wallets, spec, spec::Method::Get,
+    grants::{address_hashes, wallets},
+    spec,
+    spec::Method::Get,
 };
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -20,6 +22,7 @@ pub struct ReadReferrals;
 
 /// Dependencies.
 pub struct Deps {
+    hashes: Arc<dyn AddressHashes>,
     wallets: Arc<dyn Wallets>,
 }
 
@@ -30,11 +33,12 @@ pub struct Referrals {
     /// The code, which friends enter at onboarding. It does not change.
     code: ReferralCode,
     /// The number of friends whose rewards the user has. A reward is taken back if refunds or disputes leave a friend with top-ups of less
-    /// than $10.
+    /// than $10. For each friend, it is added or taken back at most six times.
     rewarded: u32,
     /// The most friends that the user is rewarded for.
     most_referrals: u32,
-    /// The credit in cents: a friend gets it with the account, and the user when the friend has topped up $10.
+    /// The credit in cents: a friend gets it with the account, and the user when the friend has topped up $10. Only top-ups of the friend's
+    /// personal wallet count.
     credit_cents: i64,
     /// The sum of the user's rewards, in cents.
     earned_cents: i64,
@@ -50,10 +54,13 @@ kit::errors! {
 
 impl Endpoint for ReadReferrals {
     const SPEC: Spec = spec("referrals-read", Get, "/api/referrals")
-        .summary("Get your referral code and what it has earned")
+        .summary(
+            "Get your referral code and what it has earned: a reward for each friend whose personal wallet was topped up with $10, added or \
+             taken back at most six times per friend",
+        )
         .access(Access::person())
         .problems(&[Code::OnboardingRequired])
-        .uses(&[wallets::FIND]);
+        .uses(&[wallets::FIND, address_hashes::REFERRAL_TAG]);
     type Caller = Person;
     type Deps = Deps;
     type Input = Prefetched<(), Option<Wallet>>;
@@ -61,7 +68,7 @@ impl Endpoint for ReadReferrals {
     type Error = Error;
 
     fn deps(ports: &impl Ports) -> Deps {
-        Deps { wallets: ports.wallets() }
+        Deps { hashes: ports.address_hashes(), wallets: ports.wallets() }
     }
 
     async fn prefetch(deps: &Deps, ids: &TokenIds, Prefetched((), early): &mut Self::Input) {
@@ -79,10 +86,11 @@ impl Endpoint for ReadReferrals {
         let workspace = personal_workspace(call.caller.session.user);
         // Without a stored wallet, the user has no rewards.
         let wallet = early.or_read(deps.wallets.find(workspace)).await?;
+        let tag = deps.hashes.referral_tag(call.region, workspace).await?;
         let rewarded = wallet.map_or(0, |wallet| wallet.rewards);
         let credit_cents = CREDIT.floor_cents();
         Ok(Referrals {
-            code: ReferralCode { region: call.region, workspace },
+            code: ReferralCode { region: call.region, workspace, tag },
             rewarded,
             most_referrals: MOST_REFERRALS,
             credit_cents,

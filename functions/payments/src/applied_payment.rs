@@ -4,6 +4,7 @@
 //! read, and stored if that record did not change meanwhile: so each stored state is newer than the one before it.
 
 use domain::{
+    Timestamp,
     activity::{Action, ActivityEvent, Actor, ResourceType},
     domain_events::DomainEvent,
     id::WorkspaceId,
@@ -13,7 +14,8 @@ use domain::{
         Failure, Outcome, PaymentError, PaymentRecords, Payments, Rounds, Saved, TransactionExtras, Wallets,
         Workspaces,
     },
-    wallet::{Booking, StoredWallet, TopUpPause},
+    referral::{FormerReferral, FriendHash},
+    wallet::{Booking, StoredWallet, TopUpPause, Wallet},
     workspace::Workspace,
 };
 use kit::RunContext;
@@ -50,22 +52,38 @@ struct Stored {
     wallet: StoredWallet,
 }
 
+/// Whose a payment is.
+enum Found {
+    /// A workspace's.
+    Stored(Box<Stored>),
+    /// One of a workspace that was deleted, whose owner was referred by somebody.
+    Former(Box<FormerReferral>),
+    /// Nobody's.
+    Nobody,
+}
+
 /// Applies the payment with this id.
 pub async fn apply(ports: &PaymentPorts<'_>, id: &PaymentIntentId, job: &RunContext) -> Outcome<Applied> {
     let mut rounds = Rounds::new();
     loop {
         rounds.begin()?;
         let Some((first, tag)) = ours(ports, id, job).await? else { return Ok(Applied::NotOurs) };
-        let Some(stored) = ports.read(&first, tag.workspace).await? else { return Ok(Applied::NotOurs) };
+        let found = ports.read(&first, tag.workspace, job.now).await?;
         // Without a record, nothing newer can have been stored before the first fetch.
-        let intent = match &stored.payment {
-            None => first,
-            Some(_) => match ours(ports, id, job).await? {
+        let intent = match &found {
+            Found::Nobody => return Ok(Applied::NotOurs),
+            Found::Stored(stored) if stored.payment.is_none() => first,
+            Found::Stored(_) | Found::Former(_) => match ours(ports, id, job).await? {
                 Some((again, _)) => again,
                 None => return Ok(Applied::NotOurs),
             },
         };
-        match ports.book(stored, &intent, tag, job).await? {
+        let saved = match found {
+            Found::Nobody => return Ok(Applied::NotOurs),
+            Found::Stored(stored) => ports.book(*stored, &intent, tag, job).await?,
+            Found::Former(former) => ports.count_former(&former, &intent, tag.workspace, job).await?,
+        };
+        match saved {
             Some(Saved::Yes) => return Ok(Applied::Changed),
             Some(Saved::Stale) => {}
             None => return Ok(Applied::Unchanged),
@@ -99,21 +117,61 @@ pub fn failed(error: PaymentError) -> Failure {
 }
 
 impl PaymentPorts<'_> {
-    /// The stored records. `None`: the payment is of another customer than the workspace's, or the workspace is gone.
-    async fn read(&self, intent: &PaymentIntent, id: WorkspaceId) -> Outcome<Option<Stored>> {
+    /// The stored records, if the payment is of the workspace's customer.
+    async fn read(&self, intent: &PaymentIntent, id: WorkspaceId, now: Timestamp) -> Outcome<Found> {
         let (workspace, account, payment, wallet) = futures::try_join!(
             self.workspaces.find(id),
             self.records.account(id),
             self.records.payment(id, &intent.id),
             self.wallets.find(id),
         )?;
+        let Some(workspace) = workspace else { return self.read_former(intent, id, wallet, now).await };
         let customer = account.map(|account| account.customer);
-        let (Some(workspace), true) = (workspace, customer.is_some() && customer == intent.customer) else {
-            tracing::error!(payment = %intent.id, workspace = %id, "a payment is of no customer of the workspace");
-            return Ok(None);
-        };
+        if customer.is_none() || customer != intent.customer {
+            is_nobodys(intent, id);
+            return Ok(Found::Nobody);
+        }
         let wallet = StoredWallet::of(&workspace, wallet);
-        Ok(Some(Stored { workspace, payment, wallet }))
+        Ok(Found::Stored(Box::new(Stored { workspace, payment, wallet })))
+    }
+
+    /// What is kept of a workspace that was deleted.
+    async fn read_former(
+        &self,
+        intent: &PaymentIntent,
+        id: WorkspaceId,
+        wallet: Option<Wallet>,
+        now: Timestamp,
+    ) -> Outcome<Found> {
+        if wallet.is_some_and(|wallet| wallet.referral.is_some()) {
+            // The deletion is under way and keeps the referral: the message is delivered again.
+            return Err(Failure::Raced);
+        }
+        let Some(former) = self.records.former_referral(FriendHash::of(id), now).await? else {
+            is_nobodys(intent, id);
+            return Ok(Found::Nobody);
+        };
+        Ok(Found::Former(Box::new(former)))
+    }
+
+    /// Counts what counts of a payment now for the referral of a friend whose account was deleted. `None`: nothing changed.
+    async fn count_former(
+        &self,
+        former: &FormerReferral,
+        intent: &PaymentIntent,
+        friend: WorkspaceId,
+        job: &RunContext,
+    ) -> Outcome<Option<Saved>> {
+        let Ok(counts) = intent.counts() else { return Ok(None) };
+        if counts > Cents::ZERO && !former.may_know(&intent.id) {
+            // It was paid after the deletion.
+            is_nobodys(intent, friend);
+        }
+        let Some(counted) = former.counted(&intent.id, counts) else { return Ok(None) };
+        let has_changed = counted.referral.changes != former.referral.changes;
+        let message = has_changed.then(|| job.message(DomainEvent::ReferralChanged { workspace: friend }));
+        let extras = TransactionExtras::default().with(message);
+        self.records.save_former_referral(&counted, extras).await.map(Some)
     }
 
     /// Books what counts of the payment now. `None`: nothing changed.
@@ -150,6 +208,11 @@ impl PaymentPorts<'_> {
         let (proof, change) = (worker_may_book_payments(), booking.finish());
         self.records.book(&proof, &payment, change.as_ref(), extras).await.map(Some)
     }
+}
+
+/// Logs a payment that brings nobody anything.
+fn is_nobodys(intent: &PaymentIntent, workspace: WorkspaceId) {
+    tracing::error!(payment = %intent.id, %workspace, "a payment is of no customer of the workspace");
 }
 
 /// Why automatic top-ups are paused, if they are.

@@ -7,7 +7,10 @@ use domain::{
     domain_events::DomainEvent,
     entitlements::Quota,
     id::WorkspaceId,
-    payment::{BillingAccount, PaidSubscription, Subscription, SubscriptionId, SubscriptionTag},
+    payment::{
+        BillingAccount, InvoiceId, PaidSubscription, Subscription, SubscriptionId, SubscriptionStatus,
+        SubscriptionTag,
+    },
     permissions::worker_may_set_paid_plans,
     plan::Plan,
     ports::{Outcome, PaymentError, PaymentRecords, Payments, Rounds, Saved, TransactionExtras, Workspaces},
@@ -48,7 +51,11 @@ pub async fn apply_to(
         let Some((now, tag)) = ours(ports, id, job).await? else { return Ok(Applied::NotOurs) };
         let account = account.filter(|it| it.customer == now.customer && it.workspace == tag.workspace);
         let (Some(workspace), Some(account)) = (workspace, account) else {
-            tracing::error!(subscription = %id, workspace = %of, "a subscription is of no customer of the workspace");
+            // The deletion of a workspace ends its subscription.
+            if now.is_alive() {
+                tracing::error!(subscription = %id, workspace = %of, "a subscription is of no customer of the workspace");
+            }
+            report_late_payment(&now, of);
             return Ok(Applied::NotOurs);
         };
         if let Some(applied) = ports.is_another(&account, &now).await? {
@@ -60,8 +67,26 @@ pub async fn apply_to(
             None => Applied::Unchanged,
         };
         ports.tidy(&account, &now).await?;
+        ports.close(&account, &now).await?;
         return Ok(applied);
     }
+}
+
+/// Logs an invoice that was paid after its subscription ended: an operator has to pay it back.
+fn report_late_payment(now: &Subscription, of: WorkspaceId) {
+    if let Some(invoice) = &now.paid_after_end {
+        paid_after_end(invoice, of);
+    }
+}
+
+/// Logs an invoice that was paid for nothing.
+fn paid_after_end(invoice: &InvoiceId, of: WorkspaceId) {
+    tracing::error!(
+        defect = "an invoice was paid after its subscription ended",
+        %invoice,
+        workspace = %of,
+        "an invoice was paid after its subscription ended: refund it"
+    );
 }
 
 /// The subscription, if it is one of this region.
@@ -87,6 +112,7 @@ impl SubscriptionPorts<'_> {
             return Ok(None);
         }
         if !now.is_alive() {
+            self.close(account, now).await?;
             return Ok(Some(Applied::Unchanged));
         }
         let Some(stored) = account.running() else { return Ok(None) };
@@ -98,7 +124,25 @@ impl SubscriptionPorts<'_> {
         }
         tracing::error!(subscription = %now.id, workspace = %account.workspace, "a second subscription was ended: refund it");
         self.payments.cancel_now(&now.id).await?.map_err(failed)?;
+        let ended = Subscription { status: SubscriptionStatus::Canceled, ..now.clone() };
+        self.close(account, &ended).await?;
         Ok(Some(Applied::Changed))
+    }
+
+    /// Voids the invoices of a subscription that ended: whoever paid one at its page would get nothing for it. Stripe voids those of a
+    /// subscription that never began.
+    async fn close(&self, account: &BillingAccount, now: &Subscription) -> Outcome<()> {
+        if now.status != SubscriptionStatus::Canceled {
+            return Ok(());
+        }
+        report_late_payment(now, account.workspace);
+        let payable = self.payments.payable_invoices(&account.customer, Some(&now.id)).await?;
+        for invoice in payable.map_err(failed)? {
+            if !self.payments.void_invoice(&invoice).await?.map_err(failed)? {
+                paid_after_end(&invoice, account.workspace);
+            }
+        }
+        Ok(())
     }
 
     /// Closes the page on which somebody could subscribe once more, and pays later invoices with the customer's default payment method,

@@ -57,6 +57,8 @@ impl Endpoint for CancelSubscription {
             payments::SET_CANCEL_AT_PERIOD_END,
             payments::SUBSCRIPTION,
             payments::CANCEL_NOW,
+            payments::PAYABLE_INVOICES,
+            payments::VOID_INVOICE,
             payments::BILLING_DETAILS,
             payments::SET_DEFAULT_METHOD,
             payments::EXPIRE_CHECKOUT,

@@ -72,6 +72,8 @@ impl Endpoint for SetDefaultPaymentMethod {
             payments::SUBSCRIPTION,
             payments::PAY_INVOICE,
             payments::CANCEL_NOW,
+            payments::PAYABLE_INVOICES,
+            payments::VOID_INVOICE,
             payments::BILLING_DETAILS,
             payments::EXPIRE_CHECKOUT,
             payments::USE_DEFAULT_METHOD,

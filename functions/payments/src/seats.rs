@@ -77,6 +77,8 @@ impl Endpoint for ChangeSeats {
             payments::SUBSCRIPTION,
             payments::SET_SEATS,
             payments::CANCEL_NOW,
+            payments::PAYABLE_INVOICES,
+            payments::VOID_INVOICE,
             payments::BILLING_DETAILS,
             payments::SET_DEFAULT_METHOD,
             payments::EXPIRE_CHECKOUT,

@@ -1,6 +1,8 @@
 //! Data protection: export and deletion of a user's data.
 
 mod elsewhere;
+mod kept_referral;
+mod stripe_customer;
 
 kit::functions! {
     endpoint request::RequestPrivacyJob;

@@ -17,6 +17,7 @@
 use std::sync::Arc;
 
 use domain::{
+    Timestamp,
     blob::{BlobKey, Blobs},
     deletion::{Deletion, DeletionScope, Part, Receipt, Step, UnderWay},
     directory::{Holder, Name},
@@ -27,7 +28,7 @@ use domain::{
     mail_content::MailContent,
     ports::{
         Connections, Consumed, Deletions, Directory, Exports, Failure, Follows, Mail, Mailer, PaymentRecords,
-        Payments, Rounds, Saved, TeamsElsewhere, TokenKeys, TransactionExtras, Workspaces,
+        Payments, Rounds, Saved, TeamsElsewhere, TokenKeys, TransactionExtras, Wallets, Workspaces,
     },
     team::MembershipCopy,
 };
@@ -35,7 +36,7 @@ use kit::{
     Ports, RunContext, Trigger, Worker, WorkerSpec,
     grants::{
         blobs, connections, consumed, deletions, directory, exports, extras, follows, mailer,
-        payment_records, payments, teams_elsewhere, token_keys, workspaces,
+        payment_records, payments, teams_elsewhere, token_keys, wallets, workspaces,
     },
     spec::Every,
     worker,
@@ -43,6 +44,8 @@ use kit::{
 };
 use serde::Serialize;
 use workers::mail_templates;
+
+use crate::{kept_referral, stripe_customer};
 
 /// Deletes accounts and teams.
 pub struct RunDeletion;
@@ -58,6 +61,7 @@ pub struct Deps {
     follows: Arc<dyn Follows>,
     payments: Arc<dyn Payments>,
     payment_records: Arc<dyn PaymentRecords>,
+    wallets: Arc<dyn Wallets>,
     directory: Arc<dyn Directory>,
     tokens: Arc<dyn TokenKeys>,
     mailer: Arc<dyn Mailer>,
@@ -123,6 +127,12 @@ impl Worker for RunDeletion {
             follows::LIST,
             follows::UNFOLLOW,
             payment_records::ACCOUNT,
+            payment_records::PAYMENTS_AFTER,
+            payment_records::SAVE_FORMER_REFERRAL,
+            wallets::FIND,
+            payments::CANCEL_NOW,
+            payments::PAYABLE_INVOICES,
+            payments::VOID_INVOICE,
             payments::DELETE_CUSTOMER,
             blobs::FILES_UNDER,
             blobs::BUNDLES_UNDER,
@@ -156,6 +166,7 @@ impl Worker for RunDeletion {
             follows: ports.follows(),
             payments: ports.payments(),
             payment_records: ports.payment_records(),
+            wallets: ports.wallets(),
             directory: ports.directory(),
             tokens: ports.token_keys(),
             mailer: ports.mailer(),
@@ -285,7 +296,11 @@ impl Run<'_> {
                 self.learn_addresses().await?;
                 self.free_identities().await?;
             }
-            Step::Records(Part::Payments) => self.delete_customer().await?,
+            Step::Records(Part::Payments) => {
+                let (kept, ()) = futures::try_join!(self.keep_referral(), self.delete_customer())?;
+                // The first run stored the record.
+                self.deletion.next.referral_kept_until = self.deletion.next.referral_kept_until.or(kept);
+            }
             Step::Records(Part::Workspace) => self.learn_handle().await?,
             Step::Records(Part::Follows) => {
                 if !self.unfollow_all().await? {
@@ -321,13 +336,17 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// Deletes the customer at Stripe, before the record that leads there: billing details and payment methods; subscriptions end. Stripe
-    /// keeps payments, as the law demands.
+    /// Keeps the referral of the account, before the payments and the wallet are erased. Returns until when.
+    async fn keep_referral(&self) -> Result<Option<Timestamp>, Failure> {
+        let ports = (&*self.deps.payment_records, &*self.deps.wallets);
+        kept_referral::keep(ports, self.deletion.next.workspace, self.job.now).await
+    }
+
+    /// Deletes the customer at Stripe, before the record that leads there.
     async fn delete_customer(&self) -> Result<(), Failure> {
         let account = self.deps.payment_records.account(self.deletion.next.workspace).await?;
         let Some(account) = account else { return Ok(()) };
-        let deleted = self.deps.payments.delete_customer(&account.customer).await?;
-        deleted.map_err(|error| Failure::Unavailable { service: "stripe", detail: format!("{error:?}") })
+        stripe_customer::delete(&*self.deps.payments, &account).await
     }
 
     /// Gives up the claims on the person's identities. The connections lead to them, and are erased afterwards.

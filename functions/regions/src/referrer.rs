@@ -39,6 +39,9 @@ pub struct ReferrerQuery {
 pub struct FoundReferrer {
     /// The account exists and has fewer than the most rewards.
     pub open: bool,
+    /// The account exists and has the most rewards. Absent in answers of older versions.
+    #[serde(default)]
+    pub full: bool,
 }
 impl Output for FoundReferrer {}
 
@@ -62,17 +65,22 @@ impl Endpoint for FindReferrer {
         _: &RequestContext<OtherRegion>,
         Body(ReferrerQuery { workspace }): Self::Input,
     ) -> Result<FoundReferrer, Failure> {
-        Ok(FoundReferrer { open: is_open(&*deps.wallets, &*deps.workspaces, workspace).await? })
+        find(&*deps.wallets, &*deps.workspaces, workspace).await
     }
 }
 
-/// Whether a workspace is a personal one of this region with fewer than the most rewards.
+/// Whether a workspace is a personal one of this region, and whether it has the most rewards.
 ///
 /// # Errors
 ///
 /// If AWS fails.
-pub async fn is_open(wallets: &dyn Wallets, workspaces: &dyn Workspaces, id: WorkspaceId) -> Outcome<bool> {
+pub async fn find(
+    wallets: &dyn Wallets,
+    workspaces: &dyn Workspaces,
+    id: WorkspaceId,
+) -> Outcome<FoundReferrer> {
     let (workspace, wallet) = futures::try_join!(workspaces.find(id), wallets.find(id))?;
     let is_personal = workspace.is_some_and(|workspace| workspace.kind == WorkspaceKind::Personal);
-    Ok(is_personal && wallet.is_none_or(|wallet| wallet.rewards < MOST_REFERRALS))
+    let is_full = wallet.is_some_and(|wallet| wallet.rewards >= MOST_REFERRALS);
+    Ok(FoundReferrer { open: is_personal && !is_full, full: is_personal && is_full })
 }

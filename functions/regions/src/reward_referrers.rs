@@ -9,12 +9,12 @@ use std::sync::Arc;
 use domain::{
     domain_events::DomainEvent,
     id::{Id, OfEvent, WorkspaceId},
-    ports::{Failure, Outcome, Wallets},
-    referral::ReferralKey,
+    ports::{Failure, Outcome, PaymentRecords, Wallets},
+    referral::{FriendHash, Referral, ReferralKey},
 };
 use kit::{
     Ports, RegionClient, RunContext, Trigger, Worker, WorkerSpec,
-    grants::{extras, forwarding_keys, wallets, workspaces},
+    grants::{extras, forwarding_keys, payment_records, wallets, workspaces},
     region_client::IN_BACKGROUND,
     worker,
     worker::Envelope,
@@ -28,6 +28,7 @@ pub struct RewardReferrers;
 
 /// The ports that it uses.
 pub struct Deps {
+    records: Arc<dyn PaymentRecords>,
     regions: RegionClient,
     rewards: RewardPorts,
     wallets: Arc<dyn Wallets>,
@@ -47,6 +48,7 @@ impl Worker for RewardReferrers {
         "Adds and takes back the rewards of users who referred others, also in other regions",
         &[
             wallets::FIND,
+            payment_records::FORMER_REFERRAL,
             workspaces::FIND,
             wallets::WITH_CAUSES,
             wallets::BOOK_CREDIT,
@@ -60,7 +62,12 @@ impl Worker for RewardReferrers {
     type Error = Failure;
 
     fn deps(ports: &impl Ports) -> Deps {
-        Deps { regions: ports.region_client(), rewards: RewardPorts::of(ports), wallets: ports.wallets() }
+        Deps {
+            records: ports.payment_records(),
+            regions: ports.region_client(),
+            rewards: RewardPorts::of(ports),
+            wallets: ports.wallets(),
+        }
     }
 
     async fn handle(deps: &Deps, job: &RunContext, event: Envelope) -> Result<RewardReport, Failure> {
@@ -75,8 +82,7 @@ impl Worker for RewardReferrers {
 impl Deps {
     /// Rewards the referrer of a friend, if the friend has one and the referral changed.
     async fn reward(&self, friend: WorkspaceId, job: &RunContext) -> Outcome<bool> {
-        let wallet = self.wallets.find(friend).await?;
-        let referral = wallet.and_then(|wallet| wallet.referral).filter(|referral| referral.changes > 0);
+        let referral = self.referral(friend, job).await?.filter(|referral| referral.changes > 0);
         let Some(referral) = referral else { return Ok(false) };
         let reward = ReferralReward {
             referrer: referral.referrer,
@@ -88,5 +94,14 @@ impl Deps {
             return self.rewards.book(&reward, event, job.now).await;
         }
         Ok(self.regions.ask::<BookReward, _>(referral.region, &reward, IN_BACKGROUND).await?.booked)
+    }
+
+    /// The referral in the friend's wallet, or what is kept of it after the friend's account was deleted.
+    async fn referral(&self, friend: WorkspaceId, job: &RunContext) -> Outcome<Option<Referral>> {
+        if let Some(wallet) = self.wallets.find(friend).await? {
+            return Ok(wallet.referral);
+        }
+        let former = self.records.former_referral(FriendHash::of(friend), job.now).await?;
+        Ok(former.map(|former| former.referral))
     }
 }

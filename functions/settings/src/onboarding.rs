@@ -97,12 +97,14 @@ impl Endpoint for Onboard {
             workspaces::FIND,
             workspaces::PROFILE,
             vault::NEW_DATA_KEY,
+            directory::FIND_HANDLE,
             directory::CLAIM_HANDLE,
             directory::RELEASE_HANDLE,
             directory::GRANT_CREDIT,
             directory::GRANT_PROMO,
             address_hashes::NETWORK_HASH,
             address_hashes::CREDIT_HASHES,
+            address_hashes::REFERRAL_TAG,
             rate_windows::TAKE,
             promotions::FIND,
             wallets::FIND,
@@ -185,7 +187,8 @@ impl Deps {
         Ok(Settings::of(&made, record.profile, Some(user.primary_email), call.now))
     }
 
-    /// Reads the user and claims the handle. Codes are checked before.
+    /// Reads the user and claims the handle. Codes are checked before, unless the handle is known to be taken: each check counts as a try of
+    /// the day.
     async fn admit(
         &self,
         call: &RequestContext<Person>,
@@ -197,10 +200,17 @@ impl Deps {
             let (user, ()) = futures::try_join!(user, self.claim(claim))?;
             return Ok((user, OpeningOffers::default()));
         }
-        let user = user.await?;
+        let (user, ()) = futures::try_join!(user, self.ensure_free(claim))?;
         let offers = self.codes.check(&user, codes, call).await?;
         self.claim(claim).await?;
         Ok((user, offers))
+    }
+
+    /// Refuses a handle that another holder has, as this region's replica has it.
+    async fn ensure_free(&self, claim: &Claim) -> Result<(), Error> {
+        let holder = self.credit.directory.find(&claim.name).await?;
+        let is_taken = holder.is_some_and(|holder| holder.id != claim.id || holder.region != claim.region);
+        if is_taken { Err(Error::HandleTaken) } else { Ok(()) }
     }
 
     async fn claim(&self, claim: &Claim) -> Result<(), Error> {

@@ -17,7 +17,7 @@ use domain::{
     workspace::Workspace,
 };
 use kit::{Code, Person, Ports, Problem, RegionClient, RequestContext, promo_tries, region_client::BRIEFLY};
-use regions::referrer::{self, FindReferrer, ReferrerQuery};
+use regions::referrer::{self, FindReferrer, FoundReferrer, ReferrerQuery};
 
 kit::errors! {
     pub enum CodeError from Failure {
@@ -26,10 +26,15 @@ kit::errors! {
             Code::PromoInvalid,
             "This promo code is not valid any more, or never was. Check the code, or continue without it.",
         ),
-        /// The referral code is unknown, or its user has the most rewards.
+        /// The referral code is unknown.
         NoSuchReferral => Problem::new(
             Code::PromoInvalid,
             "This referral code is not valid any more, or never was. Check the code, or continue without it.",
+        ),
+        /// The user with the referral code has the most rewards.
+        ReferrerFull => Problem::new(
+            Code::PromoInvalid,
+            "This referral code has been used by the most people. Use another code, or continue without it.",
         ),
         /// The mailbox of the user redeemed the code for another account.
         RedeemedBefore => Problem::new(
@@ -41,7 +46,9 @@ kit::errors! {
             retry_after: Some(wait.seconds),
             ..Problem::new(
                 Code::RateLimited,
-                format!("You can try at most {MOST_TRIES_A_DAY} promo codes a day. Continue without a code."),
+                format!(
+                    "You can try at most {MOST_TRIES_A_DAY} codes a day. Try again tomorrow, or continue without a code."
+                ),
             )
         },
     }
@@ -168,13 +175,22 @@ impl CodeDeps {
         code: ReferralCode,
         call: &RequestContext<Person>,
     ) -> Result<Referral, CodeError> {
-        let open = if code.region == call.region {
-            referrer::is_open(&*self.wallets, &*self.workspaces, code.workspace).await?
+        // The other region is asked only about codes that were given out.
+        let tag = self.hashes.referral_tag(code.region, code.workspace).await?;
+        if !tag.matches(code.tag) {
+            return Err(CodeError::NoSuchReferral);
+        }
+        let found = if code.region == call.region {
+            referrer::find(&*self.wallets, &*self.workspaces, code.workspace).await?
         } else {
             let query = ReferrerQuery { workspace: code.workspace };
-            self.regions.ask::<FindReferrer, _>(code.region, &query, BRIEFLY).await?.open
+            self.regions.ask::<FindReferrer, _>(code.region, &query, BRIEFLY).await?
         };
-        if open { Ok(Referral::by(code)) } else { Err(CodeError::NoSuchReferral) }
+        match found {
+            FoundReferrer { open: true, .. } => Ok(Referral::by(code)),
+            FoundReferrer { full: true, .. } => Err(CodeError::ReferrerFull),
+            FoundReferrer { .. } => Err(CodeError::NoSuchReferral),
+        }
     }
 
     /// The promotion of a code that the user can redeem. Claims the code for the user's mailbox.

@@ -90,6 +90,7 @@ pub const fn treatment(kind: ItemKind) -> Treatment {
         ItemKind::FollowerCounts => Treatment::Counted,
         // What came after the restored time is found again: the position is restored, too.
         ItemKind::ClosedPostings
+        | ItemKind::FormerReferrals
         | ItemKind::Promotions
         | ItemKind::StripeEvents
         | ItemKind::Reconciliations => Treatment::Kept,

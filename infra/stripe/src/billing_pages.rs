@@ -135,7 +135,10 @@ fn invoice_lines(invoice: &Value) -> Vec<String> {
         lines.push(format!("{description}: {sum}"));
     }
     lines.push(format!("Total: {}", amount("/total")));
-    lines.push(format!("Amount due: {}", amount("/amount_due")));
+    // `amount_due` stays what it was at first.
+    if !matches!(text(invoice, "/status"), "paid" | "void") {
+        lines.push(format!("Amount due: {}", amount("/amount_remaining")));
+    }
     lines.push(format!("Amount paid: {}", amount("/amount_paid")));
     lines
 }
@@ -222,13 +225,19 @@ mod tests {
 
     #[test]
     fn invoice_shows_its_lines() {
-        let invoice = json!({
+        let mut invoice = json!({
             "number": "A-1", "currency": "usd", "total": 2900, "amount_due": 2900, "amount_paid": 0,
+            "amount_remaining": 2900, "status": "open",
             "lines": { "data": [{ "description": "1 × Pro", "amount": 2900 }] },
         });
         let lines = invoice_lines(&invoice);
         assert!(
             lines.contains(&"1 × Pro: $29.00".to_owned()) && lines.contains(&"Amount due: $29.00".to_owned())
         );
+        for status in ["paid", "void"] {
+            invoice["status"] = json!(status);
+            let lines = invoice_lines(&invoice);
+            assert!(!lines.iter().any(|line| line.starts_with("Amount due")), "{status}");
+        }
     }
 }

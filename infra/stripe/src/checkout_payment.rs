@@ -50,6 +50,10 @@ pub(crate) fn submit(work: &mut Work<'_>, id: &str, form: &Params) -> Result<Pag
             url => PageOutcome::Redirect(with_session_id(url, id)),
         });
     }
+    // Nobody pays by accident.
+    if form.text("action") != Some("pay") {
+        return Ok(PageOutcome::Again("Unknown action. Use `pay` or `cancel`.".to_owned()));
+    }
     if let Err(problem) = check(&session, form) {
         return Ok(PageOutcome::Again(problem.message));
     }

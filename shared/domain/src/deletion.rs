@@ -93,6 +93,13 @@ pub struct Deletion {
     /// Numbers of deleted items.
     #[serde(default)]
     pub counts: BTreeMap<String, u64>,
+    /// Until when the account's referral is kept, if it had one.
+    #[serde(
+        with = "jiff::fmt::serde::timestamp::millisecond::optional",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub referral_kept_until: Option<Timestamp>,
     /// Counts changes: every write is conditional on it.
     pub version: u64,
 }
@@ -243,6 +250,7 @@ mod tests {
             steps_done: StepsDone::default(),
             handed_over_until: None,
             counted: None,
+            referral_kept_until: None,
             counts: BTreeMap::new(),
             version: 1,
         }
@@ -373,6 +381,8 @@ mod tests {
         let without = kept(&deletion);
         deletion.count("transactions", &["c".to_owned()]);
         assert_eq!(kept(&deletion), without + 1);
+        deletion.referral_kept_until = Some(at(9_000));
+        assert_eq!(kept(&deletion), without + 2);
     }
 
     #[test]

@@ -1,9 +1,12 @@
 //! Referrals: a user opens an account with the code of another one, the referrer, and both get credit.
 
+mod former;
+
 use std::fmt;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize, Serializer};
+use subtle::ConstantTimeEq;
 
 use crate::{
     id::{IdKind, OfWorkspace, WorkspaceId},
@@ -12,6 +15,8 @@ use crate::{
     secret::Digest256,
     text::{Invalid, string_value},
 };
+
+pub use former::{FormerPayment, FormerReferral, FriendHash, keep_newest};
 
 /// What the friend gets with the opening of the account, and the referrer when the friend has topped up [`THRESHOLD`].
 pub const CREDIT: MicroUsd = MicroUsd::dollars(10);
@@ -22,8 +27,55 @@ pub const MOST_REFERRALS: u32 = 100;
 /// The most times that a reward is added or taken back. An even number, so that the last change takes the reward back.
 pub const MOST_CHANGES: u32 = 6;
 
-/// The referral code of a user: the home region and the id of the personal workspace, such as `us-01m858qy4a1ar9by88nhafn40x`. Case and
-/// surrounding blanks do not matter.
+/// The digits of Crockford's base 32, as in ids.
+const DIGITS: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
+
+/// The keyed part of a referral code: the first 40 bits of a MAC over the others, as 8 digits. So nobody can make the code of a user whose
+/// id they know.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct ReferralTag([u8; 5]);
+
+impl ReferralTag {
+    /// The tag with the first bits of a MAC.
+    pub fn from_mac(mac: &[u8; 32]) -> Self {
+        let mut tag = [0; 5];
+        tag.iter_mut().zip(mac).for_each(|(to, from)| *to = *from);
+        Self(tag)
+    }
+
+    /// Compares in constant time.
+    pub fn matches(self, other: Self) -> bool {
+        self.0.ct_eq(&other.0).into()
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        if text.len() != 8 {
+            return None;
+        }
+        let mut bits = 0_u64;
+        for character in text.bytes() {
+            let digit = DIGITS.iter().position(|digit| *digit == character)?;
+            bits = (bits << 5) | u64::try_from(digit).ok()?;
+        }
+        let [_, _, _, tag @ ..] = bits.to_be_bytes();
+        Some(Self(tag))
+    }
+}
+
+impl fmt::Display for ReferralTag {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [a, b, c, d, e] = self.0;
+        let bits = u64::from_be_bytes([0, 0, 0, a, b, c, d, e]);
+        for shift in [35, 30, 25, 20, 15, 10, 5, 0] {
+            let digit = usize::try_from((bits >> shift) & 31).unwrap_or_default();
+            write!(out, "{}", char::from(DIGITS.get(digit).copied().unwrap_or_default()))?;
+        }
+        Ok(())
+    }
+}
+
+/// The referral code of a user: the home region, the id of the personal workspace, and a keyed tag, such as
+/// `us-01m858qy4a1ar9by88nhafn40x-7k2m9xq4`. Case and surrounding blanks do not matter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize)]
 #[serde(try_from = "String")]
 pub struct ReferralCode {
@@ -31,6 +83,8 @@ pub struct ReferralCode {
     pub region: Region,
     /// The personal workspace.
     pub workspace: WorkspaceId,
+    /// The keyed tag, as it was entered: it may be wrong.
+    pub tag: ReferralTag,
 }
 
 impl ReferralCode {
@@ -41,16 +95,19 @@ impl ReferralCode {
     /// The text has another form.
     pub fn parse(input: &str) -> Result<Self, Invalid> {
         let code = input.trim().to_ascii_lowercase();
-        let parts = code.split_once('-').and_then(|(region, id)| {
+        let parts = || {
+            let (region, rest) = code.split_once('-')?;
+            let (id, tag) = rest.split_once('-')?;
             let region = region.parse().ok()?;
             let workspace = format!("{}_{id}", OfWorkspace::PREFIX).parse().ok()?;
-            Some(Self { region, workspace })
-        });
-        parts.ok_or(Invalid::new("Invalid referral code. Copy the whole code."))
+            Some(Self { region, workspace, tag: ReferralTag::parse(tag)? })
+        };
+        parts().ok_or(Invalid::new("Invalid referral code. Copy the whole code."))
     }
 
     fn schema() -> Schema {
-        let pattern = "^\\s*([Uu][Ss]|[Ee][Uu]|[Aa][Pp])-[0-7][0-9A-HJKMNP-TV-Za-hjkmnp-tv-z]{25}\\s*$";
+        let pattern = "^\\s*([Uu][Ss]|[Ee][Uu]|[Aa][Pp])-[0-7][0-9A-HJKMNP-TV-Za-hjkmnp-tv-z]{25}\
+                       -[0-9A-HJKMNP-TV-Za-hjkmnp-tv-z]{8}\\s*$";
         json_schema!({ "type": "string", "pattern": pattern })
     }
 }
@@ -59,7 +116,7 @@ string_value!(@input ReferralCode);
 
 impl fmt::Display for ReferralCode {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(out, "{}-{}", self.region, self.workspace.bare())
+        write!(out, "{}-{}-{}", self.region, self.workspace.bare(), self.tag)
     }
 }
 
@@ -145,7 +202,7 @@ mod tests {
 
     use super::*;
 
-    const CODE: &str = "us-01m858qy4a1ar9by88nhafn40x";
+    const CODE: &str = "us-01m858qy4a1ar9by88nhafn40x-7k2m9xq4";
 
     fn code() -> ReferralCode {
         ReferralCode::parse(CODE).unwrap()
@@ -155,9 +212,9 @@ mod tests {
     fn codes_ignore_case_and_blanks() {
         for text in [
             CODE,
-            " us-01m858qy4a1ar9by88nhafn40x\n",
-            "US-01M858QY4A1AR9BY88NHAFN40X",
-            "Us-01m858Qy4a1ar9by88nhafn40X",
+            " us-01m858qy4a1ar9by88nhafn40x-7k2m9xq4\n",
+            "US-01M858QY4A1AR9BY88NHAFN40X-7K2M9XQ4",
+            "Us-01m858Qy4a1ar9by88nhafn40X-7K2m9xQ4",
         ] {
             let code = ReferralCode::parse(text).unwrap();
             assert_eq!((code.to_string().as_str(), code.region), (CODE, Region::Us), "{text}");
@@ -171,16 +228,24 @@ mod tests {
             "",
             "us",
             "us-",
-            "-01m858qy4a1ar9by88nhafn40x",
-            "01m858qy4a1ar9by88nhafn40x",
-            "xx-01m858qy4a1ar9by88nhafn40x",
-            "us-ws_01m858qy4a1ar9by88nhafn40x",
-            "us-01m858qy4a1ar9by88nhafn40",
-            "us-01m858qy4a1ar9by88nhafn40xx",
-            "us-81m858qy4a1ar9by88nhafn40x",
-            "us-01m858qy4a1ar9by88nhafn4lx",
-            "us 01m858qy4a1ar9by88nhafn40x",
-            "us- 01m858qy4a1ar9by88nhafn40x",
+            "-01m858qy4a1ar9by88nhafn40x-7k2m9xq4",
+            "01m858qy4a1ar9by88nhafn40x-7k2m9xq4",
+            "xx-01m858qy4a1ar9by88nhafn40x-7k2m9xq4",
+            "us-ws_01m858qy4a1ar9by88nhafn40x-7k2m9xq4",
+            "us-01m858qy4a1ar9by88nhafn40-7k2m9xq4",
+            "us-01m858qy4a1ar9by88nhafn40xx-7k2m9xq4",
+            "us-81m858qy4a1ar9by88nhafn40x-7k2m9xq4",
+            "us-01m858qy4a1ar9by88nhafn4lx-7k2m9xq4",
+            "us 01m858qy4a1ar9by88nhafn40x-7k2m9xq4",
+            "us- 01m858qy4a1ar9by88nhafn40x-7k2m9xq4",
+            "us-01m858qy4a1ar9by88nhafn40x",
+            "us-01m858qy4a1ar9by88nhafn40x-",
+            "us-01m858qy4a1ar9by88nhafn40x-7k2m9xq",
+            "us-01m858qy4a1ar9by88nhafn40x-7k2m9xq44",
+            "us-01m858qy4a1ar9by88nhafn40x-7k2m9xqu",
+            "us-01m858qy4a1ar9by88nhafn40x-7k2m-9xq",
+            "us-01m858qy4a1ar9by88nhafn40x-7k2m9xé",
+            "us-01m858qy4a1ar9by88nhafn40x7k2m9xq4",
         ] {
             assert!(ReferralCode::parse(text).is_err(), "{text}");
         }
@@ -191,6 +256,26 @@ mod tests {
         assert_eq!(serde_json::to_value(code()).unwrap(), json!(CODE));
         assert_eq!(serde_json::from_value::<ReferralCode>(json!(CODE)).unwrap(), code());
         assert!(serde_json::from_value::<ReferralCode>(json!("us-1")).is_err());
+    }
+
+    #[test]
+    fn tag_is_the_first_forty_bits_in_base_32() {
+        let mut mac = [0xff; 32];
+        for (bytes, text) in [
+            ([0, 0, 0, 0, 0], "00000000"),
+            ([0, 0, 0, 0, 1], "00000001"),
+            ([0xff; 5], "zzzzzzzz"),
+            ([0x08, 0x42, 0x10, 0x84, 0x21], "11111111"),
+            ([0x01, 0x23, 0x45, 0x67, 0x89], "04hmasw9"),
+        ] {
+            mac.iter_mut().zip(bytes).for_each(|(to, from)| *to = from);
+            let tag = ReferralTag::from_mac(&mac);
+            assert_eq!((tag.to_string().as_str(), ReferralTag::parse(text)), (text, Some(tag)));
+            assert!(tag.matches(tag));
+            let mut other = mac;
+            other[4] ^= 1;
+            assert!(!tag.matches(ReferralTag::from_mac(&other)), "{text}");
+        }
     }
 
     #[test]

@@ -13,9 +13,10 @@ use domain::{
     email::EmailAddress,
     entropy::Entropy,
     free_credit::{CreditHashes, Mailbox, MailboxHash, Organization, OrganizationHash},
-    id::AttemptId,
+    id::{AttemptId, WorkspaceId},
     ports::{AddressHashes, Codes, ForwardingKeys, IdentityKeys, Outcome, TokenKeys},
     provider::{IdentityHash, IdentityTicket, ProviderIdentity},
+    referral::ReferralTag,
     region::Region,
     rotation::{KEPT, SecretName},
     secret::{Digest256, MacKey, Secret},
@@ -161,6 +162,13 @@ impl AddressHashes for Secrets {
             mailbox: MailboxHash(hash("mailbox", Mailbox::of(address).as_str())),
             organization: OrganizationHash(hash("organization", Organization::of(address).as_str())),
         })
+    }
+
+    async fn referral_tag(&self, region: Region, workspace: WorkspaceId) -> Outcome<ReferralTag> {
+        let key = self.read(SecretName::Addresses).await?.mac_key(Timestamp::UNIX_EPOCH)?;
+        let workspace = workspace.to_string();
+        let parts = [region.as_str().as_bytes(), workspace.as_bytes()];
+        Ok(ReferralTag::from_mac(&key.derive("referral-code", &parts)))
     }
 
     async fn source(&self, address: EmailHash, network: Network) -> Outcome<Source> {

@@ -1,7 +1,8 @@
 //! Payments by Stripe.  Table `billing`: PK `CUSTOMER#<workspace>`  SK `CUSTOMER`; PK `PAYMENTS#<workspace>`  SK `<payment intent>`;
+//! PK `FORMER#<sha256 of a workspace that was deleted>`  SK `FORMER` (its referral, gone after 180 days);
 //! PK `STRIPEEVENT#<event>`  SK `EVENT` (uniqueness: an event is handled once; gone after 60 days, when Stripe has
 //! forgotten it too); PK `RECONCILED`  SK `RECONCILED`.
-//! Reads: each by its key (get, strongly consistent).
+//! Reads: each by its key (get), the payments of a workspace (query, by id), all strongly consistent.
 //! Writes: a payment in the transaction that changes the wallet, if it has the version that was read; an event in the transaction
 //! that writes the message about it; the others by conditional puts, the customer in a transaction that checks the workspace.
 
@@ -11,7 +12,8 @@ use domain::{
     id::WorkspaceId,
     payment::{BillingAccount, Payment, PaymentIntentId, StripeEvent, StripeEventId},
     permissions::{ChangesWallets, ManagesBilling, SetsPlans},
-    ports::{Outcome, PaymentRecords, Reconciled, Saved, TransactionExtras},
+    ports::{Outcome, Page, PaymentRecords, Reconciled, Saved, TransactionExtras},
+    referral::{FormerReferral, FriendHash},
     wallet::WalletChange,
     workspace::Workspace,
 };
@@ -35,6 +37,10 @@ fn customer_key(workspace: WorkspaceId) -> Key {
 
 fn payment_key(workspace: WorkspaceId, intent: &PaymentIntentId) -> Key {
     Key::new(ItemKind::Payments, workspace, intent.as_str())
+}
+
+fn former_key(friend: FriendHash) -> Key {
+    Key::new(ItemKind::FormerReferrals, friend, "FORMER")
 }
 
 fn event_key(id: &StripeEventId) -> Key {
@@ -88,6 +94,37 @@ impl PaymentRecords for Store {
 
     async fn payment(&self, workspace: WorkspaceId, intent: &PaymentIntentId) -> Outcome<Option<Payment>> {
         self.get(payment_key(workspace, intent)).await?.map(from_item).transpose()
+    }
+
+    async fn payments_after(
+        &self,
+        workspace: WorkspaceId,
+        after: Option<&PaymentIntentId>,
+        limit: usize,
+    ) -> Outcome<Page<Payment>> {
+        // Ids have no character before the digits.
+        let from = after.map_or_else(|| "!".to_owned(), |after| format!("{after}!"));
+        let range = (from, "~".to_owned());
+        let page = self.range_ascending(ItemKind::Payments, workspace, range, limit).await?;
+        let items = page.items.into_iter().map(from_item).collect::<Outcome<Vec<Payment>>>()?;
+        Ok(Page { items, more: page.more })
+    }
+
+    async fn former_referral(&self, friend: FriendHash, now: Timestamp) -> Outcome<Option<FormerReferral>> {
+        let found: Option<FormerReferral> = self.get(former_key(friend)).await?.map(from_item).transpose()?;
+        Ok(found.filter(|found| found.kept_until > now))
+    }
+
+    async fn save_former_referral(
+        &self,
+        record: &FormerReferral,
+        extras: TransactionExtras,
+    ) -> Outcome<Saved> {
+        let key = former_key(record.friend);
+        let item = to_expiring_item(&key, record, record.kept_until)?;
+        let transaction =
+            self.transaction().put("former", &key, item, before(record.version)).extras(extras)?;
+        Ok(transaction.commit().await?.map_or(Saved::Yes, |_| Saved::Stale))
     }
 
     async fn book(

@@ -193,6 +193,7 @@ pub struct SubscriptionAnswer {
     pub start_date: i64,
     pub cancel_at_period_end: Option<bool>,
     pub cancel_at: Option<i64>,
+    pub ended_at: Option<i64>,
     pub default_payment_method: Option<ObjectReference>,
     pub latest_invoice: Option<Expandable<LatestInvoice>>,
 }
@@ -237,6 +238,7 @@ pub struct LatestInvoice {
 #[derive(Deserialize)]
 pub struct InvoiceTransitions {
     pub finalized_at: Option<i64>,
+    pub paid_at: Option<i64>,
 }
 
 /// An invoice.

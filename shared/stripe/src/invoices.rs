@@ -1,7 +1,8 @@
 //! Invoices ([object](https://docs.stripe.com/api/invoices)).
 
 use domain::{
-    payment::{CustomerId, Invoice, InvoiceId, PaymentMethodId},
+    Timestamp,
+    payment::{CustomerId, Invoice, InvoiceId, PaymentMethodId, SubscriptionId},
     ports::{Page, PaymentError, StepKey},
 };
 use providers::Fetch;
@@ -12,6 +13,13 @@ use crate::{
     error::{ApiAnswer, CallError, refused},
     form::Form,
 };
+
+/// The statuses of invoices that are not paid and can be paid at their pages ([statuses]).
+///
+/// [statuses]: https://docs.stripe.com/invoicing/overview#invoice-statuses
+const PAYABLE: [&str; 2] = ["open", "uncollectible"];
+/// How long attempts to void an invoice have the same key, in seconds. Stripe keeps an error for the key.
+const SAME_VOID: i64 = 600;
 
 impl<F: Fetch> Api<'_, F> {
     /// A page of the invoices of a customer, newest first.
@@ -46,6 +54,53 @@ impl<F: Fetch> Api<'_, F> {
                 answer => answer?,
             };
             Ok(invoice.status.as_deref() == Some("paid"))
+        })
+        .await
+    }
+
+    /// The invoices that are not paid and can be paid at their pages, newest first for each status.
+    pub async fn payable_invoices(
+        &self,
+        customer: &CustomerId,
+        subscription: Option<&SubscriptionId>,
+    ) -> ApiAnswer<Vec<InvoiceId>> {
+        self.within(async {
+            let mut payable = Vec::new();
+            for status in PAYABLE {
+                let query = Form::page()
+                    .with("customer", customer)
+                    .with_some("subscription", subscription)
+                    .with("status", status);
+                let found: List<InvoiceAnswer> = self.get("/v1/invoices", &query).await?;
+                for invoice in found.data {
+                    payable.push(InvoiceId::parse(&invoice.id).ok_or_else(|| refused("answer"))?);
+                }
+            }
+            Ok(payable)
+        })
+        .await
+    }
+
+    /// Voids an invoice ([void]). Whether it is void. Stripe refuses to void an invoice that is paid or void, and has
+    /// no code for it.
+    ///
+    /// [void]: https://docs.stripe.com/api/invoices/void
+    pub async fn void_invoice(&self, id: &InvoiceId, now: Timestamp) -> ApiAnswer<bool> {
+        self.within(async {
+            let path = format!("/v1/invoices/{id}");
+            let step = StepKey(format!("void-{id}-{}", now.as_second().div_euclid(SAME_VOID)));
+            let voided = self.take::<StatusAnswer>(&format!("{path}/void"), &Form::default(), &step).await;
+            let invoice = match voided {
+                Err(CallError::Payment(PaymentError::Refused(code))) => {
+                    let found: StatusAnswer = self.get(&path, &Form::default()).await?;
+                    if !matches!(found.status.as_deref(), Some("paid" | "void")) {
+                        return Err(refused(&code));
+                    }
+                    found
+                }
+                answer => answer?,
+            };
+            Ok(invoice.status.as_deref() == Some("void"))
         })
         .await
     }
@@ -132,6 +187,55 @@ mod tests {
             assert_eq!(why(pay(&script).await), expected);
             assert_eq!(script.asked(), [PAY]);
         }
+    }
+
+    const VOID: &str = "POST /v1/invoices/in_1/void [void-in_1-3000000]";
+
+    async fn void(script: &Script) -> ApiAnswer<bool> {
+        let now = Timestamp::from_second(1_800_000_000).unwrap();
+        script.api().void_invoice(&InvoiceId::parse("in_1").unwrap(), now).await
+    }
+
+    #[tokio::test]
+    async fn void_without_answer_is_repeated_with_its_key() {
+        let script = Script::of([unreachable(), invoice_with("void")]);
+        assert!(done(void(&script).await));
+        assert_eq!(script.asked(), [VOID, VOID]);
+    }
+
+    #[tokio::test]
+    async fn invoice_that_is_not_open_any_more_is_void_or_paid() {
+        for (status, expected) in [("void", true), ("paid", false)] {
+            let script = Script::of([refusal(), invoice_with(status)]);
+            assert_eq!(done(void(&script).await), expected, "{status}");
+            assert_eq!(script.asked(), [VOID, READ]);
+        }
+    }
+
+    #[tokio::test]
+    async fn refused_void_of_an_open_invoice_is_an_error() {
+        let script = Script::of([refusal(), invoice_with("open")]);
+        let refused = PaymentError::Refused("invalid_request_error".to_owned());
+        assert_eq!(why(void(&script).await), refused);
+    }
+
+    #[tokio::test]
+    async fn payable_invoices_are_open_or_uncollectible() {
+        let invoices = |ids: &[&str]| {
+            let invoice = |id: &&str| json!({ "id": id, "status": "open", "total": 1, "created": 1 });
+            list(json!(ids.iter().map(invoice).collect::<Vec<_>>()), false)
+        };
+        let subscription = SubscriptionId::parse("sub_1");
+        let script = Script::of([invoices(&["in_2", "in_1"]), invoices(&["in_3"])]);
+        let payable = done(script.api().payable_invoices(&customer(), subscription.as_ref()).await);
+        assert_eq!(payable.iter().map(InvoiceId::as_str).collect::<Vec<_>>(), ["in_2", "in_1", "in_3"]);
+        let query = "GET /v1/invoices limit=100 customer=cus_1 subscription=sub_1 status";
+        assert_eq!(script.asked(), [format!("{query}=open"), format!("{query}=uncollectible")]);
+
+        let script = Script::of([invoices(&[]), invoices(&[])]);
+        assert!(done(script.api().payable_invoices(&customer(), None).await).is_empty());
+        let query = "GET /v1/invoices limit=100 customer=cus_1 status";
+        assert_eq!(script.asked(), [format!("{query}=open"), format!("{query}=uncollectible")]);
     }
 
     fn customer() -> CustomerId {

@@ -187,6 +187,19 @@ impl<F: Fetch> Payments for StripeClient<F> {
         separate(async { self.api().await?.pay_invoice(id, method, step).await }).await
     }
 
+    async fn payable_invoices(
+        &self,
+        customer: &CustomerId,
+        subscription: Option<&SubscriptionId>,
+    ) -> PaymentResult<Vec<InvoiceId>> {
+        separate(async { self.api().await?.payable_invoices(customer, subscription).await }).await
+    }
+
+    async fn void_invoice(&self, id: &InvoiceId) -> PaymentResult<bool> {
+        let now = (self.now)();
+        separate(async { self.api().await?.void_invoice(id, now).await }).await
+    }
+
     async fn events(
         &self,
         since: Timestamp,

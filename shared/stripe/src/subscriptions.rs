@@ -115,7 +115,10 @@ fn subscription(answer: SubscriptionAnswer, prices: Option<&ProPrices>) -> ApiAn
     // Stripe's own pages may schedule an end with this time only
     // (https://docs.stripe.com/billing/subscriptions/cancel).
     let is_scheduled = answer.cancel_at.is_some_and(|at| at <= item.current_period_end);
-    let open = answer.latest_invoice.and_then(Expandable::object).filter(is_open);
+    let latest = answer.latest_invoice.and_then(Expandable::object);
+    let paid_late = latest.as_ref().filter(|latest| is_paid_after(latest, answer.ended_at));
+    let paid_after_end = paid_late.and_then(|latest| InvoiceId::parse(latest.id.as_deref()?));
+    let open = latest.filter(is_open);
     Ok(Subscription {
         id: answer.id,
         customer: customer_of(Some(&answer.customer)).ok_or_else(|| refused("answer"))?,
@@ -130,6 +133,7 @@ fn subscription(answer: SubscriptionAnswer, prices: Option<&ProPrices>) -> ApiAn
         method: answer.default_payment_method.and_then(|method| PaymentMethodId::parse(method.id())),
         open_invoice: open.as_ref().and_then(|open| InvoiceId::parse(open.id.as_deref()?)),
         payment_failed_at: open.as_ref().map_or(Ok(None), payment_failed_at)?,
+        paid_after_end,
         item: item.id,
     })
 }
@@ -162,6 +166,13 @@ fn cycle_of_lookup_key(price: &PriceAnswer) -> Option<BillingCycle> {
 
 fn is_open(invoice: &LatestInvoice) -> bool {
     invoice.status.as_deref() == Some("open")
+}
+
+/// Whether an invoice is from before this end of its subscription, and was paid after it. The last invoice of a subscription that
+/// ends may be made at its end, and is paid afterwards rightly.
+fn is_paid_after(invoice: &LatestInvoice, ended_at: Option<i64>) -> bool {
+    let paid_at = invoice.status_transitions.as_ref().and_then(|transitions| transitions.paid_at);
+    ended_at.zip(paid_at).is_some_and(|(ended, paid)| invoice.created < ended && ended < paid)
 }
 
 /// Stripe tries to collect an invoice once it is finalized, and doesn't tell the times of its attempts.

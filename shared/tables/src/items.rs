@@ -156,6 +156,9 @@ kinds! {
     Customers: Billing "CUSTOMER#", Workspace, Partition("payments"), Section(&["account"]), [];
     /// Payments, and how much of each is in the wallet.
     Payments: Billing "PAYMENTS#", Workspace, Partition("payments"), Omitted("their amounts are transactions"), [];
+    /// Referrals of friends whose accounts were deleted, by hashes of their ids: a refund takes a reward back.
+    FormerReferrals: Billing "FORMER#", Region, Expires("180 days after the deletion"),
+        Omitted("kept under hashes of ids of what was deleted"), [];
     /// Events of Stripe that were received.
     StripeEvents: Billing "STRIPEEVENT#", Region, Expires("60 days after it was received"),
         Omitted("ids of objects at Stripe"), [];

@@ -24,7 +24,7 @@ use domain::{
     promotion::PromoCode,
     provider::{Connection, IdentityHash},
     reference::Reference,
-    referral::ReferralKey,
+    referral::{FriendHash, ReferralKey},
     region::Region,
     resource::{Kind, Resource, ResourceId, Slug},
     role::Role,
@@ -275,6 +275,7 @@ async fn billing(tables: &Tables, kind: ItemKind, of: &str, sk: &str, item: &Ite
             let intent = PaymentIntentId::parse(sk).unwrap();
             json!(PaymentRecords::payment(store, part(of), &intent).await.unwrap())
         }
+        ItemKind::FormerReferrals => json!(store.former_referral(FriendHash(hash(of)), at(0)).await.unwrap()),
         // Functions only ask whether an event is stored.
         ItemKind::StripeEvents => {
             let event: StripeEvent = serde_dynamo::from_item(item.clone()).unwrap();

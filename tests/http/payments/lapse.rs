@@ -14,7 +14,7 @@ use super::{
         subscribes, subscribes_by_hand, summary, types, until_plan,
     },
 };
-use crate::wallets::surely;
+use crate::{log::Log, wallets::surely};
 
 /// So many days after a time.
 fn days(at: Timestamp, days: i64) -> Timestamp {
@@ -144,17 +144,80 @@ async fn dunning_ends_with_cancellation_and_allows_a_new_start() {
     tests::needs_every_region!();
     let app = App::start().await;
     let (team, subscription, end) = lapsed(&app, "lapse-dunned").await;
+    let page = open_page(&team, "lapse-dunned").await;
     // Attempts follow after three, five and seven days.
     pass(&app, days(end, 15)).await;
     app.stripe().settle().await;
     assert_eq!(at_stripe(&app, &subscription).await["status"], "canceled");
     let team = team.again().await;
     assert_eq!(plan(&team.owner, "lapse-dunned").await, (json!("free"), json!("active"), false));
+    is_void(&app, &team, "lapse-dunned", &page).await;
+    assert_eq!(charged(&app, &subscription).await, 1);
     let refused = team.owner.delete(&billing(SUBSCRIPTION, "lapse-dunned")).await;
     assert_eq!(refused.brief(), "409 CONFLICT");
     assert_ne!(team.subscribes(3).await, subscription);
     assert_eq!(plan(&team.owner, "lapse-dunned").await, (json!("pro"), json!("active"), false));
     team.member.get("/api/settings?owner=lapse-dunned").await.expect(200);
+}
+
+/// The page of a team's last invoice, which is open.
+async fn open_page(team: &Team, handle: &str) -> String {
+    let invoice = invoices(&team.owner, handle).await[0].clone();
+    assert_eq!(invoice["status"], "open");
+    invoice["url"].as_str().unwrap().to_owned()
+}
+
+/// A team's last invoice is void: its page takes no card.
+async fn is_void(app: &App, team: &Team, handle: &str, page: &str) {
+    assert_eq!(invoices(&team.owner, handle).await[0]["status"], "void");
+    let path = page.parse::<Url>().unwrap().path().to_owned();
+    assert!(!app.get(&path).await.expect(200).text.contains("<form"));
+    app.stripe().pay(page, cards::VISA).await.expect(200);
+    assert_eq!(invoices(&team.owner, handle).await[0]["status"], "void");
+}
+
+#[tokio::test]
+async fn end_of_a_subscription_voids_its_open_invoice() {
+    tests::needs_every_region!();
+    let app = App::start().await;
+    for (handle, kind) in [("lapse-ended", "refused"), ("lapse-ended-lost", "lost-response")] {
+        let (team, subscription, _) = lapsed(&app, handle).await;
+        let (page, stripe) = (open_page(&team, handle).await, app.stripe());
+        // The client repeats a call once; the message is delivered again.
+        stripe.faults(json!({ "operation": "POST /v1/invoices/{id}/void", "kind": kind, "times": 2 })).await;
+        let path = format!("/v1/subscriptions/{subscription}");
+        assert_eq!(stripe.call(Method::DELETE, &path, &[]).await.0, 200);
+        let invoices_are_void = async || invoices(&team.owner, handle).await[0]["status"] == "void";
+        app.until("the invoice is not void", invoices_are_void).await;
+        stripe.clear_faults().await;
+        stripe.settle().await;
+        is_void(&app, &team, handle, &page).await;
+        assert_eq!(charged(&app, &subscription).await, 1);
+        assert_eq!(plan(&team.owner, handle).await.0, "free");
+    }
+}
+
+#[tokio::test]
+async fn invoice_paid_after_the_end_is_logged_for_a_refund() {
+    tests::needs_every_region!();
+    let log = Log::captured();
+    let app = App::start().await;
+    let (team, subscription, _) = lapsed(&app, "lapse-paid-late").await;
+    let (page, stripe) = (open_page(&team, "lapse-paid-late").await, app.stripe());
+    let invoice = at_stripe(&app, &subscription).await["latest_invoice"].as_str().unwrap().to_owned();
+    let path = format!("/v1/subscriptions/{subscription}");
+    stripe.hold(true).await;
+    assert_eq!(stripe.call(Method::DELETE, &path, &[]).await.0, 200);
+    app.advance(5).await;
+    stripe.pay(&page, cards::VISA).await.expect(303);
+    stripe.hold(false).await;
+    stripe.settle().await;
+    assert_eq!(plan(&team.owner, "lapse-paid-late").await.0, "free");
+    let is_logged = async || {
+        let text = String::from_utf8_lossy(&log.bytes()).into_owned();
+        text.lines().any(|line| line.contains("refund it") && line.contains(&invoice))
+    };
+    app.until("the payment is not logged", is_logged).await;
 }
 
 #[tokio::test]

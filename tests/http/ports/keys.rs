@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, sync::Arc};
 use base64::{Engine, prelude::BASE64_STANDARD};
 use domain::{
     email::EmailAddress,
-    id::AttemptId,
+    id::{AttemptId, WorkspaceId},
     permissions::may_reveal_keys,
     ports::{AddressHashes, Codes, Directory, EncryptionContext, PublicKey, TokenKeys, Vault},
     region::Region,
@@ -42,7 +42,8 @@ fn secrets_client(app: &App) -> aws_sdk_secretsmanager::Client {
     aws_sdk_secretsmanager::Client::new(&sdk)
 }
 
-fn secrets(app: &App) -> Secrets {
+/// The secrets of the home region.
+pub fn secrets(app: &App) -> Secrets {
     secrets_named(app, &app.home().to_string())
 }
 
@@ -184,6 +185,24 @@ async fn an_address_has_one_hash_however_it_is_written() {
         assert!(![ada, cafe].contains(&hash(other).await), "{other}");
     }
     assert_ne!(ada.0, Digest256::of("ada@xn--bcher-kva.example"), "it is keyed");
+}
+
+#[tokio::test]
+async fn referral_tag_is_of_one_workspace_in_one_region() {
+    let app = App::start().await;
+    let (one, two) = (secrets(&app), secrets(&app));
+    let [ada, bob]: [WorkspaceId; 2] =
+        ["ws_01m858qy4a1ar9by88nhafn40x", "ws_01m858qy4a1ar9by88nhafn40y"].map(|id| id.parse().unwrap());
+    let tag = one.referral_tag(Region::Us, ada).await.unwrap();
+    assert!(tag.matches(two.referral_tag(Region::Us, ada).await.unwrap()));
+    for (region, workspace) in [(Region::Eu, ada), (Region::Us, bob)] {
+        assert!(!tag.matches(one.referral_tag(region, workspace).await.unwrap()), "{region} {workspace}");
+    }
+    // Every region makes the same tags.
+    for region in Region::ALL {
+        let there = secrets(&app.living_in(region));
+        assert!(tag.matches(there.referral_tag(Region::Us, ada).await.unwrap()), "{region}");
+    }
 }
 
 #[tokio::test]

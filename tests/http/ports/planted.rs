@@ -85,6 +85,7 @@ pub fn deletion_of(account: &NewAccount, workspace: &Workspace, scope: DeletionS
         steps_done: StepsDone::default(),
         handed_over_until: None,
         counted: None,
+        referral_kept_until: None,
         counts: BTreeMap::new(),
         version: 1,
     }

@@ -5,7 +5,9 @@ use reqwest::Method;
 use tests::{App, Person, Value, cards, json};
 
 use super::{bundle::Bundle, erase, everything::Everything, until};
-use crate::fixtures::payers::{METHODS, customer, purchase, saves_card, sends_event, sets_default};
+use crate::fixtures::payers::{
+    METHODS, customer, falls_behind, purchase, saves_card, sends_event, sets_default, subscribes,
+};
 
 const EXPORT: &str = "run-export";
 const DELETION: &str = "run-deletion";
@@ -174,4 +176,40 @@ async fn deletion_waits_for_stripe() {
     })
     .await;
     assert_eq!(app.stripe().get(&format!("/v1/customers/{customer}")).await["deleted"], true);
+}
+
+#[tokio::test]
+async fn deletion_ends_the_subscription_and_voids_its_open_invoice() {
+    tests::needs_every_region!();
+    let app = App::start().await;
+    let (who, stripe) = (app.user("ada-owes").await, app.stripe());
+    subscribes(&who, &who.handle).await;
+    stripe.settle().await;
+    let subscription = falls_behind(&who).await;
+    stripe.settle().await;
+    let invoice = stripe.get(&subscription).await["latest_invoice"].as_str().unwrap().to_owned();
+    let invoice = format!("/v1/invoices/{invoice}");
+    let page = stripe.get(&invoice).await["hosted_invoice_url"].as_str().unwrap().to_owned();
+    let customer = format!("/v1/customers/{}", customer(&who).await);
+    let work = async {
+        who.ask_to_be_deleted().await.expect(202);
+    };
+    // No event ends it first.
+    stripe.hold(true).await;
+    is_down(&app, "POST /v1/invoices/{id}/void", DELETION, work).await;
+    assert_ne!(stripe.get(&customer).await["deleted"], true);
+    assert_eq!(stripe.get(&invoice).await["status"], "open");
+    stripe.clear_faults().await;
+    let on = &app;
+    until("the customer is not deleted", move || async move {
+        on.advance(91).await;
+        on.try_worker(DELETION).await;
+        !Everything::of(on).await.items.keys().any(|key| key.contains("CUSTOMER#"))
+    })
+    .await;
+    assert_eq!(stripe.get(&customer).await["deleted"], true);
+    assert_eq!(stripe.get(&subscription).await["status"], "canceled");
+    assert_eq!(stripe.get(&invoice).await["status"], "void");
+    stripe.pay(&page, cards::VISA).await.expect(200);
+    assert_eq!(stripe.get(&invoice).await["amount_paid"], 0);
 }

@@ -47,6 +47,7 @@ async fn due_deletions(app: &App, count: usize) -> Vec<Deletion> {
             steps_done: StepsDone::All,
             handed_over_until: None,
             counted: None,
+            referral_kept_until: None,
             counts: Default::default(),
             version: 1,
         }

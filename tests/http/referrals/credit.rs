@@ -23,7 +23,7 @@ async fn mailbox_with_used_up_credit_gets_none_for_a_referral() {
         let second =
             newcomer(&app, &format!("mailbox-second-{n}"), &format!("mail.box{n}+2@gmail.com")).await;
         for _ in 0..2 {
-            let refused = codes::is_refused(&second, &code_of(&referrer)).await;
+            let refused = codes::is_refused(&second, &code_of(&referrer).await).await;
             assert_eq!(refused.text_at("/detail"), NO_CREDIT);
         }
         assert_eq!(second.get("/api/settings").await.brief(), "403 ONBOARDING_REQUIRED");
@@ -51,7 +51,7 @@ async fn network_with_used_up_credit_gets_none_for_a_referral() {
     let (stays, moves) = (hostel.newcomer("hostel-stays").await, hostel.newcomer("hostel-moves").await);
     for who in [&stays, &moves] {
         let form = json!({
-            "username": who.handle, "displayName": "A Friend", "referralCode": code_of(&referrer),
+            "username": who.handle, "displayName": "A Friend", "referralCode": code_of(&referrer).await,
         });
         let refused = who.post("/api/onboarding", form).await;
         assert_eq!(
@@ -63,7 +63,7 @@ async fn network_with_used_up_credit_gets_none_for_a_referral() {
     stays.post("/api/onboarding", form).await.expect(201);
     assert_eq!(balance(&stays).await["balanceMicroUsd"], 0);
     // From another network, the mailbox gets its credit, and that of the referral.
-    onboards(&moves, Some(&code_of(&referrer))).await.expect(201);
+    onboards(&moves, Some(&code_of(&referrer).await)).await.expect(201);
     assert_eq!(balance(&moves).await["balanceMicroUsd"], OPENING + TEN);
     assert_eq!(types(&moves).await, ["signup", "promo"]);
 }
@@ -73,7 +73,7 @@ async fn personal_address_gets_the_credit_of_a_referral() {
     let app = App::start().await;
     let referrer = app.user("private-referrer").await;
     let friend = newcomer(&app, "private-friend", "private-friend@gmail.com").await;
-    onboards(&friend, Some(&code_of(&referrer))).await.expect(201);
+    onboards(&friend, Some(&code_of(&referrer).await)).await.expect(201);
     assert_eq!(balance(&friend).await["balanceMicroUsd"], FIVE + TEN);
     friend.top_up(1_000, cards::VISA).await;
     referrer.until_balance(OPENING + TEN).await;
@@ -94,7 +94,7 @@ async fn deleted_friend_brings_no_second_reward() {
     let form = json!({ "email": friend.email, "code": code, "password": tests::PASSWORD });
     let tokens = app.post("/api/auth/verify", form).await.expect(200);
     let second = Person::new(app.clone(), "returns-again", &friend.email, &tokens);
-    let refused = codes::is_refused(&second, &code_of(&referrer)).await;
+    let refused = codes::is_refused(&second, &code_of(&referrer).await).await;
     assert_eq!(refused.text_at("/detail"), NO_CREDIT);
     onboards(&second, None).await.expect(201);
     assert_eq!(balance(&second).await["balanceMicroUsd"], 0);

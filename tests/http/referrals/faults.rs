@@ -105,7 +105,7 @@ async fn onboarding_is_completed_once_after_a_fault_elsewhere() {
     for kind in ["refused", "throttled", "stall", "lost-response"] {
         let friend = app.living_in(Region::Ap).newcomer(&format!("asks-{kind}")).await;
         let form = json!({
-            "username": friend.handle, "displayName": "A Friend", "referralCode": code_of(&referrer),
+            "username": friend.handle, "displayName": "A Friend", "referralCode": code_of(&referrer).await,
         });
         let fault = json!({ "service": "dynamodb", "function": "region-referrer", "kind": kind, "times": 0 });
         app.faults(json!([fault])).await;

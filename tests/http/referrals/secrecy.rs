@@ -85,8 +85,10 @@ async fn log_does_not_say_who_was_referred_by_whom() {
     for (n, home) in [app.home(), Region::Eu].into_iter().enumerate() {
         let referrer = app.living_in(home).user(&format!("logged-referrer-{n}")).await;
         let friend = app.living_in(Region::Ap).newcomer(&format!("logged-friend-{n}")).await;
-        codes::is_refused(&friend, &format!("{home}-{}", crate::fixtures::SOME_ULID)).await;
-        onboards(&friend, Some(&code_of(&referrer))).await.expect(201);
+        let nobody = format!("ws_{}", crate::fixtures::SOME_ULID).parse().unwrap();
+        let unknown = crate::fixtures::referrals::code_for(&app, home, nobody).await;
+        codes::is_refused(&friend, &unknown).await;
+        onboards(&friend, Some(&code_of(&referrer).await)).await.expect(201);
         let payment = happens(&referrer, &friend).await;
         let fault = json!({ "service": "dynamodb", "function": WORKER, "kind": "refused", "times": 0 });
         app.faults(json!([fault])).await;

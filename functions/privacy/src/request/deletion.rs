@@ -198,6 +198,7 @@ fn deletion(
         steps_done: Default::default(),
         handed_over_until: None,
         counted: None,
+        referral_kept_until: None,
         counts: Default::default(),
         version: 1,
     }

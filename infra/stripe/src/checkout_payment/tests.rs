@@ -19,8 +19,10 @@ const SUBSCRIPTION: &str = "mode=subscription&success_url=http://localhost/done\
     &line_items[0][price]=price_pro_monthly&line_items[0][quantity]=3\
     &subscription_data[metadata][workspace]=w1";
 
-/// Posts the form of a session's page, as a new customer.
+/// Posts the form of a session's page, as a new customer who pays, unless the form has another action.
 fn post(bench: &mut TestBench, session: &str, form: &str) -> PageOutcome {
+    let action = if form.contains("action=") { "" } else { "&action=pay" };
+    let form = format!("{form}{action}");
     let form = Params::parse(&format!("{form}&email=eve@example.com&name=Eve&country=DE")).unwrap();
     submit(&mut bench.work(), session, &form).unwrap()
 }
@@ -179,8 +181,12 @@ fn form_is_checked() {
     for form in ["card=", "card=4242424242424241", "card=4242424242424242"] {
         assert!(matches!(post(&mut bench, &open, form), PageOutcome::Again(_)), "{form}");
     }
-    let empty =
-        submit(&mut bench.work(), &open, &Params::parse("card=4242424242424242&terms=on").unwrap()).unwrap();
+    let empty = submit(
+        &mut bench.work(),
+        &open,
+        &Params::parse("action=pay&card=4242424242424242&terms=on").unwrap(),
+    )
+    .unwrap();
     assert!(matches!(empty, PageOutcome::Again(message) if message.contains("email")));
     assert!(matches!(post(&mut bench, &open, "card=4242424242424242&terms=on"), PageOutcome::Redirect(_)));
     assert_eq!(session(&mut bench, &open)["consent"]["terms_of_service"], "accepted");
@@ -211,4 +217,17 @@ fn canceled_page_keeps_the_session_open() {
     let without_url = id(&bench.post(SESSIONS, PAYMENT));
     assert!(matches!(post(&mut bench, &without_url, "action=cancel"), PageOutcome::Canceled));
     assert_eq!(session(&mut bench, &open)["status"], "open");
+}
+
+#[test]
+fn unknown_action_pays_nothing() {
+    let mut bench = TestBench::new();
+    let open = id(&bench.post(SESSIONS, PAYMENT));
+    for form in ["action=zzz&card=4242424242424242", "action=&card=4242424242424242"] {
+        assert!(matches!(post(&mut bench, &open, form), PageOutcome::Again(_)), "{form}");
+    }
+    let without = "card=4242424242424242&email=eve@example.com&name=Eve&country=DE";
+    let answered = submit(&mut bench.work(), &open, &Params::parse(without).unwrap()).unwrap();
+    assert!(matches!(answered, PageOutcome::Again(_)));
+    assert_eq!(session(&mut bench, &open)["payment_status"], "unpaid");
 }

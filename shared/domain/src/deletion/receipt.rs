@@ -66,6 +66,12 @@ impl Receipt {
             why: "Our accounts must add up. Amounts, types and times are kept, but no ids, names or reasons.",
             until: None,
         });
+        let referral = deletion.referral_kept_until.map(|until| Kept {
+            what: "The referral of the account",
+            why: "A refund or dispute of a payment takes the referrer's reward back. The ids and amounts of up to 100 payments are kept \
+                  with the id of the referrer, under a hash of the account's id.",
+            until: Some(until),
+        });
         let others = [
             Kept {
                 what: "Backups of the databases",
@@ -92,7 +98,7 @@ impl Receipt {
             requested_at: deletion.created_at,
             completed_at: now,
             erased: deletion.counts.clone(),
-            kept: username.into_iter().chain(amounts).chain(others).collect(),
+            kept: username.into_iter().chain(amounts).chain(referral).chain(others).collect(),
         }
     }
 }

@@ -87,6 +87,8 @@ pub struct Subscription {
     pub open_invoice: Option<InvoiceId>,
     /// Since when its last invoice is open although a payment was tried.
     pub payment_failed_at: Option<Timestamp>,
+    /// Its last invoice, if that is from before the end of the subscription and was paid afterwards: it brought nothing.
+    pub paid_after_end: Option<InvoiceId>,
 }
 
 /// A change of the seats of a subscription.
@@ -222,6 +224,7 @@ mod tests {
             method: None,
             open_invoice: None,
             payment_failed_at: None,
+            paid_after_end: None,
         }
     }
 

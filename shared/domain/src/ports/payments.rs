@@ -15,6 +15,7 @@ use crate::{
         PaymentTag, SeatChange, StripeEvent, StripeEventId, Subscription, SubscriptionId,
     },
     permissions::{ChangesWallets, ManagesBilling, SetsPlans},
+    referral::{FormerReferral, FriendHash},
     region::Region,
     wallet::WalletChange,
     workspace::Workspace,
@@ -165,6 +166,15 @@ pub trait Payments: Send + Sync {
         method: &PaymentMethodId,
         step: &StepKey,
     ) -> PaymentResult<bool>;
+    /// The invoices that are not paid and can be paid at their pages: open and uncollectible ones, at most 100 of each. Those of one
+    /// subscription, or of the customer.
+    async fn payable_invoices(
+        &self,
+        customer: &CustomerId,
+        subscription: Option<&SubscriptionId>,
+    ) -> PaymentResult<Vec<InvoiceId>>;
+    /// Voids an invoice, so that nobody can pay it any more. Doing it twice succeeds. `false`: it was paid before.
+    async fn void_invoice(&self, id: &InvoiceId) -> PaymentResult<bool>;
     /// Up to 100 events of a span of time (from `since`, before `until`), newest first, after `after`.
     async fn events(
         &self,
@@ -224,6 +234,21 @@ pub trait PaymentRecords: Send + Sync {
     ) -> Outcome<Saved>;
     /// A payment.
     async fn payment(&self, workspace: WorkspaceId, intent: &PaymentIntentId) -> Outcome<Option<Payment>>;
+    /// Up to `limit` payments of a workspace after one, in the order of their ids.
+    async fn payments_after(
+        &self,
+        workspace: WorkspaceId,
+        after: Option<&PaymentIntentId>,
+        limit: usize,
+    ) -> Outcome<Page<Payment>>;
+    /// What is kept of a friend's referral after the account was deleted, unless it has expired.
+    async fn former_referral(&self, friend: FriendHash, now: Timestamp) -> Outcome<Option<FormerReferral>>;
+    /// Stores what is kept of a referral. [`Saved::Stale`]: it changed since it was read, or the first one is stored already.
+    async fn save_former_referral(
+        &self,
+        record: &FormerReferral,
+        extras: TransactionExtras,
+    ) -> Outcome<Saved>;
     /// Stores a payment, with what it changes in the wallet. [`Saved::Stale`]: one of both changed since it was read.
     async fn book(
         &self,

@@ -13,6 +13,8 @@ use crate::{
     free_credit::CreditHashes,
     id::{AttemptId, WorkspaceId},
     permissions::RevealsKeys,
+    referral::ReferralTag,
+    region::Region,
     rotation::SecretName,
     sealing::Sealed,
     secret::{MacKey, Secret},
@@ -79,6 +81,8 @@ pub trait AddressHashes: Send + Sync {
     async fn network_hash(&self, network: Network) -> Outcome<NetworkHash>;
     /// The hashes that free credit for an address is counted with.
     async fn credit_hashes(&self, address: &EmailAddress) -> Outcome<CreditHashes>;
+    /// The tag in the referral code of the user with this home region and personal workspace.
+    async fn referral_tag(&self, region: Region, workspace: WorkspaceId) -> Outcome<ReferralTag>;
     /// The hash of the network of a request that names an address.
     async fn source(&self, address: EmailHash, network: Network) -> Outcome<Source>;
 }

@@ -62,6 +62,7 @@ fn active() -> Subscription {
         method: PaymentMethodId::parse("pm_1"),
         open_invoice: None,
         payment_failed_at: None,
+        paid_after_end: None,
     }
 }
 
@@ -217,6 +218,27 @@ async fn open_invoice_is_the_latest_one_if_that_is_open() {
     ] {
         let answer = answer_with("latest_invoice", latest_invoice.clone());
         assert_eq!(read(answer).await.open_invoice, expected, "{latest_invoice}");
+    }
+}
+
+#[tokio::test]
+async fn invoice_paid_after_the_end_is_found() {
+    let (begun, ended, late) = (1_800_000_000, 1_800_003_600, 1_800_007_200);
+    for (created, paid, end, expected) in [
+        (begun, json!(late), json!(ended), InvoiceId::parse("in_1")),
+        (begun, json!(begun), json!(ended), None),
+        (begun, json!(ended), json!(ended), None),
+        // It was made at the end.
+        (ended, json!(late), json!(ended), None),
+        (begun, json!(null), json!(ended), None),
+        (begun, json!(late), json!(null), None),
+    ] {
+        let transitions = json!({ "finalized_at": begun, "paid_at": paid });
+        let invoice =
+            json!({ "id": "in_1", "status": "paid", "created": created, "status_transitions": transitions });
+        let mut answer = answer_with("latest_invoice", invoice);
+        answer["ended_at"] = end.clone();
+        assert_eq!(read(answer).await.paid_after_end, expected, "{created} {paid} {end}");
     }
 }
 

@@ -47,6 +47,7 @@ port! {
         HASH = "hash": [Grant::secret("addresses")];
         NETWORK_HASH = "network_hash": [Grant::secret("addresses")];
         CREDIT_HASHES = "credit_hashes": [Grant::secret("addresses")];
+        REFERRAL_TAG = "referral_tag": [Grant::secret("addresses")];
         SOURCE = "source": [Grant::secret("addresses")];
     }
 }
@@ -119,6 +120,8 @@ port! {
         EXPIRE_CHECKOUT = "expire_checkout": [Grant::secret("payments")];
         INVOICES = "invoices": [Grant::secret("payments")];
         PAY_INVOICE = "pay_invoice": [Grant::secret("payments")];
+        PAYABLE_INVOICES = "payable_invoices": [Grant::secret("payments")];
+        VOID_INVOICE = "void_invoice": [Grant::secret("payments")];
         EVENTS = "events": [Grant::secret("payments")];
         PAYMENTS = "payments": [Grant::secret("payments")];
         IS_LIVE = "is_live": [Grant::secret("payments")];

@@ -146,6 +146,9 @@ port! {
         BOOK_STORED = "book": [
             put(Payments), put(Wallets), put(Postings), put(Causes), put(WalletsDue), delete(WalletsDue),
         ];
+        PAYMENTS_AFTER = "payments_after": [query(Payments)];
+        FORMER_REFERRAL = "former_referral": [get(FormerReferrals)];
+        SAVE_FORMER_REFERRAL = "save_former_referral": [put(FormerReferrals)];
         KNOWS_EVENT = "knows_event": [get(StripeEvents)];
         KEEP_EVENT = "keep_event": [put(StripeEvents)];
         RECONCILED = "reconciled": [get(Reconciliations)];

@@ -40,7 +40,7 @@ pub async fn deletions(tables: &Tables) {
     let mut runs = of_account;
     let more = json!({
         "status": "running", "looks_again": true, "done": 7, "addresses": [Digest256::of("another")], "counted": "0/KEY#1",
-        "counts": { "API keys": 101, "files": 102 },
+        "counts": { "API keys": 101, "files": 102 }, "referral_kept_until": millis(105),
     });
     runs.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
     Deletions::replace(store, &queued, &deletion(11, &own, 2, runs), none()).await.unwrap();

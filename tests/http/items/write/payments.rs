@@ -4,7 +4,7 @@ use domain::{
     payment::{Cents, Payment},
     permissions::{may_manage_billing, worker_may_book_payments},
     ports::{PaymentRecords, Saved, Wallets, Workspaces},
-    referral::ReferralKey,
+    referral::{FriendHash, ReferralKey},
     wallet::{Booking, RewardStep, Wallet},
     workspace::Workspace,
 };
@@ -23,6 +23,7 @@ pub async fn payments(tables: &Tables) {
     tables.store.open(&eli, &bare("eli-euler"), None, None, none()).await.unwrap();
     top_ups(tables, [&dee, &eli]).await;
     referrals(tables, [&dee, &eli]).await;
+    former_referral(tables, [&dee, &eli]).await;
     events(tables).await;
     let position = json!({ "eventsUntil": at(160), "paymentsUntil": at(161), "version": 1 });
     let saved = tables.store.save_reconciled(&from_value(position).unwrap()).await.unwrap();
@@ -140,6 +141,20 @@ async fn referrals(tables: &Tables, [friend, referrer]: [&Workspace; 2]) {
         let saved = Wallets::book(&tables.store, &proof, &change, none()).await.unwrap();
         assert_eq!(saved, Saved::Yes);
     }
+}
+
+/// What is kept of the referral of a friend whose account was deleted.
+async fn former_referral(tables: &Tables, [friend, referrer]: [&Workspace; 2]) {
+    let referral = json!({ "referrer": referrer.id, "region": "eu", "toppedUp": 15_000_009, "changes": 3 });
+    let payments = json!([
+        { "intent": "pi_4", "most": 1_005, "counted": 1_005 }, { "intent": "pi_5", "most": 506, "counted": 307 },
+    ]);
+    let record = json!({
+        "friend": FriendHash::of(friend.id), "key": ReferralKey::of(referrer.id, friend.id), "referral": referral,
+        "payments": payments, "version": 1, "keptUntil": at(9_000_000),
+    });
+    let saved = tables.store.save_former_referral(&from_value(record).unwrap(), none()).await;
+    assert_eq!(saved.unwrap(), Saved::Yes);
 }
 
 /// Events about each sort of object, one with everything and one without what it may lack.

@@ -138,6 +138,7 @@ fn subscription(id: &SubscriptionId, customer: &CustomerId, item: String) -> Sub
         method: None,
         open_invoice: None,
         payment_failed_at: None,
+        paid_after_end: None,
     }
 }
 

@@ -93,7 +93,7 @@ mod tests {
     }
 
     fn referral() -> Referral {
-        Referral::by(ReferralCode::parse("ap-01m858qy4a1ar9by88nhafn40x").unwrap())
+        Referral::by(ReferralCode::parse("ap-01m858qy4a1ar9by88nhafn40x-7k2m9xq4").unwrap())
     }
 
     /// A payment of which so many cents count, after so many changes.
