@@ -14,13 +14,14 @@
 //! Other regions have a part in it: they end the memberships in their teams, and send the receipt of a team to an owner of theirs.
 //! Messages tell them, so that the job does not wait for a region that is down.
 
+mod names;
+
 use std::sync::Arc;
 
 use domain::{
     Timestamp,
     blob::{BlobKey, Blobs},
-    deletion::{Deletion, DeletionScope, Part, Receipt, Step, UnderWay},
-    directory::{Holder, Name},
+    deletion::{Deletion, Part, Receipt, Step, UnderWay},
     domain_events::DomainEvent,
     export::Export,
     id::{JobId, UserId},
@@ -349,21 +350,6 @@ impl Run<'_> {
         stripe_customer::delete(&*self.deps.payments, &account).await
     }
 
-    /// Gives up the claims on the person's identities. The connections lead to them, and are erased afterwards.
-    async fn free_identities(&self) -> Result<(), Failure> {
-        let deletion = &self.deletion.next;
-        if deletion.scope == DeletionScope::Team {
-            return Ok(());
-        }
-        let connections = self.deps.connections.list(deletion.user).await?;
-        for connection in connections {
-            let (name, id) = (Name::Identity(connection.identity), deletion.user.to_string());
-            let holder = Holder { region: deletion.region, id, confirmed: true };
-            self.deps.directory.give_up(&name, &holder, deletion.reserved_until()).await?;
-        }
-        Ok(())
-    }
-
     /// Unfollows every account, and publishes the numbers of followers that change. Returns whether none is left.
     async fn unfollow_all(&mut self) -> Result<bool, Failure> {
         let user = self.deletion.next.user;
@@ -388,24 +374,6 @@ impl Run<'_> {
         }
     }
 
-    /// An onboarding that ran during the deletion may have opened a workspace with a handle that the job does not know. The job
-    /// records the handle before the workspace is erased, so that it is released with the other names.
-    async fn learn_handle(&mut self) -> Result<(), Failure> {
-        let Some(late) = self.deps.workspaces.find(self.deletion.next.workspace).await? else {
-            return Ok(());
-        };
-        if self.deletion.next.handle.as_ref() == Some(&late.handle) {
-            return Ok(());
-        }
-        let known =
-            self.deletion.next.names().into_iter().filter(|(name, _)| matches!(name, Name::Handle(_)));
-        for (name, holder) in known {
-            self.deps.directory.give_up(&name, &holder, self.deletion.next.reserved_until()).await?;
-        }
-        self.deletion.next.handle = Some(late.handle);
-        self.save(false).await
-    }
-
     /// Tells the regions of the user's other teams that the memberships end, whose copies are erased next.
     async fn leave_teams_elsewhere(&mut self) -> Result<(), Failure> {
         let copies = self.deps.elsewhere.copies(self.deletion.next.user, BATCH).await?;
@@ -420,13 +388,6 @@ impl Run<'_> {
             }
         }
         Ok(())
-    }
-
-    /// The job records the hashes of the account's other addresses before their record is erased, so that they are released with
-    /// the other names.
-    async fn learn_addresses(&mut self) -> Result<(), Failure> {
-        let found = self.deps.deletions.verified_addresses(self.deletion.next.user).await?;
-        if self.deletion.next.learn_addresses(found) { self.save(false).await } else { Ok(()) }
     }
 
     /// Erases the items of a step, batch by batch. Returns whether nothing is left.

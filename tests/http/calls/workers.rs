@@ -1,6 +1,7 @@
 //! What workers cost, each for one event that comes alone.
 
 mod addresses;
+mod data;
 mod invitations;
 mod payments;
 mod referrals;
@@ -18,14 +19,11 @@ use super::*;
 use crate::{
     feedback,
     fixtures::{BESIDE, auth},
-    following, password, privacy,
+    following, password,
 };
 
 /// What sets a worker off.
 type Act = fn(Person, usize) -> BoxFuture<'static, ()>;
-
-/// The look that somebody has to be deleted for before.
-const SECOND: &str = "a small account, the second look";
 
 /// The message that frees a name. It ends with the same call as it begins.
 const REMOVED: &str = "a removed address";
@@ -78,7 +76,7 @@ fn events() -> Vec<Event> {
         .chain(payments::events())
         .chain(referrals::events())
         .chain(trash_events())
-        .chain(data_events())
+        .chain(data::events())
         .collect()
 }
 
@@ -149,7 +147,7 @@ fn mail_events() -> Vec<Event> {
         Event {
             function: "send-mail",
             name: "a bundle that is ready",
-            set_off: |who, _| Box::pin(export(who)),
+            set_off: |who, _| Box::pin(data::export(who)),
             last_call: "UpdateItem",
             least: (5, 5, 2.0, 2.0),
             reason: "",
@@ -279,58 +277,6 @@ fn trash_events() -> Vec<Event> {
     ]
 }
 
-/// People's data.
-fn data_events() -> Vec<Event> {
-    vec![
-        Event {
-            function: "run-export",
-            name: "nothing due",
-            set_off: |who, _| Box::pin(run(who, "run-export")),
-            last_call: "Query",
-            least: (1, 1, 1.0, 0.0),
-            reason: "",
-            sets_off: &[],
-        },
-        Event {
-            function: "run-export",
-            name: "a small account",
-            set_off: |who, _| Box::pin(export(who)),
-            last_call: "CompleteMultipartUpload",
-            least: (32, 12, 23.5, 22.0),
-            reason: "kinds of records are read one after another, so that no more than a page of one is in memory",
-            sets_off: &["publish-events (a message)", "send-mail (a bundle that is ready)"],
-        },
-        Event {
-            function: "run-deletion",
-            name: "nothing due",
-            set_off: |who, _| Box::pin(run(who, "run-deletion")),
-            last_call: "Query",
-            least: (1, 1, 1.0, 0.0),
-            reason: "",
-            sets_off: &[],
-        },
-        Event {
-            function: "run-deletion",
-            name: "a small account, the first look",
-            set_off: |who, n| Box::pin(leave_once(who, n)),
-            last_call: "TransactWriteItems",
-            least: (50, 22, 31.0, 36.0),
-            reason: "what leads to other records goes after them, so parts are erased one after another, and each is asked for until \
-        nothing is left",
-            sets_off: &[],
-        },
-        Event {
-            function: "run-deletion",
-            name: SECOND,
-            set_off: |who, _| Box::pin(look_again(who)),
-            last_call: "TransactWriteItems",
-            least: (45, 17, 36.0, 8.0),
-            reason: "as in the first look",
-            sets_off: &[],
-        },
-    ]
-}
-
 async fn change(who: Person, n: usize) {
     who.patch("/api/settings", json!({ "company": format!("W{n}") })).await.expect(200);
 }
@@ -405,11 +351,6 @@ async fn run(who: Person, worker: &str) {
     who.app.run_worker(worker).await;
 }
 
-async fn export(who: Person) {
-    who.export("zip").await;
-    settle(&who.app).await;
-}
-
 async fn trash(who: &Person, n: usize) -> String {
     let dataset = who.make(Kind::Dataset, &format!("removed-{n}")).await;
     who.upload(&dataset, "12345").await;
@@ -421,32 +362,6 @@ async fn remove(who: Person, n: usize) {
     let dataset = trash(&who, n).await;
     who.purge(&dataset).await.expect(200);
     settle(&who.app).await;
-}
-
-/// Somebody with a file, a key and a session is deleted, as far as the first look goes.
-async fn leave_once(who: Person, n: usize) {
-    let new = departing(&who, n).await;
-    // The request has taken its steps before the worker begins.
-    let held = json!({ "service": "dynamodb", "function": "run-deletion", "kind": "refused", "times": 0 });
-    who.app.faults(json!([held])).await;
-    new.ask_to_be_deleted().await.expect(202);
-    who.app.no_faults().await;
-    privacy::looked_once(&new).await;
-    settle(&who.app).await;
-}
-
-/// The time of the second look comes.
-async fn look_again(who: Person) {
-    who.app.advance(privacy::SECOND_LOOK).await;
-    settle(&who.app).await;
-}
-
-async fn departing(who: &Person, n: usize) -> Person {
-    let new = who.app.user(&format!("departing{n}")).await;
-    let dataset = new.make(Kind::Dataset, "left").await;
-    new.upload(&dataset, "12345").await;
-    new.make_key("left").await;
-    new
 }
 
 /// Returns once nothing has been called for a while.
@@ -464,8 +379,8 @@ async fn settle(app: &App) {
 
 /// The worker's calls for one event.
 async fn measure(who: &Person, event: &Event, n: usize) -> Cost {
-    if event.name == SECOND {
-        leave_once(who.clone(), n).await;
+    if event.name == data::SECOND {
+        data::leave_once(who.clone(), n).await;
     }
     if event.name == REMOVED {
         addresses::prepare_removal(who, n).await;

@@ -1,38 +1,30 @@
 //! Reads stored items of every kind back through the ports.
 
+mod billing;
+mod directory;
+
 use std::str::FromStr;
 
 use domain::{
     Timestamp,
     activity::Inbox,
     deletion::Erasure,
-    directory::{Holder, Name},
     domain_events::Message,
     follow::FollowedHash,
-    free_credit::{CreditClaim, CreditCounter, CreditGrant, MOST_A_DAY, MailboxHash, OrganizationHash},
     handle::Handle,
     id::{MessageId, UserId, WorkspaceId},
-    money::MicroUsd,
-    payment::{PaymentIntentId, StripeEvent},
     ports::{
         Accounts, ApiKeys, AuthorizationRequests, Connected, ConnectedBy, Connections, Consumed, Created,
-        CreditClaimed, DUE_PARTS, Deletions, Directory as _, Exports, FeedbackRecords, Follows, History,
-        IdempotencyRecords, Inventory, MailBlocks, MessageLease, PasswordResets, PaymentRecords, Promotions,
-        Purges, RateWindows, Resources, Sessions, SignUps, TeamsElsewhere, Throttles, Trash, Uploads,
-        UserAddresses, WalletWork, Wallets, Within, Workspaces,
+        DUE_PARTS, Deletions, Exports, FeedbackRecords, Follows, History, IdempotencyRecords, Inventory,
+        MailBlocks, MessageLease, PasswordResets, Purges, RateWindows, Resources, Sessions, SignUps,
+        TeamsElsewhere, Throttles, Trash, Uploads, UserAddresses, Within, Workspaces,
     },
-    promotion::PromoCode,
     provider::{Connection, IdentityHash},
-    reference::Reference,
-    referral::{FriendHash, ReferralKey},
-    region::Region,
     resource::{Kind, Resource, ResourceId, Slug},
     role::Role,
     secret::Digest256,
-    throttle::NetworkHash,
     trash::Due,
     user::{EmailHash, personal_workspace},
-    wallet::{Cause, WalletDue, WalletTask},
 };
 use kit::ItemKind;
 use serde_json::from_value;
@@ -72,11 +64,11 @@ pub async fn item(tables: &Tables, kind: ItemKind, item: &Item) -> Value {
         Table::Workspaces => workspaces(tables, kind, of, sk, item).await,
         Table::Activity => activity(tables, kind, of, sk, last).await,
         Table::Resources => resources(tables, kind, of, sk, item).await,
-        Table::Billing => billing(tables, kind, of, sk, item).await,
+        Table::Billing => billing::item(tables, kind, of, sk, item).await,
         Table::Operations => operations(tables, kind, of, sk, item).await,
         // No function reads the ledger.
         Table::Erasures => json!(serde_dynamo::from_item::<_, Erasure>(item.clone()).unwrap()),
-        Table::Directory => directory(tables, kind, of, sk).await,
+        Table::Directory => directory::item(tables, kind, of, sk).await,
     }
 }
 
@@ -252,70 +244,6 @@ async fn resources(tables: &Tables, kind: ItemKind, of: &str, sk: &str, item: &I
     }
 }
 
-async fn billing(tables: &Tables, kind: ItemKind, of: &str, sk: &str, item: &Item) -> Value {
-    let store = &tables.store;
-    match kind {
-        ItemKind::Wallets => json!(Wallets::find(store, part(of)).await.unwrap()),
-        ItemKind::Postings => json!(store.posting(part(of), part(sk)).await.unwrap()),
-        ItemKind::Causes => {
-            let (_, booked) = store.with_causes(part(of), &[cause(sk)]).await.unwrap();
-            json!(booked[0])
-        }
-        ItemKind::WalletsDue => {
-            let (task, number) = of.split_once('#').unwrap();
-            let task = WalletTask::ALL.into_iter().find(|known| known.as_str() == task).unwrap();
-            let page = WalletWork::due(store, task, part(number), end(), None, MANY).await.unwrap();
-            let ends = format!("#{}", last_id(sk));
-            let of_it = |due: &&WalletDue| ends == format!("#{}", due.workspace);
-            json!(page.items.iter().find(of_it))
-        }
-        ItemKind::Verifications => json!(store.verified(part(of)).await.unwrap()),
-        ItemKind::Customers => json!(PaymentRecords::account(store, part(of)).await.unwrap()),
-        ItemKind::Payments => {
-            let intent = PaymentIntentId::parse(sk).unwrap();
-            json!(PaymentRecords::payment(store, part(of), &intent).await.unwrap())
-        }
-        ItemKind::FormerReferrals => json!(store.former_referral(FriendHash(hash(of)), at(0)).await.unwrap()),
-        // Functions only ask whether an event is stored.
-        ItemKind::StripeEvents => {
-            let event: StripeEvent = serde_dynamo::from_item(item.clone()).unwrap();
-            assert!(store.knows_event(&event.id).await.unwrap() && event.id.as_str() == of);
-            json!(event)
-        }
-        ItemKind::Reconciliations => json!(store.reconciled().await.unwrap()),
-        ItemKind::Promotions => {
-            json!(Promotions::find(store, &PromoCode::parse(of).unwrap()).await.unwrap())
-        }
-        // No function reads what is kept of a deleted wallet.
-        ItemKind::ClosedPostings => serde_dynamo::from_item(item.clone()).unwrap(),
-        other => panic!("{other:?} has no reader here"),
-    }
-}
-
-/// The cause that a wallet remembers at a sort key.
-fn cause(sk: &str) -> Cause {
-    let (kind, reference) = sk.split_once('#').unwrap_or((sk, ""));
-    let named = || Reference::parse(reference).unwrap();
-    match kind {
-        "job" => Cause::Job(named()),
-        "refund" => Cause::Refund(named()),
-        "adjustment" => Cause::Adjustment(named()),
-        "company" => Cause::Company,
-        "monthly" => Cause::Monthly(Timestamp::from_millisecond(part(reference)).unwrap()),
-        "promo" => Cause::Promo(PromoCode::parse(reference).unwrap()),
-        "payment" => {
-            let (intent, change) = reference.split_once('#').unwrap();
-            Cause::Payment { intent: PaymentIntentId::parse(intent).unwrap(), change: part(change) }
-        }
-        "referred" => Cause::Referred,
-        "reward" => {
-            let (key, change) = reference.split_once('#').unwrap();
-            Cause::Reward { referral: ReferralKey(hash(key)), change: part(change) }
-        }
-        other => panic!("{other} is no cause that a wallet remembers"),
-    }
-}
-
 /// The id that a key ends with.
 fn last_id(sk: &str) -> &str {
     sk.rsplit('#').next().unwrap()
@@ -422,95 +350,4 @@ async fn job(tables: &Tables, user: UserId, sk: &str) -> Value {
 fn due(all: &[(UserId, domain::id::JobId)], sk: &str) -> Value {
     assert!(all.iter().any(|(user, job)| sk.ends_with(&format!("#{user}#{job}"))), "{sk} is not due");
     json!({})
-}
-
-async fn directory(tables: &Tables, kind: ItemKind, of: &str, sk: &str) -> Value {
-    let directory = &tables.directory;
-    match kind {
-        ItemKind::HandleClaims => claim(tables, Name::Handle(Handle::parse_existing(of).unwrap())).await,
-        ItemKind::AddressClaims => claim(tables, Name::Address(EmailHash(hash(of)))).await,
-        ItemKind::IdentityClaims => claim(tables, Name::Identity(IdentityHash(hash(of)))).await,
-        ItemKind::ReservedHandles => {
-            let handle = Handle::parse_existing(GIVEN_UP).unwrap();
-            assert_eq!(Digest256::of(GIVEN_UP).to_hex().as_str(), of);
-            let until = at(122);
-            let just_before = Timestamp::from_millisecond(until.as_millisecond() - 1).unwrap();
-            assert!(!directory.is_free(&handle, just_before).await.unwrap());
-            assert!(directory.is_free(&handle, until).await.unwrap());
-            json!({ "until": until.as_millisecond() })
-        }
-        ItemKind::PendingClaims => {
-            let overdue = directory.overdue(part::<Region>(of), end()).await.unwrap().into_iter();
-            let of_it = overdue.filter(|claim| sk.ends_with(&name_of(&claim.name)));
-            let mut found = of_it.map(|claim| json!({ "id": claim.id, "deadline": claim.deadline }));
-            found.next_back().unwrap_or_default()
-        }
-        ItemKind::FollowerTotals => {
-            let found = directory.follower_totals(FollowedHash(hash(of))).await.unwrap().into_iter();
-            json!(found.filter(|total| total.region.as_str() == sk).map(|total| total.count).next())
-        }
-        ItemKind::FreeCredits => free_credit(tables, of, sk).await,
-        ItemKind::CreditDays => credit_day(tables, of).await,
-        ItemKind::SigningKeys => public_key(directory.signing_keys().await.unwrap(), sk),
-        ItemKind::RetiredKeys => public_key(directory.retired_keys().await.unwrap(), sk),
-        other => panic!("{other:?} has no reader here"),
-    }
-}
-
-/// How many claims of a day were counted: the limit without those for which there is room.
-async fn credit_day(tables: &Tables, of: &str) -> Value {
-    let (name, ends) = of.rsplit_once('#').unwrap();
-    let now = Timestamp::from_second(part::<i64>(ends) - 1).unwrap();
-    let counter = match name.split_once('/').unwrap() {
-        ("network", of) => CreditCounter::Network(NetworkHash(hash(of))),
-        (_, of) => CreditCounter::Organization(OrganizationHash(hash(of))),
-    };
-    let mut room = 0;
-    loop {
-        let mailbox = MailboxHash(Digest256::of(format!("{of} {room}")));
-        let claim = CreditClaim::new(mailbox, CreditGrant::SignUp, nth(1), MicroUsd::ZERO);
-        match tables.directory.grant_credit(&claim, &[counter], now).await.unwrap() {
-            CreditClaimed::Yes(_) => room += 1,
-            _ => return json!({ "used": MOST_A_DAY - room }),
-        }
-    }
-}
-
-/// The free credit of a mailbox: that of the one claim that is repeated.
-async fn free_credit(tables: &Tables, of: &str, sk: &str) -> Value {
-    let grants = match sk.strip_prefix("PROMO#") {
-        Some(code) => vec![CreditGrant::Promo(PromoCode::parse(code).unwrap())],
-        None => vec![CreditGrant::SignUp, CreditGrant::Company],
-    };
-    let mut found = Vec::new();
-    for (grant, n) in grants.iter().flat_map(|grant| (1..=3).map(move |n| (grant, n))) {
-        let user = nth::<domain::id::OfUser>(n);
-        let claim = CreditClaim::new(MailboxHash(hash(of)), grant.clone(), user, MicroUsd::ZERO);
-        if let CreditClaimed::Yes(amount) = tables.directory.grant_credit(&claim, &[], at(0)).await.unwrap() {
-            found.push(json!({ "holder": claim.holder, "grant": claim.grant, "amount": amount }));
-        }
-    }
-    assert_eq!(found.len(), 1, "{of} {sk}");
-    found.remove(0)
-}
-
-fn name_of(name: &Name) -> String {
-    match name {
-        Name::Handle(handle) => handle.as_str().to_owned(),
-        Name::Address(address) => address.to_string(),
-        Name::Identity(identity) => identity.to_string(),
-    }
-}
-
-fn public_key(keys: Vec<domain::ports::PublicKey>, sk: &str) -> Value {
-    json!(keys.iter().find(|key| sk == format!("{}#{}", key.region, key.kid)))
-}
-
-/// Whose a name is. Until when it waits to be confirmed, the pending claim says to those who ask.
-async fn claim(tables: &Tables, name: Name) -> Value {
-    let Holder { region, id, confirmed } = tables.directory.find(&name).await.unwrap().unwrap();
-    let pending = tables.directory.overdue(region, end()).await.unwrap();
-    let pending = pending.into_iter().find(|claim| claim.name == name);
-    assert_eq!(confirmed, pending.is_none(), "{name:?}");
-    json!({ "home": region, "id": id, "deadline": pending.map(|claim| claim.deadline) })
 }

@@ -1,7 +1,8 @@
 //! Lambda entry point of `apply-payments`. Its grants (written by `cargo generate`):
 //!
-//! - Reads customers, payments, the secret `payments`, wallets, workspaces.
-//! - Writes causes, customers, events, outbox, payments, postings, wallets, wallets due, workspaces.
+//! - Reads customers, former referrals, payments, the secret `payments`, wallets, workspaces.
+//! - Writes causes, customers, events, former referrals, outbox, payments, postings, wallets, wallets due,
+//!   workspaces.
 //! - Deletes wallets due.
 
 fn main() -> Result<(), lambda::Error> {

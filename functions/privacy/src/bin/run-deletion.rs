@@ -6,10 +6,11 @@
 //!   `payments`, the secret `tokens`, trash, trash list, uploads, usage, user addresses, users,
 //!   verifications, wallets, workspaces.
 //! - Writes causes, closed postings, connections, consumed, customers, datasets, deletions due,
-//!   disconnections, due, events, exports due, files, follower counts, follows, groups, invitations, jobs,
-//!   key holders, keys, last resets, marks, members, memberships, models, outbox, passwords, payments,
-//!   postings, projects, purges, reserved handles (in the authority), sessions, sizes, slugs, trash, trash
-//!   list, uploads, usage, user addresses, users, verifications, wallets, wallets due, workspaces.
+//!   disconnections, due, events, exports due, files, follower counts, follows, former referrals, groups,
+//!   invitations, jobs, key holders, keys, last resets, marks, members, memberships, models, outbox,
+//!   passwords, payments, postings, projects, purges, reserved handles (in the authority), sessions, sizes,
+//!   slugs, trash, trash list, uploads, usage, user addresses, users, verifications, wallets, wallets due,
+//!   workspaces.
 //! - Deletes address claims (in the authority), addresses, causes, closed postings, connections, consumed,
 //!   customers, datasets, deletions due, disconnections, due, events, export bundles, exports due, files,
 //!   follows, groups, handle claims (in the authority), handles, identities, identity claims (in the

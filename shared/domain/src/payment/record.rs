@@ -97,3 +97,23 @@ pub struct Payment {
     /// When the record changed last.
     pub changed_at: Timestamp,
 }
+
+#[cfg(test)]
+impl Payment {
+    /// A top-up of $20, of which so many cents count after so many changes.
+    pub fn sample(workspace: WorkspaceId, at: Timestamp, counted: u32, changes: u32) -> Self {
+        Self {
+            workspace,
+            intent: PaymentIntentId::parse("pi_1").unwrap(),
+            purpose: PaymentPurpose::TopUp,
+            received: Cents::new(2_000),
+            refunded: Cents::ZERO,
+            disputed: Cents::ZERO,
+            counted: Cents::new(counted),
+            changes,
+            version: 1,
+            seen_at: at,
+            changed_at: at,
+        }
+    }
+}

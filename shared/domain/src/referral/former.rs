@@ -117,7 +117,7 @@ pub fn keep_newest(payments: &mut Vec<Payment>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{money::MicroUsd, payment::PaymentPurpose, region::Region};
+    use crate::{money::MicroUsd, region::Region};
 
     fn workspace(last: char) -> WorkspaceId {
         format!("ws_01m858qy4a1ar9by88nhafn40{last}").parse().unwrap()
@@ -130,19 +130,7 @@ mod tests {
     /// A payment of this second.
     fn payment(n: i64, counted: u32) -> Payment {
         let at = Timestamp::from_second(n).unwrap();
-        Payment {
-            workspace: workspace('x'),
-            intent: intent(n),
-            purpose: PaymentPurpose::TopUp,
-            received: Cents::new(counted),
-            refunded: Cents::ZERO,
-            disputed: Cents::ZERO,
-            counted: Cents::new(counted),
-            changes: 1,
-            version: 1,
-            seen_at: at,
-            changed_at: at,
-        }
+        Payment { intent: intent(n), ..Payment::sample(workspace('x'), at, counted, 1) }
     }
 
     /// The record of a friend who topped up in these payments, and was rewarded for.

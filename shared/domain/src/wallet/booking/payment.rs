@@ -70,7 +70,6 @@ impl Booking {
 mod tests {
     use super::*;
     use crate::{
-        payment::PaymentIntentId,
         reference::Reference,
         wallet::{AutoTopUp, MOST_LOTS, machine::opened},
     };
@@ -84,21 +83,8 @@ mod tests {
 
     /// A payment of which so many cents count, after so many changes.
     fn payment(counted: u32, changes: u32) -> Payment {
-        let booking = begun();
-        let (workspace, at) = (booking.wallet().workspace, booking.wallet().changed_at);
-        Payment {
-            workspace,
-            intent: PaymentIntentId::parse("pi_1").unwrap(),
-            purpose: PaymentPurpose::TopUp,
-            received: Cents::new(2_000),
-            refunded: Cents::ZERO,
-            disputed: Cents::ZERO,
-            counted: Cents::new(counted),
-            changes,
-            version: 1,
-            seen_at: at,
-            changed_at: at,
-        }
+        let (wallet, _) = opened();
+        Payment::sample(wallet.workspace, wallet.changed_at, counted, changes)
     }
 
     fn gift(booking: &mut Booking, amount: i64, expires: Option<Timestamp>, name: &str) {

@@ -75,7 +75,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        payment::{Cents, Payment, PaymentIntentId, PaymentPurpose},
+        payment::{Cents, Payment},
         reference::Reference,
         referral::{MOST_CHANGES, ReferralCode},
         wallet::{MOST_LOTS, machine::opened},
@@ -98,21 +98,8 @@ mod tests {
 
     /// A payment of which so many cents count, after so many changes.
     fn payment(counted: u32, changes: u32) -> Payment {
-        let booking = begun();
-        let (workspace, at) = (booking.wallet().workspace, booking.wallet().changed_at);
-        Payment {
-            workspace,
-            intent: PaymentIntentId::parse("pi_1").unwrap(),
-            purpose: PaymentPurpose::AutoTopUp,
-            received: Cents::new(1_000),
-            refunded: Cents::ZERO,
-            disputed: Cents::ZERO,
-            counted: Cents::new(counted),
-            changes,
-            version: 1,
-            seen_at: at,
-            changed_at: at,
-        }
+        let (wallet, _) = opened();
+        Payment::sample(wallet.workspace, wallet.changed_at, counted, changes)
     }
 
     fn adjustment(name: &str) -> Cause {
