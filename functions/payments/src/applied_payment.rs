@@ -135,7 +135,7 @@ impl PaymentPorts<'_> {
         Ok(Found::Stored(Box::new(Stored { workspace, payment, wallet })))
     }
 
-    /// What is kept of a workspace that was deleted.
+    /// The record of a deleted workspace.
     async fn read_former(
         &self,
         intent: &PaymentIntent,

@@ -129,7 +129,7 @@ impl SubscriptionPorts<'_> {
         Ok(Some(Applied::Changed))
     }
 
-    /// Voids the invoices of a subscription that ended: whoever paid one at its page would get nothing for it. Stripe voids those of a
+    /// Voids the invoices of a subscription that ended: a payment at the page of one would buy nothing. Stripe voids those of a
     /// subscription that never began.
     async fn close(&self, account: &BillingAccount, now: &Subscription) -> Outcome<()> {
         if now.status != SubscriptionStatus::Canceled {

@@ -1,4 +1,4 @@
-//! What is kept of the referral of a deleted account.
+//! The record of a referral whose friend deleted the account.
 
 use domain::{
     Timestamp,

@@ -175,7 +175,7 @@ impl CodeDeps {
         code: ReferralCode,
         call: &RequestContext<Person>,
     ) -> Result<Referral, CodeError> {
-        // The other region is asked only about codes that were given out.
+        // The other region is asked only about codes that were issued.
         let tag = self.hashes.referral_tag(code.region, code.workspace).await?;
         if !tag.matches(code.tag) {
             return Err(CodeError::NoSuchReferral);

@@ -16,7 +16,7 @@ async fn leaves(referrer: &Person, friend: &Person) -> String {
     payment
 }
 
-/// What is kept of referrals in the regions.
+/// The records of referrals in all regions.
 async fn kept(app: &App) -> Vec<Value> {
     let items = Everything::of(app).await.items.into_values();
     let prefix = ItemKind::FormerReferrals.prefix();

@@ -241,7 +241,7 @@ pub trait PaymentRecords: Send + Sync {
         after: Option<&PaymentIntentId>,
         limit: usize,
     ) -> Outcome<Page<Payment>>;
-    /// What is kept of a friend's referral after the account was deleted, unless it has expired.
+    /// The record of a referral whose friend deleted the account, unless it has expired.
     async fn former_referral(&self, friend: FriendHash, now: Timestamp) -> Outcome<Option<FormerReferral>>;
     /// Stores what is kept of a referral. [`Saved::Stale`]: it changed since it was read, or the first one is stored already.
     async fn save_former_referral(

@@ -1,4 +1,4 @@
-//! What is kept of a friend's referral after the friend's account was deleted, so that a refund or dispute of a top-up takes the reward of
+//! The record of a referral whose friend deleted the account, so that a refund or dispute of a top-up takes the reward of
 //! the referrer back.
 
 use jiff::{SignedDuration, Timestamp};

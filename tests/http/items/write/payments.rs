@@ -143,7 +143,7 @@ async fn referrals(tables: &Tables, [friend, referrer]: [&Workspace; 2]) {
     }
 }
 
-/// What is kept of the referral of a friend whose account was deleted.
+/// The record of a referral whose friend deleted the account.
 async fn former_referral(tables: &Tables, [friend, referrer]: [&Workspace; 2]) {
     let referral = json!({ "referrer": referrer.id, "region": "eu", "toppedUp": 15_000_009, "changes": 3 });
     let payments = json!([
