@@ -142,6 +142,34 @@ mod tests {
         }
     }
 
+    /// Actions on objects of the bucket, with their folders.
+    fn object_actions(statements: &str) -> BTreeSet<(String, String)> {
+        let mut actions = Vec::new();
+        let mut found = BTreeSet::new();
+        for line in statements.lines().map(str::trim) {
+            if let Some(list) = line.strip_prefix("Action: [").and_then(|list| list.strip_suffix(']')) {
+                actions = list.split(", ").map(str::to_owned).collect();
+            }
+            for object in line.split("-files-${AWS::AccountId}/").skip(1) {
+                let folder = object.split('"').next().unwrap_or_default();
+                found.extend(actions.iter().map(|action| (action.clone(), folder.to_owned())));
+            }
+        }
+        found
+    }
+
+    #[test]
+    fn permissions_boundary_allows_every_action_on_objects() {
+        let template = include_str!("../../template.yaml");
+        let (_, rest) = template.split_once("\n  Boundary:\n").unwrap();
+        let (boundary, _) = rest.split_once("\n\n").unwrap();
+        let allowed = object_actions(boundary);
+        let granted = object_actions(&functions::functions(&Functions::all()));
+        assert!(granted.contains(&("s3:PutObject".to_owned(), "files/*".to_owned())), "{granted:?}");
+        let missing: Vec<_> = granted.difference(&allowed).collect();
+        assert!(missing.is_empty(), "{missing:?}");
+    }
+
     #[test]
     fn lifecycle_rule_deletes_expired_bundles() {
         let template = include_str!("../stacks/data.yaml");

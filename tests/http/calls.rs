@@ -182,6 +182,12 @@ fn documented(table: &str, name: &str, column: usize) -> Option<usize> {
     row.split('|').nth(column)?.trim().parse().ok()
 }
 
+/// The trips that end the repetitions: fewer are there only if calls that wait for nothing were seen one after another, as on a busy
+/// machine. Without a reason for more, those of the least figures.
+fn expected(table: &str, name: &str, column: usize, (least, reason): (Figures, &str)) -> Option<usize> {
+    if reason.is_empty() { Some(least.1) } else { documented(table, name, column) }
+}
+
 fn named(function: &str, way: &str) -> String {
     if way.is_empty() { function.to_owned() } else { format!("{function} ({way})") }
 }
@@ -225,7 +231,8 @@ async fn row(
     let name = named(function, scenario.name);
     let at_home = Measured { app: &app, who: caller(&app, scenario).await, function, scenario };
     let cold = at_home.once(0).await;
-    let home = at_home.warm(1, documented(table, &name, 3)).await;
+    let figures = (scenario.least, scenario.reason);
+    let home = at_home.warm(1, expected(table, &name, 3, figures)).await;
     let of = |region: Region| home.by_region.get(region.aws()).map(list).unwrap_or_default();
     let sent_on = match sent_on {
         None => "– | – | –".to_owned(),
@@ -280,7 +287,7 @@ async fn aws_calls_are_as_documented() {
         table.push_str(&line);
         rows.push(row);
     }
-    let followers = workers::rows().await;
+    let followers = workers::rows(&before).await;
     table.push_str(&workers::table(&followers));
     rows.extend(followers);
     table.push_str(&least::table(&rows));

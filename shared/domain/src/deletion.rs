@@ -386,6 +386,19 @@ mod tests {
     }
 
     #[test]
+    fn receipt_says_whether_there_were_payments() {
+        let mut deletion = deletion();
+        let invoices = |deletion: &Deletion| {
+            let kept = Receipt::of(deletion, at(9_000)).kept;
+            kept.iter().filter(|kept| kept.what.contains("nvoices")).map(|kept| kept.what).collect::<Vec<_>>()
+        };
+        assert_eq!(invoices(&deletion), ["No invoices"]);
+        let step = Step::Records(Part::Payments);
+        deletion.count(step.counts().unwrap(), &["a".to_owned()]);
+        assert_eq!(invoices(&deletion), ["Payments and invoices at Stripe"]);
+    }
+
+    #[test]
     fn handed_over_job_is_due_after_waiting_jobs() {
         let mut job = deletion();
         assert_eq!(job.due_at(), at(1_000));

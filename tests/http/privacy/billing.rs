@@ -128,6 +128,9 @@ async fn deletion_deletes_the_customer_and_stripe_keeps_the_payment() {
     let stripe = app.stripe();
     stripe.settle().await;
     erase(&who).await;
+    let receipt = app.mail_of_kind(&who.email, "account-deleted").await;
+    let text = receipt["text"].as_str().unwrap();
+    assert!(text.contains("Payments and invoices at Stripe") && !text.contains("No invoices"), "{text}");
     let path = format!("/v1/customers/{customer}");
     assert_eq!(stripe.get(&path).await["deleted"], true);
     let (status, _) = stripe.call(Method::GET, &format!("{path}/payment_methods"), &[]).await;

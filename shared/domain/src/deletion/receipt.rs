@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
-use super::{Deletion, DeletionScope};
+use super::{Deletion, DeletionScope, steps::PAYMENT_RECORDS};
 use crate::{id::JobId, region::Region, time::after};
 
 /// Retention time of backups ([point-in-time recovery]).
@@ -54,6 +54,19 @@ pub struct Kept {
 }
 
 impl Receipt {
+    /// The invoices and payments at Stripe.
+    fn invoices(deletion: &Deletion) -> Kept {
+        let (what, why) = if deletion.counts.contains_key(PAYMENT_RECORDS) {
+            (
+                "Payments and invoices at Stripe",
+                "The law requires it. Payment methods and the customer's billing details are deleted there, except on invoices.",
+            )
+        } else {
+            ("No invoices", "There were no payments, so there are no invoices to keep.")
+        };
+        Kept { what, why, until: None }
+    }
+
     /// The receipt of a completed deletion.
     pub fn of(deletion: &Deletion, now: Timestamp) -> Self {
         let username = deletion.handle.as_ref().map(|_| Kept {
@@ -83,11 +96,7 @@ impl Receipt {
                 why: "Logs contain ids and network addresses to find faults and abuse, but no content.",
                 until: Some(after(now, LOGGED)),
             },
-            Kept {
-                what: "No invoices",
-                why: "There were no payments, so there are no invoices to keep.",
-                until: None,
-            },
+            Self::invoices(deletion),
         ];
         Self {
             iss: deletion.region,

@@ -4,6 +4,9 @@ use std::fmt::{self, Display, Formatter};
 
 use serde::{Deserialize, Deserializer, Serialize};
 
+/// The name of the count of customers, payments and subscriptions in a receipt.
+pub(super) const PAYMENT_RECORDS: &str = "payment records";
+
 /// The scope of a deletion.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -200,6 +203,7 @@ impl Step {
             Self::Records(Part::Models) => Some("models"),
             Self::Records(Part::Trash) => Some("things in the trash"),
             Self::Records(Part::Projects) => Some("projects"),
+            Self::Records(Part::Payments) => Some(PAYMENT_RECORDS),
             Self::Records(Part::Postings) => Some("transactions"),
             Self::Records(Part::Events) => Some("lines of history"),
             Self::Records(Part::Memberships) => Some("memberships"),
