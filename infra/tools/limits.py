@@ -2,7 +2,7 @@
 
     limits                      prints the table of docs/deployment.md
     limits --write              updates the table in docs/deployment.md
-    limits --check              fails if the table is outdated, or if the projection uses more than 60 % of a quota (75 % for the policy of a role)
+    limits --check              fails if the table is outdated, or if the projection uses more than 60 % of a quota
 
 Sizes are computed with sample values: the longest names of a region.
 """
@@ -20,8 +20,6 @@ REGIONS = 3
 PLANNED = 150
 # The maximum share of a quota.
 MAX_SHARE = 0.6
-# More of a quota that one function alone uses up, step by step, and that can be raised: a role may have ten managed policies besides.
-MAX_SHARES = {"inline policies of the largest role, characters": 0.75}
 METRIC_MONTH = 0.10
 # Concurrent executions that can be reserved: the quota, without the 100 that AWS keeps for functions without reservation.
 RESERVABLE = 900
@@ -120,7 +118,7 @@ def parts(page):
 
 
 def check(rows, text):
-    wrong = [f"{what}: {then:,} of {most:,}" for what, _, then, most in rows if then > MAX_SHARES.get(what, MAX_SHARE) * most]
+    wrong = [f"{what}: {then:,} of {most:,}" for what, _, then, most in rows if then > MAX_SHARE * most]
     if parts(PAGE.read_text())[1] != text:
         wrong.append(f"the table in {PAGE.relative_to(ROOT)} is outdated; run `infra/limits --write`")
     for line in wrong:

@@ -100,6 +100,24 @@ impl Cost {
         self.operations.values().sum()
     }
 
+    /// Takes what a further run shows: fewer calls, since an attempt that took too long is made again, or fewer trips. Units stay those of
+    /// the earlier run: what a worker works on grows.
+    fn lower(&mut self, next: Self, function: &str) {
+        match next.calls().cmp(&self.calls()) {
+            Ordering::Less => *self = next,
+            Ordering::Greater => {}
+            Ordering::Equal => {
+                assert_eq!(next.operations, self.operations, "{function}");
+                self.trips = self.trips.min(next.trips);
+            }
+        }
+    }
+
+    /// Whether so many runs are enough.
+    fn is_believed(&self, runs: usize, expected: Option<usize>) -> bool {
+        runs >= RUNS && expected.is_none_or(|expected| self.trips <= expected)
+    }
+
     fn of(&self, operation: &str) -> usize {
         self.operations.get(operation).copied().unwrap_or(0)
     }
@@ -130,22 +148,13 @@ impl Measured<'_> {
     }
 
     /// A warm container's cost, with the fewest trips that were seen.
-    async fn warm(&self, first: usize, documented: Option<usize>) -> Cost {
+    async fn warm(&self, first: usize, expected: Option<usize>) -> Cost {
         let mut least = self.once(first).await;
         for run in 1..MOST_RUNS {
-            if run >= RUNS && documented.is_none_or(|documented| least.trips <= documented) {
+            if least.is_believed(run, expected) {
                 break;
             }
-            let next = self.once(first + run).await;
-            // An attempt that took too long was made again.
-            match next.calls().cmp(&least.calls()) {
-                Ordering::Less => least = next,
-                Ordering::Greater => {}
-                Ordering::Equal => {
-                    assert_eq!(next.operations, least.operations, "{}", self.function);
-                    least.trips = least.trips.min(next.trips);
-                }
-            }
+            least.lower(self.once(first + run).await, self.function);
             if run % 20 == 0 {
                 // Sessions and limits: a new minute.
                 self.app.advance(61).await;

@@ -52,14 +52,12 @@ struct Stored {
     wallet: StoredWallet,
 }
 
-/// Whose a payment is.
+/// The records that a payment changes.
 enum Found {
-    /// A workspace's.
+    /// Those of the workspace.
     Stored(Box<Stored>),
-    /// One of a workspace that was deleted, whose owner was referred by somebody.
+    /// The referral of a friend whose account was deleted.
     Former(Box<FormerReferral>),
-    /// Nobody's.
-    Nobody,
 }
 
 /// Applies the payment with this id.
@@ -68,10 +66,11 @@ pub async fn apply(ports: &PaymentPorts<'_>, id: &PaymentIntentId, job: &RunCont
     loop {
         rounds.begin()?;
         let Some((first, tag)) = ours(ports, id, job).await? else { return Ok(Applied::NotOurs) };
-        let found = ports.read(&first, tag.workspace, job.now).await?;
+        let Some(found) = ports.read(&first, tag.workspace, job.now).await? else {
+            return Ok(Applied::NotOurs);
+        };
         // Without a record, nothing newer can have been stored before the first fetch.
         let intent = match &found {
-            Found::Nobody => return Ok(Applied::NotOurs),
             Found::Stored(stored) if stored.payment.is_none() => first,
             Found::Stored(_) | Found::Former(_) => match ours(ports, id, job).await? {
                 Some((again, _)) => again,
@@ -79,7 +78,6 @@ pub async fn apply(ports: &PaymentPorts<'_>, id: &PaymentIntentId, job: &RunCont
             },
         };
         let saved = match found {
-            Found::Nobody => return Ok(Applied::NotOurs),
             Found::Stored(stored) => ports.book(*stored, &intent, tag, job).await?,
             Found::Former(former) => ports.count_former(&former, &intent, tag.workspace, job).await?,
         };
@@ -117,8 +115,8 @@ pub fn failed(error: PaymentError) -> Failure {
 }
 
 impl PaymentPorts<'_> {
-    /// The stored records, if the payment is of the workspace's customer.
-    async fn read(&self, intent: &PaymentIntent, id: WorkspaceId, now: Timestamp) -> Outcome<Found> {
+    /// The records. `None`: the payment is of another customer than the workspace's, or the workspace is gone and has left none.
+    async fn read(&self, intent: &PaymentIntent, id: WorkspaceId, now: Timestamp) -> Outcome<Option<Found>> {
         let (workspace, account, payment, wallet) = futures::try_join!(
             self.workspaces.find(id),
             self.records.account(id),
@@ -128,11 +126,11 @@ impl PaymentPorts<'_> {
         let Some(workspace) = workspace else { return self.read_former(intent, id, wallet, now).await };
         let customer = account.map(|account| account.customer);
         if customer.is_none() || customer != intent.customer {
-            is_nobodys(intent, id);
-            return Ok(Found::Nobody);
+            log_unassigned(intent, id);
+            return Ok(None);
         }
         let wallet = StoredWallet::of(&workspace, wallet);
-        Ok(Found::Stored(Box::new(Stored { workspace, payment, wallet })))
+        Ok(Some(Found::Stored(Box::new(Stored { workspace, payment, wallet }))))
     }
 
     /// The record of a deleted workspace.
@@ -142,16 +140,16 @@ impl PaymentPorts<'_> {
         id: WorkspaceId,
         wallet: Option<Wallet>,
         now: Timestamp,
-    ) -> Outcome<Found> {
+    ) -> Outcome<Option<Found>> {
         if wallet.is_some_and(|wallet| wallet.referral.is_some()) {
             // The deletion is under way and keeps the referral: the message is delivered again.
             return Err(Failure::Raced);
         }
-        let Some(former) = self.records.former_referral(FriendHash::of(id), now).await? else {
-            is_nobodys(intent, id);
-            return Ok(Found::Nobody);
-        };
-        Ok(Found::Former(Box::new(former)))
+        let former = self.records.former_referral(FriendHash::of(id), now).await?;
+        if former.is_none() {
+            log_unassigned(intent, id);
+        }
+        Ok(former.map(|former| Found::Former(Box::new(former))))
     }
 
     /// Counts what counts of a payment now for the referral of a friend whose account was deleted. `None`: nothing changed.
@@ -165,7 +163,7 @@ impl PaymentPorts<'_> {
         let Ok(counts) = intent.counts() else { return Ok(None) };
         if counts > Cents::ZERO && !former.may_know(&intent.id) {
             // It was paid after the deletion.
-            is_nobodys(intent, friend);
+            log_unassigned(intent, friend);
         }
         let Some(counted) = former.counted(&intent.id, counts) else { return Ok(None) };
         let has_changed = counted.referral.changes != former.referral.changes;
@@ -210,8 +208,8 @@ impl PaymentPorts<'_> {
     }
 }
 
-/// Logs a payment that brings nobody anything.
-fn is_nobodys(intent: &PaymentIntent, workspace: WorkspaceId) {
+/// Logs a payment that no workspace gets credit for.
+fn log_unassigned(intent: &PaymentIntent, workspace: WorkspaceId) {
     tracing::error!(payment = %intent.id, %workspace, "a payment is of no customer of the workspace");
 }
 

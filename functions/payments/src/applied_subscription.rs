@@ -55,7 +55,7 @@ pub async fn apply_to(
             if now.is_alive() {
                 tracing::error!(subscription = %id, workspace = %of, "a subscription is of no customer of the workspace");
             }
-            report_late_payment(&now, of);
+            log_late_payment(&now, of);
             return Ok(Applied::NotOurs);
         };
         if let Some(applied) = ports.is_another(&account, &now).await? {
@@ -72,15 +72,15 @@ pub async fn apply_to(
     }
 }
 
-/// Logs an invoice that was paid after its subscription ended: an operator has to pay it back.
-fn report_late_payment(now: &Subscription, of: WorkspaceId) {
+/// Logs the last invoice of a subscription, if it was paid after the end: an operator refunds it.
+fn log_late_payment(now: &Subscription, of: WorkspaceId) {
     if let Some(invoice) = &now.paid_after_end {
-        paid_after_end(invoice, of);
+        log_paid_after_end(invoice, of);
     }
 }
 
-/// Logs an invoice that was paid for nothing.
-fn paid_after_end(invoice: &InvoiceId, of: WorkspaceId) {
+/// Logs an invoice that was paid after its subscription ended.
+fn log_paid_after_end(invoice: &InvoiceId, of: WorkspaceId) {
     tracing::error!(
         defect = "an invoice was paid after its subscription ended",
         %invoice,
@@ -135,11 +135,11 @@ impl SubscriptionPorts<'_> {
         if now.status != SubscriptionStatus::Canceled {
             return Ok(());
         }
-        report_late_payment(now, account.workspace);
+        log_late_payment(now, account.workspace);
         let payable = self.payments.payable_invoices(&account.customer, Some(&now.id)).await?;
         for invoice in payable.map_err(failed)? {
             if !self.payments.void_invoice(&invoice).await?.map_err(failed)? {
-                paid_after_end(&invoice, account.workspace);
+                log_paid_after_end(&invoice, account.workspace);
             }
         }
         Ok(())

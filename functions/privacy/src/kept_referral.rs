@@ -10,8 +10,9 @@ use domain::{
 /// How many payments are read at a time.
 const BATCH: usize = 100;
 
-/// Keeps the referral of a friend, with the payments that count, before the records of both are erased. Returns until when. `None`: the
-/// wallet has no referral, or is erased already.
+/// Stores the record of a friend's referral, with the payments that count, before wallet and payments are erased. Returns when the record
+/// expires, which is derived from the time of the request, so that every run returns the same. `None`: the wallet has no referral, or is
+/// erased already.
 ///
 /// # Errors
 ///
@@ -19,7 +20,7 @@ const BATCH: usize = 100;
 pub async fn keep(
     (records, wallets): (&dyn PaymentRecords, &dyn Wallets),
     friend: WorkspaceId,
-    now: Timestamp,
+    requested_at: Timestamp,
 ) -> Outcome<Option<Timestamp>> {
     let wallet = wallets.find(friend).await?;
     let Some(referral) = wallet.and_then(|wallet| wallet.referral) else { return Ok(None) };
@@ -34,7 +35,7 @@ pub async fn keep(
             break;
         }
     }
-    let record = FormerReferral::new(friend, referral, payments, now);
+    let record = FormerReferral::new(friend, referral, payments, requested_at);
     // If a run that was interrupted stored it, that record is complete: no payment was erased before.
     records.save_former_referral(&record, TransactionExtras::default()).await?;
     Ok(Some(record.kept_until))

@@ -299,7 +299,7 @@ impl Run<'_> {
             }
             Step::Records(Part::Payments) => {
                 let (kept, ()) = futures::try_join!(self.keep_referral(), self.delete_customer())?;
-                // The first run stored the record.
+                // A later run finds no wallet any more.
                 self.deletion.next.referral_kept_until = self.deletion.next.referral_kept_until.or(kept);
             }
             Step::Records(Part::Workspace) => self.learn_handle().await?,
@@ -340,7 +340,7 @@ impl Run<'_> {
     /// Keeps the referral of the account, before the payments and the wallet are erased. Returns until when.
     async fn keep_referral(&self) -> Result<Option<Timestamp>, Failure> {
         let ports = (&*self.deps.payment_records, &*self.deps.wallets);
-        kept_referral::keep(ports, self.deletion.next.workspace, self.job.now).await
+        kept_referral::keep(ports, self.deletion.next.workspace, self.deletion.next.created_at).await
     }
 
     /// Deletes the customer at Stripe, before the record that leads there.

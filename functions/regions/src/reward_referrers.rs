@@ -96,7 +96,7 @@ impl Deps {
         Ok(self.regions.ask::<BookReward, _>(referral.region, &reward, IN_BACKGROUND).await?.booked)
     }
 
-    /// The referral in the friend's wallet, or what is kept of it after the friend's account was deleted.
+    /// The referral in the friend's wallet, or its record after the friend's account was deleted.
     async fn referral(&self, friend: WorkspaceId, job: &RunContext) -> Outcome<Option<Referral>> {
         if let Some(wallet) = self.wallets.find(friend).await? {
             return Ok(wallet.referral);

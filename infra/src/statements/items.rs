@@ -51,6 +51,8 @@ pub(super) enum GrantedTable {
 
 /// The action that reads whole partitions.
 const QUERY: &str = "dynamodb:Query";
+/// The action that reads one item.
+const GET: &str = "dynamodb:GetItem";
 /// From this number of tables on, the names of the tables are most of a statement.
 const LONG: usize = 4;
 
@@ -95,9 +97,9 @@ impl ItemGrants {
         for ((group, action), kinds) in self.0 {
             let call = SharedCall::of(&action, keys);
             let all = call.and_then(|call| shared.get(&(group, call)));
-            // A query reads every item of its partitions already. One statement for both keeps the policy of a deletion short.
+            // A query reads every item of its partitions already. One statement for all that reads keeps the policy of a deletion short.
             let with_query = queried.get(&group).filter(|queried| {
-                call == Some(SharedCall::BatchGet)
+                (call == Some(SharedCall::BatchGet) || action == GET)
                     && tables(&kinds).len() >= LONG
                     && queried.is_superset(&kinds)
             });
@@ -181,7 +183,8 @@ mod tests {
                 let is_allowed = allow(&statements, action, resource, &[key(kind)]);
                 assert!(is_allowed || !is_granted, "{action} on {kind:?} is granted and not allowed");
                 // A query of the kind reads as much.
-                let is_read = action == BATCHES[0] && grants.contains(&Grant::items("Query", kind));
+                let is_read =
+                    [BATCHES[0], GET].contains(&action) && grants.contains(&Grant::items("Query", kind));
                 if is_allowed && !is_granted && !is_read {
                     excess.insert(format!("{action} on {kind:?}"));
                 }

@@ -395,7 +395,7 @@ mod tests {
         assert_eq!(invoices(&deletion), ["No invoices"]);
         let step = Step::Records(Part::Payments);
         deletion.count(step.counts().unwrap(), &["a".to_owned()]);
-        assert_eq!(invoices(&deletion), ["Payments and invoices at Stripe"]);
+        assert_eq!(invoices(&deletion), ["Payments and invoices at Stripe, if there are any"]);
     }
 
     #[test]

@@ -423,16 +423,10 @@ async fn row(event: Event, documented: &str) -> Row {
     let who = app.user("measured").await;
     let mut cost = measure(&who, &event, 0).await;
     for n in 1..MOST_RUNS {
-        if n >= RUNS && trips.is_none_or(|trips| cost.trips <= trips) {
+        if cost.is_believed(n, trips) {
             break;
         }
-        let next = measure(&who, &event, n).await;
-        match next.calls().cmp(&cost.calls()) {
-            Ordering::Less => cost = next,
-            // A later run may read more: what it works on has grown.
-            Ordering::Equal => cost.trips = cost.trips.min(next.trips),
-            Ordering::Greater => {}
-        }
+        cost.lower(measure(&who, &event, n).await, event.function);
     }
     let Event { function, least, reason, sets_off, .. } = event;
     Row { function, name, cost, least, reason, sets_off }

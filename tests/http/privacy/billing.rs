@@ -153,6 +153,16 @@ async fn deletion_deletes_the_customer_and_stripe_keeps_the_payment() {
     assert_eq!(told, Vec::<String>::new());
 }
 
+/// Runs deletions until their customers are deleted. A run that failed may have left its lease.
+async fn until_no_customer_is_stored(app: &App) {
+    until("the customer is not deleted", move || async move {
+        app.advance(91).await;
+        app.try_worker(DELETION).await;
+        !Everything::of(app).await.items.keys().any(|key| key.contains("CUSTOMER#"))
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn deletion_waits_for_stripe() {
     tests::needs_every_region!();
@@ -171,13 +181,7 @@ async fn deletion_waits_for_stripe() {
     };
     assert!(is_stored().await, "the record leads to the customer");
     app.stripe().clear_faults().await;
-    let on = &app;
-    until("the customer is not deleted", move || async move {
-        on.advance(91).await;
-        on.try_worker(DELETION).await;
-        !Everything::of(on).await.items.keys().any(|key| key.contains("CUSTOMER#"))
-    })
-    .await;
+    until_no_customer_is_stored(&app).await;
     assert_eq!(app.stripe().get(&format!("/v1/customers/{customer}")).await["deleted"], true);
 }
 
@@ -203,13 +207,7 @@ async fn deletion_ends_the_subscription_and_voids_its_open_invoice() {
     assert_ne!(stripe.get(&customer).await["deleted"], true);
     assert_eq!(stripe.get(&invoice).await["status"], "open");
     stripe.clear_faults().await;
-    let on = &app;
-    until("the customer is not deleted", move || async move {
-        on.advance(91).await;
-        on.try_worker(DELETION).await;
-        !Everything::of(on).await.items.keys().any(|key| key.contains("CUSTOMER#"))
-    })
-    .await;
+    until_no_customer_is_stored(&app).await;
     assert_eq!(stripe.get(&customer).await["deleted"], true);
     assert_eq!(stripe.get(&subscription).await["status"], "canceled");
     assert_eq!(stripe.get(&invoice).await["status"], "void");

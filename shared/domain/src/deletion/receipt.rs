@@ -58,7 +58,7 @@ impl Receipt {
     fn invoices(deletion: &Deletion) -> Kept {
         let (what, why) = if deletion.counts.contains_key(PAYMENT_RECORDS) {
             (
-                "Payments and invoices at Stripe",
+                "Payments and invoices at Stripe, if there are any",
                 "The law requires it. Payment methods and the customer's billing details are deleted there, except on invoices.",
             )
         } else {

@@ -243,7 +243,7 @@ pub trait PaymentRecords: Send + Sync {
     ) -> Outcome<Page<Payment>>;
     /// The record of a referral whose friend deleted the account, unless it has expired.
     async fn former_referral(&self, friend: FriendHash, now: Timestamp) -> Outcome<Option<FormerReferral>>;
-    /// Stores what is kept of a referral. [`Saved::Stale`]: it changed since it was read, or the first one is stored already.
+    /// Stores such a record. [`Saved::Stale`]: it changed since it was read, or the first one is stored already.
     async fn save_former_referral(
         &self,
         record: &FormerReferral,

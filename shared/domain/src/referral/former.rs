@@ -53,7 +53,7 @@ pub struct FormerPayment {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct FormerReferral {
-    /// Whose it was.
+    /// The hash of the friend's personal workspace.
     pub friend: FriendHash,
     /// The identity of the referral.
     pub key: ReferralKey,
@@ -68,8 +68,13 @@ pub struct FormerReferral {
 }
 
 impl FormerReferral {
-    /// The record of a friend's referral, at the deletion.
-    pub fn new(friend: WorkspaceId, referral: Referral, mut payments: Vec<Payment>, now: Timestamp) -> Self {
+    /// The record of a friend's referral. It expires [`KEPT`] after the request of the deletion.
+    pub fn new(
+        friend: WorkspaceId,
+        referral: Referral,
+        mut payments: Vec<Payment>,
+        deleted_at: Timestamp,
+    ) -> Self {
         keep_newest(&mut payments);
         let payments = payments.into_iter().map(|Payment { intent, counted, .. }| FormerPayment {
             intent,
@@ -82,7 +87,7 @@ impl FormerReferral {
             referral,
             payments: payments.collect(),
             version: 1,
-            kept_until: after(now, KEPT),
+            kept_until: after(deleted_at, KEPT),
         }
     }
 
